@@ -1,0 +1,149 @@
+"""A bundle: one folder with a model card and the files it vouches for. Stages talk through bundles alone.
+
+Reading checks every hash before anything is loaded. Writing happens in a hidden folder beside the destination, which
+takes its place only when complete, so whoever interrupts it finds the old bundle or none, never half of one.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .card import FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
+
+CARD_NAME = "card.json"
+SHIPPED = Path(__file__).parent / "models" / "standard"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose card and hashes held when it was opened."""
+
+    path: Path
+    card: ModelCard
+
+    def read(self, record: FileRecord) -> bytes:
+        """A file's bytes, checked once more: what is loaded is what was sealed, whatever happened meanwhile."""
+        return _read_verified(self.path, record)
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """The exported files.
+
+        Raises:
+            ModelCardError: The model was trained but never exported.
+        """
+        if self.card.export is None:
+            raise ModelCardError(
+                f"{self.path}: holds a trained model but no exported files. Run: edge-mnist export {self.path}"
+            )
+        return self.card.export.files
+
+    def file(self, format_: Format, precision: Precision) -> ModelFile:
+        """The exported file of this format and precision.
+
+        Raises:
+            ModelCardError: The bundle has none; the message lists what it has.
+        """
+        for file in self.files:
+            if (file.format, file.precision) == (format_, precision):
+                return file
+        there = ", ".join(f"{file.format} {file.precision}" for file in self.files)
+        advice = " Export it with --int8." if precision == "int8" else ""
+        raise ModelCardError(f"{self.path}: has no {format_} {precision} file, only {there}.{advice}")
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read a bundle's card and check the hash of every file it names.
+
+    Raises:
+        ModelCardError: No card, a card that does not hold, or a file that is missing or changed.
+    """
+    card_path = path / CARD_NAME
+    try:
+        content = card_path.read_bytes()
+    except OSError as error:
+        raise ModelCardError(
+            f"{path}: not a bundle, its {CARD_NAME} cannot be read ({error.strerror}). "
+            "A bundle is the folder that edge-mnist train or edge-mnist export writes."
+        ) from error
+    card = decode_card(content, str(card_path))
+    for record in card.records():
+        _read_verified(path, record)
+    return Bundle(path, card)
+
+
+def describe_file(folder: Path, name: str) -> FileRecord:
+    """Record a file as it is now."""
+    content = (folder / name).read_bytes()
+    return FileRecord(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write the card, the last file that makes a folder a bundle."""
+    (folder / CARD_NAME).write_bytes(encode_card(card))
+
+
+@contextmanager
+def replacing(destination: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on success it takes the destination's place, otherwise it goes away.
+
+    Raises:
+        ModelCardError: The destination is something else than a bundle or an empty folder, or cannot be written.
+    """
+    _check_replaceable(destination)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".new", dir=destination.parent))
+    except OSError as error:
+        raise ModelCardError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error
+    try:
+        yield staging
+        staging.chmod(0o755)
+        _swap_in(staging, destination)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_replaceable(destination: Path) -> None:
+    """Refuse to overwrite what is not ours: a folder with anything in it but no card, or a file."""
+    if not destination.exists() or (destination / CARD_NAME).is_file():
+        return
+    if not destination.is_dir() or any(destination.iterdir()):
+        raise ModelCardError(f"{destination}: exists and is not a bundle, so it is left alone. Choose another --out.")
+
+
+def _swap_in(staging: Path, destination: Path) -> None:
+    """Two renames: a folder with files in it cannot be renamed over. Between them the destination is absent."""
+    if not destination.exists():
+        staging.rename(destination)
+        return
+    retired = staging.with_suffix(".old")
+    destination.rename(retired)
+    try:
+        staging.rename(destination)
+    except OSError:
+        retired.rename(destination)
+        raise
+    shutil.rmtree(retired)
+
+
+def _read_verified(folder: Path, record: FileRecord) -> bytes:
+    path = folder / record.name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelCardError(
+            f"{path}: named by the card but cannot be read ({os.strerror(error.errno or 0)})."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != record.sha256:
+        raise ModelCardError(
+            f"{path}: not the file the card describes (SHA-256 {found[:12]}…, expected {record.sha256[:12]}…). "
+            "Export the model again or restore the file."
+        )
+    return content

@@ -1,0 +1,205 @@
+"""The model card: what a bundle holds, where it came from, and what each of its files expects.
+
+One tree of frozen structs, written as `card.json` and sealed: the seal is the SHA-256 of everything else in the card,
+and the card holds the SHA-256 of everything else in the bundle. A changed byte anywhere therefore shows. The seal
+proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
+
+Version history of the schema:
+    1  First version.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+Format = Literal["tflite", "onnx"]
+Precision = Literal["float32", "int8"]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+# A plain file name: a card must never lead a reader out of its own folder.
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class ModelCardError(Exception):
+    """A card or bundle breaks the contract; the message says which file and what to do."""
+
+
+class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all records share: immutable, and no field that this version does not know."""
+
+
+class FileRecord(_Record, kw_only=True):
+    """A file of the bundle and the bytes it must have."""
+
+    name: FileName
+    sha256: Sha256
+    size_bytes: Count
+
+
+class ImageSet(_Record, kw_only=True):
+    """An ordered set of labelled images; `sha256` is of all pixels, then all labels."""
+
+    name: str
+    source: str
+    count: Count
+    sha256: Sha256
+
+
+class Architecture(_Record, kw_only=True):
+    """The network: its zoo name (or the user's file name), parameters, and multiply-adds per image."""
+
+    name: str
+    parameters: Count
+    macs: Count
+
+
+class Epoch(_Record, kw_only=True):
+    """One epoch: the training loss and accuracy it ended with, and what validation then said of the averaged weights."""
+
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+class Training(_Record, kw_only=True):
+    """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone."""
+
+    dataset: str
+    train: ImageSet
+    validation: ImageSet
+    command: str
+    seed: int
+    recipe: dict[str, float]
+    history: tuple[Epoch, ...]
+    best_epoch: Count
+    device: str
+    tools: dict[str, str]
+
+
+class Evaluation(_Record, kw_only=True):
+    """Images that every file was compared on, and how many the Keras model reads correctly.
+
+    `held_out` is False where nobody can say that the model has not been trained on them.
+    """
+
+    images: ImageSet
+    correct: Count
+    held_out: bool
+
+
+class Calibration(_Record, kw_only=True):
+    """The training images that set the quantization ranges: their indices count in `images.source`."""
+
+    images: ImageSet
+    indices: tuple[int, ...]
+    method: str
+
+
+class Tensor(_Record, kw_only=True):
+    """A file's input or output. The batch dimension is -1; real value = (integer - zero_point) * scale."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Literal["uint8", "int8", "float32"]
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class Verification(_Record, kw_only=True):
+    """What this file did, in its own runtime, on the first evaluation set, beside the Keras model.
+
+    `agreeing` counts the images on which both name the same digit; the logit difference is the largest, absolute.
+    """
+
+    runtime: str
+    correct: Count
+    agreeing: Count
+    max_logit_difference: float
+
+
+class ModelFile(_Record, kw_only=True):
+    """One exported file."""
+
+    record: FileRecord
+    format: Format
+    precision: Precision
+    input: Tensor
+    output: Tensor
+    verification: Verification
+
+
+class Export(_Record, kw_only=True):
+    """What the export stage adds. `reference` holds the Keras logits on each evaluation set, one array a set's name."""
+
+    evaluations: tuple[Evaluation, ...]
+    calibration: Calibration | None
+    reference: FileRecord
+    files: tuple[ModelFile, ...]
+    tools: dict[str, str]
+
+
+class ModelCard(_Record, kw_only=True):
+    """The whole card; `train` creates it, `export` extends it, nothing works without it."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    labels: tuple[str, ...] = tuple("0123456789")
+    architecture: Architecture
+    source: FileRecord
+    training: Training | None
+    export: Export | None = None
+
+    def records(self) -> tuple[FileRecord, ...]:
+        """Every file that the bundle holds beside the card."""
+        if self.export is None:
+            return (self.source,)
+        return (self.source, self.export.reference, *(file.record for file in self.export.files))
+
+
+class _Sealed(_Record, kw_only=True):
+    seal: Sha256
+    card: ModelCard
+
+
+class _Version(msgspec.Struct):
+    """As much of a card as every version of the schema has."""
+
+    schema_version: int
+
+
+class _AnyVersion(msgspec.Struct):
+    card: _Version
+
+
+def encode_card(card: ModelCard) -> bytes:
+    """Write a card as sealed, indented JSON; equal cards give equal bytes."""
+    seal = hashlib.sha256(msgspec.json.encode(card)).hexdigest()
+    return msgspec.json.format(msgspec.json.encode(_Sealed(seal=seal, card=card)), indent=2) + b"\n"
+
+
+def decode_card(content: bytes, origin: str) -> ModelCard:
+    """Read what `encode_card` wrote.
+
+    Args:
+        content: The file's bytes.
+        origin: What error messages call it.
+
+    Raises:
+        ModelCardError: Not a card, a card of another schema version, or one that was changed since it was sealed.
+    """
+    try:
+        version = msgspec.json.decode(content, type=_AnyVersion).card.schema_version
+        if version != SCHEMA_VERSION:
+            advice = "Update edge-mnist" if version > SCHEMA_VERSION else "Export the model again with this version"
+            raise ModelCardError(f"{origin}: expected schema_version {SCHEMA_VERSION}, got {version}. {advice}.")
+        card = msgspec.json.decode(content, type=_Sealed).card
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelCardError(f"{origin}: not a model card ({error}). Export the model again.") from error
+    if encode_card(card) != content:
+        raise ModelCardError(f"{origin}: changed since it was written, its seal does not hold. Export the model again.")
+    return card

