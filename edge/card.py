@@ -9,11 +9,20 @@ Version history of the schema:
 """
 
 import hashlib
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 SCHEMA_VERSION = 1
+
+# The contract: one gray image in, ten logits out.
+IMAGE_SHAPE = (28, 28, 1)
+NUM_CLASSES = 10
+# The layer of every Keras model that scales raw pixels to [0, 1]. Exporters cut there: a full-integer file expresses
+# it as its input's scale, at no cost.
+SCALING_LAYER = "pixels_to_unit"
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "int8"]
@@ -56,6 +65,16 @@ class Architecture(_Record, kw_only=True):
     macs: Count
 
 
+def count_macs(layers: Iterable[Any]) -> int:
+    """Multiply-adds for one image: each kernel's size times the positions it is applied at.
+
+    Args:
+        layers: A Keras model's layers (Keras itself is not needed here). Those without a kernel count as nothing.
+    """
+    kernels = [layer for layer in layers if hasattr(layer, "kernel")]
+    return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in kernels)
+
+
 class Epoch(_Record, kw_only=True):
     """One epoch: the training loss and accuracy it ended with, and what validation then said of the averaged weights."""
 
@@ -74,7 +93,7 @@ class Training(_Record, kw_only=True):
     validation: ImageSet
     command: str
     seed: int
-    recipe: dict[str, float]
+    recipe: dict[str, int | float]
     history: tuple[Epoch, ...]
     best_epoch: Count
     device: str
@@ -177,7 +196,13 @@ class _AnyVersion(msgspec.Struct):
 
 
 def encode_card(card: ModelCard) -> bytes:
-    """Write a card as sealed, indented JSON; equal cards give equal bytes."""
+    """Write a card as sealed, indented JSON; equal cards give equal bytes.
+
+    Raises:
+        msgspec.ValidationError: A value is not what its field allows.
+    """
+    # Through JSON and back, so that an integer in a float's place is written as readers will write it again.
+    card = msgspec.json.decode(msgspec.json.encode(card), type=ModelCard)
     seal = hashlib.sha256(msgspec.json.encode(card)).hexdigest()
     return msgspec.json.format(msgspec.json.encode(_Sealed(seal=seal, card=card)), indent=2) + b"\n"
 

@@ -24,6 +24,8 @@ import platformdirs
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from .card import IMAGE_SHAPE, ImageSet
+
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -84,6 +86,10 @@ class Images:
             self.labels[positions],
             self.indices[positions],
         )
+
+    def describe(self) -> ImageSet:
+        """What a card says of these images."""
+        return ImageSet(name=self.name, source=self.source, count=len(self), sha256=self.sha256)
 
     @property
     def sha256(self) -> str:
@@ -147,7 +153,7 @@ def load_sample() -> Images:
     sample = Images(
         SAMPLE,
         SAMPLE,
-        pixels.astype(np.uint8).reshape(-1, 28, 28, 1),
+        pixels.astype(np.uint8).reshape(-1, *IMAGE_SHAPE),
         labels.astype(np.uint8),
         np.arange(len(labels)),
     )
@@ -171,21 +177,61 @@ def sample_splits() -> Splits:
     )
 
 
-def held_out_sample() -> tuple[Images, Images]:
-    """The offline sample as (500 images to calibrate on, the other 4,500 to evaluate on).
+def divide_sample(sample: Images) -> tuple[Images, Images]:
+    """Divide the 5,000 images (the sample's, or validation's: they are the same): 500 to calibrate, 4,500 to evaluate.
 
     All of them are held out of the training of every model that was trained on `load_mnist().train`.
     """
-    return divide_sample(load_sample())
-
-
-def divide_sample(sample: Images) -> tuple[Images, Images]:
-    """Divide the 5,000 images (the sample's, or validation's: they are the same) into calibration and evaluation."""
     place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
     return (
         sample.take(np.flatnonzero(place < SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-calibration-500"),
         sample.take(np.flatnonzero(place >= SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-evaluation-4500"),
     )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a trained model may be calibrated and evaluated on.
+
+    Attributes:
+        calibration_pool: Training images, or the part of the sample that is not evaluated on.
+        evaluations: The most telling first; figures are reported on that one.
+        certain: Whether the model is known not to have been trained on the evaluation images.
+    """
+
+    calibration_pool: Images
+    evaluations: tuple[Images, ...]
+    certain: bool
+
+
+def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> HeldOut:
+    """Choose the evaluation images for a model: MNIST's test set, or without MNIST what the sample can offer.
+
+    Falling back to the sample is said on stderr, and the sets' names carry it into every report.
+
+    Args:
+        trained_on: `MNIST`, `SAMPLE`, or None where nobody knows.
+        data_dir: See `load_mnist`.
+
+    Raises:
+        DataError: Neither MNIST nor the sample can be had.
+    """
+    try:
+        splits = load_mnist(data_dir)
+    except DataError as error:
+        click.echo(f"{error} Going on with the 5,000-image sample, {SAMPLE}.", err=True)
+        return _held_out_of_sample(trained_on)
+    # The sample is part of MNIST's training file, so only a model of our split has surely not seen it.
+    sample = (divide_sample(splits.validation)[1],) if trained_on == MNIST else ()
+    return HeldOut(splits.train, (splits.test, *sample), certain=True)
+
+
+def _held_out_of_sample(trained_on: str | None) -> HeldOut:
+    if trained_on == SAMPLE:
+        splits = sample_splits()
+        return HeldOut(splits.train, (splits.test,), certain=True)
+    calibration, evaluation = divide_sample(load_sample())
+    return HeldOut(calibration, (evaluation,), certain=trained_on == MNIST)
 
 
 def cache_dir() -> Path:
@@ -294,7 +340,7 @@ def _uncompressed(content: bytes) -> bytes:
 
 def _images(source: str, images: bytes, labels: bytes) -> Images:
     """Parse a pair of idx files; their hashes are known, so their headers (16 and 8 bytes) are too."""
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, *IMAGE_SHAPE)
     digits = np.frombuffer(labels, np.uint8, offset=8)
     return Images(source, source, pixels, digits, np.arange(len(digits)))
 

@@ -1,0 +1,11 @@
+"""Stage 1, train: a model of the zoo, in float32, on whatever backend and device Keras finds."""
+
+import os
+
+from ..edge.native_log import quiet_native_log
+
+# TensorFlow prints pages of start-up notes otherwise. Read when it is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+with quiet_native_log():
+    import keras as keras

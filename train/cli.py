@@ -7,17 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import click
-
-# TensorFlow's C++ side prints pages of start-up notes otherwise; errors still show. Read when Keras is first imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
 
 from ..edge.bundle import describe_file, replacing, write_card
-from ..edge.card import Architecture, Epoch, ImageSet, ModelCard, Training
-from ..edge.mnist import MNIST, SAMPLE, Images, Splits, load_mnist, sample_splits
+from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
+from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
 from .fit import Recipe, ResumeError, describe_device, fit
-from .zoo import ZOO, count_macs
+from .zoo import ZOO
 
 SOURCE_NAME = "model.keras"
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -77,8 +73,8 @@ def _write_bundle(
     backend = keras.backend.backend()
     training = Training(
         dataset=splits.name,
-        train=describe_images(splits.train),
-        validation=describe_images(splits.validation),
+        train=splits.train.describe(),
+        validation=splits.validation.describe(),
         command=_command(),
         seed=recipe.seed,
         recipe=recipe.as_numbers(),
@@ -89,16 +85,11 @@ def _write_bundle(
     )
     card = ModelCard(
         name=model.name,
-        architecture=Architecture(name=model.name, parameters=model.count_params(), macs=count_macs(model)),
+        architecture=Architecture(name=model.name, parameters=model.count_params(), macs=count_macs(model.layers)),
         source=describe_file(folder, SOURCE_NAME),
         training=training,
     )
     write_card(folder, card)
-
-
-def describe_images(images: Images) -> ImageSet:
-    """What the card says of a set of images."""
-    return ImageSet(name=images.name, source=images.source, count=len(images), sha256=images.sha256)
 
 
 def _command() -> str:

@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..edge.card import Epoch
+from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, Epoch
 from ..edge.mnist import Images, Splits
 from .augment import Augment, Distortion
-from .zoo import IMAGE_SHAPE, NUM_CLASSES
 
 EVALUATION_BATCH = 500
 
@@ -54,7 +53,7 @@ class Recipe:
     ema_share: float = 0.05
     distortion: Distortion = dataclasses.field(default_factory=Distortion)
 
-    def as_numbers(self) -> dict[str, float]:
+    def as_numbers(self) -> dict[str, int | float]:
         """Flat, for the card: `distortion.rotation_degrees` and so on."""
         flat = dataclasses.asdict(self)
         return {**{f"distortion.{key}": value for key, value in flat.pop("distortion").items()}, **flat}

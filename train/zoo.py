@@ -10,12 +10,10 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-IMAGE_SHAPE = (28, 28, 1)
-NUM_CLASSES = 10
+from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
+
 # Keras's default of 0.99 lags hundreds of steps behind, which spoils the validation of short runs.
 BATCH_NORM_MOMENTUM = 0.95
-# Exporters cut here: a full-integer file expresses this layer as its input's scale, at no cost.
-SCALING_LAYER = "pixels_to_unit"
 
 
 @dataclass(frozen=True)
@@ -66,16 +64,3 @@ def _conv(x: keras.KerasTensor, filters: int, strides: int = 1, padding: str = "
     """3x3 convolution, batch norm, ReLU: the three fold into one operator on export."""
     x = layers.Conv2D(filters, 3, strides=strides, padding=padding, use_bias=False)(x)
     return layers.ReLU()(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
-
-
-def count_macs(model: keras.Model) -> int:
-    """Multiply-adds for one image: those of convolutions and dense layers, which are nearly all."""
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            _, height, width, filters = layer.output.shape
-            rows, columns, channels, _ = layer.kernel.shape
-            total += height * width * filters * rows * columns * channels
-        elif isinstance(layer, layers.Dense):
-            total += layer.kernel.shape[0] * layer.kernel.shape[1]
-    return total

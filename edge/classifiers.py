@@ -1,0 +1,190 @@
+"""The runtimes behind one protocol: raw pixels in, float logits out, whatever the file computes with.
+
+Each runtime is imported only when it is asked for, and given the file's verified bytes, never its path.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle
+from .card import Format, ModelFile, Precision, Tensor
+from .native_log import quiet_native_log
+
+
+class RuntimeUnavailableError(Exception):
+    """The runtime is not installed here, or cannot run the file; the message says what to do."""
+
+
+class Classifier(Protocol):
+    """A model file loaded into a runtime."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify raw pixels, uint8 [N, 28, 28, 1] with 0 = paper: logits, float32 [N, 10]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A way to run one format.
+
+    Attributes:
+        name: What `--runtime` takes.
+        format: The files it reads.
+        package: What to install, as the package index calls it.
+        module: What to import.
+        load: Makes a classifier from a file's bytes, what the card says of it, and a thread count.
+    """
+
+    name: str
+    format: Format
+    package: str
+    module: str
+    load: Callable[[bytes, ModelFile, int], Classifier]
+
+    @property
+    def installed(self) -> bool:
+        """Whether the module can be found; nothing is imported."""
+        return importlib.util.find_spec(self.module.partition(".")[0]) is not None
+
+    @property
+    def version(self) -> str:
+        """Of the installed package."""
+        return version(self.package)
+
+
+class InterpreterClassifier:
+    """LiteRT or tflite-runtime, which share one API.
+
+    Images go through one at a time: with one image the input keeps the shape the file was prepared for, and resizing
+    the input for each batch costs more than it saves on one thread.
+    """
+
+    def __init__(self, interpreter: Any, file: ModelFile) -> None:  # noqa: ANN401 - two packages, one duck
+        with quiet_native_log():
+            interpreter.allocate_tensors()
+        details = interpreter.get_output_details()[0]
+        self._interpreter = interpreter
+        self._input_index: int = interpreter.get_input_details()[0]["index"]
+        self._output_index: int = details["index"]
+        self._output = file.output
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Classifier`."""
+        invoke, get = self._interpreter.invoke, self._interpreter.get_tensor
+        outputs = np.empty((len(images), self._output.shape[-1]), self._output.dtype)
+        for i in range(len(images)):
+            self._interpreter.set_tensor(self._input_index, images[i : i + 1])
+            invoke()
+            outputs[i] = get(self._output_index)[0]
+        return dequantize(outputs, self._output)
+
+
+class OnnxRuntimeClassifier:
+    """ONNX Runtime on the CPU; a whole batch goes through at once."""
+
+    def __init__(self, session: Any, file: ModelFile) -> None:  # noqa: ANN401 - the package ships no types
+        self._session = session
+        self._file = file
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Classifier`."""
+        outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
+        return dequantize(outputs, self._file.output)
+
+
+def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
+    """Real values of a tensor's integers: (q - zero_point) * scale; floats pass.
+
+    Source: LiteRT 8-bit quantization specification.
+    """
+    if tensor.scale is None or tensor.zero_point is None:
+        return values.astype(np.float32, copy=False)
+    return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+
+
+def _load_litert(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - loaded on use
+
+    with quiet_native_log():
+        interpreter = Interpreter(model_content=content, num_threads=num_threads)
+    return InterpreterClassifier(interpreter, file)
+
+
+def _load_tflite_runtime(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    from tflite_runtime.interpreter import Interpreter  # noqa: PLC0415 - loaded on use
+
+    with quiet_native_log():
+        interpreter = Interpreter(model_content=content, num_threads=num_threads)
+    return InterpreterClassifier(interpreter, file)
+
+
+def _load_onnxruntime(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - loaded on use, after the line above
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return OnnxRuntimeClassifier(session, file)
+
+
+# In the order of preference: the fastest int8 kernels first.
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("litert", "tflite", "ai-edge-litert", "ai_edge_litert.interpreter", _load_litert),
+        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_tflite_runtime),
+        Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", _load_onnxruntime),
+    )
+}
+
+
+def choose_runtime(name: str | None) -> Runtime:
+    """The named runtime, or the first in order of preference that is installed.
+
+    Raises:
+        RuntimeUnavailableError: It is not installed, or none is.
+    """
+    if name is None:
+        for runtime in RUNTIMES.values():
+            if runtime.installed:
+                return runtime
+        raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
+    runtime = RUNTIMES[name]
+    if not runtime.installed:
+        raise RuntimeUnavailableError(f"{name} is not installed. Run: pip install {runtime.package}")
+    return runtime
+
+
+def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:
+    """Load the bundle's file of this precision into a runtime.
+
+    Raises:
+        ModelCardError: The bundle has no such file, or it changed.
+        RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
+    """
+    file = bundle.file(runtime.format, precision)
+    return load_file(runtime, bundle.read(file.record), file, num_threads)
+
+
+def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> Classifier:
+    """Load a file's bytes into a runtime.
+
+    Raises:
+        RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
+    """
+    try:
+        return runtime.load(content, file, num_threads)
+    except (ImportError, AttributeError, RuntimeError, ValueError) as error:
+        # Native packages fail in these ways: a missing system library, another numpy, an operator too new.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error

@@ -1,0 +1,182 @@
+"""The export itself: from a Keras model to a sealed bundle of verified files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import keras
+import msgspec
+
+from ..edge.bundle import SHIPPED, Bundle, describe_file, open_bundle, replacing, write_card
+from ..edge.card import (
+    Architecture,
+    Export,
+    Format,
+    ModelCard,
+    ModelFile,
+    Precision,
+    Tensor,
+    Verification,
+    count_macs,
+)
+from ..edge.classifiers import RUNTIMES
+from ..edge.mnist import HeldOut, Images, held_out_images
+from . import onnx, tflite
+from .calibrate import ExportError, choose_calibration, describe_calibration
+from .source import load_source
+from .verify import Reference, keras_reference, pack_references, verify
+
+SOURCE_NAME = "model.keras"
+REFERENCE_NAME = "reference.npz"
+TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A way to write a model.
+
+    Attributes:
+        convert: Makes the file from the Keras model and, where it quantizes, the calibration images.
+        describe: Reads input and output back from the file.
+        runtime: The one that the file is verified in.
+    """
+
+    format: Format
+    precision: Precision
+    convert: Callable[[keras.Model, Images | None], bytes]
+    describe: Callable[[bytes], tuple[Tensor, Tensor]]
+    runtime: str
+
+
+EXPORTERS = (
+    Exporter("tflite", "float32", tflite.convert_float32, tflite.describe_tensors, "litert"),
+    Exporter("tflite", "int8", tflite.convert_int8, tflite.describe_tensors, "litert"),
+    Exporter("onnx", "float32", onnx.convert_float32, onnx.describe_tensors, "onnxruntime"),
+    Exporter("onnx", "int8", onnx.convert_int8, onnx.describe_tensors, "onnxruntime"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be exported: a bundle, or a lone `.keras` file."""
+
+    path: Path
+    bundle: Bundle | None
+
+    @property
+    def default_out(self) -> Path:
+        """A bundle of one's own is extended in place; the shipped one and a lone file get a folder here."""
+        return self.path if self.bundle and self.path != SHIPPED else Path(self.path.stem)
+
+    @property
+    def trained_on(self) -> str | None:
+        """The name of the training data, None where nobody knows."""
+        return self.bundle.card.training.dataset if self.bundle and self.bundle.card.training else None
+
+    def read(self) -> bytes:
+        """The `.keras` file's bytes."""
+        return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
+
+
+def find_source(path: Path | None) -> Source:
+    """Decide what a path means; without one, the shipped bundle.
+
+    Raises:
+        ExportError: There is nothing, or something that is neither a bundle nor a `.keras` file.
+        ModelCardError: A bundle whose card or hashes do not hold.
+    """
+    if path is None:
+        return Source(SHIPPED, open_bundle(SHIPPED))
+    if path.is_dir():
+        return Source(path, open_bundle(path))
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file or folder. Expected a bundle or a .keras file.")
+    if path.suffix != ".keras":
+        raise ExportError(
+            f"{path}: expected a bundle or a .keras file. (HDF5, .h5, can run code when loaded, whatever Keras is "
+            "asked; if you trust yours, convert it: keras.models.load_model(...).save('model.keras').)"
+        )
+    return Source(path, None)
+
+
+def export_bundle(source: Source, precisions: tuple[Precision, ...], out: Path, data_dir: Path | None) -> ModelCard:
+    """Convert, verify and write, all or nothing.
+
+    Args:
+        source: The model.
+        precisions: What to write, in both formats.
+        out: The bundle's folder; an older bundle there is replaced once the new one is complete.
+        data_dir: Where MNIST lies, see `load_mnist`.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        ExportError: A file would not be what its card promises.
+        ModelCardError: `out` cannot be written.
+        RuntimeUnavailableError: A runtime cannot run its file.
+    """
+    with replacing(out) as folder:
+        (folder / SOURCE_NAME).write_bytes(source.read())
+        model = load_source(folder / SOURCE_NAME, shown_as=source.path)
+        base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
+        held_out = held_out_images(source.trained_on, data_dir)
+        _say("Running the Keras model over " + " and ".join(images.name for images in held_out.evaluations))
+        references = [keras_reference(model, images) for images in held_out.evaluations]
+        (folder / REFERENCE_NAME).write_bytes(pack_references(references))
+        calibration = choose_calibration(held_out.calibration_pool) if "int8" in precisions else None
+        exporters = [exporter for exporter in EXPORTERS if exporter.precision in precisions]
+        files = tuple(_write(exporter, model, base.name, calibration, references[0], folder) for exporter in exporters)
+        export = Export(
+            evaluations=tuple(reference.describe(held_out.certain) for reference in references),
+            calibration=describe_calibration(calibration) if calibration else None,
+            reference=describe_file(folder, REFERENCE_NAME),
+            files=files,
+            tools={name: version(name) for name in TOOLS},
+        )
+        card = msgspec.structs.replace(base, source=describe_file(folder, SOURCE_NAME), export=export)
+        write_card(folder, card)
+    return card
+
+
+def _write(
+    exporter: Exporter,
+    model: keras.Model,
+    name: str,
+    calibration: Images | None,
+    reference: Reference,
+    folder: Path,
+) -> ModelFile:
+    """Convert with one exporter, put the file into the folder, and verify what lies there."""
+    file_name = f"{name}-{exporter.precision}.{exporter.format}"
+    _say(f"Writing and verifying {file_name}")
+    content = exporter.convert(model, calibration)
+    (folder / file_name).write_bytes(content)
+    pixels, logits = exporter.describe(content)
+    unverified = ModelFile(
+        record=describe_file(folder, file_name),
+        format=exporter.format,
+        precision=exporter.precision,
+        input=pixels,
+        output=logits,
+        verification=Verification(runtime="", correct=0, agreeing=0, max_logit_difference=0.0),
+    )
+    result = verify(RUNTIMES[exporter.runtime], content, unverified, reference)
+    return msgspec.structs.replace(unverified, verification=result)
+
+
+def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelCard:
+    """A card for a model that came without one: nothing is known of its training."""
+    name = source.path.stem
+    return ModelCard(
+        name=name,
+        architecture=Architecture(name=name, parameters=model.count_params(), macs=count_macs(model.layers)),
+        source=describe_file(folder, SOURCE_NAME),
+        training=None,
+    )
+
+
+def _say(line: str) -> None:
+    click.echo(f"{line} …", err=True)

@@ -1,0 +1,65 @@
+"""Verification: load each exported file in its own runtime and hold it against the Keras model, image by image."""
+
+import io
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.card import Evaluation, ModelFile, Verification
+from ..edge.classifiers import Runtime, load_file
+from ..edge.mnist import Images
+from .calibrate import ExportError
+
+BATCH = 500
+# Float files compute the same sums in another order: differences of 1e-5 are usual, 1e-2 is a wrong conversion.
+FLOAT_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the Keras model says of a set of images: logits, float32 [N, 10]."""
+
+    images: Images
+    logits: NDArray[np.float32]
+
+    def describe(self, held_out: bool) -> Evaluation:
+        """What the card says of it."""
+        correct = int((self.logits.argmax(axis=1) == self.images.labels).sum())
+        return Evaluation(images=self.images.describe(), correct=correct, held_out=held_out)
+
+
+def keras_reference(model: keras.Model, images: Images) -> Reference:
+    """Run the Keras model over a set of images."""
+    return Reference(images, model.predict(images.pixels, batch_size=BATCH, verbose=0).astype(np.float32))
+
+
+def pack_references(references: list[Reference]) -> bytes:
+    """All references as one .npz, an array a set's name: a machine without Keras can still compare in pairs."""
+    content = io.BytesIO()
+    np.savez_compressed(content, **{reference.images.name: reference.logits for reference in references})
+    return content.getvalue()
+
+
+def verify(runtime: Runtime, content: bytes, file: ModelFile, reference: Reference) -> Verification:
+    """Compare a file with Keras on every image of the reference.
+
+    Raises:
+        ExportError: A float file's logits are not those of the model: the conversion itself is wrong.
+        RuntimeUnavailableError: The runtime cannot run the file.
+    """
+    logits = load_file(runtime, content, file).logits(reference.images.pixels)
+    difference = float(np.abs(logits - reference.logits).max())
+    if file.precision == "float32" and not difference <= FLOAT_TOLERANCE:
+        raise ExportError(
+            f"{file.record.name}: its logits differ from the Keras model's by {difference:.3g} in {runtime.name}; "
+            f"a float file must stay within {FLOAT_TOLERANCE}. Nothing was written."
+        )
+    digits = logits.argmax(axis=1)
+    return Verification(
+        runtime=f"{runtime.name} {runtime.version}",
+        correct=int((digits == reference.images.labels).sum()),
+        agreeing=int((digits == reference.logits.argmax(axis=1)).sum()),
+        max_logit_difference=difference,
+    )
