@@ -113,7 +113,7 @@ def _take_raw_pixels(proto: onnx.ModelProto) -> None:
         raise ExportError(f"ONNX int8: raw pixels need scale 1/255 and zero point 0, got {scale} and {zero_point}.")
     graph.node.remove(quantize)
     for node in graph.node:
-        node.input[:] = [INPUT if name == quantize.output[0] else name for name in node.input]
+        node.input[:] = [quantize.input[0] if name == quantize.output[0] else name for name in node.input]
     del graph.value_info[:]  # they still call the reshaped pixels float
     graph.input[0].CopyFrom(helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["N", *IMAGE_SHAPE]))
 
