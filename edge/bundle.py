@@ -4,10 +4,10 @@ Reading checks every hash before anything is loaded. Writing happens in a hidden
 takes its place only when complete, so whoever interrupts it finds the old bundle or none, never half of one.
 """
 
+import glob
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,19 +92,24 @@ def write_card(folder: Path, card: ModelCard) -> None:
 def replacing(destination: Path) -> Iterator[Path]:
     """Give an empty folder to fill; on success it takes the destination's place, otherwise it goes away.
 
+    What a killed process left behind is put right first.
+
     Raises:
         ModelCardError: The destination is something else than a bundle or an empty folder, or cannot be written.
     """
-    _check_replaceable(destination)
+    destination = Path(os.path.abspath(destination))  # noqa: PTH100 - resolve() would follow a link
+    staging = _beside(destination, os.getpid(), "new")
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".new", dir=destination.parent))
+        _clean_up_after_the_dead(destination)
+        _check_replaceable(destination)
+        staging.mkdir(parents=True)
     except OSError as error:
         raise ModelCardError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error
     try:
         yield staging
-        staging.chmod(0o755)
         _swap_in(staging, destination)
+    except OSError as error:
+        raise ModelCardError(f"{destination}: cannot be written ({error.strerror}); it is as it was.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -122,7 +127,7 @@ def _swap_in(staging: Path, destination: Path) -> None:
     if not destination.exists():
         staging.rename(destination)
         return
-    retired = staging.with_suffix(".old")
+    retired = _beside(destination, os.getpid(), "old")
     destination.rename(retired)
     try:
         staging.rename(destination)
@@ -130,6 +135,33 @@ def _swap_in(staging: Path, destination: Path) -> None:
         retired.rename(destination)
         raise
     shutil.rmtree(retired)
+
+
+def _beside(destination: Path, pid: int, state: str) -> Path:
+    """The hidden folder of a process that is writing `destination`."""
+    return destination.with_name(f".{destination.name}.{pid}.{state}")
+
+
+def _clean_up_after_the_dead(destination: Path) -> None:
+    """Bring back a bundle whose replacement was killed between the two renames; remove half-written ones."""
+    for leftover in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
+        pid, _, state = leftover.name.removeprefix(f".{destination.name}.").partition(".")
+        if state not in {"new", "old"} or not pid.isdecimal() or _is_alive(int(pid)):
+            continue
+        if state == "old" and not destination.exists():
+            leftover.rename(destination)
+        else:
+            shutil.rmtree(leftover)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _read_verified(folder: Path, record: FileRecord) -> bytes:

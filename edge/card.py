@@ -40,7 +40,7 @@ class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all records share: immutable, and no field that this version does not know."""
 
 
-class FileRecord(_Record, kw_only=True):
+class FileRecord(_Record, frozen=True, kw_only=True):
     """A file of the bundle and the bytes it must have."""
 
     name: FileName
@@ -48,7 +48,7 @@ class FileRecord(_Record, kw_only=True):
     size_bytes: Count
 
 
-class ImageSet(_Record, kw_only=True):
+class ImageSet(_Record, frozen=True, kw_only=True):
     """An ordered set of labelled images; `sha256` is of all pixels, then all labels."""
 
     name: str
@@ -57,7 +57,7 @@ class ImageSet(_Record, kw_only=True):
     sha256: Sha256
 
 
-class Architecture(_Record, kw_only=True):
+class Architecture(_Record, frozen=True, kw_only=True):
     """The network: its zoo name (or the user's file name), parameters, and multiply-adds per image."""
 
     name: str
@@ -75,8 +75,8 @@ def count_macs(layers: Iterable[Any]) -> int:
     return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in kernels)
 
 
-class Epoch(_Record, kw_only=True):
-    """One epoch: the training loss and accuracy it ended with, and what validation then said of the averaged weights."""
+class Epoch(_Record, frozen=True, kw_only=True):
+    """One epoch: the training loss and accuracy it ended with, and what validation said of the averaged weights."""
 
     loss: float
     accuracy: float
@@ -85,7 +85,7 @@ class Epoch(_Record, kw_only=True):
     seconds: float
 
 
-class Training(_Record, kw_only=True):
+class Training(_Record, frozen=True, kw_only=True):
     """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone."""
 
     dataset: str
@@ -100,7 +100,7 @@ class Training(_Record, kw_only=True):
     tools: dict[str, str]
 
 
-class Evaluation(_Record, kw_only=True):
+class Evaluation(_Record, frozen=True, kw_only=True):
     """Images that every file was compared on, and how many the Keras model reads correctly.
 
     `held_out` is False where nobody can say that the model has not been trained on them.
@@ -111,7 +111,7 @@ class Evaluation(_Record, kw_only=True):
     held_out: bool
 
 
-class Calibration(_Record, kw_only=True):
+class Calibration(_Record, frozen=True, kw_only=True):
     """The training images that set the quantization ranges: their indices count in `images.source`."""
 
     images: ImageSet
@@ -119,7 +119,7 @@ class Calibration(_Record, kw_only=True):
     method: str
 
 
-class Tensor(_Record, kw_only=True):
+class Tensor(_Record, frozen=True, kw_only=True):
     """A file's input or output. The batch dimension is -1; real value = (integer - zero_point) * scale."""
 
     name: str
@@ -129,7 +129,7 @@ class Tensor(_Record, kw_only=True):
     zero_point: int | None = None
 
 
-class Verification(_Record, kw_only=True):
+class Verification(_Record, frozen=True, kw_only=True):
     """What this file did, in its own runtime, on the first evaluation set, beside the Keras model.
 
     `agreeing` counts the images on which both name the same digit; the logit difference is the largest, absolute.
@@ -141,7 +141,7 @@ class Verification(_Record, kw_only=True):
     max_logit_difference: float
 
 
-class ModelFile(_Record, kw_only=True):
+class ModelFile(_Record, frozen=True, kw_only=True):
     """One exported file."""
 
     record: FileRecord
@@ -152,7 +152,7 @@ class ModelFile(_Record, kw_only=True):
     verification: Verification
 
 
-class Export(_Record, kw_only=True):
+class Export(_Record, frozen=True, kw_only=True):
     """What the export stage adds. `reference` holds the Keras logits on each evaluation set, one array a set's name."""
 
     evaluations: tuple[Evaluation, ...]
@@ -162,7 +162,7 @@ class Export(_Record, kw_only=True):
     tools: dict[str, str]
 
 
-class ModelCard(_Record, kw_only=True):
+class ModelCard(_Record, frozen=True, kw_only=True):
     """The whole card; `train` creates it, `export` extends it, nothing works without it."""
 
     schema_version: int = SCHEMA_VERSION
@@ -180,7 +180,7 @@ class ModelCard(_Record, kw_only=True):
         return (self.source, self.export.reference, *(file.record for file in self.export.files))
 
 
-class _Sealed(_Record, kw_only=True):
+class _Sealed(_Record, frozen=True, kw_only=True):
     seal: Sha256
     card: ModelCard
 

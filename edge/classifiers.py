@@ -3,6 +3,7 @@
 Each runtime is imported only when it is asked for, and given the file's verified bytes, never its path.
 """
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Callable
@@ -39,14 +40,14 @@ class Runtime:
         format: The files it reads.
         package: What to install, as the package index calls it.
         module: What to import.
-        load: Makes a classifier from a file's bytes, what the card says of it, and a thread count.
+        load: Makes a classifier from the module's name, a file's bytes, what the card says of it, and a thread count.
     """
 
     name: str
     format: Format
     package: str
     module: str
-    load: Callable[[bytes, ModelFile, int], Classifier]
+    load: Callable[[str, bytes, ModelFile, int], Classifier]
 
     @property
     def installed(self) -> bool:
@@ -66,7 +67,7 @@ class InterpreterClassifier:
     the input for each batch costs more than it saves on one thread.
     """
 
-    def __init__(self, interpreter: Any, file: ModelFile) -> None:  # noqa: ANN401 - two packages, one duck
+    def __init__(self, interpreter: Any, file: ModelFile) -> None:
         with quiet_native_log():
             interpreter.allocate_tensors()
         details = interpreter.get_output_details()[0]
@@ -89,7 +90,7 @@ class InterpreterClassifier:
 class OnnxRuntimeClassifier:
     """ONNX Runtime on the CPU; a whole batch goes through at once."""
 
-    def __init__(self, session: Any, file: ModelFile) -> None:  # noqa: ANN401 - the package ships no types
+    def __init__(self, session: Any, file: ModelFile) -> None:
         self._session = session
         self._file = file
 
@@ -109,27 +110,17 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
 
 
-def _load_litert(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - loaded on use
-
+def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    interpreter_class = importlib.import_module(module).Interpreter
     with quiet_native_log():
-        interpreter = Interpreter(model_content=content, num_threads=num_threads)
+        interpreter = interpreter_class(model_content=content, num_threads=num_threads)
     return InterpreterClassifier(interpreter, file)
 
 
-def _load_tflite_runtime(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
-    from tflite_runtime.interpreter import Interpreter  # noqa: PLC0415 - loaded on use
-
-    with quiet_native_log():
-        interpreter = Interpreter(model_content=content, num_threads=num_threads)
-    return InterpreterClassifier(interpreter, file)
-
-
-def _load_onnxruntime(content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
     # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415 - loaded on use, after the line above
-
+    onnxruntime = importlib.import_module(module)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
@@ -141,8 +132,8 @@ def _load_onnxruntime(content: bytes, file: ModelFile, num_threads: int) -> Clas
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        Runtime("litert", "tflite", "ai-edge-litert", "ai_edge_litert.interpreter", _load_litert),
-        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_tflite_runtime),
+        Runtime("litert", "tflite", "ai-edge-litert", "ai_edge_litert.interpreter", _load_interpreter),
+        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_interpreter),
         Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", _load_onnxruntime),
     )
 }
@@ -183,8 +174,9 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
     try:
-        return runtime.load(content, file, num_threads)
-    except (ImportError, AttributeError, RuntimeError, ValueError) as error:
-        # Native packages fail in these ways: a missing system library, another numpy, an operator too new.
+        return runtime.load(runtime.module, content, file, num_threads)
+    except Exception as error:
+        # A missing system library, another numpy, an operator too new: native packages raise what they like, and
+        # ONNX Runtime's exceptions derive from Exception alone.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .framing import resize
+
 # Frames are worked on at about this size: strokes are several pixels wide, and a 12-megapixel photograph takes
 # milliseconds instead of a second.
 WORKING_LONG_SIDE = 1280
@@ -72,8 +74,8 @@ class Finding:
 
 def find_digits(frame: NDArray[np.uint8]) -> Finding:
     """Find the digits in a frame, uint8 [height, width], dark on light or light on dark."""
-    gray, scale = _to_working_size(frame)
-    ink = extract_ink(gray)
+    scale = _working_scale(frame)
+    ink = extract_ink(resize(frame, scale))
     mask = (ink > _ink_threshold(ink)).astype(np.uint8)
     pieces = [box for box in _connected_boxes(mask) if not _is_border(box, *ink.shape)]
     boxes = _keep_digits(_merge_pieces(pieces))
@@ -82,40 +84,38 @@ def find_digits(frame: NDArray[np.uint8]) -> Finding:
 
 def extract_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
     """How much darker than the paper around it (or lighter, where ink is light) each pixel is: [0, 1], same shape."""
-    gray = cv2.GaussianBlur(gray, (3, 3), 0)
-    if _is_light_on_dark(gray):
-        gray = 255 - gray
-    paper = np.maximum(_estimate_paper(gray), 1)
-    return np.clip((paper - gray) / paper, 0, 1)
+    smooth = cv2.GaussianBlur(gray, (3, 3), 0).astype(np.float32)
+    if _is_light_on_dark(smooth):
+        smooth = 255 - smooth
+    paper = np.maximum(_estimate_paper(smooth), 1)
+    return np.clip((paper - smooth) / paper, 0, 1, dtype=np.float32)
 
 
-def _is_light_on_dark(gray: NDArray[np.uint8]) -> bool:
+def _is_light_on_dark(gray: NDArray[np.float32]) -> bool:
     """Whether the ink is lighter than the paper: strokes are few and strong, so deviations are skewed to their side.
 
     Deviations are from the surroundings, not from the frame's mean, so that a shadow over half a page has no say.
     """
-    small = cv2.resize(gray, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = resize(gray, 0.25)
     window = int(max(small.shape) * PAPER_WINDOW) | 1
     deviation = small - cv2.blur(small, (window, window))
     return float((deviation**3).mean()) > 0
 
 
-def _to_working_size(frame: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+def _working_scale(frame: NDArray[np.uint8]) -> float:
     long_side = max(frame.shape)
-    scale = min(1.0, WORKING_LONG_SIDE / long_side) if long_side >= SMALLEST_LONG_SIDE else SMALLEST_LONG_SIDE / long_side
-    if scale == 1:
-        return frame, 1.0
-    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), scale
+    if long_side < SMALLEST_LONG_SIDE:
+        return SMALLEST_LONG_SIDE / long_side
+    return min(1.0, WORKING_LONG_SIDE / long_side)
 
 
-def _estimate_paper(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _estimate_paper(gray: NDArray[np.float32]) -> NDArray[np.float32]:
     """The frame without its dark strokes, float32: a closing and a blur at a quarter of the size."""
-    small = cv2.resize(gray, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = resize(gray, 0.25)
     window = int(max(small.shape) * PAPER_WINDOW) | 1
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_RECT, (window, window)))
     smooth = cv2.blur(closed, (window, window))
-    return cv2.resize(smooth, gray.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return cv2.resize(smooth, gray.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def _ink_threshold(ink: NDArray[np.float32]) -> float:

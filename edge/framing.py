@@ -6,11 +6,15 @@ MNIST's digits were scaled into a 20x20 box, keeping their shape, and placed wit
 Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST database of handwritten digits".
 """
 
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .card import IMAGE_SHAPE
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 SIDE = IMAGE_SHAPE[0]
 BOX_SIDE = 20
@@ -31,22 +35,19 @@ def frame_digit(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     if ink.size == 0 or ink.max() <= 0:
         return np.zeros(IMAGE_SHAPE, np.uint8)
-    ink = _at_most(ink, LARGEST_SIDE)
+    ink = resize(ink, min(1.0, LARGEST_SIDE / max(ink.shape)))
     strokes = np.clip(ink / np.percentile(ink[ink > 0.3 * ink.max()], 60), 0, 1)
     strokes = _thicken(np.where(strokes < 0.2, 0, strokes).astype(np.float32))
-    scale = BOX_SIDE / max(strokes.shape)
-    size = (max(1, round(strokes.shape[1] * scale)), max(1, round(strokes.shape[0] * scale)))
-    small = cv2.resize(strokes, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return (_centre(small) * 255).round().astype(np.uint8)[..., None]
+    return (_centre(resize(strokes, BOX_SIDE / max(strokes.shape))) * 255).round().astype(np.uint8)[..., None]
 
 
-def _at_most(ink: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Scale down so that the longer side is at most this."""
-    scale = side / max(ink.shape)
-    if scale >= 1:
-        return ink
-    size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
-    return cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
+    """Scale an image [height, width] of any type: averaging when it shrinks, interpolating when it grows."""
+    if scale == 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cast("NDArray[Pixel]", cv2.resize(image, size, interpolation=interpolation))
 
 
 def _thicken(strokes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -60,7 +61,7 @@ def _thicken(strokes: NDArray[np.float32]) -> NDArray[np.float32]:
         return strokes
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))
     margin = (missing + 1) // 2
-    return cv2.dilate(cv2.copyMakeBorder(strokes, margin, margin, margin, margin, cv2.BORDER_CONSTANT), kernel)
+    return cv2.dilate(np.pad(strokes, margin), kernel).astype(np.float32, copy=False)
 
 
 def _centre(small: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -33,9 +33,7 @@ from .reader import Reader, Reading
 )
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a picture and line, on standard output.")
-def run(
-    images: tuple[str, ...], model: Path, runtime: str | None, precision: str, threads: int, as_json: bool
-) -> None:
+def run(images: tuple[str, ...], model: Path, runtime: str | None, precision: str, threads: int, as_json: bool) -> None:
     """Read the digits in picture files, folders of them, or glob patterns.
 
     A picture without digits gives an empty reading. A file that cannot be read is reported on standard error, the

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,9 +21,9 @@ from .calibrate import ExportError, unit_images
 from .source import behind_scaling
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: nothing here phones home
-import onnxruntime  # noqa: E402
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static  # noqa: E402
-from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: E402
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 # Per-channel QDQ needs 13; 17 is read by every ONNX Runtime since 1.12.
 OPSET = 17
@@ -141,7 +142,7 @@ def _describe(value: onnx.ValueInfoProto) -> Tensor:
     return Tensor(name=value.name, shape=(-1, *found), dtype=dtype)  # pyright: ignore[reportArgumentType]
 
 
-def _quietly(function: Callable, *arguments: object, **options: object) -> object:
+def _quietly(function: Callable, *arguments: object, **options: object) -> Any:
     """Call a converter without its running commentary; when it fails, the commentary is shown."""
     onnxruntime.set_default_logger_severity(3)
     previous = logging.root.manager.disable

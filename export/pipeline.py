@@ -22,7 +22,7 @@ from ..edge.card import (
     count_macs,
 )
 from ..edge.classifiers import RUNTIMES
-from ..edge.mnist import HeldOut, Images, held_out_images
+from ..edge.mnist import Images, held_out_images
 from . import onnx, tflite
 from .calibrate import ExportError, choose_calibration, describe_calibration
 from .source import load_source

@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -20,7 +21,7 @@ def load_source(path: Path, shown_as: Path) -> keras.Model:
         ExportError: Not a `.keras` file, one that cannot be loaded safely, or one that breaks the contract.
     """
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise ExportError(f"{shown_as}: cannot be loaded as a Keras model ({_first_line(error)}).") from error
     _check_contract(model, shown_as)

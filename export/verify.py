@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,13 +33,16 @@ class Reference:
 
 def keras_reference(model: keras.Model, images: Images) -> Reference:
     """Run the Keras model over a set of images."""
-    return Reference(images, model.predict(images.pixels, batch_size=BATCH, verbose=0).astype(np.float32))
+    # Keras's annotation of `verbose` is wrong: "auto", 0, 1 and 2 are allowed.
+    logits = model.predict(images.pixels, batch_size=BATCH, verbose=0)  # pyright: ignore[reportArgumentType]
+    return Reference(images, logits.astype(np.float32))
 
 
 def pack_references(references: list[Reference]) -> bytes:
     """All references as one .npz, an array a set's name: a machine without Keras can still compare in pairs."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{reference.images.name: reference.logits for reference in references})
+    arrays: Any = {reference.images.name: reference.logits for reference in references}
+    np.savez_compressed(content, **arrays)
     return content.getvalue()
 
 

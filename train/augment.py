@@ -10,11 +10,15 @@ interpolated by Gaussians, which costs two small matrix products instead of a co
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
+
+# Keras's annotations say that every operation may return None, so its tensors and operations go unchecked here.
+KerasTensor = Any
+ops: Any = keras.ops
 
 SIZE = 28
 ELASTIC_GRID = 7
@@ -46,13 +50,13 @@ class Distortion:
 class Augment(keras.layers.Layer):
     """Distort raw pixels: uint8 [N, 28, 28, 1] in, the same out; the identity unless `training`."""
 
-    def __init__(self, distortion: Distortion, seed: int, **kwargs: object) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, distortion: Distortion, seed: int) -> None:
+        super().__init__()
         self.distortion = distortion
         self.random = keras.random.SeedGenerator(seed)
         self.elastic_basis = elastic_basis()
 
-    def call(self, pixels: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+    def call(self, pixels: KerasTensor, training: bool = False) -> KerasTensor:
         """Source: see the module. Sampling is bilinear; what lies outside is paper."""
         if not training:
             return pixels
@@ -62,7 +66,7 @@ class Augment(keras.layers.Layer):
         images = sample_bilinear(images, rows, columns)
         return ops.cast(ops.round(ops.clip(images, 0, 255)), "uint8")[..., None]
 
-    def _change_thickness(self, images: keras.KerasTensor) -> keras.KerasTensor:
+    def _change_thickness(self, images: KerasTensor) -> KerasTensor:
         amount = self._uniform((ops.shape(images)[0], 1, 1), self.distortion.thickness)
         planes = images[..., None]
         thicker = ops.max_pool(planes, 3, strides=1, padding="same")[..., 0]
@@ -70,7 +74,7 @@ class Augment(keras.layers.Layer):
         target = ops.where(amount > 0, thicker, thinner)
         return images + ops.abs(amount) * (target - images)
 
-    def _sampling_grid(self, count: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    def _sampling_grid(self, count: int) -> tuple[KerasTensor, KerasTensor]:
         """Where in the source each output pixel comes from: rows and columns, float32 [N, 28, 28] each."""
         limits = self.distortion
         shape = (count, 1, 1)
@@ -89,13 +93,13 @@ class Augment(keras.layers.Layer):
             columns + centre + self._uniform(shape, limits.shift_px) + self._elastic(count),
         )
 
-    def _elastic(self, count: int) -> keras.KerasTensor:
+    def _elastic(self, count: int) -> KerasTensor:
         coarse = keras.random.normal(
             (count, ELASTIC_GRID, ELASTIC_GRID), stddev=self.distortion.elastic_px, seed=self.random
         )
         return ops.matmul(ops.matmul(self.elastic_basis, coarse), np.transpose(self.elastic_basis))
 
-    def _uniform(self, shape: tuple[int, ...], limit: float) -> keras.KerasTensor:
+    def _uniform(self, shape: tuple[int, ...], limit: float) -> KerasTensor:
         return keras.random.uniform(shape, -limit, limit, seed=self.random)
 
 
@@ -110,9 +114,7 @@ def elastic_basis() -> NDArray[np.float32]:
     return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
 
 
-def sample_bilinear(
-    images: keras.KerasTensor, rows: keras.KerasTensor, columns: keras.KerasTensor
-) -> keras.KerasTensor:
+def sample_bilinear(images: KerasTensor, rows: KerasTensor, columns: KerasTensor) -> KerasTensor:
     """Read images [N, 28, 28] at fractional rows and columns [N, 28, 28]; outside is 0."""
     top, left = ops.floor(rows), ops.floor(columns)
     down, right = rows - top, columns - left
@@ -124,7 +126,7 @@ def sample_bilinear(
     )
 
 
-def _pixel(images: keras.KerasTensor, rows: keras.KerasTensor, columns: keras.KerasTensor) -> keras.KerasTensor:
+def _pixel(images: KerasTensor, rows: KerasTensor, columns: KerasTensor) -> KerasTensor:
     inside = (rows >= 0) & (rows < SIZE) & (columns >= 0) & (columns < SIZE)
     flat = ops.reshape(images, (-1, SIZE * SIZE))
     index = ops.clip(rows, 0, SIZE - 1) * SIZE + ops.clip(columns, 0, SIZE - 1)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import keras
@@ -113,7 +114,7 @@ def fit(model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path) ->
     return tuple(progress.history), progress.best_epoch
 
 
-def evaluate(model: keras.Model, images: Images) -> tuple[float, float]:
+def evaluate(model: Any, images: Images) -> tuple[float, float]:
     """Mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on these images."""
     logits = model.predict(images.pixels, batch_size=EVALUATION_BATCH, verbose=0).astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -141,7 +142,7 @@ def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> k
         warmup_steps=warmup_steps,
     )
     optimizer = keras.optimizers.AdamW(
-        schedule,
+        schedule,  # pyright: ignore[reportArgumentType] - documented, but annotated as a float
         weight_decay=recipe.weight_decay,
         use_ema=True,
         ema_momentum=1 - 1 / max(2, recipe.ema_share * steps),
@@ -153,7 +154,7 @@ def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> k
     return trainer
 
 
-def _train_epoch(trainer: keras.Model, train: Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
+def _train_epoch(trainer: Any, train: Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
     order = np.random.default_rng([recipe.seed, epoch]).permutation(len(train))
     targets = np.eye(NUM_CLASSES, dtype=np.float32)[train.labels[order]]
     outcome = trainer.fit(
@@ -207,7 +208,9 @@ def _identity(model: keras.Model, splits: Splits, recipe: Recipe) -> str:
 
 
 def _save_state(path: Path, trainer: keras.Model, progress: _Progress, identity: str) -> None:
-    arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state_variables(trainer))}
+    arrays: dict[str, Any] = {
+        f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state_variables(trainer))
+    }
     arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
     history = [[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history]
     temporary = path.with_name(path.name + ".new")
@@ -248,7 +251,8 @@ class _ProgressBar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Open the bar; `disable=None` keeps it out of files and pipes."""
-        self.bar = tqdm(total=self.params["steps"], desc=self.label, unit="step", leave=False, disable=None)
+        steps = (self.params or {}).get("steps")
+        self.bar = tqdm(total=steps, desc=self.label, unit="step", leave=False, disable=None)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Advance by one step."""

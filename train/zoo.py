@@ -6,6 +6,7 @@ to [0, 1] is a layer of the model, so no caller can get it wrong.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
@@ -54,7 +55,7 @@ ZOO = {
 }
 
 
-def _pixels() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def _pixels() -> tuple[Any, Any]:
     """The head that all share: the input, and the input scaled to [0, 1]."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8", name="pixels")
     return pixels, layers.Rescaling(1 / 255, name=SCALING_LAYER)(pixels)

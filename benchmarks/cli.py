@@ -1,0 +1,56 @@
+"""`edge-mnist benchmark`: parse, measure, print the table, write the reports."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..edge.bundle import SHIPPED, open_bundle
+from ..edge.mnist import held_out_images
+from .report import format_table, summarize, write_reports
+from .run import run_benchmark
+from .targets import Settings
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the four MNIST files.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes a row.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True, max=300),
+    default=1.0,
+    show_default=True,
+    help="Timing in each process, after warm-up.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
+def benchmark(
+    bundle: Path, data_dir: Path | None, threads: int, rounds: int, seconds: float, out: Path, as_json: bool
+) -> None:
+    """Measure each file of a bundle on each runtime installed here.
+
+    Accuracy with its 95 % interval and the paired drop against float; latency at batch 1; throughput, size, load time
+    and peak memory. Without BUNDLE, the shipped one. A runtime that is missing is a row that says so.
+
+    \b
+    Examples:
+      edge-mnist benchmark
+      edge-mnist benchmark my-model --rounds 5 --seconds 10 --out reports
+    """
+    opened = open_bundle(bundle)
+    trained_on = opened.card.training.dataset if opened.card.training else None
+    results = run_benchmark(opened, held_out_images(trained_on, data_dir), Settings(rounds, seconds, threads))
+    try:
+        json_path, markdown_path = write_reports(results, out)
+    except OSError as error:
+        raise click.ClickException(f"{out}: the reports cannot be written ({error.strerror}).") from error
+    if as_json:
+        click.echo(msgspec.json.encode(results).decode())
+    else:
+        click.echo(format_table(results, "simple"))
+        click.echo("\n".join(["", *summarize(results)]))
+    click.echo(f"Reports: {markdown_path} and {json_path}", err=True)

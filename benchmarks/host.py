@@ -1,0 +1,64 @@
+"""The machine under test: what a latency depends on, because a result without its conditions is not a result."""
+
+import os
+import platform
+from pathlib import Path
+
+import msgspec
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine. None stands for what it does not tell.
+
+    Attributes:
+        model: Processor or board.
+        cores: Logical processors that this process may use.
+        governor: Of the first processor's frequency.
+        load_1m: Load average over a minute, which other busy processes raise.
+        temperature_c: Of the first thermal zone, degrees Celsius.
+    """
+
+    model: str
+    machine: str
+    system: str
+    python: str
+    cores: int
+    governor: str | None
+    load_1m: float | None
+    temperature_c: float | None
+
+
+def describe_host(root: Path = Path("/")) -> Host:
+    """Look at this machine; `root` is where its /proc and /sys are."""
+    temperature = _read(root / "sys/class/thermal/thermal_zone0/temp")
+    load = _read(root / "proc/loadavg")
+    return Host(
+        model=_board(root) or _processor(root) or platform.processor() or "unknown processor",
+        machine=platform.machine(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        governor=_read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        load_1m=float(load.split()[0]) if load else None,
+        temperature_c=int(temperature) / 1000 if temperature else None,
+    )
+
+
+def _board(root: Path) -> str | None:
+    """A Raspberry Pi's name, from the device tree."""
+    text = _read(root / "proc/device-tree/model")
+    return text.rstrip("\0") if text else None
+
+
+def _processor(root: Path) -> str | None:
+    for line in (_read(root / "proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
