@@ -1,5 +1,6 @@
 """`edge-mnist benchmark`: parse, measure, print the table, write the reports."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import msgspec
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.mnist import held_out_images
+from .pages import write_page
 from .report import format_table, summarize, write_reports
 from .run import run_benchmark
 from .targets import Settings
@@ -54,3 +56,24 @@ def benchmark(
         click.echo(format_table(results, "simple"))
         click.echo("\n".join(["", *summarize(results)]))
     click.echo(f"Reports: {markdown_path} and {json_path}", err=True)
+
+
+@click.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@click.option("--row", "rows", multiple=True, default=("0123456789", "31415926", "2718"), show_default=True, help="Digits of a row.")
+@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the hand and the paper.")
+def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
+    """Draw a page of handwriting-like digits, to have something to read.
+
+    \b
+    Examples:
+      edge-mnist example page.png
+      edge-mnist example page.png --row 12 --row 34 --seed 1
+    """
+    try:
+        write_page(picture, rows, seed)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{picture}: cannot be written ({error.strerror}).") from error
+    click.echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")

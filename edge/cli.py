@@ -13,6 +13,7 @@ COMMANDS = {
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in image files.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
+    "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }
 
 
@@ -57,7 +58,8 @@ def main() -> None:
 
     \b
     Examples:
-      edge-mnist run photo.png                  read the digits in a picture
+      edge-mnist example page.png               draw a page of digits
+      edge-mnist run page.png                   read the digits in a picture
       edge-mnist export --int8                  float and int8 TFLite and ONNX from the shipped model
       edge-mnist benchmark                      accuracy and latency of every file on every runtime here
       edge-mnist train --out my-model           train your own
