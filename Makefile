@@ -1,0 +1,38 @@
+# Each target sets up what it needs: Python >= 3.11, make and a package index are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT := demo
+# The newest of these decides whether the environment is up to date.
+SETUP := pyproject.toml constraints.txt
+
+.PHONY: demo test check format clean
+
+demo: .venv/export  ## Export, verify, benchmark, and read an example page
+	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
+	$(BIN)/edge-mnist benchmark $(OUT)/standard --out $(OUT)/reports
+	$(BIN)/edge-mnist example $(OUT)/page.png
+	$(BIN)/edge-mnist run $(OUT)/page.png --model $(OUT)/standard
+	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
+
+test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
+	$(BIN)/pytest
+
+check: .venv/dev  ## Format, lint, types, and the rules between stages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: .venv/dev  ## Put the code into its format, mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## Remove what the targets above made
+	rm -rf .venv build dist $(OUT) *.egg-info
+
+.venv/dev: EXTRA = dev
+.venv/export: EXTRA = export
+.venv/dev .venv/export: $(SETUP)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
+	touch $@
