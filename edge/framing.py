@@ -1,7 +1,7 @@
 """From ink to 28x28, framed as MNIST framed it: the one preprocessing of this project.
 
-MNIST's digits were scaled into a 20x20 box, keeping their shape, and placed with their centre of mass in the middle of
-28x28. A pen on paper is often far thinner than MNIST's strokes, so thin strokes are thickened first.
+MNIST's digits were scaled into a 20x20 box, keeping their shape, and placed with their centre of mass on pixel (14, 14)
+of 28x28. A pen on paper is often far thinner than MNIST's strokes, so thin strokes are thickened first.
 
 Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST database of handwritten digits".
 """
@@ -18,8 +18,8 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 SIDE = IMAGE_SHAPE[0]
 BOX_SIDE = 20
-# Work on large digits is done at this size: five times the result's loses nothing and keeps the kernels small.
-LARGEST_SIDE = 100
+# Strokes are measured and thickened at this size, five times the result: fine steps, and small kernels.
+WORKING_SIDE = 100
 # MNIST's strokes are about this wide, as a share of the digit's longer side.
 STROKE_SHARE = 0.12
 
@@ -35,7 +35,7 @@ def frame_digit(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     if ink.size == 0 or ink.max() <= 0:
         return np.zeros(IMAGE_SHAPE, np.uint8)
-    ink = resize(ink, min(1.0, LARGEST_SIDE / max(ink.shape)))
+    ink = resize(ink, WORKING_SIDE / max(ink.shape))
     strokes = np.clip(ink / np.percentile(ink[ink > 0.3 * ink.max()], 60), 0, 1)
     strokes = _thicken(np.where(strokes < 0.2, 0, strokes).astype(np.float32))
     return (_centre(resize(strokes, BOX_SIDE / max(strokes.shape))) * 255).round().astype(np.uint8)[..., None]
@@ -65,13 +65,13 @@ def _thicken(strokes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _centre(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Place the centre of mass in the middle of 28x28, by whole pixels as MNIST does, without cutting any off."""
+    """Place the centre of mass on pixel (14, 14), by whole pixels as MNIST does, without cutting any off."""
     height, width = small.shape
     total = small.sum()
     row = (small.sum(axis=1) @ np.arange(height)) / total
     column = (small.sum(axis=0) @ np.arange(width)) / total
-    top = int(np.clip(round((SIDE - 1) / 2 - row), 0, SIDE - height))
-    left = int(np.clip(round((SIDE - 1) / 2 - column), 0, SIDE - width))
+    top = int(np.clip(round(SIDE / 2 - row), 0, SIDE - height))
+    left = int(np.clip(round(SIDE / 2 - column), 0, SIDE - width))
     framed = np.zeros((SIDE, SIDE), np.float32)
     framed[top : top + height, left : left + width] = small
     return framed

@@ -1,0 +1,154 @@
+"""A bundle is read only whole and unchanged, and replaced only whole."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, replacing, write_card
+from edge_mnist.edge.card import Architecture, ModelCard, ModelCardError, decode_card, encode_card
+
+SHIPPED_FILES = sorted(path.name for path in SHIPPED.iterdir())
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The shipped bundle, to be broken."""
+    return shutil.copytree(SHIPPED, tmp_path / "copy")
+
+
+def _fill(folder: Path, content: bytes = b"weights") -> None:
+    (folder / "model.keras").write_bytes(content)
+    architecture = Architecture(name="tiny", parameters=1, macs=1)
+    write_card(
+        folder,
+        ModelCard(
+            name="tiny", architecture=architecture, source=describe_file(folder, "model.keras"), training=None
+        ),
+    )
+
+
+def test_a_card_survives_the_round_trip_byte_for_byte() -> None:
+    content = (SHIPPED / "card.json").read_bytes()
+
+    assert encode_card(decode_card(content, "card")) == content
+
+
+@pytest.mark.parametrize("name", SHIPPED_FILES)
+def test_a_flipped_byte_anywhere_is_refused(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+
+    with pytest.raises(ModelCardError, match=name):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("name", SHIPPED_FILES)
+def test_a_missing_file_is_refused_by_name(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+
+    with pytest.raises(ModelCardError, match=name):
+        open_bundle(copy)
+
+
+def test_a_newer_schema_is_refused_with_the_way_out(copy: Path) -> None:
+    path = copy / "card.json"
+    path.write_bytes(path.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 2'))
+
+    with pytest.raises(ModelCardError, match=r"expected schema_version 1, got 2\. Update edge-mnist"):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"card": {"schema_version": "x"}}'])
+def test_what_is_no_card_is_refused(content: bytes) -> None:
+    with pytest.raises(ModelCardError, match="here: not a model card"):
+        decode_card(content, "here")
+
+
+@pytest.mark.parametrize("name", ["../model.keras", "/etc/passwd", ".hidden", "a/b"])
+def test_a_card_cannot_name_a_file_outside_its_folder(copy: Path, name: str) -> None:
+    card = open_bundle(copy).card
+    escaping = msgspec.structs.replace(card, source=msgspec.structs.replace(card.source, name=name))
+
+    with pytest.raises(msgspec.ValidationError):
+        encode_card(escaping)
+
+
+def test_a_replacement_is_all_or_nothing(tmp_path: Path) -> None:
+    destination = tmp_path / "bundle"
+    with replacing(destination) as folder:
+        _fill(folder, b"old")
+
+    with pytest.raises(RuntimeError), replacing(destination) as folder:
+        _fill(folder, b"half")
+        raise RuntimeError
+
+    bundle = open_bundle(destination)
+    assert bundle.read(bundle.card.source) == b"old"
+    with replacing(destination) as folder:
+        _fill(folder, b"new")
+    bundle = open_bundle(destination)
+    assert bundle.read(bundle.card.source) == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_killed_writer_leaves_the_old_bundle_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+    destination = tmp_path / "bundle"
+    with replacing(destination) as folder:
+        _fill(folder, b"old")
+    code = (
+        "import sys, time, pathlib; from edge_mnist.edge.bundle import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'card.json').write_text('half'); print('writing', flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, destination], stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+
+    bundle = open_bundle(destination)
+    assert bundle.read(bundle.card.source) == b"old"
+    with replacing(destination) as folder:
+        _fill(folder, b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_writer_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
+    destination = tmp_path / "bundle"
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    retired = tmp_path / f".bundle.{process.pid}.old"
+    retired.mkdir()
+    _fill(retired, b"old")
+
+    with pytest.raises(RuntimeError), replacing(destination):
+        raise RuntimeError
+
+    bundle = open_bundle(destination)
+    assert bundle.read(bundle.card.source) == b"old"
+
+
+def test_another_writer_at_work_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / f".bundle.{os.getppid()}.new"
+    other.mkdir()
+
+    with replacing(tmp_path / "bundle") as folder:
+        _fill(folder)
+
+    assert other.is_dir()
+
+
+def test_a_folder_that_is_not_a_bundle_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"precious")
+
+    with pytest.raises(ModelCardError, match="left alone"), replacing(tmp_path):
+        pass
+
+    assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
