@@ -1,6 +1,7 @@
 """`edge-mnist benchmark`: parse, measure, print the table, write the reports."""
 
 import shlex
+import tempfile
 from pathlib import Path
 
 import click
@@ -20,18 +21,14 @@ from .targets import Settings
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes a row.")
 @click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True, max=300),
-    default=1.0,
-    show_default=True,
-    help="Timing in each process, after warm-up.",
+    "--calls", type=click.IntRange(min=100), default=2000, show_default=True, help="Timed in each, after warm-up."
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
 def benchmark(
-    bundle: Path, data_dir: Path | None, threads: int, rounds: int, seconds: float, out: Path, as_json: bool
+    bundle: Path, data_dir: Path | None, threads: int, rounds: int, calls: int, out: Path, as_json: bool
 ) -> None:
     """Measure each file of a bundle on each runtime installed here.
 
@@ -41,15 +38,13 @@ def benchmark(
     \b
     Examples:
       edge-mnist benchmark
-      edge-mnist benchmark my-model --rounds 5 --seconds 10 --out reports
+      edge-mnist benchmark my-model --rounds 5 --calls 10000 --out reports
     """
     opened = open_bundle(bundle)
+    _check_writable(out)
     trained_on = opened.card.training.dataset if opened.card.training else None
-    results = run_benchmark(opened, held_out_images(trained_on, data_dir), Settings(rounds, seconds, threads))
-    try:
-        json_path, markdown_path = write_reports(results, out)
-    except OSError as error:
-        raise click.ClickException(f"{out}: the reports cannot be written ({error.strerror}).") from error
+    results = run_benchmark(opened, held_out_images(trained_on, data_dir), Settings(rounds, calls, threads))
+    json_path, markdown_path = write_reports(results, out)
     if as_json:
         click.echo(msgspec.json.encode(results).decode())
     else:
@@ -58,9 +53,26 @@ def benchmark(
     click.echo(f"Reports: {markdown_path} and {json_path}", err=True)
 
 
+def _check_writable(folder: Path) -> None:
+    """Find out before measuring for a minute, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise click.ClickException(f"{folder}: the reports cannot be written ({error.strerror}).") from error
+
+
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
-@click.option("--row", "rows", multiple=True, default=("0123456789", "31415926", "2718"), show_default=True, help="Digits of a row.")
+@click.option(
+    "--row",
+    "rows",
+    multiple=True,
+    default=("0123456789", "31415926", "2718"),
+    show_default=True,
+    help="Digits of a row.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the hand and the paper.")
 def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
     """Draw a page of handwriting-like digits, to have something to read.
@@ -72,8 +84,6 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
     """
     try:
         write_page(picture, rows, seed)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{picture}: cannot be written ({error.strerror}).") from error
+    except (ValueError, OSError) as error:
+        raise click.ClickException(f"{picture}: cannot be written ({error}).") from error
     click.echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")

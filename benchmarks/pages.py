@@ -13,7 +13,12 @@ from PIL import Image
 
 # The strokes of each digit as corner points in a unit box, x to the right, y down; corners are rounded when drawn.
 STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
-    "0": (((0.5, 0.0), (0.1, 0.1), (0.0, 0.5), (0.1, 0.9), (0.5, 1.0), (0.9, 0.9), (1.0, 0.5), (0.9, 0.1), (0.5, 0.0)),),
+    "0": (
+        (
+            (0.5, 0.0), (0.1, 0.1), (0.0, 0.5), (0.1, 0.9), (0.5, 1.0),
+            (0.9, 0.9), (1.0, 0.5), (0.9, 0.1), (0.5, 0.0),
+        ),
+    ),
     "1": (((0.3, 0.2), (0.55, 0.0), (0.5, 1.0)),),
     "2": (((0.05, 0.25), (0.2, 0.0), (0.8, 0.0), (0.9, 0.4), (0.3, 0.8), (0.0, 1.0), (0.0, 1.0), (1.0, 0.95)),),
     "3": (
@@ -102,7 +107,8 @@ def _draw_digit(
 def round_corners(points: NDArray[np.float64], passes: int = 3) -> NDArray[np.float64]:
     """Chaikin's corner cutting of an open path [N, 2]; the ends stay.
 
-    Source: G. M. Chaikin, "An algorithm for high-speed curve generation", Computer Graphics and Image Processing 3 (1974).
+    Source: G. M. Chaikin, "An algorithm for high-speed curve generation", Computer Graphics and Image
+    Processing 3 (1974).
     """
     for _ in range(passes):
         first, last = points[:1], points[-1:]

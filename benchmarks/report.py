@@ -48,8 +48,8 @@ def format_report(results: Results) -> str:
         + ("" if results.held_out else " (whether the model was trained on them is not known)")
         + f". The Keras model itself: {share:.2%}. Intervals are Wilson's; drops are paired, p is exact McNemar's.",
         f"- **Latency**: batch 1, {_count(results.num_threads, 'thread')}, through this package's Python layer, "
-        f"{_count(results.rounds, 'fresh process', 'fresh processes')} a row in random order, {results.seconds:g} s "
-        "each after warm-up; loading excluded. Every raw value is in the JSON file beside this report.",
+        f"{_count(results.rounds, 'fresh process', 'fresh processes')} a row in random order, {results.calls:,} "
+        "calls each after warm-up; loading excluded. Every raw value is in the JSON file beside this report.",
         "- **Load** includes importing the runtime; **peak MB** is the whole process's, in 10**6 bytes.",
         f"- **Machine**: {results.host_before.model}, {_count(results.host_before.cores, 'core')}, "
         f"{results.host_before.system}, Python {results.host_before.python}, "

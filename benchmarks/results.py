@@ -80,7 +80,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     keras_correct: int
     num_threads: int
     rounds: int
-    seconds: float
+    calls: int
     started: str
     host_before: Host
     host_after: Host

@@ -41,7 +41,7 @@ def run_benchmark(bundle: Bundle, held_out: HeldOut, settings: Settings) -> Resu
         keras_correct=evaluation.correct,
         num_threads=settings.num_threads,
         rounds=settings.rounds,
-        seconds=settings.seconds,
+        calls=settings.calls,
         started=started.isoformat(timespec="seconds"),
         host_before=host_before,
         host_after=describe_host(),

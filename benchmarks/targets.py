@@ -29,10 +29,10 @@ PROCESS_TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class Settings:
-    """How long to measure: `rounds` processes a target, each timing `seconds`, on `num_threads` threads."""
+    """How much to measure: `rounds` processes a target, each timing `calls`, on `num_threads` threads."""
 
     rounds: int
-    seconds: float
+    calls: int
     num_threads: int
 
 
@@ -101,7 +101,7 @@ def _measure(target: Target, bundle: Bundle, settings: Settings, paths: _Paths, 
         runtime=target.runtime.name,
         precision=target.file.precision,
         num_threads=settings.num_threads,
-        seconds=settings.seconds,
+        calls=settings.calls,
         timing_images=str(paths.timing),
         evaluation_images=str(paths.evaluation) if evaluate else None,
         logits=str(paths.logits),

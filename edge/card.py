@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from .errors import EdgeMnistError
+
 SCHEMA_VERSION = 1
 
 # The contract: one gray image in, ten logits out.
@@ -32,7 +34,7 @@ FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class ModelCardError(Exception):
+class ModelCardError(EdgeMnistError):
     """A card or bundle breaks the contract; the message says which file and what to do."""
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from .bundle import Bundle
 from .card import Format, ModelFile, Precision, Tensor
+from .errors import EdgeMnistError
 from .native_log import quiet_native_log
 
 
-class RuntimeUnavailableError(Exception):
+class RuntimeUnavailableError(EdgeMnistError):
     """The runtime is not installed here, or cannot run the file; the message says what to do."""
 
 

@@ -4,8 +4,7 @@ import importlib
 
 import click
 
-from .card import ModelCardError
-from .mnist import DataError
+from .errors import EdgeMnistError
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -47,7 +46,7 @@ class LazyGroup(click.Group):
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
             return super().invoke(ctx)
-        except (ModelCardError, DataError) as error:
+        except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
 
 

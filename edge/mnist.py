@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .card import IMAGE_SHAPE, ImageSet
+from .errors import EdgeMnistError
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -52,7 +53,7 @@ MNIST = "mnist"
 SAMPLE = "mnist-sample-5k"
 
 
-class DataError(Exception):
+class DataError(EdgeMnistError):
     """MNIST could not be had, or what was found is not MNIST."""
 
 

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from .errors import EdgeMnistError
+
 # Twice what the largest phone cameras commonly store; four bytes a pixel of this are 200 MB.
 MOST_MEGAPIXELS = 50
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
-class PictureError(Exception):
+class PictureError(EdgeMnistError):
     """A file is not a picture that can be read; the message names it and says why."""
 
 

@@ -9,7 +9,7 @@ import click
 
 from .bundle import SHIPPED
 from .card import Precision
-from .classifiers import RUNTIMES, RuntimeUnavailableError
+from .classifiers import RUNTIMES
 from .pictures import PictureError, expand_pictures, read_gray
 from .reader import Reader, Reading
 
@@ -45,11 +45,8 @@ def run(images: tuple[str, ...], model: Path, runtime: str | None, precision: st
       edge-mnist run photos/ --json > readings.jsonl
       edge-mnist run 'scans/*.jpg' --runtime onnxruntime --precision float32
     """
-    try:
-        pictures = expand_pictures(images)
-        reader = Reader(model, runtime, cast("Precision", precision), threads)
-    except (PictureError, RuntimeUnavailableError) as error:
-        raise click.ClickException(str(error)) from error
+    pictures = expand_pictures(images)
+    reader = Reader(model, runtime, cast("Precision", precision), threads)
     show = _print_json if as_json else _print_text
     failures = 0
     for path, outcome in _read_all(reader, pictures):

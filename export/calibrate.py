@@ -3,13 +3,14 @@
 import numpy as np
 
 from ..edge.card import Calibration
+from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, first_per_digit
 
 # Fifty of each digit: minimum and maximum of every layer have settled well before, and it takes a second.
 IMAGES_PER_DIGIT = 50
 
 
-class ExportError(Exception):
+class ExportError(EdgeMnistError):
     """An exported file would not be what its card promises."""
 
 

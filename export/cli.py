@@ -7,8 +7,6 @@ import click
 from tabulate import tabulate
 
 from ..edge.card import ModelCard, Precision
-from ..edge.classifiers import RuntimeUnavailableError
-from .calibrate import ExportError
 from .pipeline import export_bundle, find_source
 
 
@@ -34,12 +32,9 @@ def export(source: Path | None, int8: bool, out: Path | None, data_dir: Path | N
       edge-mnist export my-model.keras --out pi      a Keras model of your own
     """
     precisions: tuple[Precision, ...] = ("float32", "int8") if int8 else ("float32",)
-    try:
-        found = find_source(source)
-        destination = out or found.default_out
-        card = export_bundle(found, precisions, destination, data_dir)
-    except (ExportError, RuntimeUnavailableError) as error:
-        raise click.ClickException(str(error)) from error
+    found = find_source(source)
+    destination = out or found.default_out
+    card = export_bundle(found, precisions, destination, data_dir)
     click.echo(format_export(card))
     click.echo(f"{destination}: sealed. Next: edge-mnist benchmark {shlex.quote(str(destination))}")
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from ..edge.card import Tensor
 from ..edge.mnist import Images
@@ -44,7 +46,7 @@ def convert_int8(model: keras.Model, calibration: Images | None) -> bytes:
 def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
     """Input and output as the file itself declares them."""
     with quiet_native_log():
-        interpreter = tf.lite.Interpreter(model_content=content)
+        interpreter = Interpreter(model_content=content)
     return (
         _describe("pixels", interpreter.get_input_details()[0]),
         _describe("logits", interpreter.get_output_details()[0]),
@@ -66,7 +68,9 @@ def _convert(model: keras.Model, calibration: Images | None) -> bytes:
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.int8
     # Keras prints the signature of what it exports on standard output, which belongs to results.
-    with quiet_native_log(), contextlib.redirect_stdout(io.StringIO()):
+    with quiet_native_log(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # The statistics come from the calibration images; the converter warns before it has looked.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
         return converter.convert()
 
 

@@ -27,9 +27,7 @@ def _fill(folder: Path, content: bytes = b"weights") -> None:
     architecture = Architecture(name="tiny", parameters=1, macs=1)
     write_card(
         folder,
-        ModelCard(
-            name="tiny", architecture=architecture, source=describe_file(folder, "model.keras"), training=None
-        ),
+        ModelCard(name="tiny", architecture=architecture, source=describe_file(folder, "model.keras"), training=None),
     )
 
 
@@ -85,9 +83,13 @@ def test_a_replacement_is_all_or_nothing(tmp_path: Path) -> None:
     with replacing(destination) as folder:
         _fill(folder, b"old")
 
-    with pytest.raises(RuntimeError), replacing(destination) as folder:
-        _fill(folder, b"half")
-        raise RuntimeError
+    def fail_halfway() -> None:
+        with replacing(destination) as folder:
+            _fill(folder, b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
 
     bundle = open_bundle(destination)
     assert bundle.read(bundle.card.source) == b"old"

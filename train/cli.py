@@ -1,8 +1,6 @@
 """`edge-mnist train`: parse, train, write the bundle."""
 
-import os
 import shlex
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import keras
 from ..edge.bundle import describe_file, replacing, write_card
 from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
 from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
-from .fit import Recipe, ResumeError, describe_device, fit
+from .fit import Recipe, describe_device, fit
 from .zoo import ZOO
 
 SOURCE_NAME = "model.keras"
@@ -51,10 +49,7 @@ def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, 
         state_path = out.with_name(f"{out.name}.training-state.npz")
         keras.utils.set_random_seed(seed)
         network = ZOO[model].build()
-        try:
-            history, best_epoch = fit(network, splits, recipe, state_path)
-        except ResumeError as error:
-            raise click.ClickException(str(error)) from error
+        history, best_epoch = fit(network, splits, recipe, state_path)
         _write_bundle(folder, network, splits, recipe, history, best_epoch)
     state_path.unlink()
     click.echo(f"{out}: best epoch {best_epoch} of {epochs}, {_validation_line(history, best_epoch, splits)}.")
@@ -93,7 +88,9 @@ def _write_bundle(
 
 
 def _command() -> str:
-    """The command as typed, without folders of this machine."""
-    words = ["edge-mnist", *sys.argv[1:]]
-    backend = os.environ.get("KERAS_BACKEND")
-    return (f"KERAS_BACKEND={backend} " if backend else "") + shlex.join(words)
+    """The command that would train the same again, every option spelled out, without folders of this machine."""
+    context = click.get_current_context()
+    values = {**context.params, "out": context.params["out"].name}
+    options = [option for option in context.command.params if option.name != "data_dir"]
+    words = [word for option in options for word in (option.opts[0], str(values[option.name]))]
+    return f"KERAS_BACKEND={keras.backend.backend()} {shlex.join(['edge-mnist', 'train', *words])}"

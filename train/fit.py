@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, Epoch
+from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, Splits
 from .augment import Augment, Distortion
 
@@ -60,7 +61,7 @@ class Recipe:
         return {**{f"distortion.{key}": value for key, value in flat.pop("distortion").items()}, **flat}
 
 
-class ResumeError(Exception):
+class ResumeError(EdgeMnistError):
     """An interrupted run lies there, but not of this model, recipe, backend and data."""
 
 

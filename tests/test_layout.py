@@ -1,0 +1,143 @@
+"""The house: stages keep apart, the edge stays light, the wheel is whole, and the README tells the truth."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_mnist.benchmarks.pages import write_page
+from edge_mnist.benchmarks.report import format_table
+from edge_mnist.benchmarks.results import Results
+
+from .conftest import REPOSITORY, python_process
+
+STAGES = ("edge", "train", "export", "benchmarks")
+
+
+def _modules_after(code: str, *arguments: object) -> set[str]:
+    """The top-level modules loaded once the code has run."""
+    process = python_process(
+        f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\nprint('\\nLOADED', *sorted(sys.modules))", *arguments
+    )
+    assert "LOADED" in process.stdout, process.stderr
+    return {name.partition(".")[0] for name in process.stdout.rpartition("LOADED ")[2].split()}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = _modules_after("from edge_mnist.edge.cli import main; main(['--help'])")
+
+    assert (
+        not {"tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "cv2", "numpy", "PIL", "msgspec"} & loaded
+    )
+
+
+@pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
+def test_reading_digits_loads_no_training_framework(tmp_path: Path, runtime: str) -> None:
+    page = tmp_path / "page.png"
+    write_page(page, ("12",), seed=1)
+
+    loaded = _modules_after(
+        "from edge_mnist.edge.cli import main; main(sys.argv[1:])", "run", page, "--runtime", runtime
+    )
+
+    assert not {"tensorflow", "keras", "onnx", "tf2onnx", "mlxtend"} & loaded
+
+
+def test_every_module_of_the_edge_imports_without_a_training_framework() -> None:
+    modules = [f"edge_mnist.edge.{path.stem}" for path in (REPOSITORY / "edge").glob("*.py")]
+
+    loaded = _modules_after(f"import {', '.join(modules)}")
+
+    assert not {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "mlxtend"} & loaded
+
+
+def test_onnxruntime_is_told_not_to_phone_home_before_it_is_imported() -> None:
+    code = (
+        "import os, sys; from edge_mnist.edge.reader import Reader; Reader(runtime='onnxruntime');"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+
+    process = python_process(code, ORT_DISABLE_TELEMETRY="")
+
+    assert process.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("path", [path for stage in STAGES for path in (REPOSITORY / stage).glob("**/*.py")], ids=str)
+def test_stages_never_import_a_second_copy_of_themselves(path: Path) -> None:
+    imported: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported.append(node.module or "")
+
+    assert not {name.partition(".")[0] for name in imported} & {*STAGES, "edge_mnist"}
+
+
+def test_every_folder_with_python_is_listed_for_the_wheel() -> None:
+    listed = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+
+    folders = {path.parent.relative_to(REPOSITORY) for stage in STAGES for path in (REPOSITORY / stage).glob("**/*.py")}
+
+    assert {f"edge_mnist.{'.'.join(folder.parts)}" for folder in folders} == set(listed)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, REPOSITORY],
+        check=True,
+        capture_output=True,
+    )
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_holds_every_tracked_file_of_the_stages(wheel: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", *STAGES], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    packed = set(zipfile.ZipFile(wheel).namelist())
+
+    assert {f"edge_mnist/{name}" for name in tracked} <= packed
+
+
+def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", "-c", REPOSITORY / "constraints.txt", wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    command = tmp_path / "venv" / "bin" / "edge-mnist"
+
+    drawn = subprocess.run([command, "example", "page.png"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    read = subprocess.run([command, "run", "page.png"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    refused = subprocess.run([command, "export"], cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    assert drawn.returncode == 0, drawn.stderr
+    assert read.returncode == 0, read.stderr
+    assert "31415926" in read.stdout
+    assert refused.returncode == 1
+    assert refused.stderr == "Error: export needs the package tensorflow: pip install 'edge-mnist[export]'\n"
+
+
+def test_the_readme_shows_the_measured_table() -> None:
+    results = msgspec.json.decode((REPOSITORY / "docs" / "results" / "standard.json").read_bytes(), type=Results)
+
+    assert format_table(results, "github") in (REPOSITORY / "README.md").read_text()
+
+
+def test_the_readme_names_files_that_exist() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+
+    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+
+    assert links
+    assert [link for link in links if not (REPOSITORY / link).exists()] == []

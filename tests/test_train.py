@@ -1,0 +1,165 @@
+"""Training: what is trained, that distortion is only for training, and that a killed run loses nothing."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from edge_mnist.edge import mnist
+from edge_mnist.edge.bundle import SHIPPED, open_bundle
+from edge_mnist.edge.card import count_macs
+from edge_mnist.train import fit as fit_module
+from edge_mnist.train.augment import Augment, Distortion, sample_bilinear
+from edge_mnist.train.fit import Recipe, ResumeError, fit
+from edge_mnist.train.zoo import ZOO
+
+from .conftest import edge_mnist
+
+# A resumed run adds the same numbers, but threads may add them in another order.
+RESUME_TOLERANCE = 1e-3
+
+
+@pytest.fixture
+def tiny(sample: mnist.Images) -> mnist.Splits:
+    """So few images that an epoch takes a second."""
+    parts = [sample.take(np.arange(start, 5_000, 50)) for start in (0, 1, 2)]
+    return mnist.Splits("tiny", *parts)
+
+
+def _build() -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return ZOO["standard"].build()
+
+
+@pytest.mark.parametrize(("name", "parameters", "macs"), [("standard", 168_874, 9_126_272)])
+def test_the_zoo_has_the_sizes_it_says(name: str, parameters: int, macs: int) -> None:
+    model = ZOO[name].build()
+
+    assert model.count_params() == parameters
+    assert count_macs(model.layers) == macs
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_the_zoo_keeps_the_contract(name: str) -> None:
+    model = ZOO[name].build()
+
+    assert (model.inputs[0].dtype, model.inputs[0].shape[1:]) == ("uint8", (28, 28, 1))
+    assert model.outputs[0].shape[1:] == (10,)
+
+
+def test_every_architecture_is_pinned() -> None:
+    """So that a new one gets a line in the test above."""
+    assert set(ZOO) == {"standard"}
+
+
+def test_distortion_is_only_for_training(sample: mnist.Images) -> None:
+    layer = Augment(Distortion(), seed=1)
+
+    unchanged = keras.ops.convert_to_numpy(layer(sample.pixels[:8], training=False))
+    distorted = keras.ops.convert_to_numpy(layer(sample.pixels[:8], training=True))
+
+    assert np.array_equal(unchanged, sample.pixels[:8])
+    assert distorted.dtype == np.uint8
+    assert not np.array_equal(distorted, sample.pixels[:8])
+    assert 0.5 < distorted.mean() / sample.pixels[:8].mean() < 2
+
+
+def test_no_distortion_is_the_identity(sample: mnist.Images) -> None:
+    still = Distortion(rotation_degrees=0, log_scale=0, shear=0, shift_px=0, elastic_px=0, thickness=0)
+
+    same = keras.ops.convert_to_numpy(Augment(still, seed=1)(sample.pixels[:8], training=True))
+
+    assert np.array_equal(same, sample.pixels[:8])
+
+
+def test_sampling_is_bilinear_and_outside_is_paper() -> None:
+    image = np.zeros((1, 28, 28), np.float32)
+    image[0, 0, :2] = 100, 200
+    rows, columns = np.zeros((2, 1, 28, 28), np.float32)
+    columns[0, 0, :3] = 0.25, -0.5, -5
+
+    sampled = keras.ops.convert_to_numpy(sample_bilinear(image, rows, columns))
+
+    assert sampled[0, 0, :3] == pytest.approx([125, 50, 0])
+
+
+def test_a_killed_run_resumes_to_the_same_result(
+    tiny: mnist.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(epochs=3, seed=1, batch_size=20)
+    whole = _build()
+    history, best_epoch = fit(whole, tiny, recipe, tmp_path / "whole")
+    train_epoch = fit_module._train_epoch
+
+    def killed(trainer: keras.Model, images: mnist.Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return train_epoch(trainer, images, recipe, epoch)
+
+    monkeypatch.setattr(fit_module, "_train_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(_build(), tiny, recipe, tmp_path / "killed")
+    monkeypatch.setattr(fit_module, "_train_epoch", train_epoch)
+    resumed = _build()
+    history_again, best_again = fit(resumed, tiny, recipe, tmp_path / "killed")
+
+    assert best_again == best_epoch
+    assert [epoch.loss for epoch in history_again] == pytest.approx(
+        [epoch.loss for epoch in history], abs=RESUME_TOLERANCE
+    )
+    for mine, theirs in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        assert mine == pytest.approx(theirs, abs=RESUME_TOLERANCE)
+
+
+def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path) -> None:
+    fit(_build(), tiny, Recipe(epochs=1, seed=1), tmp_path / "state")
+
+    with pytest.raises(ResumeError, match="other settings"):
+        fit(_build(), tiny, Recipe(epochs=1, seed=2), tmp_path / "state")
+
+
+def test_the_best_epoch_is_chosen_on_validation(tiny: mnist.Splits, tmp_path: Path) -> None:
+    model = _build()
+
+    history, best_epoch = fit(model, tiny, Recipe(epochs=3, seed=1, batch_size=20), tmp_path / "state")
+
+    best = history[best_epoch - 1]
+    assert best.validation_accuracy == max(epoch.validation_accuracy for epoch in history)
+    assert fit_module.evaluate(model, tiny.validation) == pytest.approx(
+        (best.validation_loss, best.validation_accuracy)
+    )
+
+
+def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
+    card = open_bundle(trained).card
+
+    assert card.training is not None
+    assert card.export is None
+    assert card.training.command == (
+        "KERAS_BACKEND=tensorflow edge-mnist train "
+        "--model standard --data mnist-sample-5k --epochs 2 --seed 1 --batch-size 128 --out small"
+    )
+    assert len(card.training.history) == 2
+    assert card.training.train.count == 4_000
+    assert [path.name for path in trained.parent.iterdir()] == [trained.name]
+
+
+def test_the_shipped_model_was_trained_on_the_55000_and_selected_on_validation(full_mnist: mnist.Splits) -> None:
+    training = open_bundle(SHIPPED).card.training
+
+    assert training is not None
+    assert training.train == full_mnist.train.describe()
+    assert training.validation == full_mnist.validation.describe()
+    accuracies = [epoch.validation_accuracy for epoch in training.history]
+    assert accuracies[training.best_epoch - 1] == max(accuracies)
+
+
+def test_without_mnist_training_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
+
+    result = edge_mnist("train", "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert "--data-dir" in result.stderr
+    assert not list(tmp_path.iterdir())
