@@ -10,7 +10,7 @@ import msgspec
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.mnist import held_out_images
 from .pages import write_page
-from .report import format_table, summarize, write_reports
+from .report import format_tables, summarize, write_reports
 from .run import run_benchmark
 from .targets import Settings
 
@@ -48,7 +48,7 @@ def benchmark(
     if as_json:
         click.echo(msgspec.json.encode(results).decode())
     else:
-        click.echo(format_table(results, "simple"))
+        click.echo(format_tables(results, "simple"))
         click.echo("\n".join(["", *summarize(results)]))
     click.echo(f"Reports: {markdown_path} and {json_path}", err=True)
 

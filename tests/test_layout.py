@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from edge_mnist.benchmarks.pages import write_page
-from edge_mnist.benchmarks.report import format_table
+from edge_mnist.benchmarks.report import format_tables
 from edge_mnist.benchmarks.results import Results
 
 from .conftest import REPOSITORY, python_process
@@ -131,7 +131,7 @@ def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_pa
 def test_the_readme_shows_the_measured_table() -> None:
     results = msgspec.json.decode((REPOSITORY / "docs" / "results" / "standard.json").read_bytes(), type=Results)
 
-    assert format_table(results, "github") in (REPOSITORY / "README.md").read_text()
+    assert format_tables(results, "github") in (REPOSITORY / "README.md").read_text()
 
 
 def test_the_readme_names_files_that_exist() -> None:
