@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import numpy as np
@@ -220,7 +221,7 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
     try:
         splits = load_mnist(data_dir)
     except DataError as error:
-        click.echo(f"{error} Going on with the 5,000-image sample, {SAMPLE}.", err=True)
+        click.echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
         return _held_out_of_sample(trained_on)
     # The sample is part of MNIST's training file, so only a model of our split has surely not seen it.
     sample = (divide_sample(splits.validation)[1],) if trained_on == MNIST else ()
@@ -289,18 +290,24 @@ def _download(name: str, destination: Path) -> bytes:
             compressed = _fetch(url)
             content = _uncompressed(compressed)
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            failures.append(f"{url}: {getattr(error, 'reason', error)}")
+            failures.append(f"{urlsplit(url).hostname}: {_reason(error)}")
             continue
         if _sha256(content) != SHA256[name]:
-            failures.append(f"{url}: what came has another SHA-256 than MNIST's")
+            failures.append(f"{urlsplit(url).hostname}: what came has another SHA-256 than MNIST's")
             continue
         _store(compressed, destination)
         return content
     raise DataError(
-        "MNIST is not on this machine and could not be downloaded ("
+        "MNIST is not on this machine and cannot be downloaded ("
         + ("; ".join(failures) or "downloads are switched off by an empty EDGE_MNIST_MIRRORS")
         + "). Put the four files into a folder and pass --data-dir or set EDGE_MNIST_DATA."
     )
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, in the system's words where it has some."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause)
 
 
 def _fetch(url: str) -> bytes:

@@ -166,5 +166,5 @@ def test_a_bad_mirror_is_passed_over_and_the_download_is_kept(
 def test_no_mirror_in_reach_is_one_sentence(small_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", "http://127.0.0.1:9/")
 
-    with pytest.raises(mnist.DataError, match=r"could not be downloaded .*refused.*--data-dir"):
+    with pytest.raises(mnist.DataError, match=r"cannot be downloaded .*refused.*--data-dir"):
         mnist._obtain(NAME, small_file.parent)
