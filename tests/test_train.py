@@ -79,7 +79,7 @@ def test_sampling_is_bilinear_and_outside_is_paper() -> None:
     rows, columns = np.zeros((2, 1, 28, 28), np.float32)
     columns[0, 0, :3] = 0.25, -0.5, -5
 
-    sampled = keras.ops.convert_to_numpy(sample_bilinear(image, rows, columns))
+    sampled = keras.ops.convert_to_numpy(sample_bilinear(*map(keras.ops.convert_to_tensor, (image, rows, columns))))
 
     assert sampled[0, 0, :3] == pytest.approx([125, 50, 0])
 
@@ -137,7 +137,7 @@ def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
     assert card.training is not None
     assert card.export is None
     assert card.training.command == (
-        "KERAS_BACKEND=tensorflow edge-mnist train "
+        f"KERAS_BACKEND={keras.backend.backend()} edge-mnist train "
         "--model standard --data mnist-sample-5k --epochs 2 --seed 1 --batch-size 128 --out small"
     )
     assert len(card.training.history) == 2

@@ -82,7 +82,7 @@ class Augment(keras.layers.Layer):
         shear = self._uniform(shape, limits.shear)
         row_scale = ops.exp(self._uniform(shape, limits.log_scale))
         column_scale = ops.exp(self._uniform(shape, limits.log_scale))
-        offsets = np.arange(SIZE, dtype="float32") - (SIZE - 1) / 2
+        offsets = ops.arange(SIZE, dtype="float32") - (SIZE - 1) / 2
         row, column = offsets[None, :, None], offsets[None, None, :]
         slanted = column + shear * row
         rows = row_scale * (ops.cos(angle) * row - ops.sin(angle) * slanted)

@@ -125,9 +125,9 @@ def evaluate(model: Any, images: Images) -> tuple[float, float]:
 
 
 def describe_device() -> str:
-    """The backend and the device it trains on, e.g. `jax on gpu:0`."""
-    devices = keras.distribution.list_devices("gpu") or keras.distribution.list_devices("cpu")
-    return f"{keras.backend.backend()} on {devices[0] if devices else 'cpu'}"
+    """The backend and the device that it puts a new tensor on, as it calls it: `jax on cuda:0`."""
+    tensor: Any = keras.ops.zeros(1)
+    return f"{keras.backend.backend()} on {str(tensor.device).rpartition('device:')[2]}"
 
 
 def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> keras.Model:
@@ -174,6 +174,9 @@ def _averaged_weights(trainer: keras.Model) -> Iterator[None]:
     """Put the optimizer's moving average in the weights' place for a while."""
     current = [np.array(keras.ops.convert_to_numpy(variable)) for variable in trainer.trainable_variables]
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+    for variable in trainer.trainable_variables:
+        # A copy: on JAX the average and the weight would be one buffer, which evaluating gives away.
+        variable.assign(np.array(keras.ops.convert_to_numpy(variable)))
     try:
         yield
     finally:
