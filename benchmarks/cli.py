@@ -17,7 +17,11 @@ from .targets import Settings
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the four MNIST files.")
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the four MNIST files.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes a row.")
 @click.option(

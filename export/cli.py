@@ -18,7 +18,11 @@ from .pipeline import export_bundle, find_source
     type=click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the four MNIST files.")
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the four MNIST files.",
+)
 def export(source: Path | None, int8: bool, out: Path | None, data_dir: Path | None) -> None:
     """Write TFLite and ONNX files, verify each in its own runtime, and seal them into a bundle.
 

@@ -1,5 +1,6 @@
 """The export itself: from a Keras model to a sealed bundle of verified files."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -68,7 +69,7 @@ class Source:
     @property
     def default_out(self) -> Path:
         """A bundle of one's own is extended in place; the shipped one and a lone file get a folder here."""
-        return self.path if self.bundle and self.path != SHIPPED else Path(self.path.stem)
+        return self.path if self.bundle and self.path != SHIPPED else Path(bundle_name(self.path))
 
     @property
     def trained_on(self) -> str | None:
@@ -78,6 +79,11 @@ class Source:
     def read(self) -> bytes:
         """The `.keras` file's bytes."""
         return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
+
+
+def bundle_name(path: Path) -> str:
+    """A name for a model's files, from its path: what is not a letter, digit, dot or dash becomes a dash."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("._-") or "model"
 
 
 def find_source(path: Path | None) -> Source:
@@ -169,7 +175,7 @@ def _write(
 
 def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelCard:
     """A card for a model that came without one: nothing is known of its training."""
-    name = source.path.stem
+    name = bundle_name(source.path)
     return ModelCard(
         name=name,
         architecture=Architecture(name=name, parameters=model.count_params(), macs=count_macs(model.layers)),

@@ -14,6 +14,7 @@ os.environ["EDGE_MNIST_MIRRORS"] = ""
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle, open_bundle
 from edge_mnist.edge.cli import main
+from edge_mnist.edge.mnist_files import DataError
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -28,7 +29,7 @@ def full_mnist() -> mnist.Splits:
     """All of MNIST, or a skip that says why not."""
     try:
         return mnist.load_mnist()
-    except mnist.DataError:
+    except DataError:
         pytest.skip("needs the full MNIST: set EDGE_MNIST_DATA to a folder that holds its four files")
 
 

@@ -88,6 +88,7 @@ def test_a_pattern_that_matches_nothing_says_so(tmp_path: Path) -> None:
         (["run", "a.png", "--precision", "int4"], "'int4' is not one of 'int8'"),
         (["benchmark", "--calls", "0"], "not in the range"),
         (["train"], "Missing option '--out'"),
+        (["export", "--data-dir", "/nowhere"], "Directory '/nowhere' does not exist"),
         (["train", "--model", "resnet", "--out", "x"], "'resnet' is not"),
         (["fly"], "No such command"),
     ],

@@ -218,13 +218,13 @@ def test_a_model_that_breaks_the_contract_is_refused(tmp_path: Path, changes: di
 
 def test_a_model_of_ones_own_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _model().save("own.keras")
+    _model().save("my own (2).keras")
 
-    result = edge_mnist("export", "own.keras", "--int8")
+    result = edge_mnist("export", "my own (2).keras", "--int8")
 
     assert result.exit_code == 0
-    assert "own-int8.onnx" in result.stdout
-    assert open_bundle(Path("own")).card.training is None
+    assert "my-own-2-int8.onnx" in result.stdout
+    assert open_bundle(Path("my-own-2")).card.training is None
 
 
 def test_code_hidden_in_a_model_is_not_run(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_mnist.edge import mnist
+from edge_mnist.edge import mnist, mnist_files
 
 NAME = "t10k-labels-idx1-ubyte"
 CONTENT = bytes(range(256)) * 40
@@ -20,8 +20,8 @@ CONTENT = bytes(range(256)) * 40
 @pytest.fixture
 def small_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Pretend that MNIST is one small file whose hash is known; the cache is empty, nothing else is configured."""
-    monkeypatch.setattr(mnist, "SHA256", {NAME: hashlib.sha256(CONTENT).hexdigest()})
-    monkeypatch.setattr(mnist, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(mnist_files, "SHA256", {NAME: hashlib.sha256(CONTENT).hexdigest()})
+    monkeypatch.setattr(mnist_files, "cache_dir", lambda: tmp_path / "cache")
     monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
     folder = tmp_path / "data"
     folder.mkdir()
@@ -113,7 +113,7 @@ def test_a_good_file_is_found_plain_or_gzipped(small_file: Path, suffix: str, su
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(gzip.compress(CONTENT) if suffix else CONTENT)
 
-    assert mnist._obtain(NAME, small_file.parent) == CONTENT
+    assert mnist_files.obtain(NAME, small_file.parent) == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_named_not_used_and_fetched_anew(
     (folder / f"{NAME}.gz").write_bytes(gzip.compress(CONTENT))
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", address)
 
-    content = mnist._obtain(NAME, small_file.parent)
+    content = mnist_files.obtain(NAME, small_file.parent)
 
     assert content == CONTENT
     assert str(small_file) in capsys.readouterr().err
@@ -155,9 +155,9 @@ def test_a_bad_mirror_is_passed_over_and_the_download_is_kept(
         (folder / name / f"{NAME}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", f"{address}missing {address}bad {address}good")
 
-    first = mnist._obtain(NAME, None)
+    first = mnist_files.obtain(NAME, None)
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", "")
-    again = mnist._obtain(NAME, None)
+    again = mnist_files.obtain(NAME, None)
 
     assert first == again == CONTENT
     assert [path.name for path in (small_file.parent.parent / "cache").iterdir()] == [f"{NAME}.gz"]
@@ -166,5 +166,5 @@ def test_a_bad_mirror_is_passed_over_and_the_download_is_kept(
 def test_no_mirror_in_reach_is_one_sentence(small_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", "http://127.0.0.1:9/")
 
-    with pytest.raises(mnist.DataError, match=r"cannot be downloaded .*refused.*--data-dir"):
-        mnist._obtain(NAME, small_file.parent)
+    with pytest.raises(mnist_files.DataError, match=r"cannot be downloaded .*refused.*--data-dir"):
+        mnist_files.obtain(NAME, small_file.parent)

@@ -26,7 +26,11 @@ BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
     show_default=True,
     help="MNIST's 55,000 training images, or 4,000 of the offline sample (for a quick try).",
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the four MNIST files.")
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the four MNIST files.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True, help="Passes over the images.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
@@ -49,7 +53,11 @@ def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, 
         state_path = out.with_name(f"{out.name}.training-state.npz")
         keras.utils.set_random_seed(seed)
         network = ZOO[model].build()
-        history, best_epoch = fit(network, splits, recipe, state_path)
+        try:
+            history, best_epoch = fit(network, splits, recipe, state_path)
+        except KeyboardInterrupt:
+            click.echo(f"\nInterrupted. The same command goes on from {state_path}.", err=True)
+            raise
         _write_bundle(folder, network, splits, recipe, history, best_epoch)
     state_path.unlink()
     click.echo(f"{out}: best epoch {best_epoch} of {epochs}, {_validation_line(history, best_epoch, splits)}.")

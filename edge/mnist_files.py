@@ -1,0 +1,164 @@
+"""MNIST's four files: find them, download them, verify them. Nothing is used whose SHA-256 is not the published one.
+
+MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.
+"""
+
+import gzip
+import hashlib
+import os
+import tempfile
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import platformdirs
+from tqdm import tqdm
+
+from .errors import EdgeMnistError
+
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+# Being offline must show at once, not hang.
+CONNECT_TIMEOUT_S = 5.0
+CHUNK_BYTES = 1 << 16
+
+# SHA-256 of the *uncompressed* idx files, so that a gzip made by another mirror is as good.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+class DataError(EdgeMnistError):
+    """MNIST could not be had, or what was found is not MNIST."""
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept between runs."""
+    return platformdirs.user_cache_path("edge-mnist")
+
+
+def mirrors() -> tuple[str, ...]:
+    """`$EDGE_MNIST_MIRRORS` (spaces between addresses; empty means never download), else the two public ones."""
+    configured = os.environ.get("EDGE_MNIST_MIRRORS")
+    return MIRRORS if configured is None else tuple(configured.split())
+
+
+def obtain(name: str, data_dir: Path | None) -> bytes:
+    """One of the four files, uncompressed and verified.
+
+    Args:
+        name: A key of `SHA256`.
+        data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+
+    Raises:
+        DataError: No place has it and no mirror could be reached.
+    """
+    for path in _candidates(name, data_dir):
+        content = _read_verified(path, name)
+        if content is not None:
+            return content
+    return _download(name, cache_dir() / f"{name}.gz")
+
+
+def _candidates(name: str, data_dir: Path | None) -> Iterator[Path]:
+    """Every place where the file may lie, plain or gzipped, in the order in which places are trusted."""
+    from_environment = os.environ.get("EDGE_MNIST_DATA")
+    folders = [data_dir, Path(from_environment) if from_environment else None, cache_dir()]
+    for folder in folders:
+        if folder is not None:
+            for parent in (folder, folder / "mnist"):
+                yield parent / name
+                yield parent / f"{name}.gz"
+
+
+def _read_verified(path: Path, name: str) -> bytes | None:
+    """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
+    if not path.is_file():
+        return None
+    try:
+        content = _uncompressed(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+        return None
+    found = sha256(content)
+    if found != SHA256[name]:
+        click.echo(f"{path}: passed over, its SHA-256 is {found[:12]}…, expected {SHA256[name][:12]}….", err=True)
+        return None
+    return content
+
+
+def _download(name: str, destination: Path) -> bytes:
+    failures: list[str] = []
+    for mirror in mirrors():
+        url = f"{mirror.rstrip('/')}/{name}.gz"
+        try:
+            compressed = _fetch(url)
+            content = _uncompressed(compressed)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            failures.append(f"{urlsplit(url).hostname}: {_reason(error)}")
+            continue
+        if sha256(content) != SHA256[name]:
+            failures.append(f"{urlsplit(url).hostname}: what came has another SHA-256 than MNIST's")
+            continue
+        _store(compressed, destination)
+        return content
+    raise DataError(
+        "MNIST is not on this machine and cannot be downloaded ("
+        + ("; ".join(failures) or "downloads are switched off by an empty EDGE_MNIST_MIRRORS")
+        + "). Put the four files into a folder and pass --data-dir or set EDGE_MNIST_DATA."
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, in the system's words where it has some."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or str(cause)
+
+
+def _fetch(url: str) -> bytes:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("a mirror's address starts with https:// or http://")
+    content = bytearray()
+    with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S) as response:  # noqa: S310 - scheme checked above
+        length = int(response.headers.get("Content-Length") or 0)
+        label = f"Downloading {url.rpartition('/')[2]}"
+        with tqdm(total=length, desc=label, unit="B", unit_scale=True, disable=None) as progress:
+            while chunk := response.read(CHUNK_BYTES):
+                content += chunk
+                progress.update(len(chunk))
+    if len(content) < length:
+        raise ValueError(f"the connection ended after {len(content):,} of {length:,} bytes")
+    return bytes(content)
+
+
+def _store(content: bytes, destination: Path) -> None:
+    """Keep a download for next time. A cache that cannot be written costs the next run time, not this one its data."""
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(temporary).replace(destination)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        click.echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
+
+
+def _uncompressed(content: bytes) -> bytes:
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
