@@ -16,6 +16,7 @@ from pathlib import Path
 from .card import FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
 
 CARD_NAME = "card.json"
+SOURCE_NAME = "model.keras"
 SHIPPED = Path(__file__).parent / "models" / "standard"
 
 
@@ -98,10 +99,10 @@ def replacing(destination: Path) -> Iterator[Path]:
         ModelCardError: The destination is something else than a bundle or an empty folder, or cannot be written.
     """
     destination = Path(os.path.abspath(destination))  # noqa: PTH100 - resolve() would follow a link
-    staging = _beside(destination, os.getpid(), "new")
     try:
         _clean_up_after_the_dead(destination)
         _check_replaceable(destination)
+        staging = _beside(destination, os.getpid(), "new")
         staging.mkdir(parents=True)
     except OSError as error:
         raise ModelCardError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error

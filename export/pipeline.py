@@ -10,7 +10,7 @@ import click
 import keras
 import msgspec
 
-from ..edge.bundle import SHIPPED, Bundle, describe_file, open_bundle, replacing, write_card
+from ..edge.bundle import SHIPPED, SOURCE_NAME, Bundle, describe_file, open_bundle, replacing, write_card
 from ..edge.card import (
     Architecture,
     Export,
@@ -29,7 +29,6 @@ from .calibrate import ExportError, choose_calibration, describe_calibration
 from .source import load_source
 from .verify import Reference, keras_reference, pack_references, verify
 
-SOURCE_NAME = "model.keras"
 REFERENCE_NAME = "reference.npz"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 

@@ -147,6 +147,12 @@ def test_another_writer_at_work_is_left_alone(tmp_path: Path) -> None:
     assert other.is_dir()
 
 
+@pytest.mark.parametrize("path", ["/", ".", ".."])
+def test_no_short_name_of_a_folder_gets_around_that(path: str) -> None:
+    with pytest.raises(ModelCardError, match="left alone"), replacing(Path(path)):
+        pass
+
+
 def test_a_folder_that_is_not_a_bundle_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"precious")
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 import keras
 
-from ..edge.bundle import describe_file, replacing, write_card
+from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
 from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
 from .fit import Recipe, describe_device, fit
 from .zoo import ZOO
 
-SOURCE_NAME = "model.keras"
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 
@@ -50,7 +49,7 @@ def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, 
     splits = load_mnist(data_dir) if data == MNIST else sample_splits()
     click.echo(f"Training {model} on {splits.train.name} with {describe_device()}.", err=True)
     with replacing(out) as folder:
-        state_path = out.with_name(f"{out.name}.training-state.npz")
+        state_path = out.absolute().with_name(f"{out.absolute().name}.training-state.npz")
         keras.utils.set_random_seed(seed)
         network = ZOO[model].build()
         try:
