@@ -18,8 +18,7 @@ def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evalua
     Raises:
         ModelCardError: There is none: the bundle was exported where other images were at hand.
     """
-    export = bundle.card.export
-    known = {evaluation.images.sha256: evaluation for evaluation in export.evaluations} if export else {}
+    known = {evaluation.images.sha256: evaluation for evaluation in bundle.export.evaluations}
     for images in held_out.evaluations:
         if images.sha256 in known:
             return images, known[images.sha256]
@@ -35,9 +34,7 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
     Raises:
         ModelCardError: The file does not hold what the card says.
     """
-    if bundle.card.export is None:
-        raise ModelCardError(f"{bundle.path}: was never exported.")
-    record = bundle.card.export.reference
+    record = bundle.export.reference
     with np.load(io.BytesIO(bundle.read(record)), allow_pickle=False) as arrays:
         logits = (
             arrays[evaluation.images.name] if evaluation.images.name in arrays.files else np.empty((0, 10), np.float32)

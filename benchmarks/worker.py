@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import open_bundle
 from ..edge.card import Precision
-from ..edge.classifiers import RUNTIMES, Classifier, RuntimeUnavailableError, load_file
+from ..edge.classifiers import RUNTIMES, Classifier, RuntimeUnavailableError, load_classifier
 
 EXIT_UNAVAILABLE = 3
 # Caches and branch predictors settle within a few calls, the processor's clock within tenths of a second.
@@ -60,11 +60,9 @@ def measure(job: Job) -> Measurement:
     """
     bundle = open_bundle(Path(job.bundle))
     runtime = RUNTIMES[job.runtime]
-    file = bundle.file(runtime.format, job.precision)
-    content = bundle.read(file.record)
     images = np.load(job.timing_images, allow_pickle=False)
     started = time.perf_counter()
-    classifier = load_file(runtime, content, file, job.num_threads)
+    classifier = load_classifier(bundle, runtime, job.precision, job.num_threads)
     loaded = time.perf_counter()
     classifier.logits(images[:1])
     first = time.perf_counter()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .card import FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
+from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
 
 CARD_NAME = "card.json"
 SOURCE_NAME = "model.keras"
@@ -32,8 +32,8 @@ class Bundle:
         return _read_verified(self.path, record)
 
     @property
-    def files(self) -> tuple[ModelFile, ...]:
-        """The exported files.
+    def export(self) -> Export:
+        """What the export stage wrote into the card.
 
         Raises:
             ModelCardError: The model was trained but never exported.
@@ -42,7 +42,16 @@ class Bundle:
             raise ModelCardError(
                 f"{self.path}: holds a trained model but no exported files. Run: edge-mnist export {self.path}"
             )
-        return self.card.export.files
+        return self.card.export
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """The exported files.
+
+        Raises:
+            ModelCardError: The model was trained but never exported.
+        """
+        return self.export.files
 
     def file(self, format_: Format, precision: Precision) -> ModelFile:
         """The exported file of this format and precision.

@@ -25,6 +25,8 @@ NUM_CLASSES = 10
 # The layer of every Keras model that scales raw pixels to [0, 1]. Exporters cut there: a full-integer file expresses
 # it as its input's scale, at no cost.
 SCALING_LAYER = "pixels_to_unit"
+# Under this key an ONNX file's own metadata says what it is.
+PRECISION_KEY = "edge_mnist.precision"
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "int8"]
@@ -144,7 +146,7 @@ class Verification(_Record, frozen=True, kw_only=True):
 
 
 class ModelFile(_Record, frozen=True, kw_only=True):
-    """One exported file."""
+    """One exported file. `golden_logits` are what it gave, in its runtime, for the export's golden images: [N][10]."""
 
     record: FileRecord
     format: Format
@@ -152,14 +154,20 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     input: Tensor
     output: Tensor
     verification: Verification
+    golden_logits: tuple[tuple[float, ...], ...]
 
 
 class Export(_Record, frozen=True, kw_only=True):
-    """What the export stage adds. `reference` holds the Keras logits on each evaluation set, one array a set's name."""
+    """What the export stage adds.
+
+    `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
+    image of each digit, see `golden.py`.
+    """
 
     evaluations: tuple[Evaluation, ...]
     calibration: Calibration | None
     reference: FileRecord
+    golden_pixels: str
     files: tuple[ModelFile, ...]
     tools: dict[str, str]
 

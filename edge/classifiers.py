@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle
-from .card import Format, ModelFile, Precision, Tensor
+from .card import PRECISION_KEY, Format, ModelCardError, ModelFile, Precision, Tensor
 from .errors import EdgeMnistError
+from .golden import check_golden, unpack_pixels
 from .native_log import quiet_native_log
 
 
@@ -72,6 +73,8 @@ class InterpreterClassifier:
         with quiet_native_log():
             interpreter.allocate_tensors()
         details = interpreter.get_output_details()[0]
+        check_tensor(file, file.input, *_interface(interpreter.get_input_details()[0]))
+        check_tensor(file, file.output, *_interface(details))
         self._interpreter = interpreter
         self._input_index: int = interpreter.get_input_details()[0]["index"]
         self._output_index: int = details["index"]
@@ -92,6 +95,12 @@ class OnnxRuntimeClassifier:
     """ONNX Runtime on the CPU; a whole batch goes through at once."""
 
     def __init__(self, session: Any, file: ModelFile) -> None:
+        meta = session.get_modelmeta().custom_metadata_map
+        if meta.get(PRECISION_KEY) != file.precision:
+            raise ModelCardError(
+                f"{file.record.name}: the card says {file.precision}, the file itself {meta.get(PRECISION_KEY)}: "
+                "it is another precision's file. Export the model again."
+            )
         self._session = session
         self._file = file
 
@@ -99,6 +108,25 @@ class OnnxRuntimeClassifier:
         """See `Classifier`."""
         outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
         return dequantize(outputs, self._file.output)
+
+
+def check_tensor(file: ModelFile, tensor: Tensor, dtype: str, scale: float | None, zero_point: int | None) -> None:
+    """Compare what a file declares of its input or output with what its card says.
+
+    Raises:
+        ModelCardError: They differ, as they do when a file was swapped for another precision's.
+    """
+    if (dtype, scale, zero_point) != (tensor.dtype, tensor.scale, tensor.zero_point):
+        raise ModelCardError(
+            f"{file.record.name}: its {tensor.name} are {dtype} with scale {scale} and zero point {zero_point}, the "
+            f"card says {tensor.dtype} with {tensor.scale} and {tensor.zero_point}. Export the model again."
+        )
+
+
+def _interface(details: dict[str, Any]) -> tuple[str, float | None, int | None]:
+    """Type, scale and zero point of an interpreter's tensor; a scale of 0 means that it is not quantized."""
+    scale, zero_point = details["quantization"]
+    return details["dtype"].__name__, float(scale) or None, int(zero_point) if scale else None
 
 
 def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
@@ -158,24 +186,29 @@ def choose_runtime(name: str | None) -> Runtime:
 
 
 def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:
-    """Load the bundle's file of this precision into a runtime.
+    """Load the bundle's file of this precision into a runtime, and hold it to its golden vectors.
 
     Raises:
-        ModelCardError: The bundle has no such file, or it changed.
+        ModelCardError: The bundle has no such file, it changed, or it does not compute what its card says.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
     file = bundle.file(runtime.format, precision)
-    return load_file(runtime, bundle.read(file.record), file, num_threads)
+    classifier = load_file(runtime, bundle.read(file.record), file, num_threads)
+    check_golden(classifier.logits, file, unpack_pixels(bundle.export.golden_pixels), runtime.name)
+    return classifier
 
 
 def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> Classifier:
     """Load a file's bytes into a runtime.
 
     Raises:
+        ModelCardError: The file declares another input or output than its card.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
     try:
         return runtime.load(runtime.module, content, file, num_threads)
+    except ModelCardError:
+        raise
     except Exception as error:
         # A missing system library, another numpy, an operator too new: native packages raise what they like, and
         # ONNX Runtime's exceptions derive from Exception alone.

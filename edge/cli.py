@@ -11,6 +11,7 @@ COMMANDS = {
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in image files.", ""),
+    "verify": ("edge_mnist.edge.verify", "verify", "Check a bundle's hashes and golden vectors on this machine.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }
@@ -60,6 +61,7 @@ def main() -> None:
       edge-mnist example page.png               draw a page of digits
       edge-mnist run page.png                   read the digits in a picture
       edge-mnist export --int8                  float and int8 TFLite and ONNX from the shipped model
+      edge-mnist verify                         does every file compute here what it did when exported?
       edge-mnist benchmark                      accuracy and latency of every file on every runtime here
       edge-mnist train --out my-model           train your own
     """

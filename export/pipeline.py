@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import keras
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from ..edge.bundle import SHIPPED, SOURCE_NAME, Bundle, describe_file, open_bundle, replacing, write_card
 from ..edge.card import (
@@ -22,8 +24,10 @@ from ..edge.card import (
     Verification,
     count_macs,
 )
-from ..edge.classifiers import RUNTIMES
-from ..edge.mnist import Images, held_out_images
+from ..edge.classifiers import RUNTIMES, load_file
+from ..edge.errors import EdgeMnistError
+from ..edge.golden import pack_pixels
+from ..edge.mnist import Images, first_per_digit, held_out_images
 from . import onnx, tflite
 from .calibrate import ExportError, choose_calibration, describe_calibration
 from .source import load_source
@@ -38,14 +42,14 @@ class Exporter:
     """A way to write a model.
 
     Attributes:
-        convert: Makes the file from the Keras model and, where it quantizes, the calibration images.
+        convert: Makes the file from the Keras model, and from the calibration images where it quantizes.
         describe: Reads input and output back from the file.
         runtime: The one that the file is verified in.
     """
 
     format: Format
     precision: Precision
-    convert: Callable[[keras.Model, Images | None], bytes]
+    convert: Callable[[keras.Model, Images], bytes]
     describe: Callable[[bytes], tuple[Tensor, Tensor]]
     runtime: str
 
@@ -131,14 +135,15 @@ def export_bundle(source: Source, precisions: tuple[Precision, ...], out: Path, 
         _say("Running the Keras model over " + " and ".join(images.name for images in held_out.evaluations))
         references = [keras_reference(model, images) for images in held_out.evaluations]
         (folder / REFERENCE_NAME).write_bytes(pack_references(references))
-        calibration = choose_calibration(held_out.calibration_pool) if "int8" in precisions else None
-        exporters = [exporter for exporter in EXPORTERS if exporter.precision in precisions]
-        files = tuple(_write(exporter, model, base.name, calibration, references[0], folder) for exporter in exporters)
+        calibration = choose_calibration(held_out.calibration_pool)
+        golden = calibration.pixels[first_per_digit(calibration.labels, 1)]
+        inputs = _Inputs(model, base.name, calibration, references[0], golden)
         export = Export(
             evaluations=tuple(reference.describe(held_out.certain) for reference in references),
-            calibration=describe_calibration(calibration) if calibration else None,
+            calibration=describe_calibration(calibration) if "int8" in precisions else None,
             reference=describe_file(folder, REFERENCE_NAME),
-            files=files,
+            golden_pixels=pack_pixels(golden),
+            files=tuple(_write(exporter, inputs, folder) for exporter in EXPORTERS if exporter.precision in precisions),
             tools={name: version(name) for name in TOOLS},
         )
         card = msgspec.structs.replace(base, source=describe_file(folder, SOURCE_NAME), export=export)
@@ -146,18 +151,22 @@ def export_bundle(source: Source, precisions: tuple[Precision, ...], out: Path, 
     return card
 
 
-def _write(
-    exporter: Exporter,
-    model: keras.Model,
-    name: str,
-    calibration: Images | None,
-    reference: Reference,
-    folder: Path,
-) -> ModelFile:
+@dataclass(frozen=True)
+class _Inputs:
+    """What every exporter works from."""
+
+    model: keras.Model
+    name: str
+    calibration: Images
+    reference: Reference
+    golden: NDArray[np.uint8]
+
+
+def _write(exporter: Exporter, inputs: _Inputs, folder: Path) -> ModelFile:
     """Convert with one exporter, put the file into the folder, and verify what lies there."""
-    file_name = f"{name}-{exporter.precision}.{exporter.format}"
+    file_name = f"{inputs.name}-{exporter.precision}.{exporter.format}"
     _say(f"Writing and verifying {file_name}")
-    content = exporter.convert(model, calibration)
+    content = _convert(exporter, inputs, file_name)
     (folder / file_name).write_bytes(content)
     pixels, logits = exporter.describe(content)
     unverified = ModelFile(
@@ -167,9 +176,26 @@ def _write(
         input=pixels,
         output=logits,
         verification=Verification(runtime="", correct=0, agreeing=0, max_logit_difference=0.0),
+        golden_logits=(),
     )
-    result = verify(RUNTIMES[exporter.runtime], content, unverified, reference)
-    return msgspec.structs.replace(unverified, verification=result)
+    runtime = RUNTIMES[exporter.runtime]
+    classifier = load_file(runtime, content, unverified)
+    return msgspec.structs.replace(
+        unverified,
+        verification=verify(classifier, runtime, unverified, inputs.reference),
+        golden_logits=tuple(map(tuple, classifier.logits(inputs.golden).tolist())),
+    )
+
+
+def _convert(exporter: Exporter, inputs: _Inputs, file_name: str) -> bytes:
+    try:
+        return exporter.convert(inputs.model, inputs.calibration)
+    except EdgeMnistError:
+        raise
+    except Exception as error:
+        # The converters raise what they like, of several packages, for a layer that they do not know.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"{file_name}: this model cannot be converted ({reason}). Nothing was written.") from error
 
 
 def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelCard:

@@ -20,20 +20,18 @@ PIXEL_SCALE = 1 / 255
 SCALE_TOLERANCE = 1e-6
 
 
-def convert_float32(model: keras.Model, calibration: Images | None) -> bytes:
+def convert_float32(model: keras.Model, calibration: Images) -> bytes:
     """Convert as it is: raw uint8 pixels in, float32 logits out."""
     del calibration
     return _convert(model, calibration=None)
 
 
-def convert_int8(model: keras.Model, calibration: Images | None) -> bytes:
+def convert_int8(model: keras.Model, calibration: Images) -> bytes:
     """Quantize weights (per channel) and activations to int8: raw uint8 pixels in, int8 logits out.
 
     Raises:
-        ExportError: No calibration images, or the input's scale is not exactly one pixel step.
+        ExportError: The input's scale is not exactly one pixel step.
     """
-    if calibration is None:
-        raise ExportError("int8 needs calibration images.")
     content = _convert(behind_scaling(model), calibration)
     pixels, _ = describe_tensors(content)
     if pixels.scale is None or abs(pixels.scale - PIXEL_SCALE) > SCALE_TOLERANCE or pixels.zero_point != 0:

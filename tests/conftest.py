@@ -40,9 +40,9 @@ def sample() -> mnist.Images:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that the train command made of the sample, in two epochs."""
+    """A bundle that the train command made of the sample, in a few epochs."""
     out = tmp_path_factory.mktemp("trained") / "small"
-    result = edge_mnist("train", "--data", "mnist-sample-5k", "--epochs", "2", "--out", out)
+    result = edge_mnist("train", "--data", "mnist-sample-5k", "--epochs", "4", "--batch-size", "64", "--out", out)
     assert result.exit_code == 0, result.output
     return out
 

@@ -108,7 +108,7 @@ def test_a_runtime_that_is_not_installed_says_what_to_install() -> None:
     assert "pip install tflite-runtime" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["run a.png --model", "benchmark", "export"])
+@pytest.mark.parametrize("command", ["run a.png --model", "benchmark", "export", "verify"])
 @pytest.mark.parametrize("damage", ["flipped byte", "newer card", "no card", "missing"])
 def test_a_bad_bundle_is_one_sentence_for_every_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, damage: str

@@ -138,9 +138,9 @@ def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
     assert card.export is None
     assert card.training.command == (
         f"KERAS_BACKEND={keras.backend.backend()} edge-mnist train "
-        "--model standard --data mnist-sample-5k --epochs 2 --seed 1 --batch-size 128 --out small"
+        "--model standard --data mnist-sample-5k --epochs 4 --seed 1 --batch-size 64 --out small"
     )
-    assert len(card.training.history) == 2
+    assert len(card.training.history) == 4
     assert card.training.train.count == 4_000
     assert [path.name for path in trained.parent.iterdir()] == [trained.name]
 

@@ -1,0 +1,186 @@
+"""Golden vectors: whatever is wrong inside a file that was sealed all the same is refused, with its cause named."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import msgspec
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from edge_mnist.benchmarks.pages import write_page
+from edge_mnist.edge.bundle import SHIPPED, Bundle, describe_file, open_bundle, write_card
+from edge_mnist.edge.card import SCALING_LAYER, ModelCardError
+from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
+from edge_mnist.edge.golden import pack_pixels, unpack_pixels
+from edge_mnist.edge.mnist import Images
+from edge_mnist.export.calibrate import choose_calibration
+from edge_mnist.export.pipeline import EXPORTERS, Exporter
+from edge_mnist.export.source import behind_scaling, load_source
+
+from .conftest import edge_mnist
+
+Change = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The shipped bundle, to be falsified."""
+    return shutil.copytree(SHIPPED, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    return load_source(SHIPPED / "model.keras", SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def calibration(sample: Images) -> Images:
+    return choose_calibration(sample)
+
+
+def _same(x: keras.KerasTensor) -> keras.KerasTensor:
+    return x
+
+
+def _falsify(model: keras.Model, before: Change = _same, after: Change = _same) -> keras.Model:
+    """The model with something done to its scaled pixels, or to its logits."""
+    pixels = keras.Input((28, 28, 1), dtype="uint8")
+    unit = keras.layers.Rescaling(1 / 255, name=SCALING_LAYER)(pixels)
+    return keras.Model(pixels, after(behind_scaling(model)(before(unit))))
+
+
+def _reseal(bundle: Path, exporter: Exporter, content: bytes) -> None:
+    """Put another content in a file's place, and make hashes, types and seal fit it: all but the golden logits."""
+    card = open_bundle(bundle).card
+    assert card.export is not None
+    files = []
+    for file in card.export.files:
+        if (file.format, file.precision) == (exporter.format, exporter.precision):
+            (bundle / file.record.name).write_bytes(content)
+            pixels, logits = exporter.describe(content)
+            record = describe_file(bundle, file.record.name)
+            file = msgspec.structs.replace(file, record=record, input=pixels, output=logits)  # noqa: PLW2901
+        files.append(file)
+    export = msgspec.structs.replace(card.export, files=tuple(files))
+    write_card(bundle, msgspec.structs.replace(card, export=export))
+
+
+def _load(bundle: Path, exporter: Exporter) -> None:
+    load_classifier(open_bundle(bundle), RUNTIMES[exporter.runtime], exporter.precision)
+
+
+def _ids(exporter: Exporter) -> str:
+    return f"{exporter.format}-{exporter.precision}"
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ((keras.layers.Rescaling(-1, offset=1), _same), "inverted pixels"),
+        ((keras.layers.Permute((2, 1, 3)), _same), "transposed images"),
+        ((keras.layers.Rescaling(1 / 255), _same), "divided by 255 once too often"),
+        ((keras.layers.Rescaling(0.5), _same), "does not give the logits of its card"),
+        ((_same, keras.layers.Rescaling(2)), "times as large"),
+        ((_same, keras.layers.Rescaling(1, offset=3)), r"shifted by \+[23]"),
+        ((_same, lambda x: keras.ops.concatenate([x[:, 1:], x[:, :1]], axis=1)), "other weights"),
+    ],
+    ids=["inverted", "transposed", "scaled twice", "half", "output scale", "zero point", "rolled labels"],
+)
+def test_a_file_that_computes_something_else_is_refused_with_the_cause(
+    copy: Path, model: keras.Model, calibration: Images, exporter: Exporter, changes: tuple[Change, Change], cause: str
+) -> None:
+    _reseal(copy, exporter, exporter.convert(_falsify(model, *changes), calibration))
+
+    with pytest.raises(ModelCardError, match=cause):
+        _load(copy, exporter)
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
+def test_an_untouched_file_is_accepted(copy: Path, exporter: Exporter) -> None:
+    _load(copy, exporter)
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
+def test_another_models_file_is_refused(copy: Path, exported: Bundle, exporter: Exporter) -> None:
+    _reseal(copy, exporter, exported.read(exported.file(exporter.format, exporter.precision).record))
+
+    with pytest.raises(ModelCardError, match="does not give the logits of its card"):
+        _load(copy, exporter)
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
+def test_another_precisions_file_is_refused(copy: Path, exporter: Exporter) -> None:
+    """As when somebody renames files and repairs the hashes, but not what the card says of types."""
+    bundle = open_bundle(copy)
+    mine = bundle.file(exporter.format, exporter.precision)
+    other = bundle.file(exporter.format, "float32" if exporter.precision == "int8" else "int8")
+    (copy / mine.record.name).write_bytes(bundle.read(other.record))
+    files = tuple(msgspec.structs.replace(file, record=describe_file(copy, file.record.name)) for file in bundle.files)
+    write_card(copy, msgspec.structs.replace(bundle.card, export=msgspec.structs.replace(bundle.export, files=files)))
+
+    with pytest.raises(ModelCardError, match=r"another precision's file|the card says"):
+        _load(copy, exporter)
+
+
+@pytest.mark.parametrize(
+    ("input_index", "change"),
+    [(1, lambda scale: scale * 2), (2, lambda zero: zero + zero.dtype.type(9))],
+    ids=["scale", "zero point"],
+)
+def test_a_wrong_number_inside_a_quantized_file_is_refused(
+    copy: Path, input_index: int, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    (exporter,) = (one for one in EXPORTERS if (one.format, one.precision) == ("onnx", "int8"))
+    proto = onnx.load(copy / "standard-int8.onnx")
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in proto.graph.initializer}
+    # What one operator quantized the next one reads with another number, as after a slip in an editor of graphs.
+    reader = next(node for node in proto.graph.node if node.op_type == "DequantizeLinear" and "Relu" in node.input[0])
+    changed = change(constants[reader.input[input_index]])
+    proto.graph.initializer.append(numpy_helper.from_array(changed, "changed"))
+    reader.input[input_index] = "changed"
+    _reseal(copy, exporter, proto.SerializeToString())
+
+    with pytest.raises(ModelCardError, match="does not give the logits of its card"):
+        _load(copy, exporter)
+
+
+def test_every_command_that_computes_refuses_the_file(copy: Path, model: keras.Model, calibration: Images) -> None:
+    (exporter,) = (one for one in EXPORTERS if (one.format, one.precision) == ("tflite", "int8"))
+    _reseal(copy, exporter, exporter.convert(_falsify(model, keras.layers.Rescaling(-1, offset=1)), calibration))
+
+    write_page(copy.parent / "page.png", ("1",), seed=1)
+
+    read = edge_mnist("run", copy.parent / "page.png", "--model", copy)
+    verified = edge_mnist("verify", copy, "--json")
+
+    assert read.exit_code == verified.exit_code == 1
+    assert "inverted pixels" in read.stderr
+    outcomes = {(one["file"], one["runtime"]): one["outcome"] for one in json.loads(verified.stdout)}
+    assert outcomes["standard-int8.tflite", "litert"] == "FAILED"
+    assert outcomes["standard-float32.tflite", "litert"] == "passed"
+
+
+def test_the_shipped_bundle_is_verified() -> None:
+    result = edge_mnist("verify")
+
+    assert result.exit_code == 0
+    assert result.stdout.count("passed") == 4
+    assert "not run  standard-int8.tflite on tflite-runtime: not installed" in result.stdout
+
+
+def test_golden_images_survive_the_card() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+
+    assert np.array_equal(unpack_pixels(pack_pixels(pixels)), pixels)
+
+
+@pytest.mark.parametrize("text", ["", "!", "AAAA", pack_pixels(np.zeros((1, 28, 28, 1), np.uint8))[:-8]])
+def test_damaged_golden_images_are_one_sentence(text: str) -> None:
+    with pytest.raises(ModelCardError, match="golden images cannot be read"):
+        unpack_pixels(text)
