@@ -105,11 +105,12 @@ def replacing(destination: Path) -> Iterator[Path]:
     What a killed process left behind is put right first.
 
     Raises:
-        ModelCardError: The destination is something else than a bundle or an empty folder, or cannot be written.
+        ModelCardError: The destination is something else than a bundle or an empty folder, cannot be written, or is
+            being written by another process.
     """
     destination = Path(os.path.abspath(destination))  # noqa: PTH100 - resolve() would follow a link
     try:
-        _clean_up_after_the_dead(destination)
+        _settle_with_other_writers(destination)
         _check_replaceable(destination)
         staging = _beside(destination, os.getpid(), "new")
         staging.mkdir(parents=True)
@@ -152,12 +153,17 @@ def _beside(destination: Path, pid: int, state: str) -> Path:
     return destination.with_name(f".{destination.name}.{pid}.{state}")
 
 
-def _clean_up_after_the_dead(destination: Path) -> None:
-    """Bring back a bundle whose replacement was killed between the two renames; remove half-written ones."""
+def _settle_with_other_writers(destination: Path) -> None:
+    """Give way to one at work; of dead ones, bring back what they had moved aside and remove what they left half."""
     for leftover in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
         pid, _, state = leftover.name.removeprefix(f".{destination.name}.").partition(".")
-        if state not in {"new", "old"} or not pid.isdecimal() or _is_alive(int(pid)):
+        if state not in {"new", "old"} or not pid.isdecimal():
             continue
+        if _is_alive(int(pid)):
+            raise ModelCardError(
+                f"{destination}: process {pid} is writing it. Wait for it; if that is another program by now, delete "
+                f"{leftover}."
+            )
         if state == "old" and not destination.exists():
             leftover.rename(destination)
         else:

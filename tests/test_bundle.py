@@ -137,14 +137,16 @@ def test_a_writer_killed_between_the_renames_loses_nothing(tmp_path: Path) -> No
     assert bundle.read(bundle.card.source) == b"old"
 
 
-def test_another_writer_at_work_is_left_alone(tmp_path: Path) -> None:
+def test_two_writers_of_one_bundle_are_refused_of_two_bundles_are_not(tmp_path: Path) -> None:
     other = tmp_path / f".bundle.{os.getppid()}.new"
     other.mkdir()
 
-    with replacing(tmp_path / "bundle") as folder:
+    with pytest.raises(ModelCardError, match=f"process {os.getppid()} is writing it"), replacing(tmp_path / "bundle"):
+        pass
+    with replacing(tmp_path / "another") as folder:
         _fill(folder)
 
-    assert other.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "another"]
 
 
 @pytest.mark.parametrize("path", ["/", ".", ".."])
