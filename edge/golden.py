@@ -16,6 +16,8 @@ from .card import IMAGE_SHAPE, ModelCardError, ModelFile, Precision
 
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
+# Of golden images, unpacked: far more than ever written, far less than would hurt.
+MOST_BYTES = 1_000_000
 # Shares of the span from the lowest to the highest expected logit. Float kernels differ by a millionth between
 # processors. Integer kernels gave the same bits on every processor tried; other runtimes may round an intermediate
 # result the other way, which moves a logit by a step or two, and the span has 255 steps.
@@ -37,7 +39,10 @@ def unpack_pixels(text: str) -> NDArray[np.uint8]:
         ModelCardError: The text does not hold images.
     """
     try:
-        content = zlib.decompress(base64.b64decode(text, validate=True))
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(base64.b64decode(text, validate=True), MOST_BYTES)
+        if not unpacker.eof:
+            raise ValueError("incomplete, or too many")
         return np.frombuffer(content, np.uint8).reshape(-1, *IMAGE_SHAPE)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise ModelCardError(f"The card's golden images cannot be read ({error}). Export the model again.") from error

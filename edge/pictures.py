@@ -1,7 +1,7 @@
 """Picture files: which ones are meant by a path or pattern, and their gray pixels, read safely."""
 
 import glob
-import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,23 +46,24 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
     Raises:
         PictureError: Missing, empty, too large, truncated, or not a picture.
     """
-    # Pillow's own limit is a warning; ours is checked below, before any pixel is decoded.
-    Image.MAX_IMAGE_PIXELS = None
+    too_large = PictureError(f"{path}: more than {MOST_MEGAPIXELS} megapixels. Scale it down.")
     try:
-        if path.is_file() and os.path.getsize(path) == 0:  # noqa: PTH202 - one call, one word
+        if path.is_file() and path.stat().st_size == 0:
             raise PictureError(f"{path}: the file is empty.")
-        with Image.open(path) as image:
-            width, height = image.size
-            if width * height > MOST_MEGAPIXELS * 1_000_000:
-                raise PictureError(
-                    f"{path}: {width} x {height} pixels are more than {MOST_MEGAPIXELS} megapixels. Scale it down."
-                )
-            image.draft("L", None)
-            return np.asarray(_to_gray(ImageOps.exif_transpose(image)))
+        with warnings.catch_warnings():
+            # Pillow warns of what is refused below, before any pixel is decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.width * image.height > MOST_MEGAPIXELS * 1_000_000:
+                    raise too_large
+                image.draft("L", None)
+                return np.asarray(_to_gray(ImageOps.exif_transpose(image)))
+    except Image.DecompressionBombError as error:
+        raise too_large from error
     except OSError as error:
         reason = error.strerror or "not a picture, or a damaged one"
         raise PictureError(f"{path}: cannot be read ({reason}).") from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (SyntaxError, ValueError) as error:
         raise PictureError(f"{path}: not a picture, or a damaged one ({error}).") from error
 
 

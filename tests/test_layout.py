@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -92,6 +93,8 @@ def test_every_folder_with_python_is_listed_for_the_wheel() -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
+    # setuptools would pack what an earlier build left there, deleted modules included.
+    shutil.rmtree(REPOSITORY / "build", ignore_errors=True)
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, REPOSITORY],
         check=True,
@@ -100,6 +103,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(out.glob("*.whl"))
 
 
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="needs a git checkout to know what is tracked")
 def test_the_wheel_holds_every_tracked_file_of_the_stages(wheel: Path) -> None:
     tracked = subprocess.run(
         ["git", "ls-files", *STAGES], cwd=REPOSITORY, check=True, capture_output=True, text=True
