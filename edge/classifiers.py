@@ -65,8 +65,8 @@ class Runtime:
 class InterpreterClassifier:
     """LiteRT or tflite-runtime, which share one API.
 
-    Images go through one at a time: with one image the input keeps the shape the file was prepared for, and resizing
-    the input for each batch costs more than it saves on one thread.
+    Images go through one at a time, so that memory stays the same however many there are. Resizing the input to each
+    frame's digits instead was 4 to 13 % faster (int8 `standard`, 6 to 25 digits, one thread): tens of microseconds.
     """
 
     def __init__(self, interpreter: Any, file: ModelFile) -> None:
