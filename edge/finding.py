@@ -58,18 +58,21 @@ class Finding:
     Attributes:
         ink: float32 [height, width] at working size, 0 = paper, 1 = the frame's darkest ink.
         scale: Working pixels per frame pixel.
+        frame_shape: The frame's (height, width).
         rows: Boxes at working size, top to bottom, each row from left to right.
     """
 
     ink: NDArray[np.float32]
     scale: float
+    frame_shape: tuple[int, int]
     rows: tuple[tuple[Box, ...], ...]
 
     def in_frame(self, box: Box) -> Box:
-        """The same box in the frame's own pixels."""
-        x, y = round(box.x / self.scale), round(box.y / self.scale)
-        width, height = round(box.width / self.scale), round(box.height / self.scale)
-        return Box(x, y, max(1, width), max(1, height))
+        """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
+        height, width = self.frame_shape
+        x, y = min(round(box.x / self.scale), width - 1), min(round(box.y / self.scale), height - 1)
+        right, bottom = min(round(box.right / self.scale), width), min(round(box.bottom / self.scale), height)
+        return Box(x, y, max(1, right - x), max(1, bottom - y))
 
 
 def find_digits(frame: NDArray[np.uint8]) -> Finding:
@@ -79,7 +82,7 @@ def find_digits(frame: NDArray[np.uint8]) -> Finding:
     mask = (ink > _ink_threshold(ink)).astype(np.uint8)
     pieces = [box for box in _connected_boxes(mask) if not _is_border(box, *ink.shape)]
     boxes = _keep_digits(_merge_pieces(pieces))
-    return Finding(ink, scale, _group_into_rows(boxes))
+    return Finding(ink, scale, (frame.shape[0], frame.shape[1]), _group_into_rows(boxes))
 
 
 def extract_ink(gray: NDArray[np.uint8]) -> NDArray[np.float32]:

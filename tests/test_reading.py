@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +45,22 @@ def test_boxes_are_in_the_pixels_of_the_frame(reader: Reader) -> None:
     assert box.y == pytest.approx(1000, abs=60)
     assert box.height == pytest.approx(1000, rel=0.15)
     assert 0 <= box.x < box.right <= page.shape[1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_frame_gives_boxes_within_it(reader: Reader, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 700, 2)
+    frame = cv2.GaussianBlur(random.integers(0, 256, (height, width), np.uint8), (0, 0), random.uniform(1, 8))
+
+    reading = reader.read(frame)
+
+    for box in (digit.box for digit in reading.digits):
+        assert box.width > 0
+        assert box.height > 0
+        assert min(box.x, box.y) >= 0
+        assert box.right <= width
+        assert box.bottom <= height
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
