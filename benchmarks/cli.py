@@ -9,6 +9,7 @@ import msgspec
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.mnist import held_out_images
+from ..edge.options import data_dir_option
 from .pages import write_page
 from .report import format_tables, summarize, write_reports
 from .run import run_benchmark
@@ -17,11 +18,7 @@ from .targets import Settings
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the four MNIST files.",
-)
+@data_dir_option
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes a row.")
 @click.option(

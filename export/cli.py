@@ -7,6 +7,7 @@ import click
 from tabulate import tabulate
 
 from ..edge.card import ModelCard, Precision
+from ..edge.options import data_dir_option
 from .pipeline import export_bundle, find_source
 
 
@@ -18,11 +19,7 @@ from .pipeline import export_bundle, find_source
     type=click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the four MNIST files.",
-)
+@data_dir_option
 def export(source: Path | None, int8: bool, out: Path | None, data_dir: Path | None) -> None:
     """Write TFLite and ONNX files, verify each in its own runtime, and seal them into a bundle.
 

@@ -10,6 +10,7 @@ import keras
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
 from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
+from ..edge.options import data_dir_option
 from .fit import Recipe, describe_device, fit
 from .zoo import ZOO
 
@@ -25,11 +26,7 @@ BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
     show_default=True,
     help="MNIST's 55,000 training images, or 4,000 of the offline sample (for a quick try).",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the four MNIST files.",
-)
+@data_dir_option
 @click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True, help="Passes over the images.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
