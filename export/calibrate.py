@@ -6,7 +6,7 @@ from ..edge.card import Calibration
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, first_per_digit
 
-# Fifty of each digit: minimum and maximum of every layer have settled well before, and it takes a second.
+# Fifty of each digit: 500 images, the size of the offline sample's calibration part, so that both export alike.
 IMAGES_PER_DIGIT = 50
 
 
