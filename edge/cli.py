@@ -12,6 +12,7 @@ COMMANDS = {
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in image files.", ""),
     "verify": ("edge_mnist.edge.verify", "verify", "Check a bundle's hashes and golden vectors on this machine.", ""),
+    "inspect": ("edge_mnist.edge.inspect", "inspect", "Say what a TFLite or ONNX file holds, without running it.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }

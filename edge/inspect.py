@@ -1,0 +1,93 @@
+"""`edge-mnist inspect`: what a TFLite or ONNX file holds, as a page for people or as JSON for programs."""
+
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from tabulate import tabulate
+
+from .inspect_model import InspectionError, TensorInfo, printable
+from .inspection import Inspection, inspect_file
+
+# Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
+MOST_BYTES = 2**31 - 1
+# Longer values, such as golden vectors, are for programs: --json has them.
+LONGEST_SHOWN = 200
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document with everything, long values included.")
+def inspect(file: Path, as_json: bool) -> None:
+    """Say what a TFLite or ONNX file holds: inputs, outputs, operators, weights, multiply-adds and metadata.
+
+    Nothing in it is run. ONNX files need the package onnx.
+
+    \b
+    Examples:
+      edge-mnist inspect model.tflite
+      edge-mnist inspect model.onnx --json
+    """
+    inspection = inspect_file(_read(file), str(file))
+    click.echo(msgspec.json.encode(inspection).decode() if as_json else format_inspection(inspection))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a device or pipe may never end
+            raise InspectionError(f"{path}: expected a TFLite or ONNX file, it is a folder or device. Name a file.")
+        if status.st_size > MOST_BYTES:
+            raise InspectionError(
+                f"{path}: expected less than 2 GiB, as both formats are, got {status.st_size:,} bytes."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise InspectionError(f"{path}: cannot be read ({error.strerror}). Name a TFLite or ONNX file.") from error
+
+
+def format_inspection(inspection: Inspection) -> str:
+    """A page for people: what identifies the file first, what it says of itself last."""
+    model = inspection.model
+    tensors = [_row("input", tensor) for tensor in model.inputs] + [_row("output", tensor) for tensor in model.outputs]
+    weights = [(w.dtype, w.scales or "none", w.tensors, f"{w.parameters:,}") for w in model.weights]
+    operators = [(o.name if o.version is None else f"{o.name} v{o.version}", o.count) for o in model.operators]
+    sections = (
+        _table(_facts(inspection).items(), ()),
+        _table(tensors, ("", "name", "shape", "dtype", "scale", "zero point")),
+        _table(operators, ("operator", "count")),
+        _table(weights, ("weights", "scales", "tensors", "parameters")),
+        _table(sorted(model.properties.items()), ("metadata", "")) if model.properties else "no metadata",
+    )
+    return "\n\n".join((printable(inspection.file), *sections))
+
+
+def _facts(inspection: Inspection) -> dict[str, str]:
+    model = inspection.model
+    left_out = f" (not counted: {', '.join(model.not_counted)})" if model.not_counted else ""
+    return {
+        "format": {"tflite": "TFLite", "onnx": "ONNX"}[inspection.format],
+        "size": f"{inspection.size_bytes:,} bytes",
+        "SHA-256": inspection.sha256,
+        "parameters": f"{inspection.parameters:,}",
+        "MACs per image": f"{model.macs:,}{left_out}",
+        **model.header,
+    }
+
+
+def _row(kind: str, tensor: TensorInfo) -> tuple[Any, ...]:
+    shape = str(list(tensor.shape)).replace("-1", "?")
+    scale = None if tensor.scale is None else f"{tensor.scale:.6g}"
+    return kind, tensor.name, shape, tensor.dtype, scale, tensor.zero_point
+
+
+def _table(rows: Iterable[Iterable[Any]], headers: tuple[str, ...]) -> str:
+    cells = [["-" if value in {None, ""} else _shown(str(value)) for value in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="plain", disable_numparse=True)
+
+
+def _shown(text: str) -> str:
+    return printable(text) if len(text) <= LONGEST_SHOWN else f"({len(text):,} characters)"

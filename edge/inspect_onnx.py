@@ -1,0 +1,119 @@
+"""Reading the structure of an ONNX file with the package onnx, which no command but this one needs on the edge."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from .inspect_count import Constant, Operation, count_macs, count_operators, describe_scales, sum_weights
+from .inspect_model import InspectionError, Model, TensorInfo, check_shape, decode_text, import_parser, printable
+
+# Which inputs of ONNX's quantized operators hold values, and which holds their scales. The rest are zero points.
+QUANTIZED_INPUTS: dict[str, dict[int, int | None]] = {
+    "DequantizeLinear": {0: 1},
+    "QuantizeLinear": {0: 1},
+    "ConvInteger": {0: None, 1: None},
+    "MatMulInteger": {0: None, 1: None},
+    "QLinearConv": {0: 1, 3: 4, 8: None},
+    "QLinearMatMul": {0: 1, 3: 4},
+}
+
+
+def read_onnx(content: bytes) -> Model:
+    """Read the structure of an ONNX file.
+
+    Raises:
+        InspectionError: It keeps data outside itself, or the package onnx is missing.
+        Exception: It is no ONNX file, or damaged; mostly ValueError, and whatever else onnx and NumPy raise then.
+
+    Source: onnx/onnx, onnx/onnx.proto.
+    """
+    onnx = import_parser("ONNX (it is not marked as TFLite)", "onnx", "onnx")
+    proto, graph = _parse(content, onnx)
+    constants = _constants(graph)
+    macs, not_counted = count_macs(operations := list(_operations(graph, constants)))
+    return Model(
+        header=_header(proto),
+        properties={decode_text(entry.key): decode_text(entry.value) for entry in proto.metadata_props},
+        inputs=tuple(_tensor(value, onnx) for value in graph.input if value.name not in constants),
+        outputs=tuple(_tensor(value, onnx) for value in graph.output),
+        operators=count_operators(operations),
+        weights=sum_weights(_weights(graph, constants, onnx)),
+        macs=macs,
+        not_counted=not_counted,
+    )
+
+
+def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
+    """The model, and its graph with the shapes that can be inferred."""
+    DecodeError = import_parser("ONNX", "google.protobuf.message", "protobuf").DecodeError  # noqa: N806 - a class
+    try:
+        proto = onnx.load_from_string(content)
+        if not proto.graph.node:
+            raise ValueError("it has no graph")
+        _refuse_outside_data(proto, onnx.TensorProto)
+        return proto, onnx.shape_inference.infer_shapes(proto).graph
+    except (DecodeError, onnx.shape_inference.InferenceError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _refuse_outside_data(message: Any, tensor_type: type) -> None:
+    """Look at every tensor there is, in attributes, subgraphs and functions, too."""
+    if isinstance(message, tensor_type) and (message.external_data or message.data_location == message.EXTERNAL):
+        outside = " ".join(f"{decode_text(entry.key)}={decode_text(entry.value)!r}" for entry in message.external_data)
+        raise InspectionError(
+            f"keeps the tensor {printable(decode_text(message.name))!r} in another file ({outside:.200}), which is "
+            "never opened. Save the model with its data inside."
+        )
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in (value,) if hasattr(value, "ListFields") else value:
+                _refuse_outside_data(part, tensor_type)
+
+
+def _header(proto: Any) -> dict[str, str]:
+    opsets = {decode_text(opset.domain) or "ai.onnx": str(opset.version) for opset in proto.opset_import}
+    return {
+        "ir_version": str(proto.ir_version),
+        "opset": opsets.pop("ai.onnx", ""),
+        "other opsets": ", ".join(f"{domain} {version}" for domain, version in opsets.items()),
+        "producer": f"{decode_text(proto.producer_name)} {decode_text(proto.producer_version)}".strip(),
+    }
+
+
+def _constants(graph: Any) -> dict[str, Any]:
+    nodes = [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].HasField("t")]
+    return {tensor.name: tensor for tensor in graph.initializer} | {n.output[0]: n.attribute[0].t for n in nodes}
+
+
+def _operations(graph: Any, constants: dict[str, Any]) -> Iterator[Operation]:
+    values = (*graph.input, *graph.value_info, *graph.output)
+    shapes = {value.name: tuple(max(d.dim_value, 0) for d in value.type.tensor_type.shape.dim) for value in values}
+    shapes |= {name: check_shape(tensor.dims) for name, tensor in constants.items()}
+    for node in graph.node:
+        inputs = tuple(shapes.get(name, ()) for name in node.input)
+        output = shapes.get(node.output[0], ()) if node.output else ()
+        yield Operation(decode_text(node.op_type), None, inputs, output, node.domain not in {"", "ai.onnx"})
+
+
+def _tensor(value: Any, onnx: Any) -> TensorInfo:
+    """Without a scale: in ONNX, operators carry it."""
+    tensor = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    return TensorInfo(decode_text(value.name), tuple(d.dim_value or -1 for d in tensor.shape.dim), dtype)
+
+
+def _weights(graph: Any, constants: dict[str, Any], onnx: Any) -> Iterator[Constant]:
+    """The kind and size of each constant that some operator reads as values, once however many read it."""
+    kinds: dict[str, Constant] = {}
+    for node in graph.node:
+        places = QUANTIZED_INPUTS.get(node.op_type)
+        for i, name in enumerate(node.input):
+            tensor = constants.get(name)
+            if tensor is None or not tensor.dims or (places is not None and i not in places):
+                continue
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name
+            if places is not None or "float" in dtype:
+                scale = constants.get(node.input[places[i]]) if places and places[i] else None
+                scales = None if scale is None else describe_scales(math.prod(scale.dims))
+                kinds[name] = dtype, scales, math.prod(tensor.dims)
+    yield from kinds.values()
