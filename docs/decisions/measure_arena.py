@@ -1,0 +1,160 @@
+"""Reproduces what export/arena.py says of its estimate: beside the smallest arena that TFLite Micro runs in.
+
+It also counts on how many images of the sample TFLite Micro and LiteRT name the same digit. All but the shipped network
+have random weights, so that close calls are more frequent than with trained ones.
+
+Usage:
+    python docs/decisions/measure_arena.py write FOLDER   # needs edge-mnist[export,train]
+    python docs/decisions/measure_arena.py run FOLDER     # needs tflite-micro, in an environment of its own
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+IMAGES = 100
+# TFLite Micro ends the process, by an assertion or by a null pointer, where the arena does not even hold its structs.
+PROBE = """
+import sys
+import numpy as np
+from tflite_micro import runtime
+interpreter = runtime.Interpreter.from_file(sys.argv[1], arena_size=int(sys.argv[2]))
+interpreter.set_input(np.zeros((1, 28, 28, 1), np.uint8), 0)
+interpreter.invoke()
+"""
+
+
+def write(folder: Path) -> None:
+    """Convert the networks; keep estimates, images and what LiteRT says of them beside the files."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - not where the files are only run
+
+    from edge_mnist.edge.bundle import SHIPPED  # noqa: PLC0415
+    from edge_mnist.edge.mnist import load_sample  # noqa: PLC0415
+    from edge_mnist.export.arena import estimate_arena  # noqa: PLC0415
+    from edge_mnist.export.calibrate import choose_calibration  # noqa: PLC0415
+    from edge_mnist.export.micro_model import read_micro_model  # noqa: PLC0415
+    from edge_mnist.export.tflite import convert_int8  # noqa: PLC0415
+    from edge_mnist.train.zoo import ZOO  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sample = load_sample()
+    files = {"shipped": (SHIPPED / "standard-int8.tflite").read_bytes()}
+    models = {name: member.build() for name, member in ZOO.items() if name != "standard"} | other_networks()
+    files |= {name: convert_int8(model, choose_calibration(sample)) for name, model in models.items()}
+    pixels, classes = sample.pixels[:: len(sample.pixels) // IMAGES][:IMAGES], {}
+    for name, content in files.items():
+        (folder / f"{name}.tflite").write_bytes(content)
+        interpreter = Interpreter(model_content=content)
+        interpreter.allocate_tensors()
+        classes[name] = [classify_litert(interpreter, image[None]) for image in pixels]
+    np.savez(folder / "images.npz", pixels=pixels, **classes)
+    estimates = {name: estimate_arena(read_micro_model(content, name)) for name, content in files.items()}
+    (folder / "estimates.json").write_text(json.dumps(estimates))
+
+
+def other_networks() -> dict:
+    """Keeping the contract, each for what no member of the zoo has."""
+    import keras  # noqa: PLC0415
+    from keras import layers  # noqa: PLC0415
+
+    def network(*hidden) -> keras.Model:
+        pixels = keras.Input((28, 28, 1), dtype="uint8")
+        x = layers.Rescaling(1 / 255, name="pixels_to_unit")(pixels)
+        for layer in hidden:
+            x = layer(x)
+        return keras.Model(pixels, layers.Dense(10)(x))
+
+    def conv(filters: int, kernel_size: int = 3, **options) -> keras.Layer:
+        return layers.Conv2D(filters, kernel_size, padding="same", **{"activation": "relu", **options})
+
+    def residual(x):
+        inner = conv(16)(x)
+        return layers.ReLU()(layers.Add()([inner, conv(16, activation=None)(inner)]))
+
+    def branches(x):
+        left, right = conv(8, strides=2)(x), conv(8, strides=2, activation="tanh")(x)
+        joined = layers.Concatenate()([left, right, layers.Maximum()([left, layers.Multiply()([left, right])])])
+        return layers.PReLU()(layers.UpSampling2D(2, interpolation="bilinear")(joined))
+
+    def excited(x):
+        x = conv(16, strides=2, activation="hard_swish")(x)
+        weights = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        return layers.Multiply()([x, conv(16, 1, activation="sigmoid")(conv(4, 1)(weights))])
+
+    def attentive(x):
+        patches = layers.Reshape((49, 16))(layers.Conv2D(16, 4, strides=4)(x))
+        return layers.MultiHeadAttention(2, 8)(patches, patches)
+
+    mean = layers.GlobalAveragePooling2D
+    depthwise = [conv(16, strides=2), layers.DepthwiseConv2D(3, padding="same"), layers.ReLU(6.0), conv(64, 1)]
+    transposed = [conv(8, 5, strides=2), layers.Conv2DTranspose(4, 3, strides=2), layers.LeakyReLU()]
+    return {
+        "depthwise": network(*depthwise, layers.DepthwiseConv2D(3, strides=2), conv(128, 1), mean()),
+        "residual": network(conv(8, strides=2), residual, layers.AveragePooling2D(2), layers.Flatten()),
+        "transposed": network(layers.ZeroPadding2D(3), *transposed, layers.MaxPooling2D(3), layers.Flatten()),
+        "wide dense": network(layers.Flatten(), layers.Dense(2_000, activation="sigmoid")),
+        "thirty thin": network(*(conv(2) for _ in range(30)), layers.Flatten()),
+        "branches": network(branches, layers.GlobalMaxPooling2D()),
+        "excited": network(excited, layers.Flatten()),
+        "attentive": network(attentive, layers.GlobalAveragePooling1D()),
+        "mean of 64": network(conv(64), mean()),
+        "separable 300": network(layers.SeparableConv2D(300, 3, strides=4), mean()),
+        "cropped": network(layers.Cropping2D(4), layers.Flatten(), layers.Dense(20), layers.Softmax()),
+    }
+
+
+def classify_litert(interpreter, pixels: np.ndarray) -> int:
+    """The digit that LiteRT's default kernels name."""
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
+    interpreter.invoke()
+    return int(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax())
+
+
+def run(folder: Path) -> None:
+    """Find the smallest arena of each, in steps of 16 bytes, and compare the digits."""
+    estimates = json.loads((folder / "estimates.json").read_text())
+    with np.load(folder / "images.npz", allow_pickle=False) as images:
+        pixels, classes = images["pixels"], {name: images[name] for name in estimates}
+    for name, estimate in estimates.items():
+        path = folder / f"{name}.tflite"
+        needed, same = smallest_arena(path), int((classify_tflm(path, pixels) == classes[name]).sum())
+        print(
+            f"{name}: needs {needed:,}, estimated {estimate:,} ({estimate - needed:+,}, {estimate / needed - 1:+.1%}), "
+            f"{same} of {len(pixels)} digits as LiteRT"
+        )
+
+
+def classify_tflm(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """The digits that TFLite Micro names: [N]."""
+    from tflite_micro import runtime  # noqa: PLC0415 - not where the files are made
+
+    interpreter, found = runtime.Interpreter.from_file(str(path)), []
+    for image in pixels:
+        interpreter.set_input(image[None], 0)
+        interpreter.invoke()
+        found.append(interpreter.get_output(0).argmax())
+    return np.array(found)
+
+
+def smallest_arena(path: Path) -> int:
+    """In bytes, a multiple of 16, by bisection."""
+    too_small, enough = 0, 1 << 20
+    if not fits(path, enough):
+        raise SystemExit(f"{path}: does not run in {enough:,} bytes either.")
+    while enough - too_small > 16:
+        middle = (too_small + enough) // 32 * 16
+        too_small, enough = (too_small, middle) if fits(path, middle) else (middle, enough)
+    return enough
+
+
+def fits(path: Path, arena_bytes: int) -> bool:
+    """Whether the file runs in such an arena, tried in a process of its own."""
+    command = [sys.executable, "-c", PROBE, str(path), str(arena_bytes)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - ourselves
+
+
+if __name__ == "__main__":
+    {"write": write, "run": run}[sys.argv[1]](Path(sys.argv[2]))
