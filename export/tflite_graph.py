@@ -1,0 +1,88 @@
+"""Edits of a TFLite file that no converter offers: reading its metadata, and an operator in front of its input."""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert.schema_py_generated import (
+    BuiltinOperator,
+    BuiltinOptions,
+    CastOptionsT,
+    ModelT,
+    OperatorCodeT,
+    OperatorT,
+    TensorT,
+    TensorType,
+)
+
+MODEL_IDENTIFIER = b"TFL3"
+# Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and gives bytes 4,
+# also inside TensorFlow's own converter; https://github.com/tensorflow/tflite-micro/pull/3177 has the consequences.
+BUFFER_ALIGNMENT = 16
+
+
+def unpack(content: bytes) -> Any:
+    """The file as objects. Typed loosely: the generated types call lists what are arrays, and everything optional."""
+    return ModelT.InitFromPackedBuf(content)
+
+
+def pack(model: Any, size_hint: int = 1024) -> bytes:
+    """The objects as a file again, every buffer on a multiple of 16 bytes; the same bytes for equal objects."""
+    builder = _AlignedBuilder(size_hint)
+    builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def read_entry(content: bytes, name: str) -> bytes | None:
+    """The metadata entry of this name, None where the file has none."""
+    model = unpack(content)
+    for entry in model.metadata or []:
+        if entry.name == name.encode():
+            return bytes(model.buffers[entry.buffer].data)
+    return None
+
+
+def has_int16_tensors(content: bytes) -> bool:
+    """Whether any tensor of the file holds 16-bit integers."""
+    return any(tensor.type == TensorType.INT16 for graph in unpack(content).subgraphs for tensor in graph.tensors)
+
+
+def add_cast_head(content: bytes) -> bytes:
+    """Let a model that takes float pixels, 0 to 255, take them as uint8: a cast becomes its first operator."""
+    model = unpack(content)
+    graph = model.subgraphs[0]
+    (float_index,) = graph.inputs
+    raw_index = len(graph.tensors)
+    shape = graph.tensors[float_index]
+    graph.tensors.append(
+        TensorT(
+            name=b"pixels",
+            type=TensorType.UINT8,
+            shape=shape.shape,
+            shapeSignature=shape.shapeSignature,
+            hasRank=True,
+            buffer=0,
+        )
+    )
+    cast = OperatorT(
+        opcodeIndex=len(model.operatorCodes),
+        inputs=np.array([raw_index], np.int32),
+        outputs=np.array([float_index], np.int32),
+        builtinOptionsType=BuiltinOptions.CastOptions,
+        builtinOptions=CastOptionsT(inDataType=TensorType.UINT8, outDataType=TensorType.FLOAT32),
+    )
+    code = BuiltinOperator.CAST
+    model.operatorCodes.append(OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1))
+    graph.operators.insert(0, cast)
+    graph.inputs = np.array([raw_index], np.int32)
+    for signature in model.signatureDefs or []:
+        for entry in signature.inputs:
+            entry.tensorIndex = raw_index
+    return pack(model, len(content))
+
+
+class _AlignedBuilder(flatbuffers.Builder):
+    """Puts vectors of bytes where the TFLite schema wants them; strings and numbers stay as they are."""
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803 - the base's names
+        return super().StartVector(elemSize, numElems, BUFFER_ALIGNMENT if elemSize == 1 else alignment)
