@@ -9,7 +9,7 @@ from ..edge.bundle import Bundle
 from ..edge.card import Evaluation, ModelCardError
 from ..edge.mnist import HeldOut, Images
 from .results import Accuracy
-from .statistics import mcnemar_p, wilson_interval
+from ..edge.statistics import mcnemar_p, wilson_interval
 
 
 def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evaluation]:

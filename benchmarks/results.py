@@ -7,7 +7,7 @@ Version history of the schema:
 import msgspec
 
 from ..edge.card import Format, Precision
-from .host import Host
+from ..edge.host import Host
 
 SCHEMA_VERSION = 1
 

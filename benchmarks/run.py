@@ -12,9 +12,9 @@ from ..edge.bundle import Bundle
 from ..edge.card import encode_card
 from ..edge.mnist import HeldOut
 from .accuracy import choose_evaluation, compare, read_reference
-from .host import describe_host
+from ..edge.host import describe_host
 from .results import Latency, Results, Row
-from .statistics import summarize_latencies
+from ..edge.statistics import summarize_latencies
 from .targets import Settings, Target, measure_targets, measured
 
 

@@ -6,6 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from .card import Machine
+
+# What integer kernels choose by, on x86 and on ARM (as Linux names them).
+INTEGER_INSTRUCTIONS = frozenset(
+    ("sse4_1", "avx2", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
+)
+
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """The machine. None stands for what it does not tell.
@@ -33,7 +40,7 @@ def describe_host(root: Path = Path("/")) -> Host:
     temperature = _read(root / "sys/class/thermal/thermal_zone0/temp")
     load = _read(root / "proc/loadavg")
     return Host(
-        model=_board(root) or _processor(root) or platform.processor() or "unknown processor",
+        model=describe_machine(root).processor,
         machine=platform.machine(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -42,6 +49,23 @@ def describe_host(root: Path = Path("/")) -> Host:
         load_1m=float(load.split()[0]) if load else None,
         temperature_c=int(temperature) / 1000 if temperature else None,
     )
+
+
+def describe_machine(root: Path = Path("/")) -> Machine:
+    """The processor and those of its instructions that decide how integers are multiplied."""
+    return Machine(
+        processor=_board(root) or _processor(root) or platform.processor() or "unknown processor",
+        flags=tuple(sorted(INTEGER_INSTRUCTIONS & set(_flags(root)))),
+    )
+
+
+def _flags(root: Path) -> list[str]:
+    """All that the first processor says of itself; x86 calls them flags, ARM features."""
+    for line in (_read(root / "proc/cpuinfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in {"flags", "Features"}:
+            return value.split()
+    return []
 
 
 def _board(root: Path) -> str | None:
