@@ -63,7 +63,7 @@ class Bundle:
             if (file.format, file.precision) == (format_, precision):
                 return file
         there = ", ".join(f"{file.format} {file.precision}" for file in self.files)
-        advice = " Export it with --int8." if precision == "int8" else ""
+        advice = f" Export it with --{precision}." if precision != "float32" else ""
         raise ModelCardError(f"{self.path}: has no {format_} {precision} file, only {there}.{advice}")
 
 

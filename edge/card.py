@@ -5,6 +5,9 @@ and the card holds the SHA-256 of everything else in the bundle. A changed byte 
 proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
+    2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
+       which runtimes are too old; agreement of all files; the report; the exporting processor; what a model that did
+       not come from this project reads and gives.
     1  First version.
 """
 
@@ -17,7 +20,7 @@ import msgspec
 
 from .errors import EdgeMnistError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # The contract: one gray image in, ten logits out.
 IMAGE_SHAPE = (28, 28, 1)
@@ -29,7 +32,7 @@ SCALING_LAYER = "pixels_to_unit"
 PRECISION_KEY = "edge_mnist.precision"
 
 Format = Literal["tflite", "onnx"]
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 # A plain file name: a card must never lead a reader out of its own folder.
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -42,6 +45,18 @@ class ModelCardError(EdgeMnistError):
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all records share: immutable, and no field that this version does not know."""
+
+
+class Convention(_Record, frozen=True, kw_only=True):
+    """What a Keras model reads and gives by itself; the exporter puts this project's contract around it.
+
+    Attributes:
+        pixels: `uint8` for raw pixels, else the range of its float input, from paper to ink.
+        outputs: `logits`, or `softmax` for probabilities, whose softmax is taken off.
+    """
+
+    pixels: Literal["uint8", "0-1", "0-255", "-1-1"] = "uint8"
+    outputs: Literal["logits", "softmax"] = "logits"
 
 
 class FileRecord(_Record, frozen=True, kw_only=True):
@@ -116,11 +131,46 @@ class Evaluation(_Record, frozen=True, kw_only=True):
 
 
 class Calibration(_Record, frozen=True, kw_only=True):
-    """The training images that set the quantization ranges: their indices count in `images.source`."""
+    """The training images that quantization may look at, in turns of ten: a 0, a 1, ... a 9.
+
+    `indices` count in `images.source`. None of these images is in any of the sets named in `disjoint_from`, neither by
+    index nor, pixel for pixel, by content.
+    """
 
     images: ImageSet
     indices: tuple[int, ...]
+    disjoint_from: tuple[str, ...]
+
+
+class Trial(_Record, frozen=True, kw_only=True):
+    """One way of quantizing, and what validation said of it.
+
+    Attributes:
+        weights: What was done to the weights first: `as trained`, or `equalized and rounded`, see `export/equalize.py`
+            and `export/rounding.py`.
+        method: How the ranges of activations were chosen.
+        calibration_images: How many, from the first on.
+        correct: Validation images read correctly.
+        snr_db: Of the logits against the Keras model's, on validation: 20 log10(rms signal / rms error).
+    """
+
+    weights: str
     method: str
+    calibration_images: Count
+    correct: Count
+    snr_db: float
+
+
+class Quantization(_Record, frozen=True, kw_only=True):
+    """How a file was quantized: the trial that won, and all that were made, on the images named by `validation`.
+
+    `weight_levels` is the largest integer that stands for a weight: 127 for 8 bits, 64 for 7.
+    """
+
+    chosen: Trial
+    trials: tuple[Trial, ...]
+    validation: ImageSet
+    weight_levels: Count
 
 
 class Tensor(_Record, frozen=True, kw_only=True):
@@ -134,41 +184,85 @@ class Tensor(_Record, frozen=True, kw_only=True):
 
 
 class Verification(_Record, frozen=True, kw_only=True):
-    """What this file did, in its own runtime, on the first evaluation set, beside the Keras model.
+    """What this file did, in a process of its own, on the first evaluation set, image by image beside others.
 
-    `agreeing` counts the images on which both name the same digit; the logit difference is the largest, absolute.
+    Attributes:
+        runtime: Name and version.
+        correct: Images read correctly.
+        agreeing: Images on which it names the same digit as the Keras model.
+        lost: Images that the float32 file of the same format reads correctly and this one does not. For a float32 file
+            the Keras model stands in its place.
+        gained: The reverse.
+        max_logit_difference: From the Keras model, absolute.
     """
 
     runtime: str
     correct: Count
     agreeing: Count
+    lost: Count
+    gained: Count
     max_logit_difference: float
 
 
+class LayerNoise(_Record, frozen=True, kw_only=True):
+    """What quantization added up to at a layer's output: 20 log10(rms value / rms error), in decibels."""
+
+    layer: str
+    snr_db: float
+
+
 class ModelFile(_Record, frozen=True, kw_only=True):
-    """One exported file. `golden_logits` are what it gave, in its runtime, for the export's golden images: [N][10]."""
+    """One exported file.
+
+    Attributes:
+        min_runtime: The first TensorFlow Lite that has all its operators, as the converter says; None for ONNX.
+        quantization: None where no integers were calibrated.
+        layers: Noise of each layer, in the order of the network; empty where nothing was calibrated.
+        golden_logits: What it gave, in its runtime, for the export's golden images: [N][10].
+    """
 
     record: FileRecord
     format: Format
     precision: Precision
     input: Tensor
     output: Tensor
+    min_runtime: str | None = None
+    quantization: Quantization | None = None
+    layers: tuple[LayerNoise, ...] = ()
     verification: Verification
     golden_logits: tuple[tuple[float, ...], ...]
+
+
+class Agreement(_Record, frozen=True, kw_only=True):
+    """On how many images of the first evaluation set each pair names the same digit: `counts[i][j]` of `names`."""
+
+    names: tuple[str, ...]
+    counts: tuple[tuple[Count, ...], ...]
+
+
+class Machine(_Record, frozen=True, kw_only=True):
+    """The processor that exported: its model, and which of its integer instructions kernels choose by."""
+
+    processor: str
+    flags: tuple[str, ...]
 
 
 class Export(_Record, frozen=True, kw_only=True):
     """What the export stage adds.
 
     `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
-    image of each digit, see `golden.py`.
+    image of each digit, see `golden.py`. `report` is a page for people, `c_source` the int8 TFLite file for firmware.
     """
 
     evaluations: tuple[Evaluation, ...]
     calibration: Calibration | None
     reference: FileRecord
+    report: FileRecord
     golden_pixels: str
     files: tuple[ModelFile, ...]
+    c_source: tuple[FileRecord, ...] = ()
+    agreement: Agreement
+    machine: Machine
     tools: dict[str, str]
 
 
@@ -180,6 +274,7 @@ class ModelCard(_Record, frozen=True, kw_only=True):
     labels: tuple[str, ...] = tuple("0123456789")
     architecture: Architecture
     source: FileRecord
+    convention: Convention = Convention()
     training: Training | None
     export: Export | None = None
 
@@ -187,7 +282,8 @@ class ModelCard(_Record, frozen=True, kw_only=True):
         """Every file that the bundle holds beside the card."""
         if self.export is None:
             return (self.source,)
-        return (self.source, self.export.reference, *(file.record for file in self.export.files))
+        export = self.export
+        return (self.source, export.reference, export.report, *export.c_source, *(file.record for file in export.files))
 
 
 class _Sealed(_Record, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ Each runtime is imported only when it is asked for, and given the file's verifie
 import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -43,6 +44,7 @@ class Runtime:
         package: What to install, as the package index calls it.
         module: What to import.
         load: Makes a classifier from the module's name, a file's bytes, what the card says of it, and a thread count.
+        counts_as_tensorflow: Whether its versions are TensorFlow's, which files say they need at least.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Runtime:
     package: str
     module: str
     load: Callable[[str, bytes, ModelFile, int], Classifier]
+    counts_as_tensorflow: bool = False
 
     @property
     def installed(self) -> bool:
@@ -95,12 +98,7 @@ class OnnxRuntimeClassifier:
     """ONNX Runtime on the CPU; a whole batch goes through at once."""
 
     def __init__(self, session: Any, file: ModelFile) -> None:
-        meta = session.get_modelmeta().custom_metadata_map
-        if meta.get(PRECISION_KEY) != file.precision:
-            raise ModelCardError(
-                f"{file.record.name}: the card says {file.precision}, the file itself {meta.get(PRECISION_KEY)}: "
-                "it is another precision's file. Export the model again."
-            )
+        check_precision(file, session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY))
         self._session = session
         self._file = file
 
@@ -108,6 +106,19 @@ class OnnxRuntimeClassifier:
         """See `Classifier`."""
         outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
         return dequantize(outputs, self._file.output)
+
+
+def check_precision(file: ModelFile, declared: str | None) -> None:
+    """Compare the precision that a file states in its own metadata with its card's.
+
+    Raises:
+        ModelCardError: They differ.
+    """
+    if declared != file.precision:
+        raise ModelCardError(
+            f"{file.record.name}: the card says {file.precision}, the file itself {declared}: it is another "
+            "precision's file. Export the model again."
+        )
 
 
 def check_tensor(file: ModelFile, tensor: Tensor, dtype: str, scale: float | None, zero_point: int | None) -> None:
@@ -139,7 +150,13 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
 
 
+# The metadata of our TFLite files are JSON without spaces, which no runtime hands out but anyone can find.
+_DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'":"(\w+)"')
+
+
 def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    declared = _DECLARED_PRECISION.search(content)
+    check_precision(file, declared[1].decode("ascii", "replace") if declared else None)
     interpreter_class = importlib.import_module(module).Interpreter
     with quiet_native_log():
         interpreter = interpreter_class(model_content=content, num_threads=num_threads)
@@ -162,7 +179,7 @@ RUNTIMES = {
     runtime.name: runtime
     for runtime in (
         Runtime("litert", "tflite", "ai-edge-litert", "ai_edge_litert.interpreter", _load_interpreter),
-        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_interpreter),
+        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_interpreter, True),
         Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", _load_onnxruntime),
     )
 }
@@ -203,8 +220,9 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
 
     Raises:
         ModelCardError: The file declares another input or output than its card.
-        RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
+        RuntimeUnavailableError: The runtime cannot be loaded, is too old, or cannot run the file.
     """
+    _check_age(runtime, file)
     try:
         return runtime.load(runtime.module, content, file, num_threads)
     except ModelCardError:
@@ -214,3 +232,19 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
         # ONNX Runtime's exceptions derive from Exception alone.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error
+
+
+def _check_age(runtime: Runtime, file: ModelFile) -> None:
+    """Refuse a file whose operators came after the runtime, before it says so in words that nobody understands."""
+    if not runtime.counts_as_tensorflow or file.min_runtime is None or not runtime.installed:
+        return
+    if _numbers(runtime.version) < _numbers(file.min_runtime):
+        raise RuntimeUnavailableError(
+            f"{runtime.name} {runtime.version} is too old for {file.record.name}, whose operators need "
+            f"{file.min_runtime}: use ai-edge-litert, or a file of another precision."
+        )
+
+
+def _numbers(version_: str) -> tuple[int, ...]:
+    """2.17.0 as (2, 17, 0), so that it compares as numbers do."""
+    return tuple(int(part) for part in re.findall(r"\d+", version_)[:3])

@@ -132,12 +132,15 @@ def load_sample() -> Images:
     return sample
 
 
-def sample_splits() -> Splits:
+def sample_splits(sample: Images | None = None) -> Splits:
     """Split the offline sample for a quick training run: 4,000 train, 500 validation, 500 test.
 
     A model trained on these has seen images that are validation for every other model, and is labelled so.
+
+    Args:
+        sample: The 5,000 images, where they are at hand already (MNIST's validation split is the same).
     """
-    sample = load_sample()
+    sample = sample or load_sample()
     place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
     return Splits(
         SAMPLE,
@@ -147,29 +150,38 @@ def sample_splits() -> Splits:
     )
 
 
-def divide_sample(sample: Images) -> tuple[Images, Images]:
-    """Divide the 5,000 images (the sample's, or validation's: they are the same): 500 to calibrate, 4,500 to evaluate.
+def divide_sample(sample: Images) -> tuple[Images, Images, Images]:
+    """Divide the 5,000 images (the sample's, or validation's: they are the same) for an export.
 
     All of them are held out of the training of every model that was trained on `load_mnist().train`.
+
+    Returns:
+        500 to calibrate on, 500 to choose on, 4,000 to evaluate on.
     """
     place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
+    chosen_on = 2 * SAMPLE_CALIBRATION_PER_DIGIT
     return (
         sample.take(np.flatnonzero(place < SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-calibration-500"),
-        sample.take(np.flatnonzero(place >= SAMPLE_CALIBRATION_PER_DIGIT), "mnist-sample-evaluation-4500"),
+        sample.take(
+            np.flatnonzero((place >= SAMPLE_CALIBRATION_PER_DIGIT) & (place < chosen_on)), "mnist-sample-choice-500"
+        ),
+        sample.take(np.flatnonzero(place >= chosen_on), "mnist-sample-evaluation-4000"),
     )
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a trained model may be calibrated and evaluated on.
+    """What a trained model may be calibrated, tuned and evaluated on.
 
     Attributes:
-        calibration_pool: Training images, or the part of the sample that is not evaluated on.
+        calibration_pool: Training images, or the part of the sample that is neither chosen nor evaluated on.
+        validation: For every choice that an export makes.
         evaluations: The most telling first; figures are reported on that one.
         certain: Whether the model is known not to have been trained on the evaluation images.
     """
 
     calibration_pool: Images
+    validation: Images
     evaluations: tuple[Images, ...]
     certain: bool
 
@@ -191,17 +203,19 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
     except DataError as error:
         click.echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
         return _held_out_of_sample(trained_on)
+    if trained_on == SAMPLE:
+        return HeldOut(splits.train, sample_splits(splits.validation).validation, (splits.test,), certain=True)
     # The sample is part of MNIST's training file, so only a model of our split has surely not seen it.
-    sample = (divide_sample(splits.validation)[1],) if trained_on == MNIST else ()
-    return HeldOut(splits.train, (splits.test, *sample), certain=True)
+    sample = (divide_sample(splits.validation)[2],) if trained_on == MNIST else ()
+    return HeldOut(splits.train, splits.validation, (splits.test, *sample), certain=True)
 
 
 def _held_out_of_sample(trained_on: str | None) -> HeldOut:
     if trained_on == SAMPLE:
         splits = sample_splits()
-        return HeldOut(splits.train, (splits.test,), certain=True)
-    calibration, evaluation = divide_sample(load_sample())
-    return HeldOut(calibration, (evaluation,), certain=trained_on == MNIST)
+        return HeldOut(splits.train, splits.validation, (splits.test,), certain=True)
+    calibration, choice, evaluation = divide_sample(load_sample())
+    return HeldOut(calibration, choice, (evaluation,), certain=trained_on == MNIST)
 
 
 def _images(source: str, images: bytes, labels: bytes) -> Images:

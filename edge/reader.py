@@ -59,7 +59,7 @@ class Reader:
         Args:
             bundle: A bundle's folder.
             runtime: `litert`, `tflite-runtime` or `onnxruntime`; None takes the first one installed.
-            precision: `int8` or `float32`.
+            precision: Of the file to load, e.g. `int8`.
             num_threads: For the inference.
 
         Raises:

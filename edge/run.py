@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import click
 
@@ -29,7 +29,7 @@ from .reader import Reader, Reading
     help="What computes.  [default: the first one installed, in this order]",
 )
 @click.option(
-    "--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of the model file."
+    "--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True, help="Of the model file."
 )
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a picture and line, on standard output.")

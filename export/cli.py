@@ -2,42 +2,92 @@
 
 import shlex
 from pathlib import Path
+from typing import Any, cast, get_args
 
 import click
 from tabulate import tabulate
 
-from ..edge.card import ModelCard, Precision
+from ..edge.card import Convention, Format, ModelCard, Precision
 from ..edge.options import data_dir_option
-from .pipeline import export_bundle, find_source
+from . import onnx
+from .pipeline import REPORT_NAME, Settings, export_bundle
+from .source import find_source
 
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
 @click.option("--int8", is_flag=True, help="Add full-integer TFLite and QDQ ONNX, calibrated on training images.")
+@click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
+@click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")
+@click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: exact, but slow.")
+@click.option("--all", "everything", is_flag=True, help="Add all of these.")
+@click.option("--format", "format_", type=click.Choice(get_args(Format)), help="Only this format.  [default: both]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
+@click.option("--max-drop", "most_drop_pp", type=click.FloatRange(0, 100), default=0.10, show_default=True,
+              help="Refuse to install when a file loses more accuracy than this, in percentage points.")  # fmt: skip
+@click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
+              help="What a .keras file of your own reads, from paper to ink.")  # fmt: skip
+@click.option("--outputs", type=click.Choice(["logits", "softmax"]), default="logits", show_default=True,
+              help="What a .keras file of your own gives; a softmax is taken off.")  # fmt: skip
+@click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
+              help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
+@click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)), default="int7", show_default=True,
+              help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
+              "uint8 is right everywhere and slower.")  # fmt: skip
+@click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too.")
 @data_dir_option
-def export(source: Path | None, int8: bool, out: Path | None, data_dir: Path | None) -> None:
-    """Write TFLite and ONNX files, verify each in its own runtime, and seal them into a bundle.
+def export(  # noqa: PLR0913, PLR0917 - an argument for each option
+    source: Path | None,
+    int8: bool,
+    float16: bool,
+    dynamic: bool,
+    int16x8: bool,
+    everything: bool,
+    format_: Format | None,
+    out: Path | None,
+    most_drop_pp: float,
+    pixels: str,
+    outputs: str,
+    method: str | None,
+    onnx_weights: str,
+    c_array: bool,
+    data_dir: Path | None,
+) -> None:
+    """Write TFLite and ONNX files, verify each in its own process, and seal them into a bundle.
 
-    Without an argument, the shipped model is exported. Float32 is always written. Every file takes raw pixels, uint8
-    [N, 28, 28, 1] with 0 = paper and 255 = ink, and is compared with the Keras model on every evaluation image.
+    Without an argument, the shipped model is exported. float32 is always written. Every file takes raw pixels, uint8
+    [N, 28, 28, 1] with 0 = paper and 255 = ink, and is compared with the Keras model on every evaluation image. The
+    bundle's report.html shows what changed, and explains the numbers.
 
     \b
     Examples:
       edge-mnist export --int8                       the shipped model, into ./standard
-      edge-mnist export my-model --int8              a trained bundle, extended in place
-      edge-mnist export my-model.keras --out pi      a Keras model of your own
+      edge-mnist export my-model --all               a trained bundle, extended in place
+      edge-mnist export my-model --int8 --c-array    with C source for a microcontroller
+      edge-mnist export mine.keras --int8 --pixels 0-1 --outputs softmax
+                                                     a Keras model of your own, trained on pixels / 255
     """
-    precisions: tuple[Precision, ...] = ("float32", "int8") if int8 else ("float32",)
-    found = find_source(source)
+    asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
+    settings = Settings(
+        precisions=tuple(precision for precision in get_args(Precision) if everything or asked.get(precision)),
+        formats=(format_,) if format_ else get_args(Format),
+        method=method,
+        onnx_weights=onnx_weights,
+        most_drop_pp=most_drop_pp,
+        c_array=c_array,
+    )
+    found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
     destination = out or found.default_out
-    card = export_bundle(found, precisions, destination, data_dir)
+    card = export_bundle(found, settings, destination, data_dir)
     click.echo(format_export(card))
-    click.echo(f"{destination}: sealed. Next: edge-mnist benchmark {shlex.quote(str(destination))}")
+    click.echo(
+        f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
+        f"Next: edge-mnist benchmark {shlex.quote(str(destination))}"
+    )
 
 
 def format_export(card: ModelCard) -> str:
@@ -49,15 +99,13 @@ def format_export(card: ModelCard) -> str:
     rows: list[list[object]] = [["Keras model", card.source.size_bytes, evaluation.correct / count, None, None, None]]
     for file in card.export.files:
         check = file.verification
-        drop_pp = 100 * (evaluation.correct - check.correct) / count
-        agreement = check.agreeing / count
         rows.append(
             [
                 file.record.name,
                 file.record.size_bytes,
                 check.correct / count,
-                drop_pp,
-                agreement,
+                None if file.precision == "float32" else 100 * (check.lost - check.gained) / count,
+                check.agreeing / count,
                 check.max_logit_difference,
             ]
         )

@@ -1,9 +1,12 @@
-"""ONNX files: float32, and int8 in QDQ form by static post-training quantization."""
+"""ONNX files in three precisions: float32, float16, and int8 in QDQ form. All take raw uint8 pixels."""
 
+import contextlib
+import io
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +17,119 @@ import tensorflow as tf
 import tf2onnx
 from onnx import helper, numpy_helper
 
-from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, PRECISION_KEY, Precision, Tensor
+from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, Tensor
 from ..edge.mnist import Images
 from ..edge.native_log import quiet_native_log
 from .calibrate import ExportError, unit_images
-from .source import behind_scaling
+from .source import behind_scaling, input_scale
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: nothing here phones home
 import onnxruntime
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 # Per-channel QDQ needs 13; 17 is read by every ONNX Runtime since 1.12.
 OPSET = 17
 INPUT, OUTPUT = "pixels", "logits"
-# Rides inside every file, so that one that has lost its folder still says how to use it.
-SELF_DESCRIPTION = {
-    "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
-    "edge_mnist.output": "logits, float32 [N, 10], of the digits 0 to 9",
+
+
+@dataclass(frozen=True)
+class WeightType:
+    """How int8 files store weights.
+
+    Attributes:
+        quant_type: ONNX Runtime's name for it.
+        reduce_range: Whether one bit is left unused.
+        levels: The largest integer that stands for a weight.
+    """
+
+    quant_type: QuantType
+    reduce_range: bool
+    levels: int
+
+
+# 7 bits first: on x86 without VNNI, sums of two uint8 x int8 products saturate at 16 bits, which cost this project's
+# model a point of accuracy there; see docs/decisions/0004-seven-bit-weights.md.
+WEIGHT_TYPES = {
+    "int7": WeightType(QuantType.QInt8, reduce_range=True, levels=64),
+    "int8": WeightType(QuantType.QInt8, reduce_range=False, levels=127),
+    "uint8": WeightType(QuantType.QUInt8, reduce_range=False, levels=127),
+}
+METHODS = {
+    "minmax": (CalibrationMethod.MinMax, {}),
+    "percentile": (CalibrationMethod.Percentile, {"CalibPercentile": 99.999}),
+    "entropy": (CalibrationMethod.Entropy, {}),
 }
 
 
-def convert_float32(model: keras.Model, calibration: Images) -> bytes:
+def convert_float32(model: keras.Model) -> bytes:
     """Convert as it is: raw uint8 pixels in, float32 logits out."""
-    del calibration
-    return _serialize(_convert(model, "uint8"), "float32")
+    return _serialize(_convert(model, "uint8"))
 
 
-def convert_int8(model: keras.Model, calibration: Images) -> bytes:
-    """Quantize weights (int8, per channel) and activations (uint8): raw uint8 pixels in, float32 logits out.
+def convert_float16(model: keras.Model) -> bytes:
+    """Compute in half precision: raw uint8 pixels in, float32 logits out."""
+    proto = _quietly(convert_float_to_float16, _convert(model, "uint8"), keep_io_types=True)
+    onnx.checker.check_model(proto, full_check=True)
+    return _serialize(proto)
+
+
+def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax", weights: str = "int7") -> bytes:
+    """Quantize weights (per channel) and activations (uint8): raw uint8 pixels in, float32 logits out.
+
+    Args:
+        model: That keeps the contract.
+        calibration: Training images.
+        method: How ranges are chosen, of `METHODS`.
+        weights: How weights are stored, of `WEIGHT_TYPES`.
 
     Raises:
-        ExportError: The input's scale is not exactly one pixel step.
+        ExportError: The first operator is not one that pixels can enter as they are.
     """
+    weight_type = WEIGHT_TYPES[weights]
+    calibrate_method, options = METHODS[method]
     with tempfile.TemporaryDirectory() as folder:
-        float_path, prepared, quantized = (Path(folder) / name for name in ("float", "prepared", "quantized"))
-        onnx.save(_convert(behind_scaling(model), "float32"), float_path)
-        _quietly(quant_pre_process, float_path, prepared, skip_symbolic_shape=True)
+        prepared, quantized = Path(folder) / "prepared", Path(folder) / "quantized"
+        prepare(model, prepared)
+        pixel_tensors = _pixel_tensors(onnx.load(prepared).graph)
+        # Whatever the method, pixels span their whole range: then the input's integers are the pixels.
+        largest = 255 * input_scale(model)
+        overrides = {name: [{"rmin": np.float32(0), "rmax": np.float32(largest)}] for name in pixel_tensors}
         _quietly(
             quantize_static,
             prepared,
             quantized,
-            _Reader(calibration),
+            _Reader(calibration, largest),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            # 7-bit weights: on x86 without VNNI, sums of two uint8 x int8 products saturate at 16 bits, which cost this
-            # project's model a point of accuracy there; see docs/decisions/0004-seven-bit-weights.md.
-            reduce_range=True,
+            weight_type=weight_type.quant_type,
+            reduce_range=weight_type.reduce_range,
+            calibrate_method=calibrate_method,
+            extra_options={"TensorQuantOverrides": overrides, **options},
         )
-        quantized_model = onnx.load(quantized)
-    _take_raw_pixels(quantized_model)
-    onnx.checker.check_model(quantized_model, full_check=True)
-    return _serialize(quantized_model, "int8")
+        proto = onnx.load(quantized)
+    _take_raw_pixels(proto, input_scale(model))
+    _give_float_logits(proto)
+    _prune(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    return _serialize(proto)
+
+
+def prepare(model: keras.Model, path: Path) -> None:
+    """Write the network behind its scaling as a float ONNX file with batch norms folded, ready to be quantized."""
+    with tempfile.TemporaryDirectory() as folder:
+        float_path = Path(folder) / "float"
+        onnx.save(_convert(behind_scaling(model), "float32"), float_path)
+        _quietly(quant_pre_process, float_path, path, skip_symbolic_shape=True)
+
+
+def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
+    """Put properties into the file's `metadata_props`, in place of those that it had."""
+    proto = onnx.load_from_string(content)
+    helper.set_model_props(proto, properties)
+    return _serialize(proto)
 
 
 def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
@@ -79,8 +141,10 @@ def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
 class _Reader(CalibrationDataReader):
     """Hands ONNX Runtime one calibration image after the other."""
 
-    def __init__(self, images: Images) -> None:
-        self._inputs = iter([{INPUT: image} for image in unit_images(images)])
+    def __init__(self, images: Images, largest: float) -> None:
+        self._inputs: Iterator[dict[str, np.ndarray]] = iter(
+            [{INPUT: image * np.float32(largest)} for image in unit_images(images)]
+        )
 
     def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
         return next(self._inputs, None)
@@ -95,9 +159,8 @@ def _convert(model: keras.Model, input_dtype: str) -> onnx.ModelProto:
     return proto
 
 
-def _serialize(proto: onnx.ModelProto, precision: Precision) -> bytes:
-    """The file's bytes, the same ones each time, saying of itself what it is."""
-    helper.set_model_props(proto, {PRECISION_KEY: precision, **SELF_DESCRIPTION})
+def _serialize(proto: onnx.ModelProto) -> bytes:
+    """The file's bytes, the same ones each time."""
     return proto.SerializeToString(deterministic=True)
 
 
@@ -112,18 +175,39 @@ def _name_interface(proto: onnx.ModelProto) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = "N"
 
 
-def _take_raw_pixels(proto: onnx.ModelProto) -> None:
-    """Let raw pixels enter as the quantized input, and drop the operator that quantized [0, 1] to just these bytes.
+def _pixel_tensors(graph: onnx.GraphProto) -> list[str]:
+    """The input, and what it is called behind mere changes of layout and cropping, which integers pass as well.
 
     Raises:
-        ExportError: The input was not quantized with scale 1/255 and zero point 0, so raw pixels would not be it.
+        ExportError: Several operators read it, so that it has no one place to be quantized at.
+    """
+    names = [INPUT]
+    while True:
+        readers = [node for node in graph.node if names[-1] in node.input]
+        if len(readers) != 1:
+            raise ExportError(f"ONNX int8: expected one operator to read the pixels, got {len(readers)}.")
+        if readers[0].op_type not in {"Reshape", "Transpose", "Slice"}:
+            return names
+        names.append(readers[0].output[0])
+
+
+def _take_raw_pixels(proto: onnx.ModelProto, wanted_scale: float) -> None:
+    """Let raw pixels enter as the quantized input, and drop the operator that quantized floats to just these bytes.
+
+    Raises:
+        ExportError: The input was not quantized with this scale and zero point 0, so raw pixels would not be it.
     """
     graph = proto.graph
-    quantize = _first_quantizer(graph)
+    last = _pixel_tensors(graph)[-1]
+    (quantize,) = (node for node in graph.node if last in node.input)
+    if quantize.op_type != "QuantizeLinear":
+        raise ExportError(f"ONNX int8: the pixels are used by {quantize.op_type} unquantized.")
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
     scale, zero_point = float(constants[quantize.input[1]]), int(constants[quantize.input[2]])
-    if abs(scale * 255 - 1) > 1e-6 or zero_point != 0:
-        raise ExportError(f"ONNX int8: raw pixels need scale 1/255 and zero point 0, got {scale} and {zero_point}.")
+    if abs(scale / wanted_scale - 1) > 1e-6 or zero_point != 0:
+        raise ExportError(
+            f"ONNX int8: raw pixels need scale {wanted_scale:.6g} and zero point 0, got {scale} and {zero_point}."
+        )
     graph.node.remove(quantize)
     for node in graph.node:
         node.input[:] = [quantize.input[0] if name == quantize.output[0] else name for name in node.input]
@@ -131,20 +215,35 @@ def _take_raw_pixels(proto: onnx.ModelProto) -> None:
     graph.input[0].CopyFrom(helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["N", *IMAGE_SHAPE]))
 
 
-def _first_quantizer(graph: onnx.GraphProto) -> onnx.NodeProto:
-    """The operator that quantizes the input, behind at most a change of layout, which integers pass as well."""
-    name = INPUT
-    while True:
-        consumers = [node for node in graph.node if name in node.input]
-        if len(consumers) == 1 and consumers[0].op_type == "QuantizeLinear":
-            return consumers[0]
-        if len(consumers) != 1 or consumers[0].op_type not in {"Reshape", "Transpose"}:
-            raise ExportError(f"ONNX int8: the input is used by {[node.op_type for node in consumers]} unquantized.")
-        name = consumers[0].output[0]
+def _give_float_logits(proto: onnx.ModelProto) -> None:
+    """Take the last operator's logits before they are rounded to 256 steps: that only loses what was computed."""
+    graph = proto.graph
+    producers = {name: node for node in graph.node for name in node.output}
+    dequantize = producers[OUTPUT]
+    quantize = producers.get(dequantize.input[0]) if dequantize.op_type == "DequantizeLinear" else None
+    if quantize is None or quantize.op_type != "QuantizeLinear":
+        return
+    source = producers[quantize.input[0]]
+    if sum(quantize.input[0] in node.input for node in graph.node) > 1:
+        return
+    source.output[:] = [OUTPUT if name == quantize.input[0] else name for name in source.output]
+    graph.node.remove(quantize)
+    graph.node.remove(dequantize)
+
+
+def _prune(proto: onnx.ModelProto) -> None:
+    """Drop constants that nothing reads any more, and operator sets that nothing is of: runtimes warn of them."""
+    read = {name for node in proto.graph.node for name in node.input}
+    kept = [constant for constant in proto.graph.initializer if constant.name in read]
+    domains = {node.domain for node in proto.graph.node}
+    opsets = [opset for opset in proto.opset_import if opset.domain in domains]
+    del proto.graph.initializer[:], proto.opset_import[:]
+    proto.graph.initializer.extend(kept)
+    proto.opset_import.extend(opsets)
 
 
 def _describe(value: onnx.ValueInfoProto) -> Tensor:
-    """The batch is -1. Both precisions take integers that are pixels and give floats, so neither has a scale."""
+    """The batch is -1. All precisions take integers that are pixels and give floats, so none has a scale."""
     tensor = value.type.tensor_type
     dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     shape = IMAGE_SHAPE if value.name == INPUT else (NUM_CLASSES,)
@@ -160,7 +259,7 @@ def _quietly(function: Callable, *arguments: object, **options: object) -> Any:
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with quiet_native_log():
+        with quiet_native_log(), contextlib.redirect_stdout(io.StringIO()):
             return function(*arguments, **options)
     finally:
         logging.disable(previous)

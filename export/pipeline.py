@@ -1,121 +1,81 @@
 """The export itself: from a Keras model to a sealed bundle of verified files."""
 
-import re
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import click
 import keras
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle import SHIPPED, SOURCE_NAME, Bundle, describe_file, open_bundle, replacing, write_card
+from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import (
+    PRECISION_KEY,
     Architecture,
+    Calibration,
     Export,
+    FileRecord,
     Format,
     ModelCard,
     ModelFile,
     Precision,
-    Tensor,
     Verification,
     count_macs,
 )
 from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
-from ..edge.golden import pack_pixels
-from ..edge.mnist import Images, first_per_digit, held_out_images
-from . import onnx, tflite
+from ..edge.golden import check_golden, pack_pixels
+from ..edge.host import describe_machine
+from ..edge.mnist import Images, held_out_images
+from .adopt import check_convention
+from .c_array import to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
-from .source import load_source
-from .verify import Reference, keras_reference, pack_references, verify
+from .exporters import Exporter, list_exporters
+from .progress import Progress
+from .properties import describe_properties
+from .report import Evidence, format_report
+from .source import Source, load_source
+from .sweep import Quantizer, Weights, quantize
+from .verify import Reference, agree, check_drop, keras_reference, pack_references, run_apart, verify
 
-REFERENCE_NAME = "reference.npz"
+REFERENCE_NAME, REPORT_NAME = "reference.npz", "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
+# One of each digit: the first turn of the calibration images.
+GOLDEN_IMAGES = 10
+_UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
+_UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 
 
 @dataclass(frozen=True)
-class Exporter:
-    """A way to write a model.
+class Settings:
+    """What to export and how.
 
     Attributes:
-        convert: Makes the file from the Keras model, and from the calibration images where it quantizes.
-        describe: Reads input and output back from the file.
-        runtime: The one that the file is verified in.
+        precisions: float32 is always written, as the measure of all others.
+        formats: The files' formats.
+        method: How ONNX ranges are chosen; None tries all and lets validation choose.
+        onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`.
+        most_drop_pp: The largest drop of accuracy, in percentage points, that is let through.
+        c_array: Whether to write the int8 TFLite file as C source, too.
     """
 
-    format: Format
-    precision: Precision
-    convert: Callable[[keras.Model, Images], bytes]
-    describe: Callable[[bytes], tuple[Tensor, Tensor]]
-    runtime: str
+    precisions: tuple[Precision, ...] = ("float32",)
+    formats: tuple[Format, ...] = ("tflite", "onnx")
+    method: str | None = None
+    onnx_weights: str = "int7"
+    most_drop_pp: float = 0.10
+    c_array: bool = False
 
 
-EXPORTERS = (
-    Exporter("tflite", "float32", tflite.convert_float32, tflite.describe_tensors, "litert"),
-    Exporter("tflite", "int8", tflite.convert_int8, tflite.describe_tensors, "litert"),
-    Exporter("onnx", "float32", onnx.convert_float32, onnx.describe_tensors, "onnxruntime"),
-    Exporter("onnx", "int8", onnx.convert_int8, onnx.describe_tensors, "onnxruntime"),
-)
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is to be exported: a bundle, or a lone `.keras` file."""
-
-    path: Path
-    bundle: Bundle | None
-
-    @property
-    def default_out(self) -> Path:
-        """A bundle of one's own is extended in place; the shipped one and a lone file get a folder here."""
-        return self.path if self.bundle and self.path != SHIPPED else Path(bundle_name(self.path))
-
-    @property
-    def trained_on(self) -> str | None:
-        """The name of the training data, None where nobody knows."""
-        return self.bundle.card.training.dataset if self.bundle and self.bundle.card.training else None
-
-    def read(self) -> bytes:
-        """The `.keras` file's bytes."""
-        return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
-
-
-def bundle_name(path: Path) -> str:
-    """A name for a model's files, from its path: what is not a letter, digit, dot or dash becomes a dash."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("._-") or "model"
-
-
-def find_source(path: Path | None) -> Source:
-    """Decide what a path means; without one, the shipped bundle.
-
-    Raises:
-        ExportError: There is nothing, or something that is neither a bundle nor a `.keras` file.
-        ModelCardError: A bundle whose card or hashes do not hold.
-    """
-    if path is None:
-        return Source(SHIPPED, open_bundle(SHIPPED))
-    if path.is_dir():
-        return Source(path, open_bundle(path))
-    if not path.is_file():
-        raise ExportError(f"{path}: no such file or folder. Expected a bundle or a .keras file.")
-    if path.suffix != ".keras":
-        raise ExportError(
-            f"{path}: expected a bundle or a .keras file. (HDF5, .h5, can run code when loaded, whatever Keras is "
-            "asked; if you trust yours, convert it: keras.models.load_model(...).save('model.keras').)"
-        )
-    return Source(path, None)
-
-
-def export_bundle(source: Source, precisions: tuple[Precision, ...], out: Path, data_dir: Path | None) -> ModelCard:
+def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path | None) -> ModelCard:
     """Convert, verify and write, all or nothing.
 
     Args:
         source: The model.
-        precisions: What to write, in both formats.
+        settings: What to write and how. What a bundle that is extended in place has already is written again, too.
         out: The bundle's folder; an older bundle there is replaced once the new one is complete.
         data_dir: Where MNIST lies, see `load_mnist`.
 
@@ -123,91 +83,241 @@ def export_bundle(source: Source, precisions: tuple[Precision, ...], out: Path, 
         The card that was written.
 
     Raises:
-        ExportError: A file would not be what its card promises.
+        ExportError: A file would not be what its card promises, or drops more than the settings allow; then the report
+            lies beside `out`.
         ModelCardError: `out` cannot be written.
         RuntimeUnavailableError: A runtime cannot run its file.
     """
-    with replacing(out) as folder:
-        (folder / SOURCE_NAME).write_bytes(source.read())
-        model = load_source(folder / SOURCE_NAME, shown_as=source.path)
-        base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
-        held_out = held_out_images(source.trained_on, data_dir)
-        _say("Running the Keras model over " + " and ".join(images.name for images in held_out.evaluations))
-        references = [keras_reference(model, images) for images in held_out.evaluations]
-        (folder / REFERENCE_NAME).write_bytes(pack_references(references))
-        calibration = choose_calibration(held_out.calibration_pool)
-        golden = calibration.pixels[first_per_digit(calibration.labels, 1)]
-        inputs = _Inputs(model, base.name, calibration, references[0], golden)
-        export = Export(
-            evaluations=tuple(reference.describe(held_out.certain) for reference in references),
-            calibration=describe_calibration(calibration) if "int8" in precisions else None,
-            reference=describe_file(folder, REFERENCE_NAME),
-            golden_pixels=pack_pixels(golden),
-            files=tuple(_write(exporter, inputs, folder) for exporter in EXPORTERS if exporter.precision in precisions),
-            tools={name: version(name) for name in TOOLS},
-        )
-        card = msgspec.structs.replace(base, source=describe_file(folder, SOURCE_NAME), export=export)
-        write_card(folder, card)
-    return card
+    exporters = choose_exporters(source, settings, out)
+    with replacing(out) as folder, Progress(len(exporters) + 3) as progress:
+        progress.step("Running the Keras model")
+        work = _prepare(source, folder, data_dir)
+        drafts = [_draft(exporter, work, progress) for exporter in exporters]
+        progress.step("Verifying every file in a process of its own")
+        card, evidence = _verify(work, drafts)
+        progress.step("Writing the report")
+        count = len(work.reference.images)
+        failures = [check_drop(file, count, settings.most_drop_pp) for file in _files(card)]
+        page = format_report(card, evidence, [failure for failure in failures if failure])
+        if any(failures):
+            raise ExportError(_refuse(out, page, [failure for failure in failures if failure]))
+        return _finish(card, work, page, settings)
+
+
+def choose_exporters(source: Source, settings: Settings, out: Path) -> list[Exporter]:
+    """The exporters that are asked for, and those whose files the bundle at `out` would lose otherwise.
+
+    Raises:
+        ExportError: C source is asked for, but not the file that it is made of.
+    """
+    there: set[tuple[Format, Precision]] = set()
+    if source.bundle and source.path == out and source.bundle.card.export:
+        there = {(file.format, file.precision) for file in source.bundle.files}
+    chosen = [
+        exporter
+        for exporter in list_exporters(settings.method, settings.onnx_weights)
+        if (exporter.format, exporter.precision) in there
+        or (exporter.format in settings.formats and exporter.precision in {"float32", *settings.precisions})
+        or (exporter.precision == "float32" and exporter.format in {format_ for format_, _ in there})
+    ]
+    if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
+        raise ExportError("--c-array writes the int8 TFLite file as C: add --int8, and leave out --format onnx.")
+    return chosen
 
 
 @dataclass(frozen=True)
-class _Inputs:
-    """What every exporter works from."""
+class _Work:
+    """What every exporter works from, and what the card says of it."""
 
+    folder: Path
+    card: ModelCard
     model: keras.Model
-    name: str
+    weights: Weights
     calibration: Images
-    reference: Reference
-    golden: NDArray[np.uint8]
+    calibration_record: Calibration
+    references: tuple[Reference, ...]
+    validation: Reference
+    certain: bool
+
+    @property
+    def reference(self) -> Reference:
+        """The one that figures are reported on."""
+        return self.references[0]
+
+    @property
+    def golden(self) -> NDArray[np.uint8]:
+        return self.calibration.pixels[:GOLDEN_IMAGES]
 
 
-def _write(exporter: Exporter, inputs: _Inputs, folder: Path) -> ModelFile:
-    """Convert with one exporter, put the file into the folder, and verify what lies there."""
-    file_name = f"{inputs.name}-{exporter.precision}.{exporter.format}"
-    _say(f"Writing and verifying {file_name}")
-    content = _convert(exporter, inputs, file_name)
-    (folder / file_name).write_bytes(content)
-    pixels, logits = exporter.describe(content)
-    unverified = ModelFile(
-        record=describe_file(folder, file_name),
-        format=exporter.format,
-        precision=exporter.precision,
-        input=pixels,
-        output=logits,
-        verification=Verification(runtime="", correct=0, agreeing=0, max_logit_difference=0.0),
-        golden_logits=(),
+def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
+    (folder / SOURCE_NAME).write_bytes(source.read())
+    model = load_source(folder / SOURCE_NAME, source.path, source.convention)
+    held_out = held_out_images(source.trained_on, data_dir)
+    calibration = choose_calibration(held_out.calibration_pool)
+    check_convention(model, source.convention, calibration, source.path)
+    references = tuple(keras_reference(model, images) for images in held_out.evaluations)
+    (folder / REFERENCE_NAME).write_bytes(pack_references(references))
+    base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
+    return _Work(
+        folder=folder,
+        card=msgspec.structs.replace(base, source=describe_file(folder, SOURCE_NAME), export=None),
+        model=model,
+        weights=Weights(model, calibration),
+        calibration=calibration,
+        calibration_record=describe_calibration(calibration, (held_out.validation, *held_out.evaluations)),
+        references=references,
+        validation=keras_reference(model, held_out.validation),
+        certain=held_out.certain,
     )
-    runtime = RUNTIMES[exporter.runtime]
-    classifier = load_file(runtime, content, unverified)
-    return msgspec.structs.replace(
-        unverified,
-        verification=verify(classifier, runtime, unverified, inputs.reference),
-        golden_logits=tuple(map(tuple, classifier.logits(inputs.golden).tolist())),
-    )
 
 
-def _convert(exporter: Exporter, inputs: _Inputs, file_name: str) -> bytes:
+@dataclass(frozen=True)
+class _Draft:
+    """A file that was written but not verified yet."""
+
+    exporter: Exporter
+    content: bytes
+    file: ModelFile
+
+
+def _draft(exporter: Exporter, work: _Work, progress: Progress) -> _Draft:
+    """Make one file and put it into the folder, labelled with its precision only."""
+    name = exporter.file_name(work.card.name)
+    progress.step(f"Making {name}")
     try:
-        return exporter.convert(inputs.model, inputs.calibration)
-    except EdgeMnistError:
+        content, facts = _make(exporter, work)
+    except (EdgeMnistError, OSError, MemoryError):
         raise
     except Exception as error:
         # The converters raise what they like, of several packages, for a layer that they do not know.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"{file_name}: this model cannot be converted ({reason}). Nothing was written.") from error
+        raise ExportError(f"{name}: this model cannot be converted ({reason}). Nothing was written.") from error
+    content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
+    (work.folder / name).write_bytes(content)
+    file = msgspec.structs.replace(describe_draft(exporter, content), record=describe_file(work.folder, name), **facts)
+    return _Draft(exporter, content, file)
+
+
+def _make(exporter: Exporter, work: _Work) -> tuple[bytes, dict]:
+    """The file's content, and what the card says of how it was quantized."""
+    if not isinstance(exporter.convert, Quantizer):
+        return exporter.convert(work.model), {}
+    classify = partial(_classify, exporter)
+    content, record = quantize(exporter.convert, work.weights, work.calibration, work.validation, classify)
+    if exporter.precision != "int8":
+        return content, {"quantization": record}
+    before = work.weights.before_rounding(record.chosen.weights)
+    layers = exporter.tools.noise(before, content, work.validation.images.pixels)
+    return content, {"quantization": record, "layers": layers}
+
+
+def _classify(exporter: Exporter, content: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits of a trial's file, in this process and on all cores: nothing is timed here."""
+    sealed = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
+    cores = len(os.sched_getaffinity(0))
+    return load_file(RUNTIMES[exporter.tools.runtime], sealed, describe_draft(exporter, sealed), cores).logits(pixels)
+
+
+def describe_draft(exporter: Exporter, content: bytes) -> ModelFile:
+    """What can be said of a file before it has a name and was verified."""
+    pixels, logits = exporter.tools.describe(content)
+    return ModelFile(
+        record=_UNWRITTEN,
+        format=exporter.format,
+        precision=exporter.precision,
+        input=pixels,
+        output=logits,
+        min_runtime=exporter.tools.min_runtime(content),
+        verification=_UNVERIFIED,
+        golden_logits=(),
+    )
+
+
+def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
+    """Verify all files, write their metadata into them, and put them on the card."""
+    outcomes = run_apart(work.folder, [draft.file for draft in drafts], work.reference, work.golden)
+    first = {outcome.file.record.name: outcome for outcome in reversed(outcomes)}
+    float_right = {
+        outcome.file.format: outcome.logits.argmax(axis=1) == work.reference.images.labels
+        for outcome in first.values()
+        if outcome.file.precision == "float32"
+    }
+    files = []
+    for draft in drafts:
+        outcome = first[draft.file.record.name]
+        compared = work.reference.right if draft.file.precision == "float32" else float_right[draft.file.format]
+        file = msgspec.structs.replace(
+            draft.file,
+            verification=verify(outcome, work.reference, compared),
+            golden_logits=tuple(map(tuple, outcome.golden_logits.tolist())),
+        )
+        files.append(_seal(work, draft, file))
+    export = Export(
+        evaluations=tuple(reference.describe(work.certain) for reference in work.references),
+        calibration=work.calibration_record if any(file.quantization for file in files) else None,
+        reference=describe_file(work.folder, REFERENCE_NAME),
+        report=_UNWRITTEN,
+        golden_pixels=pack_pixels(work.golden),
+        files=tuple(files),
+        agreement=agree(outcomes, work.reference),
+        machine=describe_machine(),
+        tools={name: version(name) for name in TOOLS},
+    )
+    return msgspec.structs.replace(work.card, export=export), Evidence(outcomes, work.reference)
+
+
+def _seal(work: _Work, draft: _Draft, file: ModelFile) -> ModelFile:
+    """Write what the file says of itself into it, and make sure that it still computes the same.
+
+    Raises:
+        ModelCardError: It does not.
+    """
+    evaluation = work.reference.describe(work.certain)
+    properties = describe_properties(work.card, file, evaluation, pack_pixels(work.golden))
+    content = draft.exporter.tools.seal(draft.content, properties)
+    (work.folder / file.record.name).write_bytes(content)
+    runtime = RUNTIMES[draft.exporter.tools.runtime]
+    check_golden(load_file(runtime, content, file).logits, file, work.golden, runtime.name)
+    return msgspec.structs.replace(file, record=describe_file(work.folder, file.record.name))
+
+
+def _finish(card: ModelCard, work: _Work, page: str, settings: Settings) -> ModelCard:
+    """Write the report, the C source where it is asked for, and the card that seals it all."""
+    (work.folder / REPORT_NAME).write_text(page, encoding="utf-8")
+    written: dict[str, object] = {"report": describe_file(work.folder, REPORT_NAME)}
+    if settings.c_array:
+        written["c_source"] = _write_c_source(card, work.folder)
+    if card.export is not None:
+        card = msgspec.structs.replace(card, export=msgspec.structs.replace(card.export, **written))
+    write_card(work.folder, card)
+    return card
+
+
+def _write_c_source(card: ModelCard, folder: Path) -> tuple[FileRecord, ...]:
+    (name,) = (file.record.name for file in _files(card) if (file.format, file.precision) == ("tflite", "int8"))
+    source = to_c_source((folder / name).read_bytes(), name)
+    (folder / source.header_name).write_text(source.header, encoding="ascii")
+    (folder / source.source_name).write_text(source.source, encoding="ascii")
+    return describe_file(folder, source.header_name), describe_file(folder, source.source_name)
+
+
+def _refuse(out: Path, page: str, failures: list[str]) -> str:
+    """Leave the report beside the bundle that was not replaced, and say why."""
+    report = out.with_name(f"{out.name}-refused.html")
+    report.write_text(page, encoding="utf-8")
+    return f"{' '.join(failures)} Nothing was installed at {out}; {report} shows which digits changed."
 
 
 def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelCard:
     """A card for a model that came without one: nothing is known of its training."""
-    name = bundle_name(source.path)
     return ModelCard(
-        name=name,
-        architecture=Architecture(name=name, parameters=model.count_params(), macs=count_macs(model.layers)),
+        name=source.name,
+        architecture=Architecture(name=source.name, parameters=model.count_params(), macs=count_macs(model.layers)),
         source=describe_file(folder, SOURCE_NAME),
+        convention=source.convention,
         training=None,
     )
 
 
-def _say(line: str) -> None:
-    click.echo(f"{line} …", err=True)
+def _files(card: ModelCard) -> tuple[ModelFile, ...]:
+    return card.export.files if card.export else ()

@@ -1,55 +1,111 @@
-"""The Keras model to export: load it safely, check that it keeps the contract, and cut off its scaling."""
+"""What is to be exported: find it, load it safely, and cut off its scaling."""
 
+import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
+from ..edge.bundle import SHIPPED, Bundle, open_bundle
+from ..edge.card import SCALING_LAYER, Convention
+from .adopt import adopt, check_shapes
 from .calibrate import ExportError
 
 
-def load_source(path: Path, shown_as: Path) -> keras.Model:
-    """Load a `.keras` file, in Keras's safe mode, which refuses code hidden in lambda layers.
+@dataclass(frozen=True)
+class Source:
+    """A bundle, or a lone `.keras` file, and what the model in it reads and gives."""
+
+    path: Path
+    bundle: Bundle | None
+    convention: Convention
+
+    @property
+    def name(self) -> str:
+        """For a lone file's bundle: what is not a letter, digit, dot or dash becomes a dash."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("._-") or "model"
+
+    @property
+    def default_out(self) -> Path:
+        """A bundle of one's own is extended in place; the shipped one and a lone file get a folder here."""
+        return self.path if self.bundle and self.path != SHIPPED else Path(self.name)
+
+    @property
+    def trained_on(self) -> str | None:
+        """The name of the training data, None where nobody knows."""
+        return self.bundle.card.training.dataset if self.bundle and self.bundle.card.training else None
+
+    def read(self) -> bytes:
+        """The `.keras` file's bytes."""
+        return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
+
+
+def find_source(path: Path | None, convention: Convention | None = None) -> Source:
+    """Decide what a path means; without one, the shipped bundle.
+
+    Args:
+        path: A bundle or a `.keras` file.
+        convention: What a lone file reads and gives; a bundle's card knows.
+
+    Raises:
+        ExportError: There is nothing, or something that is neither a bundle nor a `.keras` file; or a convention for a
+            bundle.
+        ModelCardError: A bundle whose card or hashes do not hold.
+    """
+    path = path or SHIPPED
+    if path.is_dir():
+        if convention not in {None, Convention()}:
+            raise ExportError(f"{path}: --pixels and --outputs are for lone .keras files; a bundle's card knows.")
+        bundle = open_bundle(path)
+        return Source(path, bundle, bundle.card.convention)
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file or folder. Expected a bundle or a .keras file.")
+    if path.suffix != ".keras":
+        raise ExportError(
+            f"{path}: expected a bundle or a .keras file. (HDF5, .h5, and pickles can run code when loaded, "
+            "whatever is asked; if you trust yours, convert it: keras.models.load_model(...).save('model.keras').)"
+        )
+    return Source(path, None, convention or Convention())
+
+
+def load_source(path: Path, shown_as: Path, convention: Convention | None = None) -> keras.Model:
+    """Load a `.keras` file, in Keras's safe mode, which refuses code hidden in lambda layers, and adopt it.
 
     Args:
         path: The file.
         shown_as: What error messages call it.
+        convention: What it reads and gives; by default what this project's own models do.
+
+    Returns:
+        Raw pixels, uint8 [N, 28, 28, 1], in; logits, [N, 10], out; a layer named `SCALING_LAYER` at the head.
 
     Raises:
-        ExportError: Not a `.keras` file, one that cannot be loaded safely, or one that breaks the contract.
+        ExportError: Not a `.keras` file, one that cannot be loaded safely, or one that the contract does not fit.
     """
     try:
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise ExportError(f"{shown_as}: cannot be loaded as a Keras model ({_first_line(error)}).") from error
-    _check_contract(model, shown_as)
-    return model
+    if not isinstance(model, (keras.Sequential, keras.models.Model)) or not getattr(model, "inputs", None):
+        raise ExportError(f"{shown_as}: expected a functional or sequential Keras model, got {type(model).__name__}.")
+    check_shapes(model, shown_as)
+    return adopt(model, convention or Convention(), shown_as)
 
 
 def behind_scaling(model: keras.Model) -> keras.Model:
-    """The network without its scaling layer: float32 [N, 28, 28, 1] in [0, 1] in, logits out, the same weights.
+    """The network without its scaling layer: float32 [N, 28, 28, 1] in [0, 1] (or [0, 255]) in, logits out.
 
-    A full-integer file says "integer * 1/255" by its input's scale, so that raw pixels enter without an operator.
+    A full-integer file says "integer * 1/255" by its input's scale, so that raw pixels enter without an operator. The
+    weights are the same, not copies.
     """
     return keras.Model(model.get_layer(SCALING_LAYER).output, model.output, name=model.name)
 
 
-def _check_contract(model: keras.Model, path: Path) -> None:
-    wanted = f"uint8 [N, {', '.join(map(str, IMAGE_SHAPE))}] in, [N, {NUM_CLASSES}] logits out"
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ExportError(f"{path}: expected one input and one output ({wanted}), got {len(model.inputs)} and "
-                          f"{len(model.outputs)}.")  # fmt: skip
-    shape, dtype, classes = model.inputs[0].shape[1:], model.inputs[0].dtype, model.outputs[0].shape[1:]
-    if (shape, dtype, classes) != (IMAGE_SHAPE, "uint8", (NUM_CLASSES,)):
-        raise ExportError(f"{path}: expected {wanted}, got {dtype} {shape} in, {classes} out.")
-    if not any(layer.name == SCALING_LAYER and isinstance(layer, keras.layers.Rescaling) for layer in model.layers):
-        raise ExportError(
-            f"{path}: expected the first layer to be keras.layers.Rescaling(1 / 255, name={SCALING_LAYER!r})."
-        )
-    if getattr(model.layers[-1], "activation", None) is keras.activations.softmax:
-        raise ExportError(f"{path}: expected logits, but the last layer applies softmax. Remove its activation.")
+def input_scale(model: keras.Model) -> float:
+    """What the scaling layer multiplies a pixel by: 1/255, or 1 for a network that wants 0 to 255."""
+    return float(model.get_layer(SCALING_LAYER).scale)
 
 
 def _first_line(error: BaseException) -> str:

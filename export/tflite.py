@@ -1,9 +1,10 @@
-"""TFLite files: float32, and full-integer int8 by post-training quantization."""
+"""TFLite files in five precisions. All take raw uint8 pixels."""
 
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -13,17 +14,42 @@ from ..edge.card import Tensor
 from ..edge.mnist import Images
 from ..edge.native_log import quiet_native_log
 from .calibrate import ExportError, unit_images
-from .source import behind_scaling
+from .source import behind_scaling, input_scale
+from .tflite_graph import add_cast_head, has_int16_tensors, read_entry
 
-PIXEL_SCALE = 1 / 255
 # The converter computes the scale in float32.
 SCALE_TOLERANCE = 1e-6
+# What the converter makes of the largest weight of a channel.
+WEIGHT_LEVELS = 127
+# CONV_2D and FULLY_CONNECTED version 4; source: tensorflow/lite/tools/versioning/runtime_version.cc.
+INT16_SINCE = "2.3.0"
+
+Converter = Any  # tf.lite.TFLiteConverter, which has no usable annotations
+Configure = Callable[[Converter], None]
 
 
-def convert_float32(model: keras.Model, calibration: Images) -> bytes:
+def convert_float32(model: keras.Model) -> bytes:
     """Convert as it is: raw uint8 pixels in, float32 logits out."""
-    del calibration
-    return _convert(model, calibration=None)
+    return _convert(model, lambda _: None)
+
+
+def convert_float16(model: keras.Model) -> bytes:
+    """Store weights in half precision; runtimes compute in 32 bits unless the processor does better."""
+
+    def configure(converter: Converter) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+
+    return _convert(model, configure)
+
+
+def convert_dynamic(model: keras.Model) -> bytes:
+    """Store weights as int8 per channel; activations are quantized while running, to the range of each image."""
+
+    def configure(converter: Converter) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    return _convert(model, configure)
 
 
 def convert_int8(model: keras.Model, calibration: Images) -> bytes:
@@ -32,13 +58,39 @@ def convert_int8(model: keras.Model, calibration: Images) -> bytes:
     Raises:
         ExportError: The input's scale is not exactly one pixel step.
     """
-    content = _convert(behind_scaling(model), calibration)
+
+    def configure(converter: Converter) -> None:
+        _calibrate(converter, model, calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.int8
+
+    content = _convert(behind_scaling(model), configure)
     pixels, _ = describe_tensors(content)
-    if pixels.scale is None or abs(pixels.scale - PIXEL_SCALE) > SCALE_TOLERANCE or pixels.zero_point != 0:
+    wanted = input_scale(model)
+    if pixels.scale is None or abs(pixels.scale / wanted - 1) > SCALE_TOLERANCE or pixels.zero_point != 0:
         raise ExportError(
-            f"TFLite int8: raw pixels need scale 1/255 and zero point 0, got {pixels.scale} and {pixels.zero_point}."
+            f"TFLite int8: raw pixels need scale {wanted:.6g} and zero point 0, got {pixels.scale} and "
+            f"{pixels.zero_point}. The first layers probably see other values than the pixels."
         )
     return content
+
+
+def convert_int16x8(model: keras.Model, calibration: Images) -> bytes:
+    """Quantize weights to int8 and activations to int16: raw uint8 pixels in, float32 logits out.
+
+    No converter takes uint8 here, so the pixels are cast by an operator put in front.
+    """
+    full = keras.Model(*_float_pixels(model))
+
+    def configure(converter: Converter) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([image[None].astype("float32")] for image in calibration.pixels)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+
+    return add_cast_head(_convert(full, configure))
 
 
 def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
@@ -51,20 +103,33 @@ def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
     )
 
 
-def _convert(model: keras.Model, calibration: Images | None) -> bytes:
+def min_runtime(content: bytes) -> str | None:
+    """The first TensorFlow Lite that has all operators of the file, e.g. "2.17.0", as the converter noted it.
+
+    For 16-bit activations it notes the float model's version; they came with 2.3.
+    """
+    entry = read_entry(content, "min_runtime_version")
+    if entry is None:
+        return None
+    return INT16_SINCE if has_int16_tensors(content) else entry.rstrip(b"\0").decode("ascii")
+
+
+def _calibrate(converter: Converter, model: keras.Model, calibration: Images) -> None:
+    images = [image * (input_scale(model) * 255) for image in unit_images(calibration)]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in images)
+
+
+def _float_pixels(model: keras.Model) -> tuple[Any, Any]:
+    """The whole network as a function of float pixels 0 to 255, scaling included."""
+    pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32")
+    unit = keras.layers.Rescaling(input_scale(model))(pixels)
+    return pixels, behind_scaling(model)(unit)
+
+
+def _convert(model: keras.Model, configure: Configure) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if calibration is not None:
-        images = unit_images(calibration)
-
-        def representative_dataset() -> Iterator[list[object]]:
-            for image in images:
-                yield [image]
-
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative_dataset
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.int8
+    configure(converter)
     # Keras prints the signature of what it exports on standard output, which belongs to results.
     with quiet_native_log(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         # The statistics come from the calibration images; the converter warns before it has looked.

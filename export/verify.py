@@ -1,20 +1,29 @@
-"""Verification: load each exported file in its own runtime and hold it against the Keras model, image by image."""
+"""Verification: every file in a process of its own, held against the Keras model and the others, image by image."""
 
 import io
+import itertools
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.card import Evaluation, ModelFile, Verification
-from ..edge.classifiers import Classifier, Runtime
+from ..edge.card import Agreement, Evaluation, ModelFile, Verification
+from ..edge.classifiers import RUNTIMES, Runtime
+from ..edge.evaluate import evaluate_apart
 from ..edge.golden import TOLERANCE
 from ..edge.mnist import Images
+from ..edge.statistics import mcnemar_p
 from .calibrate import ExportError
 
 BATCH = 500
+KERAS = "Keras"
 
 
 @dataclass(frozen=True)
@@ -24,10 +33,22 @@ class Reference:
     images: Images
     logits: NDArray[np.float32]
 
+    def first(self, count: int) -> "Reference":
+        """The same of `count` images, spread evenly over the set: where it is in order of its labels, all occur."""
+        if count >= len(self.images):
+            return self
+        spread = np.linspace(0, len(self.images) - 1, count).astype(np.int64)
+        name = f"{count} of {self.images.name}"
+        return Reference(self.images.take(spread, name), self.logits[spread])
+
     def describe(self, held_out: bool) -> Evaluation:
         """What the card says of it."""
-        correct = int((self.logits.argmax(axis=1) == self.images.labels).sum())
-        return Evaluation(images=self.images.describe(), correct=correct, held_out=held_out)
+        return Evaluation(images=self.images.describe(), correct=int(self.right.sum()), held_out=held_out)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which images the model reads correctly, [N]."""
+        return self.logits.argmax(axis=1) == self.images.labels
 
 
 def keras_reference(model: keras.Model, images: Images) -> Reference:
@@ -37,7 +58,7 @@ def keras_reference(model: keras.Model, images: Images) -> Reference:
     return Reference(images, logits.astype(np.float32))
 
 
-def pack_references(references: list[Reference]) -> bytes:
+def pack_references(references: Sequence[Reference]) -> bytes:
     """All references as one .npz, an array a set's name: a machine without Keras can still compare in pairs."""
     content = io.BytesIO()
     arrays: Any = {reference.images.name: reference.logits for reference in references}
@@ -45,13 +66,63 @@ def pack_references(references: list[Reference]) -> bytes:
     return content.getvalue()
 
 
-def verify(classifier: Classifier, runtime: Runtime, file: ModelFile, reference: Reference) -> Verification:
-    """Compare a file with Keras on every image of the reference.
+@dataclass(frozen=True)
+class Outcome:
+    """A file's logits on the reference's images and on the golden images, on one runtime: float32 [N, 10], [M, 10]."""
+
+    file: ModelFile
+    runtime: Runtime
+    logits: NDArray[np.float32]
+    golden_logits: NDArray[np.float32]
+
+
+def run_apart(
+    folder: Path, files: Sequence[ModelFile], reference: Reference, golden: NDArray[np.uint8]
+) -> list[Outcome]:
+    """Run every file on every runtime installed here, each in a process of its own, as many at once as there are cores.
+
+    Args:
+        folder: Where the files lie.
+        files: What their cards will say of them.
+        reference: On whose images.
+        golden: Further images, uint8 [M, 28, 28, 1].
+
+    Returns:
+        For each file, the runtimes in order of preference.
 
     Raises:
-        ExportError: A float file's logits are not those of the model: the conversion itself is wrong.
+        RuntimeUnavailableError: A process failed.
     """
-    logits = classifier.logits(reference.images.pixels)
+    pairs = [
+        (file, runtime)
+        for file in files
+        for runtime in RUNTIMES.values()
+        if runtime.format == file.format and runtime.installed
+    ]
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        images = Path(scratch) / "images.npy"
+        np.save(images, np.concatenate([reference.images.pixels, golden]))
+
+        def run(pair: tuple[ModelFile, Runtime]) -> Outcome:
+            file, runtime = pair
+            logits = evaluate_apart(folder / file.record.name, file, runtime.name, images)
+            return Outcome(file, runtime, logits[: -len(golden)], logits[-len(golden) :])
+
+        return list(pool.map(run, pairs))
+
+
+def verify(outcome: Outcome, reference: Reference, float_right: NDArray[np.bool_]) -> Verification:
+    """Compare what a file gave with Keras on every image of the reference, and with its float sibling.
+
+    Args:
+        outcome: The file's.
+        reference: Keras's.
+        float_right: Which images the float32 file of the same format reads correctly, [N].
+
+    Raises:
+        ExportError: A float32 file's logits are not those of the model: the conversion itself is wrong.
+    """
+    file, runtime, logits = outcome.file, outcome.runtime, outcome.logits
     difference = float(np.abs(logits - reference.logits).max())
     allowed = TOLERANCE["float32"] * float(np.ptp(reference.logits))
     # Not "difference > allowed": a difference that is not a number must fail, too.
@@ -61,9 +132,51 @@ def verify(classifier: Classifier, runtime: Runtime, file: ModelFile, reference:
             f"a float file must stay within {allowed:.3g}. Nothing was written."
         )
     digits = logits.argmax(axis=1)
+    right = digits == reference.images.labels
     return Verification(
         runtime=f"{runtime.name} {runtime.version}",
-        correct=int((digits == reference.images.labels).sum()),
+        correct=int(right.sum()),
         agreeing=int((digits == reference.logits.argmax(axis=1)).sum()),
+        lost=int((float_right & ~right).sum()),
+        gained=int((right & ~float_right).sum()),
         max_logit_difference=difference,
     )
+
+
+def agree(outcomes: Sequence[Outcome], reference: Reference) -> Agreement:
+    """Count for each pair of Keras and the files on their runtimes on how many images they name the same digit."""
+    names = [KERAS, *(_label(outcome, outcomes) for outcome in outcomes)]
+    digits = [reference.logits.argmax(axis=1), *(outcome.logits.argmax(axis=1) for outcome in outcomes)]
+    counts = [int((one == other).sum()) for one, other in itertools.product(digits, digits)]
+    size = len(names)
+    return Agreement(names=tuple(names), counts=tuple(tuple(counts[i * size : (i + 1) * size]) for i in range(size)))
+
+
+def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
+    """Whether a quantized file lost too much: a sentence that says so and what to try, None where it did not.
+
+    Args:
+        file: Verified.
+        count: Images it was verified on.
+        most_drop_pp: Allowed, in percentage points against the float32 file of the same format.
+    """
+    check = file.verification
+    drop_pp = 100 * (check.lost - check.gained) / count
+    # A hair's breadth for 0.1 not being a binary fraction.
+    if file.precision == "float32" or drop_pp <= most_drop_pp + 1e-9:
+        return None
+    p = mcnemar_p(check.lost, check.gained)
+    chance = "" if p < 0.05 else " Chance alone can explain that (p > 0.05): more evaluation images would tell."
+    noisiest = min(file.layers, key=lambda one: one.snr_db, default=None)
+    where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:.1f} dB)." if noisiest else ""
+    return (
+        f"{file.record.name} drops {drop_pp:.2f} points ({check.lost} of {count:,} images lost, {check.gained} gained, "
+        f"p = {p:.2g}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
+        "--int8, train longer or with batch norm, or allow more with --max-drop."
+    )
+
+
+def _label(outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
+    """The file's name; with its runtime where it ran on several."""
+    several = sum(other.file is outcome.file for other in outcomes) > 1
+    return f"{outcome.file.record.name} on {outcome.runtime.name}" if several else outcome.file.record.name

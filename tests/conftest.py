@@ -51,7 +51,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """That model, exported with everything."""
     out = tmp_path_factory.mktemp("exported") / "small"
-    result = edge_mnist("export", trained, "--int8", "--out", out)
+    # A few epochs on 4,000 images leave close calls, which quantization may well tip.
+    result = edge_mnist("export", trained, "--int8", "--max-drop", 2, "--out", out)
     assert result.exit_code == 0, result.output
     return open_bundle(out)
 

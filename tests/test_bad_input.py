@@ -86,7 +86,7 @@ def test_a_pattern_that_matches_nothing_says_so(tmp_path: Path) -> None:
     [
         (["run"], "Missing argument"),
         (["run", "a.png", "--runtime", "tensorrt"], "'tensorrt' is not one of 'litert'"),
-        (["run", "a.png", "--precision", "int4"], "'int4' is not one of 'int8'"),
+        (["run", "a.png", "--precision", "int4"], "'int4' is not one of 'float32'"),
         (["benchmark", "--calls", "0"], "not in the range"),
         (["train"], "Missing option '--out'"),
         (["export", "--data-dir", "/nowhere"], "Directory '/nowhere' does not exist"),
@@ -125,7 +125,7 @@ def test_a_bad_bundle_is_one_sentence_for_every_command(
         path.write_bytes(content)
     elif damage == "newer card":
         card = bundle / "card.json"
-        card.write_bytes(card.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 99'))
+        card.write_bytes(card.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 99'))
     elif damage == "no card":
         (bundle / "card.json").unlink()
     before = sorted(tmp_path.rglob("*"))

@@ -12,14 +12,14 @@ from scipy.stats import binomtest
 
 from edge_mnist.benchmarks import targets as targets_module
 from edge_mnist.benchmarks.accuracy import choose_evaluation, compare
-from edge_mnist.benchmarks.host import describe_host
 from edge_mnist.benchmarks.report import format_report, summarize
 from edge_mnist.benchmarks.results import Results
-from edge_mnist.benchmarks.statistics import mcnemar_p, summarize_latencies, wilson_interval
 from edge_mnist.benchmarks.worker import peak_memory_mb
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle
 from edge_mnist.edge.card import ModelCardError
+from edge_mnist.edge.host import describe_host
+from edge_mnist.edge.statistics import mcnemar_p, summarize_latencies, wilson_interval
 
 from .conftest import edge_mnist
 
@@ -165,7 +165,7 @@ def test_a_runtime_that_dies_is_a_row_not_a_failure(
 
 
 def test_a_bundle_without_reference_for_the_images_here_is_refused(exported: Bundle, sample: mnist.Images) -> None:
-    held_out = mnist.HeldOut(sample, (sample,), certain=True)
+    held_out = mnist.HeldOut(sample, sample, (sample,), certain=True)
 
     with pytest.raises(ModelCardError, match="Export it again on this machine"):
         choose_evaluation(exported, held_out)

@@ -57,9 +57,9 @@ def test_a_missing_file_is_refused_by_name(copy: Path, name: str) -> None:
 
 def test_a_newer_schema_is_refused_with_the_way_out(copy: Path) -> None:
     path = copy / "card.json"
-    path.write_bytes(path.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 2'))
+    path.write_bytes(path.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 3'))
 
-    with pytest.raises(ModelCardError, match=r"expected schema_version 1, got 2\. Update edge-mnist"):
+    with pytest.raises(ModelCardError, match=r"expected schema_version 2, got 3\. Update edge-mnist"):
         open_bundle(copy)
 
 

@@ -1,9 +1,12 @@
-"""Export: every file keeps the contract, agrees with Keras, and a model that cannot is refused with the reason."""
+"""Export: every file keeps the contract, agrees with Keras, and what cannot be trusted is not installed."""
 
 import io
+import re
+import shutil
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -11,21 +14,24 @@ import pytest
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
 from edge_mnist.edge.card import ModelFile
-from edge_mnist.edge.classifiers import RUNTIMES, load_classifier, load_file
-from edge_mnist.export.calibrate import ExportError, choose_calibration
-from edge_mnist.export.pipeline import EXPORTERS
+from edge_mnist.edge.classifiers import RUNTIMES, load_file
+from edge_mnist.export import tflite
+from edge_mnist.export.calibrate import ExportError, choose_calibration, describe_calibration
+from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.source import behind_scaling, load_source
-from edge_mnist.export.verify import Reference, verify
+from edge_mnist.export.verify import Outcome, Reference, check_drop, verify
 
-from .conftest import edge_mnist
+from .conftest import edge_mnist, edge_mnist_process, python_process
 
-# The issue the project was founded on: int8 costs at most a tenth of a point and disagrees on two images in a thousand.
-MOST_INT8_DROP_PP = 0.10
-LEAST_INT8_AGREEMENT = 0.998
+# The best that the shipped model's int8 files may cost, and the least on which they must agree: figures of the closing
+# table in docs/results, with room for an image or two that another processor rounds the other way.
+MOST_INT8_DROP_PP = 0.05
+LEAST_INT8_AGREEMENT = 0.9985
 # Another order of additions in float32, on logits of about 10.
 FLOAT_LOGIT_TOLERANCE = 1e-3
 RUNTIME_OF = {"tflite": "litert", "onnx": "onnxruntime"}
-FILES = [(exporter.format, exporter.precision) for exporter in EXPORTERS]
+FILES = [(exporter.format, exporter.precision) for exporter in list_exporters()]
+SHIPPED_FILES = [(format_, precision) for format_, precision in FILES if precision in {"float32", "int8"}]
 
 
 def _logits(bundle: Bundle, file: ModelFile, images: np.ndarray) -> np.ndarray:
@@ -37,23 +43,38 @@ def _keras_logits(bundle: Bundle, images: mnist.Images) -> np.ndarray:
     return np.load(io.BytesIO(bundle.read(bundle.card.export.reference)))[images.name]
 
 
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def everything(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The small model in every file there is; measured on the sample, because int16x8 takes milliseconds an image."""
+    out = tmp_path_factory.mktemp("everything") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("EDGE_MNIST_DATA", raising=False)
+        result = edge_mnist("export", trained, "--all", "--c-array", "--max-drop", 2, "--out", out)
+    assert result.exit_code == 0, result.output
+    return open_bundle(out)
+
+
 @pytest.fixture(scope="module")
 def shipped() -> Bundle:
     return open_bundle(SHIPPED)
 
 
-@pytest.mark.parametrize(("format_", "precision"), FILES)
+@pytest.mark.parametrize(("format_", "precision"), SHIPPED_FILES)
 def test_shipped_files_agree_with_keras_on_the_sample(
     shipped: Bundle, sample: mnist.Images, format_: str, precision: str
 ) -> None:
-    _, images = mnist.divide_sample(sample)
+    _, _, images = mnist.divide_sample(sample)
 
     logits = _logits(shipped, shipped.file(format_, precision), images.pixels)
 
     _assert_parity(logits, _keras_logits(shipped, images), images.labels, precision)
 
 
-@pytest.mark.parametrize(("format_", "precision"), FILES)
+@pytest.mark.parametrize(("format_", "precision"), SHIPPED_FILES)
 def test_shipped_files_agree_with_keras_on_test(
     shipped: Bundle, full_mnist: mnist.Splits, format_: str, precision: str
 ) -> None:
@@ -79,8 +100,8 @@ def _assert_parity(logits: np.ndarray, keras_logits: np.ndarray, labels: np.ndar
 
 
 @pytest.mark.parametrize(("format_", "precision"), FILES)
-def test_every_file_takes_raw_pixels(exported: Bundle, format_: str, precision: str) -> None:
-    tensor = exported.file(format_, precision).input
+def test_every_file_takes_raw_pixels(everything: Bundle, format_: str, precision: str) -> None:
+    tensor = everything.file(format_, precision).input
 
     assert (tensor.dtype, tensor.shape) == ("uint8", (-1, 28, 28, 1))
     if tensor.scale is not None:
@@ -88,32 +109,202 @@ def test_every_file_takes_raw_pixels(exported: Bundle, format_: str, precision: 
 
 
 @pytest.mark.parametrize(("format_", "precision"), FILES)
-def test_the_reference_is_what_keras_says_now(
-    exported: Bundle, tmp_path: Path, format_: str, precision: str, sample: mnist.Images
+def test_every_file_says_what_keras_says(
+    everything: Bundle, tmp_path: Path, format_: str, precision: str, sample: mnist.Images
 ) -> None:
-    (tmp_path / "model.keras").write_bytes(exported.read(exported.card.source))
+    (tmp_path / "model.keras").write_bytes(everything.read(everything.card.source))
     model = load_source(tmp_path / "model.keras", tmp_path / "model.keras")
-    images = sample.take(np.arange(0, 5_000, 25))
-    keras_logits = model.predict(images.pixels, verbose=0)
+    images = sample.pixels[::25]
+    keras_logits = model.predict(images, verbose=0)
 
-    file, runtime = exported.file(format_, precision), RUNTIMES[RUNTIME_OF[format_]]
-    classifier = load_classifier(exported, runtime, precision)
-    result = verify(classifier, runtime, file, Reference(images, keras_logits))
+    logits = _logits(everything, everything.file(format_, precision), images)
 
+    agreeing = (logits.argmax(axis=1) == keras_logits.argmax(axis=1)).mean()
     if precision == "float32":
-        assert result.agreeing == len(images)
-        assert result.max_logit_difference < FLOAT_LOGIT_TOLERANCE
+        assert agreeing == 1
+        assert np.abs(logits - keras_logits).max() < FLOAT_LOGIT_TOLERANCE
     else:
         # A few epochs on 4,000 images leave close calls; the shipped model is held to more above.
-        assert result.agreeing >= 0.98 * len(images)
+        assert agreeing >= 0.98
+
+
+def test_files_are_as_large_as_their_numbers(everything: Bundle) -> None:
+    size = {(file.format, file.precision): file.record.size_bytes for file in everything.files}
+
+    for format_ in ("tflite", "onnx"):
+        assert size[format_, "float16"] < 0.6 * size[format_, "float32"]
+        assert size[format_, "int8"] < 0.35 * size[format_, "float32"]
+    assert size["tflite", "dynamic"] < 0.35 * size["tflite", "float32"]
+    assert size["tflite", "int16x8"] < 0.35 * size["tflite", "float32"]
+
+
+def test_the_card_says_how_everything_agrees(everything: Bundle) -> None:
+    assert everything.card.export is not None
+    agreement, count = everything.card.export.agreement, everything.card.export.evaluations[0].images.count
+    counts = np.array(agreement.counts)
+
+    assert agreement.names == ("Keras", *(file.record.name for file in everything.files))
+    assert (np.diag(counts) == count).all()
+    assert (counts == counts.T).all()
+    assert counts[0, 1:].tolist() == [file.verification.agreeing for file in everything.files]
+    assert counts.min() > 0.9 * count
+
+
+def test_the_card_says_how_int8_came_about(everything: Bundle) -> None:
+    for format_ in ("tflite", "onnx"):
+        file = everything.file(format_, "int8")
+        assert file.quantization is not None
+        trials = file.quantization.trials
+
+        assert file.quantization.chosen in trials
+        assert file.quantization.chosen.snr_db == max(trial.snr_db for trial in trials)
+        assert {trial.weights for trial in trials} == {"as trained", "equalized and rounded"}
+        assert file.layers[-1].layer == "logits"
+        assert len(file.layers) >= 6
+        assert all(10 < layer.snr_db < 80 for layer in file.layers)
+
+
+def test_the_card_says_which_runtime_is_too_old(everything: Bundle) -> None:
+    needed = {file.precision: file.min_runtime for file in everything.files if file.format == "tflite"}
+
+    assert (needed["dynamic"], needed["int16x8"]) == ("2.17.0", "2.3.0")
+    assert max(needed["int8"], needed["float32"]) < "2"
+    assert everything.file("onnx", "int8").min_runtime is None
+
+
+def test_the_c_source_holds_the_int8_file(everything: Bundle) -> None:
+    assert everything.card.export is not None
+    header, source = everything.card.export.c_source
+    text = everything.read(source).decode()
+    listed = text[text.index("{") + 1 : text.index("}")].split(",")
+
+    content = bytes(int(number, 16) for number in listed if number.strip())
+
+    assert content == everything.read(everything.file("tflite", "int8").record)
+    assert header.name == "standard_int8.h"
+
+
+def test_a_c_source_needs_an_int8_tflite_file(trained: Path, tmp_path: Path) -> None:
+    result = edge_mnist("export", trained, "--format", "onnx", "--int8", "--c-array", "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert "add --int8, and leave out --format onnx" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    """In processes of their own, as the command runs: within one, Keras counts up the names of layers."""
+    for name in ("once", "again"):
+        process = edge_mnist_process("export", trained, "--int8", "--max-drop", 2, "--out", tmp_path / name)
+        assert process.returncode == 0, process.stderr
+
+    assert _contents(tmp_path / "again") == _contents(tmp_path / "once")
 
 
 def test_a_wrong_conversion_is_not_exported(exported: Bundle, sample: mnist.Images) -> None:
-    file = exported.file("tflite", "float32")
-    reference = Reference(sample.take(np.arange(5)), np.eye(5, 10, dtype=np.float32))
+    file, right = exported.file("tflite", "float32"), np.eye(5, 10, dtype=np.float32)
+    reference = Reference(sample.take(np.arange(5)), right)
+    outcome = Outcome(file, RUNTIMES["litert"], 2 * right, right)
 
-    with pytest.raises(ExportError, match=r"differ from the Keras model's by .* Nothing was written"):
-        verify(load_classifier(exported, RUNTIMES["litert"], "float32"), RUNTIMES["litert"], file, reference)
+    with pytest.raises(ExportError, match=r"differ from the Keras model's by 1 .* Nothing was written"):
+        verify(outcome, reference, reference.right)
+
+
+def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: mnist.Images) -> None:
+    images = sample.take(np.array([0, 500, 1000, 1500]))  # 0, 1, 2, 3
+    said = np.eye(10, dtype=np.float32)[[0, 1, 9, 3]]
+    float_right = np.array([True, False, True, True])
+
+    result = verify(
+        Outcome(exported.file("tflite", "int8"), RUNTIMES["litert"], said, said), Reference(images, said), float_right
+    )
+
+    assert (result.correct, result.lost, result.gained, result.agreeing) == (3, 1, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "most", "sentence"),
+    [
+        (10, 0, 0.1, None),
+        (
+            11,
+            0,
+            0.1,
+            r"drops 0\.11 points \(11 of 10,000 images lost, 0 gained, p = 0\.00098\), --max-drop allows 0\.1",
+        ),
+        (14, 3, 0.1, r"drops 0\.11 points"),
+        (3, 2, 0.0, r"Chance alone can explain that"),
+        (0, 5, 0.0, None),
+    ],
+    ids=["just enough", "too much", "difference counts", "by chance", "better"],
+)
+def test_the_gate(exported: Bundle, lost: int, gained: int, most: float, sentence: str | None) -> None:
+    file = exported.file("tflite", "int8")
+    file = msgspec.structs.replace(
+        file, verification=msgspec.structs.replace(file.verification, lost=lost, gained=gained)
+    )
+
+    said = check_drop(file, 10_000, most)
+
+    if sentence is None:
+        assert said is None
+    else:
+        assert said is not None
+        assert re.search(sentence, said)
+        assert "Its noisiest layer is" in said
+        assert "Try --float16" in said
+
+
+def test_a_file_that_drops_too_much_is_not_installed(
+    exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = shutil.copytree(exported.path, tmp_path / "bundle")
+    before = _contents(bundle)
+    convert = tflite.convert_int8
+
+    def spoil(model: keras.Model, calibration: mnist.Images) -> bytes:
+        """A quantization that gets the first layer's weights wrong."""
+        broken = keras.models.clone_model(model)
+        broken.set_weights([weights[::-1] if i == 0 else weights for i, weights in enumerate(model.get_weights())])
+        return convert(broken, calibration)
+
+    monkeypatch.setattr(tflite, "convert_int8", spoil)
+
+    result = edge_mnist("export", bundle, "--int8")
+
+    assert result.exit_code == 1
+    assert "standard-int8.tflite drops" in result.stderr
+    assert "Nothing was installed" in result.stderr
+    assert _contents(bundle) == before
+    assert "Refused:" in (tmp_path / "bundle-refused.html").read_text()
+
+
+def test_extending_a_bundle_loses_none_of_its_files(exported: Bundle, tmp_path: Path) -> None:
+    bundle = shutil.copytree(exported.path, tmp_path / "bundle")
+
+    result = edge_mnist("export", bundle, "--float16", "--format", "onnx", "--max-drop", 2)
+
+    assert result.exit_code == 0
+    there = {(file.format, file.precision) for file in open_bundle(bundle).files}
+    assert there == {(file.format, file.precision) for file in exported.files} | {("onnx", "float16")}
+
+
+def test_a_full_disk_leaves_the_old_bundle(tmp_path: Path) -> None:
+    bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
+    before = _contents(bundle)
+    # The system refuses to let any file grow beyond 100 kB, as a full disk refuses to take more.
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from edge_mnist.edge.cli import main; main()\n"
+    )
+
+    process = python_process(code, "export", bundle, "--int8")
+
+    assert process.returncode == 1
+    assert "cannot be written (File too large); it is as it was" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert _contents(bundle) == before
+    assert list(tmp_path.iterdir()) == [bundle]
 
 
 def test_int8_onnx_has_no_float_work_at_the_head(exported: Bundle) -> None:
@@ -133,7 +324,7 @@ def test_batches_and_single_images_give_the_same(exported: Bundle, sample: mnist
         assert batch == pytest.approx(singles, abs=FLOAT_LOGIT_TOLERANCE)
 
 
-def test_calibration_is_balanced_named_and_apart_from_evaluation(exported: Bundle) -> None:
+def test_calibration_is_balanced_from_the_start_and_apart_from_evaluation(exported: Bundle) -> None:
     export = exported.card.export
     assert export is not None
     assert export.calibration is not None
@@ -141,9 +332,25 @@ def test_calibration_is_balanced_named_and_apart_from_evaluation(exported: Bundl
     indices = export.calibration.indices
 
     assert len(indices) == len(set(indices)) == export.calibration.images.count == 500
-    assert export.calibration.images.source != export.evaluations[0].images.source or not set(indices) & set(
-        mnist.sample_splits().test.indices
-    )
+    assert set(export.calibration.disjoint_from) > {evaluation.images.name for evaluation in export.evaluations}
+
+
+def test_every_turn_of_calibration_images_has_all_digits(sample: mnist.Images) -> None:
+    labels = choose_calibration(sample).labels.reshape(-1, 10)
+
+    assert (labels == np.arange(10)).all()
+
+
+def test_calibration_images_that_are_measured_on_are_refused(sample: mnist.Images) -> None:
+    calibration = choose_calibration(sample)
+    renamed = mnist.Images("elsewhere", "another file", sample.pixels, sample.labels, sample.indices + 10_000)
+    apart = sample.take(np.setdiff1d(np.arange(5_000), calibration.indices), "apart")
+
+    assert describe_calibration(calibration, (apart,)).disjoint_from == ("apart",)
+    with pytest.raises(ExportError, match="500 calibration images are in mnist-sample-5k"):
+        describe_calibration(calibration, (apart, sample))
+    with pytest.raises(ExportError, match="500 calibration images are in elsewhere"):
+        describe_calibration(calibration, (renamed,))
 
 
 def test_the_shipped_calibration_is_of_training_images(full_mnist: mnist.Splits, shipped: Bundle) -> None:
@@ -154,6 +361,7 @@ def test_the_shipped_calibration_is_of_training_images(full_mnist: mnist.Splits,
     assert set(export.calibration.indices) <= set(full_mnist.train.indices)
     assert export.calibration.images == choose_calibration(full_mnist.train).describe()
     assert export.evaluations[0].images == full_mnist.test.describe()
+    assert {full_mnist.validation.name, full_mnist.test.name} <= set(export.calibration.disjoint_from)
 
 
 def test_the_calibration_must_span_all_pixels(sample: mnist.Images) -> None:
@@ -161,6 +369,11 @@ def test_the_calibration_must_span_all_pixels(sample: mnist.Images) -> None:
 
     with pytest.raises(ExportError, match="span 0 to 127"):
         choose_calibration(dim)
+
+
+def test_too_few_calibration_images_are_refused(sample: mnist.Images) -> None:
+    with pytest.raises(ExportError, match="needs 50 images of each digit, one has 0"):
+        choose_calibration(sample.take(np.arange(1_000)))
 
 
 def test_without_int8_only_float_files_are_written(trained: Path, tmp_path: Path) -> None:
@@ -183,66 +396,3 @@ def test_cutting_off_the_scaling_changes_nothing(trained: Path, sample: mnist.Im
     behind = behind_scaling(model).predict(sample.pixels[:50].astype(np.float32) / 255, verbose=0)
 
     assert behind == pytest.approx(whole, abs=1e-4)
-
-
-def _model(**changes: object) -> keras.Model:
-    """A small model that keeps the contract, but for the changes."""
-    options = {"dtype": "uint8", "shape": (28, 28, 1), "classes": 10, "activation": None, "scaling": "pixels_to_unit"}
-    options |= changes
-    pixels = keras.Input(options["shape"], dtype=options["dtype"])
-    x = keras.layers.Rescaling(1 / 255, name=options["scaling"])(pixels)
-    x = keras.layers.Flatten()(x)
-    return keras.Model(pixels, keras.layers.Dense(options["classes"], activation=options["activation"])(x))
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"dtype": "float32"}, "expected uint8"),
-        ({"shape": (32, 32, 1)}, r"got uint8 \(32, 32, 1\) in"),
-        ({"classes": 11}, r"\(11,\) out"),
-        ({"activation": "softmax"}, "Remove its activation"),
-        ({"scaling": "another"}, "Rescaling"),
-    ],
-    ids=["float input", "another size", "another count of classes", "softmax", "no scaling"],
-)
-def test_a_model_that_breaks_the_contract_is_refused(tmp_path: Path, changes: dict, reason: str) -> None:
-    _model(**changes).save(tmp_path / "own.keras")
-
-    with pytest.raises(ExportError, match=reason):
-        load_source(tmp_path / "own.keras", tmp_path / "own.keras")
-
-
-def test_a_model_of_ones_own_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    _model().save("my own (2).keras")
-
-    result = edge_mnist("export", "my own (2).keras", "--int8")
-
-    assert result.exit_code == 0
-    assert "my-own-2-int8.onnx" in result.stdout
-    assert open_bundle(Path("my-own-2")).card.training is None
-
-
-def test_a_layer_that_no_converter_knows_is_one_sentence(tmp_path: Path) -> None:
-    pixels = keras.Input((28, 28, 1), dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255, name="pixels_to_unit")(pixels)
-    x = keras.layers.Dense(10)(keras.layers.Flatten()(x))
-    keras.Model(pixels, keras.ops.roll(x, 1, axis=1)).save(tmp_path / "own.keras")
-
-    result = edge_mnist("export", tmp_path / "own.keras", "--out", tmp_path / "out")
-
-    assert result.exit_code == 1
-    assert "own-float32.tflite: this model cannot be converted" in result.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["own.keras"]
-
-
-def test_code_hidden_in_a_model_is_not_run(tmp_path: Path) -> None:
-    pixels = keras.Input((28, 28, 1), dtype="uint8")
-    keras.Model(pixels, keras.layers.Lambda(lambda x: x)(pixels)).save(tmp_path / "own.keras")
-
-    result = edge_mnist("export", tmp_path / "own.keras", "--out", tmp_path / "out")
-
-    assert result.exit_code == 1
-    assert "own.keras: cannot be loaded as a Keras model" in result.stderr
-    assert not (tmp_path / "out").exists()

@@ -14,17 +14,21 @@ from onnx import numpy_helper
 
 from edge_mnist.benchmarks.pages import write_page
 from edge_mnist.edge.bundle import SHIPPED, Bundle, describe_file, open_bundle, write_card
-from edge_mnist.edge.card import SCALING_LAYER, ModelCardError
-from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
+from edge_mnist.edge.card import PRECISION_KEY, SCALING_LAYER, ModelCardError
+from edge_mnist.edge.classifiers import RUNTIMES, load_classifier, load_file
 from edge_mnist.edge.golden import pack_pixels, unpack_pixels
 from edge_mnist.edge.mnist import Images
 from edge_mnist.export.calibrate import choose_calibration
-from edge_mnist.export.pipeline import EXPORTERS, Exporter
+from edge_mnist.export.exporters import Exporter, list_exporters
 from edge_mnist.export.source import behind_scaling, load_source
+from edge_mnist.export.sweep import Quantizer
+from edge_mnist.export.tflite_graph import pack, unpack
 
 from .conftest import edge_mnist
 
 Change = Callable[[keras.KerasTensor], keras.KerasTensor]
+# Of the files that are shipped.
+EXPORTERS = [exporter for exporter in list_exporters() if exporter.precision in {"float32", "int8"}]
 
 
 @pytest.fixture
@@ -47,11 +51,30 @@ def _same(x: keras.KerasTensor) -> keras.KerasTensor:
     return x
 
 
+def _move(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Everything two pixels to the right."""
+    kernel = np.zeros((5, 5, 1, 1), np.float32)
+    kernel[2, 0] = 1
+    layer = keras.layers.Conv2D(1, 5, padding="same", use_bias=False)
+    moved = layer(x)
+    layer.set_weights([kernel])
+    return moved
+
+
 def _falsify(model: keras.Model, before: Change = _same, after: Change = _same) -> keras.Model:
     """The model with something done to its scaled pixels, or to its logits."""
     pixels = keras.Input((28, 28, 1), dtype="uint8")
     unit = keras.layers.Rescaling(1 / 255, name=SCALING_LAYER)(pixels)
     return keras.Model(pixels, after(behind_scaling(model)(before(unit))))
+
+
+def _convert(exporter: Exporter, model: keras.Model, calibration: Images) -> bytes:
+    """A file as the exporter makes it, without a choice between ways."""
+    if isinstance(exporter.convert, Quantizer):
+        content = exporter.convert.convert(model, calibration, "minmax")
+    else:
+        content = exporter.convert(model)
+    return exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
 
 
 def _reseal(bundle: Path, exporter: Exporter, content: bytes) -> None:
@@ -62,7 +85,7 @@ def _reseal(bundle: Path, exporter: Exporter, content: bytes) -> None:
     for file in card.export.files:
         if (file.format, file.precision) == (exporter.format, exporter.precision):
             (bundle / file.record.name).write_bytes(content)
-            pixels, logits = exporter.describe(content)
+            pixels, logits = exporter.tools.describe(content)
             record = describe_file(bundle, file.record.name)
             file = msgspec.structs.replace(file, record=record, input=pixels, output=logits)  # noqa: PLW2901
         files.append(file)
@@ -71,7 +94,7 @@ def _reseal(bundle: Path, exporter: Exporter, content: bytes) -> None:
 
 
 def _load(bundle: Path, exporter: Exporter) -> None:
-    load_classifier(open_bundle(bundle), RUNTIMES[exporter.runtime], exporter.precision)
+    load_classifier(open_bundle(bundle), RUNTIMES[exporter.tools.runtime], exporter.precision)
 
 
 def _ids(exporter: Exporter) -> str:
@@ -84,18 +107,34 @@ def _ids(exporter: Exporter) -> str:
     [
         ((keras.layers.Rescaling(-1, offset=1), _same), "inverted pixels"),
         ((keras.layers.Permute((2, 1, 3)), _same), "transposed images"),
+        ((lambda x: x[:, :, ::-1], _same), "mirrored images"),
+        ((lambda x: x[:, ::-1], _same), "images upside down"),
+        ((_move, _same), "does not give the logits of its card"),
         ((keras.layers.Rescaling(1 / 255), _same), "divided by 255 once too often"),
+        ((keras.layers.Rescaling(1 / 0.3081, offset=-0.1307 / 0.3081), _same), "does not give the logits of its card"),
         ((keras.layers.Rescaling(0.5), _same), "does not give the logits of its card"),
         ((_same, keras.layers.Rescaling(2)), "times as large"),
         ((_same, keras.layers.Rescaling(1, offset=3)), r"shifted by \+[23]"),
         ((_same, lambda x: keras.ops.concatenate([x[:, 1:], x[:, :1]], axis=1)), "other weights"),
     ],
-    ids=["inverted", "transposed", "scaled twice", "half", "output scale", "zero point", "rolled labels"],
+    ids=[
+        "inverted",
+        "transposed",
+        "mirrored",
+        "upside down",
+        "moved",
+        "scaled twice",
+        "standardized",
+        "half",
+        "output scale",
+        "zero point",
+        "rolled labels",
+    ],
 )
 def test_a_file_that_computes_something_else_is_refused_with_the_cause(
     copy: Path, model: keras.Model, calibration: Images, exporter: Exporter, changes: tuple[Change, Change], cause: str
 ) -> None:
-    _reseal(copy, exporter, exporter.convert(_falsify(model, *changes), calibration))
+    _reseal(copy, exporter, _convert(exporter, _falsify(model, *changes), calibration))
 
     with pytest.raises(ModelCardError, match=cause):
         _load(copy, exporter)
@@ -114,6 +153,29 @@ def test_another_models_file_is_refused(copy: Path, exported: Bundle, exporter: 
         _load(copy, exporter)
 
 
+def _with_weights_upside_down(exporter: Exporter, content: bytes) -> bytes:
+    """The file with the order of its largest constant reversed."""
+    if exporter.format == "tflite":
+        model = unpack(content)
+        largest = max(model.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data))
+        largest.data = largest.data[::-1].copy()
+        return pack(model)
+    proto = onnx.load_from_string(content)
+    constant = max(proto.graph.initializer, key=lambda one: numpy_helper.to_array(one).size)
+    constant.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(constant)[::-1], constant.name))
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
+def test_damaged_weights_are_refused(copy: Path, exporter: Exporter) -> None:
+    bundle = open_bundle(copy)
+    content = bundle.read(bundle.file(exporter.format, exporter.precision).record)
+    _reseal(copy, exporter, _with_weights_upside_down(exporter, content))
+
+    with pytest.raises(ModelCardError, match=r"does not give the logits of its card"):
+        _load(copy, exporter)
+
+
 @pytest.mark.parametrize("exporter", EXPORTERS, ids=_ids)
 def test_another_precisions_file_is_refused(copy: Path, exporter: Exporter) -> None:
     """As when somebody renames files and repairs the hashes, but not what the card says of types."""
@@ -129,22 +191,63 @@ def test_another_precisions_file_is_refused(copy: Path, exporter: Exporter) -> N
 
 
 @pytest.mark.parametrize(
-    ("input_index", "change"),
-    [(1, lambda scale: scale * 2), (2, lambda zero: zero + zero.dtype.type(9))],
-    ids=["scale", "zero point"],
+    ("precision", "stand_in"),
+    [("float32", "float16"), ("float16", "float32"), ("int8", "dynamic"), ("dynamic", "int8")],
+)
+@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+def test_a_file_that_stands_in_for_another_precision_is_refused(
+    copy: Path, model: keras.Model, calibration: Images, format_: str, precision: str, stand_in: str
+) -> None:
+    """Also where types, shapes and almost all logits are the same: half precision differs by thousandths."""
+    table = {(one.format, one.precision): one for one in list_exporters()}
+    if not {(format_, precision), (format_, stand_in)} <= table.keys():
+        pytest.skip(f"{format_} has no such files")
+    mine, other = table[format_, precision], table[format_, stand_in]
+    content = _convert(other, model, calibration)
+    bundle = open_bundle(copy)
+    file = msgspec.structs.replace(bundle.file(mine.format, "float32"), precision=mine.precision)
+    pixels, logits = other.tools.describe(content)
+    file = msgspec.structs.replace(file, input=pixels, output=logits)
+
+    with pytest.raises(ModelCardError, match="another precision's file"):
+        load_file(RUNTIMES[mine.tools.runtime], content, file)
+
+
+def _change_onnx(content: bytes, place: int, change: Callable[[np.ndarray], np.ndarray]) -> bytes:
+    """Let an operator read what another one quantized with another scale (place 1) or zero point (place 2)."""
+    proto = onnx.load_from_string(content)
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in proto.graph.initializer}
+    reader = next(node for node in proto.graph.node if node.op_type == "DequantizeLinear" and "Relu" in node.input[0])
+    proto.graph.initializer.append(numpy_helper.from_array(change(constants[reader.input[place]]), "changed"))
+    reader.input[place] = "changed"
+    return proto.SerializeToString()
+
+
+def _change_tflite(content: bytes, factor: float) -> bytes:
+    """Multiply the scale of the first convolution's output. (Its zero point stands nowhere else, so none is wrong.)"""
+    model = unpack(content)
+    graph = model.subgraphs[0]
+    quantization = graph.tensors[graph.operators[1].outputs[0]].quantization
+    quantization.scale = np.asarray(quantization.scale) * np.float32(factor)
+    return pack(model)
+
+
+@pytest.mark.parametrize(
+    ("format_", "falsify"),
+    [
+        ("onnx", lambda content: _change_onnx(content, 1, lambda scale: scale * 2)),
+        ("onnx", lambda content: _change_onnx(content, 2, lambda zero: zero + zero.dtype.type(9))),
+        ("tflite", lambda content: _change_tflite(content, 2)),
+    ],
+    ids=["onnx scale", "onnx zero point", "tflite scale"],
 )
 def test_a_wrong_number_inside_a_quantized_file_is_refused(
-    copy: Path, input_index: int, change: Callable[[np.ndarray], np.ndarray]
+    copy: Path, format_: str, falsify: Callable[[bytes], bytes]
 ) -> None:
-    (exporter,) = (one for one in EXPORTERS if (one.format, one.precision) == ("onnx", "int8"))
-    proto = onnx.load(copy / "standard-int8.onnx")
-    constants = {constant.name: numpy_helper.to_array(constant) for constant in proto.graph.initializer}
-    # What one operator quantized the next one reads with another number, as after a slip in an editor of graphs.
-    reader = next(node for node in proto.graph.node if node.op_type == "DequantizeLinear" and "Relu" in node.input[0])
-    changed = change(constants[reader.input[input_index]])
-    proto.graph.initializer.append(numpy_helper.from_array(changed, "changed"))
-    reader.input[input_index] = "changed"
-    _reseal(copy, exporter, proto.SerializeToString())
+    """As after a slip in an editor of graphs."""
+    (exporter,) = (one for one in EXPORTERS if (one.format, one.precision) == (format_, "int8"))
+    content = (copy / exporter.file_name("standard")).read_bytes()
+    _reseal(copy, exporter, falsify(content))
 
     with pytest.raises(ModelCardError, match="does not give the logits of its card"):
         _load(copy, exporter)
@@ -152,7 +255,7 @@ def test_a_wrong_number_inside_a_quantized_file_is_refused(
 
 def test_every_command_that_computes_refuses_the_file(copy: Path, model: keras.Model, calibration: Images) -> None:
     (exporter,) = (one for one in EXPORTERS if (one.format, one.precision) == ("tflite", "int8"))
-    _reseal(copy, exporter, exporter.convert(_falsify(model, keras.layers.Rescaling(-1, offset=1)), calibration))
+    _reseal(copy, exporter, _convert(exporter, _falsify(model, keras.layers.Rescaling(-1, offset=1)), calibration))
 
     write_page(copy.parent / "page.png", ("1",), seed=1)
 

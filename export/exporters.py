@@ -1,0 +1,96 @@
+"""The table of all files that can be written: what makes each, and what its format needs around that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.card import Format, LayerNoise, Precision, Tensor
+from ..edge.mnist import Images
+from . import noise, onnx, tflite, tflite_metadata
+from .sweep import Quantizer
+
+# Of calibration and validation images for int16x8, whose kernels in LiteRT take milliseconds an image.
+SLOW_CALIBRATION, SLOW_VALIDATION = 100, 250
+
+
+@dataclass(frozen=True)
+class FormatTools:
+    """What is done with every file of a format.
+
+    Attributes:
+        runtime: The one that choices are made in.
+        describe: Reads input and output back from the file.
+        min_runtime: Reads which runtime it needs at least.
+        seal: Writes properties into the file.
+        noise: Finds each layer's noise in an int8 file, given the float network and images.
+    """
+
+    name: Format
+    runtime: str
+    describe: Callable[[bytes], tuple[Tensor, Tensor]]
+    min_runtime: Callable[[bytes], str | None]
+    seal: Callable[[bytes, dict[str, str]], bytes]
+    noise: Callable[[keras.Model, bytes, NDArray[np.uint8]], tuple[LayerNoise, ...]]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A way to write a model: a converter as it is, or a quantizer that calibrates and chooses."""
+
+    tools: FormatTools
+    precision: Precision
+    convert: Callable[[keras.Model], bytes] | Quantizer
+
+    @property
+    def format(self) -> Format:
+        """The file's."""
+        return self.tools.name
+
+    def file_name(self, model_name: str) -> str:
+        """What the bundle calls the file."""
+        return f"{model_name}-{self.precision}.{self.format}"
+
+
+TFLITE = FormatTools(
+    "tflite", "litert", tflite.describe_tensors, tflite.min_runtime, tflite_metadata.write_metadata, noise.tflite_noise
+)
+ONNX = FormatTools("onnx", "onnxruntime", onnx.describe_tensors, lambda _: None, onnx.write_metadata, noise.onnx_noise)
+
+
+def list_exporters(method: str | None = None, onnx_weights: str = "int7") -> tuple[Exporter, ...]:
+    """All exporters, float32 first in each format.
+
+    Args:
+        method: How ONNX files' ranges are chosen, of `onnx.METHODS`; None tries all. TFLite's converter knows minmax.
+        onnx_weights: How int8 ONNX files store weights, of `onnx.WEIGHT_TYPES`.
+    """
+    methods = tuple(onnx.METHODS) if method is None else (method,)
+    onnx_int8 = Quantizer(
+        partial(onnx.convert_int8, weights=onnx_weights), methods, weight_levels=onnx.WEIGHT_TYPES[onnx_weights].levels
+    )
+    return (
+        Exporter(TFLITE, "float32", tflite.convert_float32),
+        Exporter(TFLITE, "float16", tflite.convert_float16),
+        Exporter(TFLITE, "dynamic", tflite.convert_dynamic),
+        Exporter(TFLITE, "int8", Quantizer(_tflite_int8)),
+        Exporter(
+            TFLITE,
+            "int16x8",
+            Quantizer(_tflite_int16x8, sizes=(SLOW_CALIBRATION,), most_validation=SLOW_VALIDATION),
+        ),
+        Exporter(ONNX, "float32", onnx.convert_float32),
+        Exporter(ONNX, "float16", onnx.convert_float16),
+        Exporter(ONNX, "int8", onnx_int8),
+    )
+
+
+def _tflite_int8(model: keras.Model, images: Images, _method: str) -> bytes:
+    return tflite.convert_int8(model, images)
+
+
+def _tflite_int16x8(model: keras.Model, images: Images, _method: str) -> bytes:
+    return tflite.convert_int16x8(model, images)

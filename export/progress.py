@@ -1,0 +1,31 @@
+"""What a long export is doing: a bar for people at a terminal, a line a step for logs."""
+
+import sys
+from types import TracebackType
+
+import click
+from tqdm import tqdm
+
+
+class Progress:
+    """Counts the steps of an export on standard error."""
+
+    def __init__(self, steps: int) -> None:
+        self._bar = tqdm(total=steps, unit="step", leave=False, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
+        self._started = False
+
+    def step(self, text: str) -> None:
+        """Say what begins now; the step before it is done."""
+        if not sys.stderr.isatty():
+            click.echo(f"{text} …", err=True)
+        self._bar.set_description(text)
+        self._bar.update(int(self._started))
+        self._started = True
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()

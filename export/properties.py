@@ -1,0 +1,55 @@
+"""What every file says of itself, so that one that has lost its folder still explains itself: flat text properties.
+
+They ride in an ONNX file's `metadata_props` and in a TFLite file's metadata; `edge-mnist inspect` prints them.
+"""
+
+import json
+
+from ..edge.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
+
+CONTRACT = {
+    "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
+    "edge_mnist.labels": "0 1 2 3 4 5 6 7 8 9",
+}
+
+
+def describe_properties(card: ModelCard, file: ModelFile, evaluation: Evaluation, golden_pixels: str) -> dict[str, str]:
+    """The properties of a verified file.
+
+    Args:
+        card: Of the model.
+        file: With its verification and golden logits.
+        evaluation: What it was verified on.
+        golden_pixels: The golden images, packed as in the card.
+    """
+    check, count = file.verification, evaluation.images.count
+    golden = {"pixels": golden_pixels, "logits": [[round(value, 6) for value in row] for row in file.golden_logits]}
+    return CONTRACT | {
+        "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",
+        PRECISION_KEY: file.precision,
+        "edge_mnist.output": _describe_output(file),
+        "edge_mnist.quantization": _describe_quantization(file),
+        "edge_mnist.accuracy": f"{check.correct} of {count} ({evaluation.images.name}) in {check.runtime}; "
+        f"the Keras model {evaluation.correct}",
+        "edge_mnist.source": f"{card.architecture.name}, {card.architecture.parameters} parameters, Keras file with "
+        f"SHA-256 {card.source.sha256}",
+        "edge_mnist.training": card.training.command if card.training else "not known",
+        "edge_mnist.golden": json.dumps(golden, separators=(",", ":")),
+    }
+
+
+def _describe_output(file: ModelFile) -> str:
+    tensor = file.output
+    if tensor.scale is None:
+        return f"logits, {tensor.dtype} [N, 10]"
+    return f"logits, {tensor.dtype} [N, 10], real value = (integer - {tensor.zero_point}) * {tensor.scale!r}"
+
+
+def _describe_quantization(file: ModelFile) -> str:
+    if file.quantization is None:
+        return "none" if file.precision.startswith("float") else "weights only, ranges found while running"
+    chosen = file.quantization.chosen
+    return (
+        f"weights {chosen.weights}, to +-{file.quantization.weight_levels} per channel; ranges by {chosen.method} over "
+        f"{chosen.calibration_images} training images"
+    )

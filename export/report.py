@@ -1,0 +1,256 @@
+"""The export's page for people: what each file costs and keeps, which digits changed, and where the noise is.
+
+One HTML file without scripts or anything from elsewhere, the same bytes for the same export. It explains its numbers.
+"""
+
+import base64
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..edge.card import Evaluation, Export, ModelCard, ModelFile
+from ..edge.statistics import mcnemar_p, wilson_interval
+from .flips import draw_flips
+from .verify import Outcome, Reference
+
+SIGNIFICANCE = 0.05
+# Layers below this have an error of a tenth of their signal: where a drop comes from.
+NOISY_DB = 20.0
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --bar: #3b7dd8; --low: #d8663b;
+  --paper: #fff; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #9aa7b4; --line: #38424d; --bar: #6aa5f5;
+  --low: #f08d63; --paper: #14191f; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; }
+table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
+.scroll { overflow-x: auto; } .soft { color: var(--soft); } img { max-width: 100%; image-rendering: pixelated; }
+.bars td { border: 0; padding: .1rem .7rem; } .bar { display: inline-block; height: .8rem; background: var(--bar);
+  border-radius: 2px; vertical-align: middle; } .bar.low { background: var(--low); }
+dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; }
+"""
+
+GLOSSARY = {
+    "float32, float16, dynamic, int8, int16x8": (
+        "How numbers are stored. float32 is what training uses. float16 halves the file. dynamic stores weights as "
+        "8-bit integers and finds the ranges of activations while running. int8 uses 8-bit integers throughout: the "
+        "smallest and, on most processors, by far the fastest. int16x8 keeps 8-bit weights but 16-bit activations, "
+        "for networks that int8 harms."
+    ),
+    "accuracy and 95 % interval": (
+        "The share of the evaluation images read correctly. As many other images would give a slightly different "
+        "figure; 95 of 100 such intervals (Wilson's) contain the true one."
+    ),
+    "drop": (
+        "Accuracy lost against the float32 file of the same format, in percentage points: images lost minus images "
+        "gained. Lost are those that float32 reads correctly and this file does not; gained the reverse."
+    ),
+    "p": (
+        "How often chance alone would lose and gain so unevenly if both files were equally good (McNemar's exact "
+        "test). Above 0.05 there is no measurable difference."
+    ),
+    "agrees with Keras": (
+        "The share of images on which the file names the same digit as the trained model, right or wrong."
+    ),
+    "largest logit difference": (
+        "Logits are the ten scores before a digit is chosen. A file computes them a little differently; this is the "
+        "most it was ever off. It matters only where two digits are nearly tied."
+    ),
+    "dB": (
+        "Signal against noise, 20 log10(signal / error): 40 dB means that the error is a hundredth of the signal, 20 "
+        "dB a tenth. Six dB more is half the error, about one bit."
+    ),
+    "calibration": (
+        "Integers need to know how large numbers become. Training images are run through the network and the ranges "
+        "noted: minmax takes the extremes, percentile cuts off the outermost thousandth of a percent, entropy cuts "
+        "where the distribution changes least."
+    ),
+    "equalized and rounded": (
+        "Before quantizing, channels are scaled to reach equally far, and weights are rounded so that their errors "
+        "cancel within a layer. In exact arithmetic the first changes nothing."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the report shows beside the card: every file's logits, and the images they were measured on."""
+
+    outcomes: Sequence[Outcome]
+    reference: Reference
+
+
+def format_report(card: ModelCard, evidence: Evidence, failures: Sequence[str] = ()) -> str:
+    """The page.
+
+    Args:
+        card: Of the export; its report may be any record.
+        evidence: Logits and images.
+        failures: Sentences on files that dropped too much; then nothing was installed.
+    """
+    export = card.export
+    if export is None:
+        raise ValueError("the card has no exported files")
+    evaluation = export.evaluations[0]
+    sections = [
+        f"<h1>{_text(card.name)}: what quantization kept</h1>",
+        "".join(f"<p><strong>Refused:</strong> {_text(failure)}</p>" for failure in failures),
+        f"<p>{_text(_verdict(export, evaluation))}</p>",
+        _files(export, evaluation),
+        _flips(evidence),
+        _noise(export.files),
+        _trials(export.files),
+        _agreement(card, export),
+        _origins(card, export, evaluation),
+        "<h2>What the numbers mean</h2><dl>"
+        + "".join(f"<dt>{_text(term)}</dt><dd>{_text(meaning)}</dd>" for term, meaning in GLOSSARY.items())
+        + "</dl>",
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{_text(card.name)}: export report</title><style>{STYLE}</style></head><body>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</body></html>\n"
+    )
+
+
+def describe_drop(file: ModelFile, count: int) -> str:
+    """A file's drop in words: points, images lost and gained, and whether chance explains it."""
+    check = file.verification
+    drop_pp = 100 * (check.lost - check.gained) / count
+    p = mcnemar_p(check.lost, check.gained)
+    verdict = "no measurable difference" if p >= SIGNIFICANCE else "measurable"
+    return f"{drop_pp:+.2f} points ({check.lost} lost, {check.gained} gained of {count:,}; p = {p:.2f}, {verdict})"
+
+
+def _verdict(export: Export, evaluation: Evaluation) -> str:
+    quantized = [file for file in export.files if file.precision != "float32"]
+    count = evaluation.images.count
+    if not quantized:
+        return f"Only float32 files, {evaluation.correct / count:.2%} accurate on {count:,} images."
+    worst = max(quantized, key=lambda file: file.verification.lost - file.verification.gained)
+    smallest = min(quantized, key=lambda file: file.record.size_bytes)
+    return (
+        f"The trained model reads {evaluation.correct / count:.2%} of {count:,} images ({evaluation.images.name}). The "
+        f"largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. The smallest file is "
+        f"{smallest.record.name} with {smallest.record.size_bytes:,} bytes."
+    )
+
+
+def _files(export: Export, evaluation: Evaluation) -> str:
+    count = evaluation.images.count
+    head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "lost / gained", "p", "agrees with Keras",
+            "largest logit difference"]  # fmt: skip
+    doubt = "" if evaluation.held_out else " Whether the model was trained on these images is not known."
+    runtimes = " and ".join(sorted({file.verification.runtime for file in export.files}))
+    note = f"{count:,} images, {evaluation.images.name}, in {runtimes}.{doubt}"
+    rows = [_file_row(file, count) for file in export.files]
+    return f"<h2>Files</h2>{_table(head, rows)}<p class='soft'>{_text(note)}</p>"
+
+
+def _file_row(file: ModelFile, count: int) -> list[str]:
+    check = file.verification
+    low, high = wilson_interval(check.correct, count)
+    drop_pp = 100 * (check.lost - check.gained) / count
+    against_float = [f"{drop_pp:+.2f}", f"{check.lost} / {check.gained}", f"{mcnemar_p(check.lost, check.gained):.2f}"]
+    return [
+        file.record.name,
+        f"{file.record.size_bytes:,}",
+        f"{check.correct / count:.2%}",
+        f"{100 * low:.2f} to {100 * high:.2f}",
+        *(["", "", ""] if file.precision == "float32" else against_float),
+        f"{check.agreeing / count:.2%}",
+        f"{check.max_logit_difference:.2g}",
+    ]
+
+
+def _flips(evidence: Evidence) -> str:
+    picture, count = draw_flips(evidence.outcomes, evidence.reference)
+    if picture is None:
+        return "<h2>Changed digits</h2><p>No file names another digit than the trained model, on any image.</p>"
+    source = base64.b64encode(picture).decode("ascii")
+    return (
+        f"<h2>Changed digits</h2><p>Every image on which a file names another digit than the trained model ({count}). "
+        "Above each: its true label, and what the model said. Below: what the file said.</p>"
+        f'<img alt="Contact sheet of {count} changed digits" src="data:image/png;base64,{source}">'
+    )
+
+
+def _noise(files: Iterable[ModelFile]) -> str:
+    parts = []
+    for file in files:
+        if file.layers:
+            noisiest = min(file.layers, key=lambda one: one.snr_db)
+            rows = "".join(
+                f"<tr><td>{_text(one.layer)}</td><td>{one.snr_db:.1f} dB</td><td style='text-align:left'>"
+                f"{_bar(one.snr_db)}</td></tr>"
+                for one in file.layers
+            )
+            parts.append(
+                f"<h3>{_text(file.record.name)}</h3><table class='bars'>{rows}</table>"
+                f"<p>Noisiest: {_text(noisiest.layer)}.</p>"
+            )
+    return "<h2>Noise, layer by layer</h2><p>Longer is better.</p>" + "".join(parts) if parts else ""
+
+
+def _bar(snr_db: float) -> str:
+    low = " low" if snr_db < NOISY_DB else ""
+    return f"<span class='bar{low}' style='width:{4 * max(0.0, snr_db):.0f}px'></span>"
+
+
+def _trials(files: Iterable[ModelFile]) -> str:
+    parts = []
+    for file in files:
+        if file.quantization:
+            rows = [
+                ["★" if trial == file.quantization.chosen else "", trial.weights, trial.method,
+                 str(trial.calibration_images), f"{trial.snr_db:.2f}", f"{trial.correct:,}"]
+                for trial in file.quantization.trials
+            ]  # fmt: skip
+            head = ["", "weights", "ranges", "calibration images", "logits, dB", "read correctly"]
+            on = file.quantization.validation
+            note = f"<p class='soft'>On {on.count:,} images, {_text(on.name)}.</p>"
+            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows)}{note}")
+    return "<h2>What was tried</h2><p>The least noisy way was taken.</p>" + "".join(parts) if parts else ""
+
+
+def _agreement(card: ModelCard, export: Export) -> str:
+    total = export.evaluations[0].images.count
+    # The model's name, which all share, would make the columns too wide.
+    names = [name.removeprefix(f"{card.name}-") for name in export.agreement.names]
+    counts = export.agreement.counts
+    rows = [[name, *(f"{100 * count / total:.2f}" for count in row)] for name, row in zip(names, counts, strict=True)]
+    explanation = "Share of images on which both name the same digit, in percent."
+    return f"<h2>Who agrees with whom</h2><p>{explanation}</p>{_table(['', *names], rows)}"
+
+
+def _origins(card: ModelCard, export: Export, evaluation: Evaluation) -> str:
+    facts = [
+        f"Made from {card.source.name}, SHA-256 {card.source.sha256}: {card.architecture.name}, "
+        f"{card.architecture.parameters:,} parameters, {card.architecture.macs:,} multiply-adds an image.",
+        f"Measured on {evaluation.images.name}, SHA-256 {evaluation.images.sha256}.",
+        f"Exported on {export.machine.processor} ({' '.join(export.machine.flags) or 'no integer instructions told'}).",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in export.tools.items()) + ".",
+    ]
+    if card.training:
+        facts.insert(1, f"Trained by: {card.training.command} (seed {card.training.seed}), on {card.training.device}.")
+    if export.calibration:
+        images, apart = export.calibration.images, " or ".join(export.calibration.disjoint_from)
+        facts.append(f"Calibrated on {images.count} images, {images.name}; none of them is in {apart}.")
+    return "<h2>Where it comes from</h2><ul>" + "".join(f"<li>{_text(fact)}</li>" for fact in facts) + "</ul>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
+    lines = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
