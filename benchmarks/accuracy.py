@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from ..edge.bundle import Bundle
 from ..edge.card import Evaluation, ModelCardError
 from ..edge.mnist import HeldOut, Images
-from .results import Accuracy
 from ..edge.statistics import mcnemar_p, wilson_interval
+from .results import Accuracy
 
 
 def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evaluation]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import Bundle
 from ..edge.card import encode_card
-from ..edge.mnist import HeldOut
-from .accuracy import choose_evaluation, compare, read_reference
 from ..edge.host import describe_host
-from .results import Latency, Results, Row
+from ..edge.mnist import HeldOut
 from ..edge.statistics import summarize_latencies
+from .accuracy import choose_evaluation, compare, read_reference
+from .results import Latency, Results, Row
 from .targets import Settings, Target, measure_targets, measured
 
 

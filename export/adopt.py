@@ -124,7 +124,7 @@ def _copy(model: keras.Model, head: _Head, without_softmax: Any, path: Any) -> k
         return copies[layer]
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        behind_head = keras.tree.map_structure(
+        behind_head: Any = keras.tree.map_structure(
             lambda tensor: head.tensor if tensor is head.pixels else tensor, arguments
         )
         # What took the softmax's place takes no mask.
