@@ -44,11 +44,16 @@ def describe_host(root: Path = Path("/")) -> Host:
         machine=platform.machine(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=count_cores(),
         governor=_read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         load_1m=float(load.split()[0]) if load else None,
         temperature_c=int(temperature) / 1000 if temperature else None,
     )
+
+
+def count_cores() -> int:
+    """Logical processors that this process may use; on systems that do not tell, all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_machine(root: Path = Path("/")) -> Machine:

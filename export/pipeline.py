@@ -1,6 +1,5 @@
 """The export itself: from a Keras model to a sealed bundle of verified files."""
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -28,7 +27,7 @@ from ..edge.card import (
 from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
 from ..edge.golden import check_golden, pack_pixels
-from ..edge.host import describe_machine
+from ..edge.host import count_cores, describe_machine
 from ..edge.mnist import Images, held_out_images
 from .adopt import check_convention
 from .c_array import to_c_source
@@ -214,8 +213,8 @@ def _make(exporter: Exporter, work: _Work) -> tuple[bytes, dict]:
 def _classify(exporter: Exporter, content: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Logits of a trial's file, in this process and on all cores: nothing is timed here."""
     sealed = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
-    cores = len(os.sched_getaffinity(0))
-    return load_file(RUNTIMES[exporter.tools.runtime], sealed, describe_draft(exporter, sealed), cores).logits(pixels)
+    file, runtime = describe_draft(exporter, sealed), RUNTIMES[exporter.tools.runtime]
+    return load_file(runtime, sealed, file, count_cores()).logits(pixels)
 
 
 def describe_draft(exporter: Exporter, content: bytes) -> ModelFile:
@@ -273,7 +272,7 @@ def _seal(work: _Work, draft: _Draft, file: ModelFile) -> ModelFile:
         ModelCardError: It does not.
     """
     evaluation = work.reference.describe(work.certain)
-    properties = describe_properties(work.card, file, evaluation, pack_pixels(work.golden))
+    properties = describe_properties(work.card, file, evaluation, work.golden)
     content = draft.exporter.tools.seal(draft.content, properties)
     (work.folder / file.record.name).write_bytes(content)
     runtime = RUNTIMES[draft.exporter.tools.runtime]

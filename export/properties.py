@@ -5,25 +5,35 @@ They ride in an ONNX file's `metadata_props` and in a TFLite file's metadata; `e
 
 import json
 
-from ..edge.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
+import numpy as np
+from numpy.typing import NDArray
 
+from ..edge.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
+from ..edge.golden import pack_pixels
+
+# Golden images inside a file: enough to tell a wrong file, few enough for one of ten kilobytes.
+GOLDEN_IMAGES = 3
 CONTRACT = {
+    "edge_mnist.description": "Reads a handwritten digit: raw pixels in, ten logits out.",
     "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
     "edge_mnist.labels": "0 1 2 3 4 5 6 7 8 9",
 }
 
 
-def describe_properties(card: ModelCard, file: ModelFile, evaluation: Evaluation, golden_pixels: str) -> dict[str, str]:
+def describe_properties(
+    card: ModelCard, file: ModelFile, evaluation: Evaluation, golden: NDArray[np.uint8]
+) -> dict[str, str]:
     """The properties of a verified file.
 
     Args:
         card: Of the model.
         file: With its verification and golden logits.
         evaluation: What it was verified on.
-        golden_pixels: The golden images, packed as in the card.
+        golden: The golden images, uint8 [N, 28, 28, 1]; the first few go into the file.
     """
     check, count = file.verification, evaluation.images.count
-    golden = {"pixels": golden_pixels, "logits": [[round(value, 6) for value in row] for row in file.golden_logits]}
+    logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:GOLDEN_IMAGES]]
+    vectors = {"pixels": pack_pixels(golden[:GOLDEN_IMAGES]), "logits": logits}
     return CONTRACT | {
         "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",
         PRECISION_KEY: file.precision,
@@ -34,7 +44,7 @@ def describe_properties(card: ModelCard, file: ModelFile, evaluation: Evaluation
         "edge_mnist.source": f"{card.architecture.name}, {card.architecture.parameters} parameters, Keras file with "
         f"SHA-256 {card.source.sha256}",
         "edge_mnist.training": card.training.command if card.training else "not known",
-        "edge_mnist.golden": json.dumps(golden, separators=(",", ":")),
+        "edge_mnist.golden": json.dumps(vectors, separators=(",", ":")),
     }
 
 

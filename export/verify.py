@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from ..edge.card import Agreement, Evaluation, ModelFile, Verification
 from ..edge.classifiers import RUNTIMES, Runtime
 from ..edge.evaluate import evaluate_apart
 from ..edge.golden import TOLERANCE
+from ..edge.host import count_cores
 from ..edge.mnist import Images
 from ..edge.statistics import mcnemar_p
 from .calibrate import ExportError
@@ -99,7 +99,7 @@ def run_apart(
         for runtime in RUNTIMES.values()
         if runtime.format == file.format and runtime.installed
     ]
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(count_cores()) as pool:
         images = Path(scratch) / "images.npy"
         np.save(images, np.concatenate([reference.images.pixels, golden]))
 
