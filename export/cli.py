@@ -10,7 +10,9 @@ from tabulate import tabulate
 from ..edge.card import Convention, Format, ModelCard, Precision
 from ..edge.options import data_dir_option
 from . import onnx
-from .pipeline import REPORT_NAME, Settings, export_bundle
+from .exporters import list_exporters
+from .pipeline import REPORT_NAME, export_bundle
+from .settings import Settings
 from .source import find_source
 
 
@@ -19,7 +21,7 @@ from .source import find_source
 @click.option("--int8", is_flag=True, help="Add full-integer TFLite and QDQ ONNX, calibrated on training images.")
 @click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
 @click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")
-@click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: exact, but slow.")
+@click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: accurate, but slow.")
 @click.option("--all", "everything", is_flag=True, help="Add all of these.")
 @click.option("--format", "format_", type=click.Choice(get_args(Format)), help="Only this format.  [default: both]")
 @click.option(
@@ -71,10 +73,13 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist export mine.keras --int8 --pixels 0-1 --outputs softmax
                                                      a Keras model of your own, trained on pixels / 255
     """
+    formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
+    if everything:
+        asked = {exporter.precision: True for exporter in list_exporters() if exporter.format in formats}
     settings = Settings(
-        precisions=tuple(precision for precision in get_args(Precision) if everything or asked.get(precision)),
-        formats=(format_,) if format_ else get_args(Format),
+        precisions=tuple(precision for precision in get_args(Precision) if asked.get(precision)),
+        formats=formats,
         method=method,
         onnx_weights=onnx_weights,
         most_drop_pp=most_drop_pp,

@@ -17,10 +17,8 @@ from ..edge.card import (
     Calibration,
     Export,
     FileRecord,
-    Format,
     ModelCard,
     ModelFile,
-    Precision,
     Verification,
     count_macs,
 )
@@ -32,10 +30,11 @@ from ..edge.mnist import Images, held_out_images
 from .adopt import check_convention
 from .c_array import to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
-from .exporters import Exporter, list_exporters
+from .exporters import Exporter
 from .progress import Progress
 from .properties import describe_properties
 from .report import Evidence, format_report
+from .settings import Settings, choose_exporters
 from .source import Source, load_source
 from .sweep import Quantizer, Weights, quantize
 from .verify import Reference, agree, check_drop, keras_reference, pack_references, run_apart, verify
@@ -46,27 +45,6 @@ TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", 
 GOLDEN_IMAGES = 10
 _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to export and how.
-
-    Attributes:
-        precisions: float32 is always written, as the measure of all others.
-        formats: The files' formats.
-        method: How ONNX ranges are chosen; None tries all and lets validation choose.
-        onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`.
-        most_drop_pp: The largest drop of accuracy, in percentage points, that is let through.
-        c_array: Whether to write the int8 TFLite file as C source, too.
-    """
-
-    precisions: tuple[Precision, ...] = ("float32",)
-    formats: tuple[Format, ...] = ("tflite", "onnx")
-    method: str | None = None
-    onnx_weights: str = "int7"
-    most_drop_pp: float = 0.10
-    c_array: bool = False
 
 
 def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path | None) -> ModelCard:
@@ -101,27 +79,6 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
         if any(failures):
             raise ExportError(_refuse(out, page, [failure for failure in failures if failure]))
         return _finish(card, work, page, settings)
-
-
-def choose_exporters(source: Source, settings: Settings, out: Path) -> list[Exporter]:
-    """The exporters that are asked for, and those whose files the bundle at `out` would lose otherwise.
-
-    Raises:
-        ExportError: C source is asked for, but not the file that it is made of.
-    """
-    there: set[tuple[Format, Precision]] = set()
-    if source.bundle and source.path == out and source.bundle.card.export:
-        there = {(file.format, file.precision) for file in source.bundle.files}
-    chosen = [
-        exporter
-        for exporter in list_exporters(settings.method, settings.onnx_weights)
-        if (exporter.format, exporter.precision) in there
-        or (exporter.format in settings.formats and exporter.precision in {"float32", *settings.precisions})
-        or (exporter.precision == "float32" and exporter.format in {format_ for format_, _ in there})
-    ]
-    if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
-        raise ExportError("--c-array writes the int8 TFLite file as C: add --int8, and leave out --format onnx.")
-    return chosen
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,13 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def _on_the_sample(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports here measure on a few hundred images, which takes half the time; where all are needed, a test says so."""
+    if "full_mnist" not in request.fixturenames:
+        monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
+
+
 @pytest.fixture(scope="module")
 def everything(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The small model in every file there is; measured on the sample, because int16x8 takes milliseconds an image."""
@@ -190,6 +197,13 @@ def test_a_c_source_needs_an_int8_tflite_file(trained: Path, tmp_path: Path) -> 
     assert result.exit_code == 1
     assert "add --int8, and leave out --format onnx" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_precision_that_a_format_does_not_have_is_refused(trained: Path, tmp_path: Path) -> None:
+    result = edge_mnist("export", trained, "--format", "onnx", "--dynamic", "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert "--dynamic is not there for --format onnx: leave one out." in result.stderr
 
 
 def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
