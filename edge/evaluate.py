@@ -50,7 +50,8 @@ def evaluate_apart(path: Path, file: ModelFile, runtime: str, images: Path) -> N
         job = Job(path=str(path), file=file, runtime=runtime, images=str(images), logits=str(logits))
         try:
             process = subprocess.run(
-                [sys.executable, "-m", "edge_mnist.edge.evaluate"],
+                # -P: a random.py or onnx.py in the current folder is not to be imported.
+                [sys.executable, "-P", "-m", "edge_mnist.edge.evaluate"],
                 input=msgspec.json.encode(job),
                 capture_output=True,
                 timeout=PROCESS_TIMEOUT_S,

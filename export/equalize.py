@@ -9,6 +9,7 @@ factors here come from calibration images as in G. Xiao et al., "SmoothQuant", I
 alpha = 1) on the weights, whose channels have scales of their own and whose rounding is compensated for afterwards.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,57 +68,63 @@ def equalize(model: keras.Model, inputs: NDArray[Any]) -> int:
 
 def find_pairs(model: keras.Model) -> list[Pair]:
     """All pairs between which nothing but homogeneous layers lie, in the order of the model's layers."""
-    readers = _count_readers(model)
-    found = [_find_pair(layer, readers) for layer in model.layers if _mixes_channels(layer)]
+    uses = _count_uses(model)
+    found = [_find_pair(layer, uses) for layer in model.layers if mixes_channels(layer)]
     return [pair for pair in found if pair is not None]
 
 
-def _find_pair(consumer: Any, readers: dict[int, int]) -> Pair | None:
+def _find_pair(consumer: Any, uses: Counter[int]) -> Pair | None:
     """Walk back over homogeneous layers to one whose channels can be scaled; None where the way is blocked."""
-    tensor: Any = consumer.input
+    layer: Any = consumer
     activation: Any = None
-    while readers[id(tensor)] == 1:
+    # A layer that is called twice has two inputs, and its weights serve both.
+    while uses[id(layer)] == 1 and uses[id(layer.input)] == 1:
+        tensor: Any = layer.input
         layer = tensor._keras_history.operation
         if _is_scalable(layer):
-            return Pair(layer, consumer, tensor if activation is None else activation)
+            return Pair(layer, consumer, tensor if activation is None else activation) if uses[id(layer)] == 1 else None
         if not _lets_factors_pass(layer):
             return None
         if isinstance(layer, ACTIVATIONS):
             activation = tensor
-        tensor = layer.input
     return None
 
 
 def _lets_factors_pass(layer: Any) -> bool:
     if isinstance(layer, keras.layers.Activation):
         return layer.activation in HOMOGENEOUS_ACTIVATIONS
-    return isinstance(layer, HOMOGENEOUS) and getattr(layer, "max_value", None) is None
+    if isinstance(layer, keras.layers.ReLU):
+        return layer.max_value is None and layer.threshold == 0
+    return isinstance(layer, HOMOGENEOUS) and _has_channels_last(layer)
 
 
 def _is_scalable(layer: Any) -> bool:
     """Whether each output channel is an affine function with weights of its own, and a homogeneous activation."""
     if isinstance(layer, keras.layers.BatchNormalization):
         return layer.scale and layer.center and layer.axis in {-1, 3}
-    return isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)) and layer.activation in HOMOGENEOUS_ACTIVATIONS
+    is_affine = isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)) and _has_channels_last(layer)
+    return is_affine and layer.activation in HOMOGENEOUS_ACTIVATIONS
 
 
-def _mixes_channels(layer: Any) -> bool:
+def mixes_channels(layer: Any) -> bool:
     """Whether every output reads every input channel by a weight of its own, channels last."""
     if isinstance(layer, keras.layers.Dense):
         return len(layer.input.shape) == 2  # pyright: ignore[reportAttributeAccessIssue]
-    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and layer.data_format == "channels_last"
+    return isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and _has_channels_last(layer)
 
 
-def _count_readers(model: keras.Model) -> dict[int, int]:
-    """How often each tensor is read; an output of the model counts as read once more."""
-    readers: dict[int, int] = {}
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.InputLayer):
-            for tensor in layer.input if isinstance(layer.input, list) else [layer.input]:
-                readers[id(tensor)] = readers.get(id(tensor), 0) + 1
-    for tensor in model.outputs:
-        readers[id(tensor)] = readers.get(id(tensor), 0) + 1
-    return readers
+def _has_channels_last(layer: Any) -> bool:
+    """Whether channels are the last axis for a layer, as they are for those that do not tell axes apart."""
+    return getattr(layer, "data_format", "channels_last") == "channels_last"
+
+
+def _count_uses(model: keras.Model) -> Counter[int]:
+    """By id, how often each layer is called and each tensor read; a model's output counts as read once more."""
+    # Of the graph's nodes: operators such as x + y are no layers, and the `input` of a model within is another tensor.
+    nodes = [node for depth in keras.Function(model.inputs, model.outputs)._nodes_by_depth.values() for node in depth]
+    called = [node.operation for node in nodes]
+    read = [tensor for node in nodes for tensor in node.input_tensors]
+    return Counter(map(id, [*called, *read, *model.outputs]))
 
 
 def _factors(activations: NDArray[np.float32]) -> NDArray[np.float32]:

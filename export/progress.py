@@ -18,8 +18,9 @@ class Progress:
         """Say what begins now; the step before it is done."""
         if not sys.stderr.isatty():
             click.echo(f"{text} …", err=True)
-        self._bar.set_description(text)
         self._bar.update(int(self._started))
+        # Draws in any case, the update only when the last drawing is a while ago.
+        self._bar.set_description(text)
         self._started = True
 
     def __enter__(self) -> "Progress":

@@ -16,6 +16,7 @@ from .verify import Outcome, Reference
 SIGNIFICANCE = 0.05
 # Layers below this have an error of a tenth of their signal: where a drop comes from.
 NOISY_DB = 20.0
+LONGEST_BAR_DB = 60.0
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --bar: #3b7dd8; --low: #d8663b;
@@ -29,8 +30,10 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-.scroll { overflow-x: auto; } .soft { color: var(--soft); } img { max-width: 100%; image-rendering: pixelated; }
-.bars td { border: 0; padding: .1rem .7rem; } .bar { display: inline-block; height: .8rem; background: var(--bar);
+.scroll { overflow-x: auto; } .soft { color: var(--soft); } img { max-width: 100%; }
+.bars { width: 100%; max-width: 46rem; } .bars td { border: 0; padding: .1rem .7rem; }
+.bars td:last-child { width: 60%; text-align: left; }
+.bar { display: inline-block; height: .8rem; background: var(--bar);
   border-radius: 2px; vertical-align: middle; } .bar.low { background: var(--low); }
 dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; }
 """
@@ -188,8 +191,7 @@ def _noise(files: Iterable[ModelFile]) -> str:
         if file.layers:
             noisiest = min(file.layers, key=lambda one: one.snr_db)
             rows = "".join(
-                f"<tr><td>{_text(one.layer)}</td><td>{one.snr_db:.1f} dB</td><td style='text-align:left'>"
-                f"{_bar(one.snr_db)}</td></tr>"
+                f"<tr><td>{_text(one.layer)}</td><td>{one.snr_db:.1f} dB</td><td>{_bar(one.snr_db)}</td></tr>"
                 for one in file.layers
             )
             parts.append(
@@ -201,7 +203,7 @@ def _noise(files: Iterable[ModelFile]) -> str:
 
 def _bar(snr_db: float) -> str:
     low = " low" if snr_db < NOISY_DB else ""
-    return f"<span class='bar{low}' style='width:{4 * max(0.0, snr_db):.0f}px'></span>"
+    return f"<span class='bar{low}' style='width:{min(100.0, max(0.0, 100 * snr_db / LONGEST_BAR_DB)):.0f}%'></span>"
 
 
 def _trials(files: Iterable[ModelFile]) -> str:

@@ -131,13 +131,17 @@ def quantize(
 def signal_to_noise_db(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
     """20 log10(rms of `expected` / rms of the difference), in decibels, for arrays of the same shape.
 
-    Rounded to hundredths. Equal arrays give 200, about what float64 can tell apart.
+    Rounded to hundredths. Equal arrays give 200, about what float64 can tell apart; numbers that are not finite, and
+    all that is no better, give -200.
     """
     signal = float(np.square(expected, dtype=np.float64).sum())
     noise = float(np.square(found.astype(np.float64) - expected).sum())
+    if not math.isfinite(noise):
+        # min() would take a NaN for 200.
+        return -200.0
     if noise == 0 or signal == 0:
         return 200.0 if noise == 0 else 0.0
-    return round(min(200.0, 10 * math.log10(signal / noise)), 2)
+    return round(max(-200.0, min(200.0, 10 * math.log10(signal / noise))), 2)
 
 
 def _best(tried: list[_Tried]) -> _Tried:
