@@ -8,9 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, FileName, count_macs
-from edge_mnist.export.pipeline import bundle_name
-from edge_mnist.export.source import load_source
+from edge_mnist.edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention, FileName, count_macs
+from edge_mnist.export.source import Source, load_source
 from edge_mnist.train.cli import train
 from edge_mnist.train.zoo import ZOO
 
@@ -84,7 +83,7 @@ def test_a_saved_member_loads_safely_and_says_the_same(member: keras.Model, nois
 
 @pytest.mark.parametrize("name", list(ZOO))
 def test_every_name_serves_for_a_bundle_and_its_files(name: str) -> None:
-    assert bundle_name(Path(name)) == name
+    assert Source(Path(name), None, Convention()).name == name
     assert msgspec.convert(f"{name}-int8.tflite", FileName) == f"{name}-int8.tflite"
 
 
