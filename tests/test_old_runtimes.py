@@ -235,8 +235,8 @@ def test_a_dynamic_range_file_is_refused_by_what_its_card_says(
     assert file.min_runtime == "2.17.0"
     assert process.returncode == 1
     assert process.stderr.decode().strip() == (
-        "tflite-runtime 2.14.0 is too old for dynamic.tflite, whose operators need 2.17.0: use ai-edge-litert, or the "
-        "int8 or float32 file."
+        "tflite-runtime 2.14.0 is too old for dynamic.tflite, whose operators need 2.17.0: use ai-edge-litert, or a "
+        "file of another precision."
     )
 
 

@@ -10,7 +10,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edge_mnist.edge.bundle import SHIPPED
 from edge_mnist.edge.inspection import inspect_file
-from edge_mnist.export.calibrate import ExportError
+from edge_mnist.edge.mnist import Images
+from edge_mnist.export import tflite
+from edge_mnist.export.calibrate import ExportError, choose_calibration
+from edge_mnist.export.source import load_source
 from edge_mnist.export.tflite_metadata import encode_standard, write_metadata
 
 PROPERTIES = {
@@ -24,8 +27,12 @@ MOST_OVERHEAD_BYTES = 1024
 
 
 @pytest.fixture(scope="module", params=["int8", "float32"])
-def content(request: pytest.FixtureRequest) -> bytes:
-    return (SHIPPED / f"standard-{request.param}.tflite").read_bytes()
+def content(request: pytest.FixtureRequest, sample: Images) -> bytes:
+    """The shipped model as TensorFlow's converter leaves it."""
+    model = load_source(SHIPPED / "model.keras", SHIPPED)
+    if request.param == "float32":
+        return tflite.convert_float32(model)
+    return tflite.convert_int8(model, choose_calibration(sample).take(np.arange(20)))
 
 
 @pytest.fixture(scope="module")
