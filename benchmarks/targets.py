@@ -108,7 +108,8 @@ def _measure(target: Target, bundle: Bundle, settings: Settings, paths: _Paths, 
     )
     try:
         process = subprocess.run(
-            [sys.executable, "-m", "edge_mnist.benchmarks.worker"],
+            # -P: a random.py in the current folder is not to be imported.
+            [sys.executable, "-P", "-m", "edge_mnist.benchmarks.worker"],
             input=msgspec.json.encode(job),
             capture_output=True,
             timeout=PROCESS_TIMEOUT_S,

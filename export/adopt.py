@@ -4,6 +4,7 @@ A copy of the model gets a head that takes raw pixels to what the model wants, a
 flat as the model was, so that everything else works on it as on a model of our own.
 """
 
+import re
 from typing import Any
 
 import keras
@@ -80,7 +81,7 @@ def check_convention(model: keras.Model, convention: Convention, images: Images,
         path: What error messages call it.
 
     Raises:
-        ExportError: Under another convention, or inverted, it reads clearly more of them.
+        ExportError: Under another convention, or inverted, it reads clearly more of them; or it cannot be run at all.
     """
     pixels = images.pixels.astype(np.float32)
     rivals = {"inverted (0 = ink)": 255 - pixels}
@@ -90,9 +91,14 @@ def check_convention(model: keras.Model, convention: Convention, images: Images,
         rivals |= {"0-1": pixels / 255, "-1-1": pixels / 127.5 - 1}
     elif convention.pixels == "-1-1":
         rivals |= {"0-1": (pixels / 255 + 1) * 127.5, "0-255": (pixels + 1) * 127.5}
-    network = _behind_cast(model)
-    declared = _accuracy(network, pixels, images)
-    found = {name: _accuracy(network, changed, images) for name, changed in rivals.items()}
+    try:
+        network = _behind_cast(model)
+        declared = _accuracy(network, pixels, images)
+        found = {name: _accuracy(network, changed, images) for name, changed in rivals.items()}
+    except Exception as error:
+        # The model's own layers run here for the first time.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"{path}: cannot be run ({reason}).") from error
     best = max(found, key=lambda name: found[name])
     if found[best] > declared + CONTRADICTION:
         advice = "Train it with 0 = paper." if best.startswith("inverted") else f"Pass --pixels {best}."
@@ -144,8 +150,12 @@ def _copy(model: keras.Model, head: _Head, without_softmax: Any, path: Any) -> k
     return built
 
 
-def _clone(layer: Any) -> Any:
-    return type(layer).from_config(layer.get_config())
+def _clone(layer: Any, **changes: Any) -> Any:
+    """A layer like this one, by a name that TensorFlow takes for a scope."""
+    config = layer.get_config() | changes
+    if "name" in config:
+        config["name"] = re.sub(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.-]", "_", config["name"]).lstrip("_") or "layer"
+    return type(layer).from_config(config)
 
 
 def _check_softmax(last: Any, convention: Convention, path: Any) -> None:
@@ -159,7 +169,7 @@ def _check_softmax(last: Any, convention: Convention, path: Any) -> None:
 def _without_softmax(layer: Any) -> Any:
     if isinstance(layer, layers.Softmax):
         return layers.Activation("linear", name=layer.name)
-    return type(layer).from_config({**layer.get_config(), "activation": "linear"})
+    return _clone(layer, activation="linear")
 
 
 def _behind_cast(model: keras.Model) -> keras.Model:

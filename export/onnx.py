@@ -154,6 +154,7 @@ def _convert(model: keras.Model, input_dtype: str) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, *IMAGE_SHAPE), input_dtype, name=INPUT)]
     function = tf.function(lambda pixels: model(pixels, training=False))
     proto, _ = _quietly(tf2onnx.convert.from_function, function, input_signature=signature, opset=OPSET)
+    _keep_constants(proto, function.get_concrete_function(*signature))
     _name_interface(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto
@@ -162,6 +163,20 @@ def _convert(model: keras.Model, input_dtype: str) -> onnx.ModelProto:
 def _serialize(proto: onnx.ModelProto) -> bytes:
     """The file's bytes, the same ones each time."""
     return proto.SerializeToString(deterministic=True)
+
+
+def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
+    """Turn constants that the converter made inputs back: those that a layer holds as bare tensors, not variables.
+
+    Raises:
+        ExportError: An input is neither the pixels nor such a constant.
+    """
+    constants = dict(zip((tensor.name for tensor in traced.inputs[1:]), traced.captured_inputs, strict=True))
+    for value in list(proto.graph.input)[1:]:
+        if value.name not in constants:
+            raise ExportError(f"ONNX: the network reads {value.name} beside the pixels.")
+        proto.graph.initializer.append(numpy_helper.from_array(constants[value.name].numpy(), value.name))
+        proto.graph.input.remove(value)
 
 
 def _name_interface(proto: onnx.ModelProto) -> None:

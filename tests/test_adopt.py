@@ -175,6 +175,27 @@ def test_a_model_of_ones_own_is_exported_and_exported_again(trained_on_units: Pa
     assert again.verification.correct > 0.8 * bundle.export.evaluations[0].images.count
 
 
+def _normalized() -> list[keras.Layer]:
+    layer = layers.Normalization(axis=None, mean=0.13, variance=0.1)
+    return [layer, layers.Flatten()]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [_normalized, lambda: [layers.Flatten(name="größe"), layers.Dense(12, activation="relu", name="dicht(1)+[a-z]*")]],
+    ids=["constants of a layer", "names that are no scopes"],
+)
+def test_odd_layers_reach_both_formats(tmp_path: Path, sample: mnist.Images, hidden: Callable) -> None:
+    adopted = _load(keras.Sequential([keras.Input((28, 28, 1)), *hidden(), layers.Dense(10)]), tmp_path, pixels="0-1")
+    images = sample.pixels[::500]
+
+    for exporter in list_exporters():
+        if exporter.precision == "float32" and not isinstance(exporter.convert, Quantizer):
+            content = exporter.tools.seal(exporter.convert(adopted), {PRECISION_KEY: "float32"})
+            classifier = load_file(RUNTIMES[exporter.tools.runtime], content, describe_draft(exporter, content))
+            assert classifier.logits(images) == pytest.approx(adopted.predict(images, verbose=0), abs=1e-3)
+
+
 def test_a_bundle_takes_no_convention(trained: Path) -> None:
     result = edge_mnist("export", trained, "--pixels", "0-1")
 
