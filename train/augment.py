@@ -37,6 +37,7 @@ class Distortion:
         shift_px: Along each axis.
         elastic_px: Standard deviation of the displacement at the coarse grid's points.
         thickness: Largest share of the 3x3 maximum (thicker) or minimum (thinner) blended in.
+        blur: Largest share of the 3x3 mean blended in, as by a lens out of focus; half of the images get none.
     """
 
     rotation_degrees: float = 12.0
@@ -45,6 +46,7 @@ class Distortion:
     shift_px: float = 2.0
     elastic_px: float = 0.9
     thickness: float = 0.4
+    blur: float = 0.6
 
 
 class Augment(keras.layers.Layer):
@@ -63,7 +65,7 @@ class Augment(keras.layers.Layer):
         images = ops.cast(pixels, "float32")[..., 0]
         images = self._change_thickness(images)
         rows, columns = self._sampling_grid(ops.shape(images)[0])
-        images = sample_bilinear(images, rows, columns)
+        images = self._blur(sample_bilinear(images, rows, columns))
         return ops.cast(ops.round(ops.clip(images, 0, 255)), "uint8")[..., None]
 
     def _change_thickness(self, images: KerasTensor) -> KerasTensor:
@@ -73,6 +75,11 @@ class Augment(keras.layers.Layer):
         thinner = -ops.max_pool(-planes, 3, strides=1, padding="same")[..., 0]
         target = ops.where(amount > 0, thicker, thinner)
         return images + ops.abs(amount) * (target - images)
+
+    def _blur(self, images: KerasTensor) -> KerasTensor:
+        amount = ops.maximum(0.0, self._uniform((ops.shape(images)[0], 1, 1), self.distortion.blur))
+        mean = ops.average_pool(images[..., None], 3, strides=1, padding="same")[..., 0]
+        return images + amount * (mean - images)
 
     def _sampling_grid(self, count: int) -> tuple[KerasTensor, KerasTensor]:
         """Where in the source each output pixel comes from: rows and columns, float32 [N, 28, 28] each."""

@@ -25,6 +25,7 @@ from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, Epoch
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, Splits
 from .augment import Augment, Distortion
+from .outliers import draw_extras
 
 EVALUATION_BATCH = 500
 
@@ -42,6 +43,7 @@ class Recipe:
         label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which int8 likes.
         ema_share: Share of all steps that the moving average of the weights looks back on; the average is what is
             evaluated and kept.
+        extras: Images an epoch that are drawn beside the digits, three quarters of which are none; see `outliers.py`.
         distortion: How far each training image is distorted.
     """
 
@@ -53,12 +55,24 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     ema_share: float = 0.05
+    extras: int = 15_000
     distortion: Distortion = dataclasses.field(default_factory=Distortion)
 
     def as_numbers(self) -> dict[str, int | float]:
         """Flat, for the card: `distortion.rotation_degrees` and so on."""
         flat = dataclasses.asdict(self)
         return {**{f"distortion.{key}": value for key, value in flat.pop("distortion").items()}, **flat}
+
+
+class WithOutlierLogit(keras.layers.Layer):
+    """Logits [N, 10] of the digits, and beside them that of "not a digit", which is always 0: [N, 11].
+
+    Ten logits have one degree of freedom that a softmax over them ignores, their common level. This pins it down.
+    """
+
+    def call(self, logits: Any) -> Any:
+        """See the class."""
+        return keras.ops.pad(logits, [[0, 0], [0, 1]])
 
 
 class ResumeError(EdgeMnistError):
@@ -89,7 +103,8 @@ def fit(model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path) ->
     Raises:
         ResumeError: `state_path` holds a run with other settings.
     """
-    trainer = _make_trainer(model, recipe, steps_per_epoch=-(-len(splits.train) // recipe.batch_size))
+    count = len(splits.train) + recipe.extras
+    trainer = _make_trainer(model, recipe, steps_per_epoch=-(-count // recipe.batch_size))
     identity = _identity(model, splits, recipe)
     progress = _load_state(state_path, trainer, identity)
     for epoch in range(len(progress.history), recipe.epochs):
@@ -116,9 +131,10 @@ def fit(model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path) ->
 
 
 def evaluate(model: Any, images: Images) -> tuple[float, float]:
-    """Mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on these images."""
+    """Mean cross-entropy (nats, no smoothing, outliers a class) and accuracy in [0, 1] of the model on these digits."""
     logits = model.predict(images.pixels, batch_size=EVALUATION_BATCH, verbose=0).astype(np.float64)
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    shifted = np.concatenate([logits, np.zeros((len(logits), 1))], axis=1)
+    shifted -= shifted.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     loss = -log_probability[np.arange(len(images)), images.labels].mean()
     return float(loss), float((logits.argmax(axis=1) == images.labels).mean())
@@ -133,7 +149,8 @@ def describe_device() -> str:
 def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> keras.Model:
     """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
-    trainer = keras.Model(pixels, model(Augment(recipe.distortion, recipe.seed)(pixels)))
+    logits = model(Augment(recipe.distortion, recipe.seed)(pixels))
+    trainer = keras.Model(pixels, WithOutlierLogit()(logits))
     steps = recipe.epochs * steps_per_epoch
     warmup_steps = int(recipe.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -156,10 +173,12 @@ def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> k
 
 
 def _train_epoch(trainer: Any, train: Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(train))
-    targets = np.eye(NUM_CLASSES, dtype=np.float32)[train.labels[order]]
+    random = np.random.default_rng([recipe.seed, epoch])
+    extras = draw_extras(train, recipe.extras, random)
+    order = random.permutation(len(train) + recipe.extras)
+    targets = np.eye(NUM_CLASSES + 1, dtype=np.float32)[np.concatenate([train.labels, extras.labels])[order]]
     outcome = trainer.fit(
-        train.pixels[order],
+        np.concatenate([train.pixels, extras.pixels])[order],
         targets,
         batch_size=recipe.batch_size,
         shuffle=False,

@@ -1,0 +1,329 @@
+"""What is not a digit, drawn anew for each epoch, so that a model learns to say so.
+
+A network that has seen digits alone calls everything a digit. Here are glyphs of many scripts, invented characters,
+scribbles, lines, blots, silhouettes and textures, and digits that went wrong: on their side, mirrored, glued to another
+one, white on black. None of it comes from a set of pictures that anyone measures on.
+
+A quarter are digits and labelled so: printed ones, so that print is not what gives a letter away, and training digits
+written larger with another pen and framed again, so that the reader's framing is not.
+
+The loss has an eleventh class for them whose logit is fixed at 0. The network keeps its ten outputs, and
+logsumexp(logits) becomes the log odds that there is a digit at all; see `edge/abstention.py`.
+
+Sources: outlier exposure after Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure" (ICLR
+2019); the score is the free energy of Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection" (NeurIPS
+2020).
+"""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.ft2font import FT2Font
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ..edge.card import IMAGE_SHAPE, NUM_CLASSES
+from ..edge.framing import SIDE, frame_digit
+from ..edge.mnist import Images
+
+Random = np.random.Generator
+Ink = NDArray[np.uint8]
+T = TypeVar("T")
+
+NOT_A_DIGIT = NUM_CLASSES
+PRINTED_SHARE = 0.1
+REFRAMED_SHARE = 0.15
+# Shapes are drawn at this size and scaled down, so that their edges are as soft as a camera's.
+CANVAS = 112
+# The text faces that matplotlib brings: serif, sans serif and monospaced, bold and slanted.
+FONTS = (
+    "DejaVuSans.ttf",
+    "DejaVuSans-*.ttf",
+    "DejaVuSansMono*.ttf",
+    "DejaVuSerif.ttf",
+    "DejaVuSerif-*.ttf",
+    "STIXGeneral*.ttf",
+)
+# Framed as a digit, these are one to most readers. In every script, whatever Unicode calls a number is left out too.
+LOOKALIKES = frozenset("OoQDIl|!SsZzBbGgqyCOΟοОоЗзбЧчƐ∂δθΘΦσ°ºø∅○◯Øµ")  # noqa: RUF001 - looking alike is the point
+# So is a shape this narrow: a 1.
+NARROWEST = 0.4
+# A shape that fills the image instead of MNIST's central box is no framed digit, even if a letter O.
+FILLING_SHARE = 0.35
+
+
+@dataclass(frozen=True)
+class Extras:
+    """Images that training adds to the digits: uint8 [N, 28, 28, 1], and labels uint8 [N], 10 = not a digit."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def draw_extras(train: Images, count: int, random: Random) -> Extras:
+    """Draw shapes that are no digits, and some printed digits.
+
+    Args:
+        train: Training digits, which the spoiled digits are made from.
+        count: How many to draw.
+        random: Equal generators give equal images.
+    """
+    pixels, labels = np.empty((count, *IMAGE_SHAPE), np.uint8), np.full(count, NOT_A_DIGIT, np.uint8)
+    kinds = random.choice(len(KINDS), count, p=np.array([share for share, _ in KINDS]) / sum(s for s, _ in KINDS))
+    for i, kind in enumerate(kinds):
+        draw = random.random()
+        if draw < PRINTED_SHARE:
+            labels[i] = random.integers(NUM_CLASSES)
+            pixels[i] = _frame(_glyph(str(labels[i]), _choose(FACES(), random)))
+        elif draw < PRINTED_SHARE + REFRAMED_SHARE:
+            chosen = random.integers(len(train))
+            labels[i] = train.labels[chosen]
+            pixels[i] = _rewrite(train.pixels[chosen, ..., 0], random)
+        else:
+            pixels[i] = KINDS[kind][1](train, random)
+    return Extras(pixels, labels)
+
+
+# --- glyphs ---
+
+
+@cache
+def FACES() -> tuple[ImageFont.FreeTypeFont, ...]:  # noqa: N802 - a constant that is read from files when first used
+    """The text faces, at canvas size."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    paths = [path for pattern in FONTS for path in sorted(folder.glob(pattern))]
+    return tuple(ImageFont.truetype(str(path), CANVAS * 3 // 4) for path in paths)
+
+
+@cache
+def _characters(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The Latin letters of a face, and all else that shows ink and is no number."""
+    drawn = [chr(code) for code in FT2Font(path).get_charmap() if unicodedata.category(chr(code))[0] in "LSP"]
+    latin = tuple(character for character in drawn if character.isascii() and character.isalpha())
+    return latin, tuple(sorted(set(drawn) - set(latin)))
+
+
+def _letter(_train: Images, random: Random) -> Ink:
+    face = _choose(FACES(), random)
+    character = _choose(_choose(_characters(str(face.path)), random), random)
+    ink = _glyph(character, face)
+    return _fill(ink, random) if character in LOOKALIKES else _place(ink, random)
+
+
+def _glyph(character: str, face: ImageFont.FreeTypeFont) -> Ink:
+    image = Image.new("L", (2 * CANVAS, 2 * CANVAS))
+    ImageDraw.Draw(image).text((CANVAS, CANVAS), character, fill=255, font=face, anchor="mm")
+    return _crop(np.asarray(image))
+
+
+# --- pens ---
+
+
+def _invented_character(_train: Images, random: Random) -> Ink:
+    """Two to five strokes, as in the letters of no alphabet."""
+    ink, width = _blank(), int(random.integers(4, 15))
+    for _ in range(random.integers(2, 6)):
+        points = random.uniform(8, CANVAS - 8, (random.integers(2, 5), 2))
+        _draw_path(ink, _round(points) if random.random() < 0.6 else points, width)
+    if random.random() < 0.3:
+        centre, radius = random.integers(20, CANVAS - 20, 2).tolist(), int(random.integers(6, 30))
+        cv2.circle(ink, centre, radius, 255, width, cv2.LINE_AA)
+    return _place(ink, random)
+
+
+def _scribble(_train: Images, random: Random) -> Ink:
+    ink = _blank()
+    points = random.uniform(6, CANVAS - 6, (random.integers(7, 20), 2))
+    _draw_path(ink, _round(points), int(random.integers(3, 14)))
+    return _place(ink, random)
+
+
+def _line(_train: Images, random: Random) -> Ink:
+    """A dash, a rule, a crossing of rules, an edge of the paper: nothing that stands upright alone, as a 1 does."""
+    ink, width = _blank(), int(random.integers(2, 16))
+    middle = CANVAS / 2 + random.uniform(-20, 20, 2)
+    tilts = {"dash": [0], "crossing": [0, 90], "corner": [35, 145], "rules": [0, 0]}
+    for tilt in _choose(tuple(tilts.values()), random):
+        angle = np.radians(tilt + random.uniform(-20, 20))
+        reach = np.array([np.cos(angle), np.sin(angle)]) * random.uniform(15, 80)
+        shift = random.uniform(-25, 25, 2)
+        _draw_path(ink, np.array([middle + shift - reach, middle + shift + reach]), width)
+    return _place(ink, random)
+
+
+# --- surfaces ---
+
+
+def _blot(_train: Images, random: Random) -> Ink:
+    """A smudge, a dot, a silhouette: a filled outline, sometimes with a pattern on it."""
+    corners = int(random.integers(3, 12))
+    angles = np.sort(random.uniform(0, 2 * np.pi, corners)) if random.random() < 0.5 else np.linspace(0, 6.28, corners)
+    radii = random.uniform(random.uniform(0.3, 1), 1, corners) * CANVAS / 2
+    outline = CANVAS / 2 + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
+    ink = _blank()
+    cv2.fillPoly(ink, [np.round(_round(outline) if random.random() < 0.5 else outline).astype(np.int32)], 255)
+    if random.random() < 0.5:
+        ink = (ink * (0.4 + 0.6 * _noise(random))).astype(np.uint8)
+    return _place(ink, random)
+
+
+def _texture(_train: Images, random: Random) -> Ink:
+    """Cloth, grain, stripes, or a shadow over the whole image."""
+    pattern = _choose((_noise, _stripes), random)(random)
+    if random.random() < 0.4:
+        pattern = (pattern > random.uniform(0.3, 0.7)).astype(np.float64)
+    low, high = np.sort(random.uniform(0, 255, 2))
+    small = cv2.resize(low + pattern * (high - low), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return small.round().astype(np.uint8)[..., None]
+
+
+def _noise(random: Random) -> NDArray[np.float64]:
+    """Smooth noise in [0, 1], its grain from a pixel to the whole image."""
+    cells = int(random.integers(2, 29))
+    noise = cv2.resize(random.random((cells, cells)), (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    return np.clip(noise, 0, 1)
+
+
+def _stripes(random: Random) -> NDArray[np.float64]:
+    angle, waves, phase = random.uniform(0, np.pi), random.uniform(1, 12), random.uniform(0, 6.28)
+    down, across = np.mgrid[:CANVAS, :CANVAS] / CANVAS
+    return 0.5 + 0.5 * np.sin(2 * np.pi * waves * (np.cos(angle) * across + np.sin(angle) * down) + phase)
+
+
+# --- digits, and digits that went wrong ---
+
+
+def _rewrite(digit: Ink, random: Random) -> Ink:
+    """The digit [28, 28] up to eight times as large, with a thinner or thicker pen, framed as the reader does."""
+    scale = random.uniform(1, 8)
+    ink = cv2.resize(_crop(digit), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    change = int(scale * random.uniform(0, 1.2))
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (change + 1, change + 1))
+    if random.random() < 0.5:
+        return _frame(cv2.dilate(cv2.copyMakeBorder(ink, *4 * [change], cv2.BORDER_CONSTANT), pen))
+    thin = cv2.erode(ink, pen)
+    return _frame(_crop(thin if thin.sum() > 0.4 * ink.sum() else ink))
+
+
+def _spoiled_digit(train: Images, random: Random) -> Ink:
+    return _choose((_lying, _mirrored, _glued, _overlaid, _inverted), random)(train, random)
+
+
+def _lying(train: Images, random: Random) -> Ink:
+    """On its side: anything but a 0."""
+    return np.ascontiguousarray(np.rot90(_pick(train, range(1, 10), random), random.choice([1, 3])))
+
+
+def _mirrored(train: Images, random: Random) -> Ink:
+    """As in a mirror, or on its head: those that then are no other digit."""
+    digit = _pick(train, (3, 4, 7), random)
+    return np.ascontiguousarray(digit[:, ::-1] if random.random() < 0.5 else digit[::-1, ::-1])
+
+
+def _glued(train: Images, random: Random) -> Ink:
+    """Two digits that touch, or a digit and part of the next one, framed as one."""
+    left, right = (_crop(_pick(train, range(10), random)[..., 0]) for _ in range(2))
+    ink = np.zeros((SIDE, left.shape[1] + right.shape[1]), np.uint8)
+    overlap = int(random.integers(0, 4))
+    for digit, x in ((left, 0), (right, max(0, left.shape[1] - overlap))):
+        y = int(random.integers(0, SIDE - digit.shape[0] + 1))
+        window = ink[y : y + digit.shape[0], x : x + digit.shape[1]]
+        np.maximum(window, digit, out=window)
+    return _frame(_crop(ink))
+
+
+def _overlaid(train: Images, random: Random) -> Ink:
+    return np.maximum(_pick(train, range(10), random), np.roll(_pick(train, range(10), random), 3, axis=(0, 1)))
+
+
+def _inverted(train: Images, random: Random) -> Ink:
+    return 255 - _pick(train, range(10), random)
+
+
+def _pick(train: Images, digits: range | tuple[int, ...], random: Random) -> Ink:
+    """A training image of one of these digits, uint8 [28, 28, 1]."""
+    while True:
+        i = random.integers(len(train))
+        if train.labels[i] in digits:
+            return train.pixels[i]
+
+
+# The share of each kind, and how one is drawn: uint8 [28, 28, 1] each.
+KINDS: tuple[tuple[float, Callable[[Images, Random], Ink]], ...] = (
+    (0.42, _letter),
+    (0.16, _invented_character),
+    (0.06, _scribble),
+    (0.06, _line),
+    (0.10, _blot),
+    (0.08, _texture),
+    (0.12, _spoiled_digit),
+)
+
+
+# --- from canvas to image ---
+
+
+def _place(ink: Ink, random: Random) -> Ink:
+    ink = _crop(ink)
+    narrow = ink.shape[1] < NARROWEST * ink.shape[0]
+    return _fill(ink, random) if narrow or random.random() < FILLING_SHARE else _frame(ink)
+
+
+def _frame(ink: Ink) -> Ink:
+    """As the reader frames what it takes for a digit."""
+    return frame_digit(ink.astype(np.float32) / 255)
+
+
+def _fill(ink: Ink, random: Random) -> Ink:
+    """Over most of the image, or all of it, with its proportions kept or stretched."""
+    side = random.integers(25, SIDE + 1)
+    scale = side / max(ink.shape)
+    shape = [side, side] if random.random() < 0.5 else [max(1, round(length * scale)) for length in ink.shape]
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    top, left = [int(random.integers(0, SIDE - length + 1)) for length in shape]
+    small = cv2.resize(ink, (int(shape[1]), int(shape[0])), interpolation=cv2.INTER_AREA)
+    image[top : top + shape[0], left : left + shape[1]] = small
+    return image[..., None]
+
+
+def _crop(ink: Ink) -> Ink:
+    """To the ink; a blank canvas stays as it is, for a blank image is no digit either."""
+    x, y, width, height = cv2.boundingRect(ink)
+    return ink[y : y + height, x : x + width] if width and height else ink
+
+
+def _blank() -> Ink:
+    return np.zeros((CANVAS, CANVAS), np.uint8)
+
+
+def _draw_path(ink: Ink, points: NDArray[np.float64], width: int) -> None:
+    cv2.polylines(ink, [np.round(points * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, shift=4)
+
+
+def _round(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
+    """A smooth curve through points [N, 2]: Catmull-Rom's.
+
+    Source: E. Catmull and R. Rom, "A class of local interpolating splines" (1974).
+    """
+    before, after = np.concatenate([points[:1], points[:-1]]), np.concatenate([points[1:], points[-1:]])
+    slopes = (after - before) / 2
+    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
+    start, end = points[:-1, None], points[1:, None]
+    curve = (
+        (2 * t**3 - 3 * t**2 + 1) * start
+        + (t**3 - 2 * t**2 + t) * slopes[:-1, None]
+        + (3 * t**2 - 2 * t**3) * end
+        + (t**3 - t**2) * slopes[1:, None]
+    )
+    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
+
+
+def _choose(options: Sequence[T], random: Random) -> T:
+    return options[int(random.integers(len(options)))]
