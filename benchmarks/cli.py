@@ -3,14 +3,20 @@
 import shlex
 import tempfile
 from pathlib import Path
+from typing import cast, get_args
 
 import click
 import msgspec
 
 from ..edge.bundle import SHIPPED, open_bundle
+from ..edge.card import Precision
+from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
 from ..edge.options import data_dir_option
 from .pages import write_page
+from .photo_labels import SHIPPED_PHOTOS
+from .photo_report import describe_total, format_scores, write_photo_reports
+from .photos import PhotoSettings, run_photos
 from .report import format_tables, summarize, write_reports
 from .run import run_benchmark
 from .targets import Settings
@@ -28,19 +34,57 @@ from .targets import Settings
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
-def benchmark(
-    bundle: Path, data_dir: Path | None, threads: int, rounds: int, calls: int, out: Path, as_json: bool
+@click.option(
+    "--photos",
+    metavar="FOLDER|shipped",
+    help="Read these pictures instead, and score the digits. The folder has a labels.json: "
+    '{"file.jpg": {"rows": ["123", "45"]}}.',
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(list(RUNTIMES)),
+    help="What reads the pictures of --photos.  [default: the first one installed, in this order]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    help="Of the file that reads the pictures of --photos.  [default: int8]",
+)
+def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
+    bundle: Path,
+    data_dir: Path | None,
+    threads: int,
+    rounds: int,
+    calls: int,
+    out: Path,
+    as_json: bool,
+    photos: str | None,
+    runtime: str | None,
+    precision: str | None,
 ) -> None:
     """Measure each file of a bundle on each runtime installed here.
 
     Accuracy with its 95 % interval and the paired drop against float; latency at batch 1; throughput, size, load time
     and peak memory. Without BUNDLE, the shipped one. A runtime that is missing is a row that says so.
 
+    With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
+    accuracy, and a page that shows every picture with an error.
+
     \b
     Examples:
       edge-mnist benchmark
       edge-mnist benchmark my-model --rounds 5 --calls 10000 --out reports
+      edge-mnist benchmark --photos my-photos
+      edge-mnist benchmark --photos shipped --precision float32
     """
+    if photos is not None:
+        settings = PhotoSettings(
+            bundle=bundle, runtime=runtime, precision=cast("Precision", precision or "int8"), num_threads=threads
+        )
+        _benchmark_photos(SHIPPED_PHOTOS if photos == "shipped" else Path(photos), settings, out, as_json)
+        return
+    if runtime or precision:
+        raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
     opened = open_bundle(bundle)
     _check_writable(out)
     trained_on = opened.card.training.dataset if opened.card.training else None
@@ -52,6 +96,18 @@ def benchmark(
         click.echo(format_tables(results, "simple"))
         click.echo("\n".join(["", *summarize(results)]))
     click.echo(f"Reports: {markdown_path} and {json_path}", err=True)
+
+
+def _benchmark_photos(folder: Path, settings: PhotoSettings, out: Path, as_json: bool) -> None:
+    _check_writable(out)
+    results = run_photos(folder, settings)
+    json_path, markdown_path, gallery_path = write_photo_reports(results, folder, out)
+    if as_json:
+        click.echo(msgspec.json.encode(results).decode())
+    else:
+        click.echo(format_scores(results, "simple"))
+        click.echo(f"\n{describe_total(results)}")
+    click.echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)
 
 
 def _check_writable(folder: Path) -> None:

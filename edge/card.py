@@ -5,6 +5,7 @@ and the card holds the SHA-256 of everything else in the bundle. A changed byte 
 proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
+    3  From which score on something is a digit, and the temperature of its probability.
     2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
        which runtimes are too old; agreement of all files; the report; the exporting processor; what a model that did
        not come from this project reads and gives.
@@ -20,7 +21,7 @@ import msgspec
 
 from .errors import EdgeMnistError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # The contract: one gray image in, ten logits out.
 IMAGE_SHAPE = (28, 28, 1)
@@ -233,6 +234,22 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     golden_logits: tuple[tuple[float, ...], ...]
 
 
+class Abstention(_Record, frozen=True, kw_only=True):
+    """When to say that something is no digit, and how sure to be of what is one; see `abstention.py`.
+
+    Attributes:
+        threshold: What scores less, in nats of log odds, is no digit.
+        temperature: Logits are divided by it before their softmax is a probability.
+        validation: The images that both were chosen on.
+        accepted: How many of them score at least the threshold.
+    """
+
+    threshold: float
+    temperature: Annotated[float, msgspec.Meta(gt=0)]
+    validation: ImageSet
+    accepted: Count
+
+
 class Agreement(_Record, frozen=True, kw_only=True):
     """On how many images of the first evaluation set each pair names the same digit: `counts[i][j]` of `names`."""
 
@@ -251,7 +268,7 @@ class Export(_Record, frozen=True, kw_only=True):
     """What the export stage adds.
 
     `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
-    image of each digit, see `golden.py`. `report` is a page for people, `c_source` the int8 TFLite file for firmware.
+    image of each digit, see `golden.py`. `abstention` holds for all files: their scores are nearly the same. `report` is a page for people, `c_source` the int8 TFLite file for firmware.
     """
 
     evaluations: tuple[Evaluation, ...]
@@ -261,6 +278,7 @@ class Export(_Record, frozen=True, kw_only=True):
     golden_pixels: str
     files: tuple[ModelFile, ...]
     c_source: tuple[FileRecord, ...] = ()
+    abstention: Abstention
     agreement: Agreement
     machine: Machine
     tools: dict[str, str]

@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": ("edge_mnist.edge.verify", "verify", "Check a bundle's hashes and golden vectors on this machine.", ""),
     "inspect": ("edge_mnist.edge.inspect", "inspect", "Say what a TFLite or ONNX file holds, without running it.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
+    "scenes": ("edge_mnist.benchmarks.scenes_cli", "scenes", "Make photo-like pictures of digits, with labels.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }
 

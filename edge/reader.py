@@ -1,25 +1,37 @@
 """The reader: one call from a frame to its digits. This is what other programs import."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .abstention import estimate_confidence, score_digits
 from .bundle import SHIPPED, open_bundle
 from .card import IMAGE_SHAPE, Precision
 from .classifiers import choose_runtime, load_classifier
-from .finding import Box, find_digits
+from .finding import Finding, find_digits
 from .framing import frame_digit
+from .second_look import Guess, choose_digits, suggest_alternatives
+from .shapes import Box, Shape
 
 
 @dataclass(frozen=True)
 class Digit:
-    """One digit: what it is, the model's probability for that, and where it is in the frame."""
+    """One digit of a frame.
+
+    Attributes:
+        digit: 0 to 9.
+        confidence: The calibrated probability of that digit, given that it is one: 0.1 to 1.
+        score: The log odds that it is a digit at all, in nats; see `abstention.py`.
+        box: In pixels of the frame.
+    """
 
     digit: int
     confidence: float
+    score: float
     box: Box
 
 
@@ -68,7 +80,9 @@ class Reader:
         """
         self.runtime = choose_runtime(runtime)
         self.precision = precision
-        self._classifier = load_classifier(open_bundle(bundle), self.runtime, precision, num_threads)
+        opened = open_bundle(bundle)
+        self._classifier = load_classifier(opened, self.runtime, precision, num_threads)
+        self._abstention = opened.export.abstention
 
     def read(self, frame: NDArray[np.uint8]) -> Reading:
         """Read a gray frame, uint8 [height, width]; a frame without digits gives an empty reading.
@@ -78,37 +92,51 @@ class Reader:
         """
         if frame.ndim != 2 or frame.dtype != np.uint8 or frame.size == 0:
             raise ValueError(f"expected a gray frame, uint8 [height, width], got {frame.dtype} {frame.shape}.")
-        started = time.perf_counter()
+        clock = _Clock()
         finding = find_digits(frame)
-        found = time.perf_counter()
-        boxes = [box for row in finding.rows for box in row]
-        images = np.empty((len(boxes), *IMAGE_SHAPE), np.uint8)
-        for image, box in zip(images, boxes, strict=True):
-            image[:] = frame_digit(finding.ink[box.y : box.bottom, box.x : box.right])
-        framed = time.perf_counter()
-        probabilities = softmax(self._classifier.logits(images)) if boxes else np.empty((0, 10), np.float32)
-        inferred = time.perf_counter()
-        digits = tuple(
-            Digit(int(row.argmax()), round(float(row.max()), 4), finding.in_frame(box))
-            for row, box in zip(probabilities, boxes, strict=True)
-        )
+        clock.lap("find")
+        guesses = self._classify(finding, finding.shapes, clock)
+        alternatives = suggest_alternatives(finding, guesses, self._abstention.threshold)
+        clock.lap("find")
+        second = iter(self._classify(finding, [shape for other in alternatives for shape in other.shapes], clock))
+        others = [[next(second) for _ in other.shapes] for other in alternatives]
+        rows = choose_digits(guesses, alternatives, others, self._abstention.threshold)
+        reading = [[self._describe(finding, guess) for guess in row] for row in rows]
+        clock.lap("find")
         return Reading(
-            rows=_join_rows(digits, [len(row) for row in finding.rows]),
-            digits=digits,
-            timing_ms={
-                "find": round(1000 * (found - started), 3),
-                "frame": round(1000 * (framed - found), 3),
-                "infer": round(1000 * (inferred - framed), 3),
-            },
+            rows=tuple("".join(str(digit.digit) for digit in row) for row in reading),
+            digits=tuple(digit for row in reading for digit in row),
+            timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
         )
 
+    def _classify(self, finding: Finding, shapes: Sequence[Shape], clock: "_Clock") -> list[Guess]:
+        """All shapes in one batch."""
+        if not shapes:
+            return []
+        images = np.empty((len(shapes), *IMAGE_SHAPE), np.uint8)
+        for image, shape in zip(images, shapes, strict=True):
+            image[:] = frame_digit(finding.ink(shape))
+        clock.lap("frame")
+        logits = self._classifier.logits(images)
+        scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
+        sure = estimate_confidence(logits, self._abstention.temperature).tolist()
+        clock.lap("infer")
+        return [Guess(*fields) for fields in zip(shapes, digits, scores, sure, strict=True)]
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities, float32 [N, 10], each row summing to 1, from logits [N, 10]."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    def _describe(self, finding: Finding, guess: Guess) -> Digit:
+        box = finding.in_frame(guess.shape.box)
+        return Digit(guess.digit, round(guess.confidence, 4), round(guess.score, 3), box)
 
 
-def _join_rows(digits: tuple[Digit, ...], lengths: list[int]) -> tuple[str, ...]:
-    names = iter(str(digit.digit) for digit in digits)
-    return tuple("".join(next(names) for _ in range(length)) for length in lengths)
+class _Clock:
+    """Adds up the time that each stage takes."""
+
+    def __init__(self) -> None:
+        self.spent_ms = {"find": 0.0, "frame": 0.0, "infer": 0.0}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Everything since the last call was this stage."""
+        now = time.perf_counter()
+        self.spent_ms[stage] += 1000 * (now - self._last)
+        self._last = now

@@ -1,90 +1,153 @@
-"""`edge-mnist run`: read the digits in picture files."""
+"""`edge-mnist run`: read the digits in pictures, videos and streams; print, draw or show them."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import NoReturn, cast, get_args
 
 import click
+from tqdm import tqdm
 
+from .annotate import annotate
 from .bundle import SHIPPED
 from .card import Precision
 from .classifiers import RUNTIMES
-from .pictures import PictureError, expand_pictures, read_gray
-from .reader import Reader, Reading
+from .drawings import DrawingFolder
+from .outcomes import Outcome, format_digits, format_json, format_rows
+from .pictures import PictureError
+from .reader import Reader
+from .sources import Frame, Source, VideoFile, find_sources, read_all
+from .videos import Spacing
+from .window import Window
+
+
+class SpacingType(click.ParamType):
+    """`10` for every tenth frame, `0.5s` for one each half second."""
+
+    name = "spacing"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Spacing:
+        """Parse it, or fail as misuse."""
+        if isinstance(value, Spacing):
+            return value
+        text = str(value)
+        try:
+            if text.endswith("s"):
+                return Spacing(seconds=float(text[:-1]))
+            return Spacing(frames=int(text))
+        except ValueError:
+            self.fail(f"{text!r} is neither a number of frames, e.g. 10, nor of seconds, e.g. 0.5s.", param, ctx)
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    default=SHIPPED,
-    show_default="the shipped one",
-    help="Bundle: the folder that export wrote.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(list(RUNTIMES)),
-    help="What computes.  [default: the first one installed, in this order]",
-)
-@click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True, help="Of the model file."
-)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--every", "spacing", type=SpacingType(), default=Spacing(), metavar="N|SECONDSs",
+              help="Of a video, read only every Nth frame, or one each so many seconds, e.g. 10 or 0.5s.")  # fmt: skip
+@click.option("--annotate", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Write each picture or frame with its boxes and digits into this folder.")  # fmt: skip
+@click.option("--show", is_flag=True, help="Show each in a window: any key for the next, q or Escape to quit.")
+@click.option("--verbose", is_flag=True, help="A line for each digit: confidence, and box in pixels.")
+@click.option("--json", "as_json", is_flag=True,
+              help="One JSON document a picture or frame and line, on standard output.")  # fmt: skip
+@click.option("--model", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped one",
+              help="Bundle: the folder that export wrote.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(list(RUNTIMES)),
+              help="What computes.  [default: the first one installed, in this order]")  # fmt: skip
+@click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,
+              help="Of the model file.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document a picture and line, on standard output.")
-def run(images: tuple[str, ...], model: Path, runtime: str | None, precision: str, threads: int, as_json: bool) -> None:
-    """Read the digits in picture files, folders of them, or glob patterns.
+def run(  # noqa: PLR0913, PLR0917 - an argument for each option
+    inputs: tuple[str, ...],
+    spacing: Spacing,
+    folder: Path | None,
+    show: bool,
+    verbose: bool,
+    as_json: bool,
+    model: Path,
+    runtime: str | None,
+    precision: str,
+    threads: int,
+) -> None:
+    """Read the digits in pictures, videos, folders of both, glob patterns, or standard input (-).
 
-    A picture without digits gives an empty reading. A file that cannot be read is reported on standard error, the
-    others are read all the same, and the exit code is 1.
+    A picture without digits gives an empty reading; of several pages or an animation the first is read. Standard input
+    is one picture of any kind, or a stream of PNG, JPEG (MJPEG) or binary PNM pictures back to back. What cannot be
+    read is reported on standard error, everything else is read all the same, and the exit code is 1.
 
     \b
     Examples:
-      edge-mnist run digit.png
-      edge-mnist run photos/ --json > readings.jsonl
-      edge-mnist run 'scans/*.jpg' --runtime onnxruntime --precision float32
+      edge-mnist run page.png                          rows of digits, how sure, how long it took
+      edge-mnist run photos/ --json > readings.jsonl   with boxes, a line for each picture
+      edge-mnist run 'scans/*.jpg' --annotate drawn    and a drawing of each in drawn/
+      edge-mnist run meter.mp4 --every 5s --show       a frame each five seconds, in a window
+      rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -
     """
-    pictures = expand_pictures(images)
-    reader = Reader(model, runtime, cast("Precision", precision), threads)
-    show = _print_json if as_json else _print_text
-    failures = 0
-    for path, outcome in _read_all(reader, pictures):
-        if isinstance(outcome, PictureError):
-            click.echo(f"Error: {outcome}", err=True)
-            failures += 1
-        else:
-            show(path, outcome)
+    format_outcome = format_json if as_json else format_digits if verbose else format_rows
+    with ExitStack() as stack:
+        reader = Reader(model, runtime, cast("Precision", precision), threads)
+        sinks = Sinks(
+            format_outcome=format_outcome,
+            drawings=DrawingFolder(folder) if folder else None,
+            window=stack.enter_context(Window()) if show else None,
+        )
+        failures = read_into(sinks, reader, find_sources(inputs, spacing))
     if failures:
         raise SystemExit(1)
 
 
-def _read_all(reader: Reader, pictures: list[Path]) -> Iterator[tuple[Path, Reading | PictureError]]:
-    for path in pictures:
-        try:
-            yield path, reader.read(read_gray(path))
-        except PictureError as error:
-            yield path, error
+@dataclass(frozen=True)
+class Sinks:
+    """Where readings go: to standard output in this format, and into a folder and a window if there are any."""
+
+    format_outcome: Callable[[Outcome], str]
+    drawings: DrawingFolder | None
+    window: Window | None
 
 
-def _print_json(path: Path, reading: Reading) -> None:
-    digits = [
-        {
-            "digit": digit.digit,
-            "confidence": digit.confidence,
-            "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
-        }
-        for digit in reading.digits
-    ]
-    document = {"source": str(path), "rows": reading.rows, "digits": digits, "timing_ms": reading.timing_ms}
-    click.echo(json.dumps(document))
+def read_into(sinks: Sinks, reader: Reader, sources: list[Source]) -> int:
+    """Read everything, until somebody quits the window; return how much could not be read."""
+    failures = 0
+    with _progress(sources) as bar:
+        for done, frame in read_all(sources):
+            try:
+                outcome = _read_frame(frame, reader, sinks.drawings)
+                _print(sinks.format_outcome(outcome))
+                go_on = sinks.window is None or _show(sinks.window, outcome)
+            except PictureError as error:
+                _print(f"Error: {error}", err=True)
+                failures += 1
+                go_on = True
+            bar.update(done - bar.n)
+            if not go_on:
+                break
+    return failures
 
 
-def _print_text(path: Path, reading: Reading) -> None:
-    total_ms = sum(reading.timing_ms.values())
-    count = len(reading.digits)
-    click.echo(f"{path}: {count} {'digit' if count == 1 else 'digits'} in {total_ms:.1f} ms")
-    digits = iter(reading.digits)
-    for row in reading.rows:
-        confidences = [next(digits).confidence for _ in row]
-        click.echo(f"  {row}   (least certain: {row[confidences.index(min(confidences))]}, {min(confidences):.1%})")
+def _read_frame(frame: Frame | PictureError, reader: Reader, drawings: DrawingFolder | None) -> Outcome:
+    if isinstance(frame, PictureError):
+        raise frame
+    reading = reader.read(frame.gray)
+    return Outcome(frame, reading, drawings.save(frame, reading) if drawings else None)
+
+
+def _show(window: Window, outcome: Outcome) -> bool:
+    title = f"{outcome.frame.name}: {', '.join(outcome.reading.rows) or 'no digits'}"
+    return window.show(annotate(outcome.frame.read_rgb(), outcome.reading), title)
+
+
+def _progress(sources: list[Source]) -> "tqdm[NoReturn]":
+    """A bar over the sources on standard error, for people at a terminal who have to wait."""
+    takes_long = len(sources) > 1 or any(isinstance(source, VideoFile) for source in sources)
+    return tqdm(
+        total=len(sources),
+        leave=False,
+        disable=None if takes_long else True,
+        bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
+    )
+
+
+def _print(text: str, *, err: bool = False) -> None:
+    """Print above the bar: where both are on one terminal, it is taken away first and drawn again below."""
+    with tqdm.external_write_mode():
+        click.echo(text, err=err)

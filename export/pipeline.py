@@ -27,6 +27,7 @@ from ..edge.errors import EdgeMnistError
 from ..edge.golden import check_golden, pack_pixels
 from ..edge.host import count_cores, describe_machine
 from ..edge.mnist import Images, held_out_images
+from .abstain import choose_abstention
 from .adopt import check_convention
 from .c_array import to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
@@ -215,6 +216,7 @@ def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
         report=_UNWRITTEN,
         golden_pixels=pack_pixels(work.golden),
         files=tuple(files),
+        abstention=choose_abstention(work.validation),
         agreement=agree(outcomes, work.reference),
         machine=describe_machine(),
         tools={name: version(name) for name in TOOLS},

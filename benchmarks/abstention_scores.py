@@ -1,0 +1,112 @@
+"""How well a score tells digits from what is none, and how well a confidence tells right from wrong: three measures.
+
+- **AUROC** is the probability that a digit chosen by chance scores higher than a non-digit chosen by chance. Equal
+  scores count half. 1 is perfect, 0.5 is guessing.
+- **Expected calibration error** sorts digits into bins by confidence. In each, the mean confidence should be the share
+  that is right; the error is the mean distance between the two, weighted by how many digits a bin holds.
+- **Risk and coverage**: let go of the digits that the model is least sure of. Coverage is the share that is kept, risk
+  the share of wrong ones among those.
+"""
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+CALIBRATION_BINS = 15
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A point of the risk-coverage curve: what keeping all digits of at least this confidence gives.
+
+    Attributes:
+        confidence: The least that is kept.
+        coverage: Share of all digits, (0, 1].
+        risk: Share of wrong ones among the kept, [0, 1].
+    """
+
+    confidence: float
+    coverage: float
+    risk: float
+
+
+def measure_auroc(digits: NDArray[np.floating], others: NDArray[np.floating]) -> float:
+    """The area under the ROC curve, exactly, in [0, 1].
+
+    Args:
+        digits: Scores of digits, [N].
+        others: Scores of what is none, [M].
+
+    Raises:
+        ValueError: Either is empty.
+
+    Source: H. B. Mann, D. R. Whitney, "On a test of whether one of two random variables is stochastically larger than
+    the other", Annals of Mathematical Statistics 18 (1947): the area is their U divided by N M.
+    """
+    if not len(digits) or not len(others):
+        raise ValueError(f"expected scores of both, got {len(digits)} of digits and {len(others)} of others.")
+    ordered = np.sort(others)
+    below, not_above = np.searchsorted(ordered, digits, "left"), np.searchsorted(ordered, digits, "right")
+    return float((below.sum() + not_above.sum()) / (2 * len(digits) * len(others)))
+
+
+def measure_calibration_error(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> float:
+    """The expected calibration error, in [0, 1], with bins of equal width: (0, 1/bins], ..., (1 - 1/bins, 1].
+
+    Args:
+        confidence: In (0, 1], [N].
+        right: Whether each digit was read correctly, [N].
+        bins: How many.
+
+    Raises:
+        ValueError: There is nothing to measure, or a confidence is no probability.
+
+    Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks" (ICML 2017).
+    """
+    if not len(confidence) or not 0 < confidence.min() <= confidence.max() <= 1:
+        raise ValueError(f"expected confidences in (0, 1], got {len(confidence)} of which some are not.")
+    exact = confidence.astype(np.float64)
+    place = np.ceil(exact * bins).astype(np.int64) - 1
+    surplus = np.bincount(place, exact - right, minlength=bins)
+    return float(np.abs(surplus).sum() / len(exact))
+
+
+def trace_risk(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[Kept, ...]:
+    """The risk-coverage curve, from keeping all digits down to keeping those of the highest confidence.
+
+    Digits of the same confidence are kept or let go together, so each point can really be had.
+
+    Args:
+        confidence: [N].
+        right: Whether each digit was read correctly, [N].
+
+    Raises:
+        ValueError: There are no digits.
+
+    Source: R. El-Yaniv, Y. Wiener, "On the foundations of noise-free selective classification", JMLR 11 (2010);
+    Y. Geifman, R. El-Yaniv, "Selective classification for deep neural networks" (NIPS 2017).
+    """
+    if not len(confidence):
+        raise ValueError("expected digits, got none.")
+    order = np.argsort(-confidence, kind="stable")
+    ordered, wrong = confidence[order], np.cumsum(~right[order])
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)[::-1]
+    return tuple(
+        Kept(confidence=float(ordered[i]), coverage=float((i + 1) / len(ordered)), risk=float(wrong[i] / (i + 1)))
+        for i in last
+    )
+
+
+def thin_out(curve: tuple[Kept, ...], apart: float) -> tuple[Kept, ...]:
+    """The same curve with fewer points: the first, the last, and those at least so much coverage below the one before."""
+    kept = [curve[0]]
+    for point in curve[1:-1]:
+        if kept[-1].coverage - point.coverage >= apart:
+            kept.append(point)
+    return (*kept, curve[-1]) if len(curve) > 1 else tuple(kept)
+
+
+def risk_at(curve: tuple[Kept, ...], coverage: float) -> Kept:
+    """The point that keeps the fewest digits among those that keep at least this share of them."""
+    return min((point for point in curve if point.coverage >= coverage), key=lambda point: point.coverage)

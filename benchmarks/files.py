@@ -1,0 +1,46 @@
+"""Writing results so that whoever is interrupted finds the old ones or none, never half of one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name first, and rename it.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_folder(destination: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on success it becomes `destination`, otherwise it goes away.
+
+    Raises:
+        FileExistsError: The destination is a file or a folder that holds something.
+        OSError: It cannot be written.
+    """
+    if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
+        raise FileExistsError(f"{destination} exists and is not empty")
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        # Takes the place of an empty folder, too.
+        staging.replace(destination)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

@@ -1,0 +1,94 @@
+"""How well a reading fits the truth: which digits were found, and whether the rows say the same.
+
+- **Precision, recall, F1** compare the digits of an image as multisets, wherever they are: true positives are, summed
+  over the ten digits, the smaller of how often each was written and how often it was read.
+- **Row accuracy** is 1 - edit distance / number of digits, at least 0. The distance is Levenshtein's, between the rows
+  of truth and reading, each joined by a line break that counts as a symbol: a digit that is missed, added or mistaken
+  costs 1, and so does a row that is torn in two or joined with the next; two digits in the wrong order cost 2.
+- **Exact** are the images whose rows are all the same.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+LINE_BREAK = "\n"
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """The score of an image or of several. Shares are in [0, 1], and None where they are 0 / 0.
+
+    Attributes:
+        images: How many.
+        exact: How many of them were read without any error.
+        written: Digits in the truth.
+        read: Digits in the readings.
+        matched: Digits in both, image by image: true positives.
+        distance: Edit distance of the rows, summed over the images.
+        precision: `matched / read`.
+        recall: `matched / written`.
+        f1: Their harmonic mean; None, too, where nothing was written: then every digit read is a false positive.
+        row_accuracy: `1 - distance / written`, at least 0.
+    """
+
+    images: int
+    exact: int
+    written: int
+    read: int
+    matched: int
+    distance: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    row_accuracy: float | None
+
+
+def score_image(truth: Sequence[str], reading: Sequence[str]) -> Score:
+    """Compare the rows of a reading with those of the truth."""
+    written, read = Counter("".join(truth)), Counter("".join(reading))
+    return _make_score(
+        images=1,
+        exact=int(tuple(truth) == tuple(reading)),
+        written=written.total(),
+        read=read.total(),
+        matched=(written & read).total(),
+        distance=edit_distance(LINE_BREAK.join(truth), LINE_BREAK.join(reading)),
+    )
+
+
+def sum_scores(scores: Iterable[Score]) -> Score:
+    """The score of several images together: counts are added, and shares made anew of the sums."""
+    counted = list(scores)
+    names = ("images", "exact", "written", "read", "matched", "distance")
+    return _make_score(**{name: sum(getattr(score, name) for score in counted) for name in names})
+
+
+def edit_distance(first: str, second: str) -> int:
+    """How many symbols to insert, delete or replace to make one text the other.
+
+    Source: V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet
+    Physics Doklady 10 (1966); by rows, as R. A. Wagner and M. J. Fischer, JACM 21 (1974).
+    """
+    costs = list(range(len(second) + 1))
+    for i, symbol in enumerate(first, 1):
+        diagonal, costs[0] = costs[0], i
+        for j, other in enumerate(second, 1):
+            cheapest = min(costs[j] + 1, costs[j - 1] + 1, diagonal + (symbol != other))
+            diagonal, costs[j] = costs[j], cheapest
+    return costs[-1]
+
+
+def _make_score(*, images: int, exact: int, written: int, read: int, matched: int, distance: int) -> Score:
+    return Score(
+        images=images,
+        exact=exact,
+        written=written,
+        read=read,
+        matched=matched,
+        distance=distance,
+        precision=matched / read if read else None,
+        recall=matched / written if written else None,
+        f1=2 * matched / (written + read) if written else None,
+        row_accuracy=max(0.0, 1 - distance / written) if written else None,
+    )

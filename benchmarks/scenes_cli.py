@@ -1,0 +1,87 @@
+"""`edge-mnist scenes`: make pictures of handwritten digits and write down what they say."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from tqdm import tqdm
+
+from ..edge.errors import EdgeMnistError
+from .conditions import CONDITIONS
+from .files import new_folder
+from .photo_labels import LABELS_NAME, Label
+from .scenes import draw_scene
+
+
+class ScenesError(EdgeMnistError):
+    """The pictures cannot be written; the message says why."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="Pictures a condition.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first of them.")
+@click.option(
+    "--condition",
+    "conditions",
+    type=click.Choice(list(CONDITIONS)),
+    multiple=True,
+    metavar="NAME",
+    help="Only pictures of this kind; can be repeated.  [default: all]",
+)
+@click.option(
+    "--most-megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    default=12.2,
+    show_default=True,
+    help="Frames are no larger, unless the condition's smallest one is.",
+)
+def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], most_megapixels: float) -> None:
+    """Make photo-like pictures of handwritten digits, with a labels.json that says what they show.
+
+    The same pictures for the same seed. They differ in hand, pen, paper, light and camera; nothing of anybody's
+    photographs or handwriting is in them. Conditions:
+
+    \b
+    {conditions}
+
+    \b
+    Examples:
+      edge-mnist scenes my-scenes
+      edge-mnist scenes my-scenes --count 100 --seed 1 --condition ruled --condition touching
+      edge-mnist benchmark --photos my-scenes
+    """
+    written = write_scenes(folder, conditions or tuple(CONDITIONS), range(seed, seed + count), most_megapixels)
+    click.echo(f"{folder}: {written} pictures. Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
+
+
+# The table is the one place that names them.
+scenes.help = (scenes.help or "").format(
+    conditions="\n    ".join(f"  {name:15} {condition.summary}" for name, condition in CONDITIONS.items())
+)
+
+
+def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], most_megapixels: float) -> int:
+    """Write a picture for each condition and seed, and their labels; returns how many.
+
+    The folder appears when it is complete.
+
+    Raises:
+        ScenesError: The folder holds something, or cannot be written.
+    """
+    labels: dict[str, Label] = {}
+    wanted = [(condition, seed) for condition in conditions for seed in seeds]
+    try:
+        with new_folder(folder) as staging:
+            for condition, seed in tqdm(wanted, unit="picture", leave=False, disable=None):
+                scene, name = draw_scene(condition, seed, most_megapixels), f"{condition}-{seed:04}.jpg"
+                (staging / name).write_bytes(scene.content)
+                labels[name] = Label(scene.rows, condition)
+            (staging / LABELS_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(labels), indent=1) + b"\n")
+    except FileExistsError as error:
+        raise ScenesError(f"{folder}: exists and is not empty, so it is left alone. Choose another folder.") from error
+    except OSError as error:
+        raise ScenesError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
+    return len(labels)

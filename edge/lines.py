@@ -1,0 +1,164 @@
+"""Ruled and squared paper: take the lines off a mask of ink and leave the strokes that cross them.
+
+Lines are long, thin and nearly straight. Pieces of them show between the digits; a parabola through the pieces says
+where the line runs behind the digits, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+# Rows and columns, int64 [N] each.
+_Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+# Shares of the frame's side along the line: its shortest piece, the longest gap between two, and its whole length.
+SHORTEST_PIECE = 1 / 40
+LONGEST_GAP = 1 / 10
+REACH = 0.4
+# Of its length, what pieces must cover, or, where it runs across almost the whole frame, may.
+COVERAGE = 0.65
+ALL_ACROSS, COVERAGE_ALL_ACROSS = 0.8, 0.5
+# The thickest line, as a share of the frame's long side; thicker is a stroke or a table's edge.
+THICKEST = 1 / 60
+# A piece may drift by this many pixels, and what crosses a line may interrupt it for so many.
+DRIFT, CROSSING = 3, 7
+# How far it may bend away from straight, as a share of its length.
+MOST_BEND = 0.03
+# Ink that is this many times as dark as the lines are is a stroke's.
+DARKER = 1.4
+# How far a line's pixels may be from its parabola, in pixels, each time that it is fitted anew.
+TOLERANCES = (8.0, 4.0, 3.0)
+
+
+def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
+    """Take long thin lines off, level or upright ones, and bridge the strokes where a line was taken from them.
+
+    Args:
+        mask: Ink, uint8 [height, width] of 0 and 255.
+        faint: The same with all that is fainter, where lines are whole.
+        depth: How much darker than the paper, uint8 [height, width].
+
+    Returns:
+        The ink without lines; the same array where there are none.
+    """
+    level, upright = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T)).T
+    if not level.any() and not upright.any():
+        return mask
+    lines = level | upright
+    strokes = mask & ~lines
+    reach = 2 * _thickest(mask) + 1
+    # Where a stroke crosses a line, it may be told from it by its darkness.
+    dark = cv2.compare(depth, DARKER * float(np.percentile(depth[(lines & faint) > 0], 75)), cv2.CMP_GT)
+    strokes |= mask & dark & cv2.dilate(strokes, np.ones((reach, reach), np.uint8))
+    above_and_below = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
+    left_and_right = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8))
+    return strokes | (mask & above_and_below & level) | (mask & left_and_right & upright)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A parabola, rows over columns, from one column up to another, and how thick the line is."""
+
+    curve: np.polynomial.Polynomial
+    left: int
+    right: int
+    thickness: int
+
+
+def find_level_lines(faint: Mask) -> Mask:
+    """The bands that level lines run in, uint8 [height, width] of 0 and 255, through whatever is written over them."""
+    width = faint.shape[1]
+    found: list[_Line] = []
+    tangled: list[_Pixels] = []
+    for pixels in _group_pieces(_thin_pieces(faint)):
+        line = _fit_line(*pixels, width)
+        if line:
+            found.append(line)
+        else:
+            tangled.append(pixels)
+    for pixels in tangled if found else ():
+        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
+    bands = np.zeros_like(faint)
+    for line in found:
+        x = np.arange(line.left, line.right)
+        path = np.stack([x, np.round(line.curve(x))], axis=1).astype(np.int32)
+        cv2.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
+    return bands
+
+
+def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> _Line | None:
+    """The line through most of these pixels of a frame this wide; None where they make none."""
+    curve, close = _fit_curve(rows, columns)
+    covered = np.unique(columns[close])
+    if not len(covered):
+        return None
+    left, right = int(covered[0]), int(covered[-1]) + 1
+    share = (right - left) / width
+    least = COVERAGE if share < ALL_ACROSS else COVERAGE_ALL_ACROSS
+    bend = abs(curve((left + right) / 2) - (curve(left) + curve(right)) / 2)
+    if share < REACH or len(covered) < least * (right - left) or bend > MOST_BEND * (right - left):
+        return None
+    gap = int(LONGEST_GAP * width)
+    thickness = round(np.count_nonzero(close) / len(covered)) + 1
+    return _Line(curve, max(0, left - gap), min(width, right + gap), thickness)
+
+
+def _untangle(pixels: _Pixels, found: list[_Line]) -> Iterator[_Pixels]:
+    """Pixels of lines that strokes between them hold together, line by line: they run like the next one found."""
+    rows, columns = pixels
+    middle = float(np.mean(columns))
+    nearest = min(found, key=lambda line: abs(line.curve(middle) - rows.mean()))
+    offsets = rows - np.round(nearest.curve(columns)).astype(np.int64)
+    first = int(offsets.min())
+    counts = np.convolve(np.bincount(offsets - first), np.ones(3), "same")
+    while counts.max() > 0.3 * len(np.unique(columns)):
+        peak = int(counts.argmax())
+        near = np.abs(offsets - first - peak) <= DRIFT + 2
+        yield rows[near], columns[near]
+        counts[max(0, peak - DRIFT - 2) : peak + DRIFT + 3] = 0
+
+
+def _fit_curve(
+    rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
+    """A parabola through most of the pixels, and which those are: what strokes left among them is let go."""
+    close = np.ones(len(rows), np.bool_)
+    curve = np.polynomial.Polynomial.fit(columns, rows, 1)
+    for tolerance in TOLERANCES:
+        close = np.abs(rows - curve(columns)) < tolerance
+        if len(np.unique(columns[close])) < 3:
+            break
+        curve = np.polynomial.Polynomial.fit(columns[close], rows[close], 2)
+    return curve, close
+
+
+def _thin_pieces(faint: Mask) -> Mask:
+    """What is no higher than a line is thick, and longer than strokes commonly are."""
+    thickest = _thickest(faint)
+    thin = cv2.subtract(faint, cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8)))
+    # Lines drift from row to row, and are interrupted by upright lines and strokes.
+    whole = cv2.morphologyEx(cv2.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, CROSSING)))
+    shortest = max(8, int(faint.shape[1] * SHORTEST_PIECE))
+    runs = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8))
+    return cv2.bitwise_and(thin, cv2.dilate(runs, np.ones((3, 3), np.uint8)))
+
+
+def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
+    """Rows and columns of the pixels of pieces that follow one another."""
+    gap = int(thin.shape[1] * LONGEST_GAP) | 1
+    joined = cv2.morphologyEx(cv2.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, gap)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    for i in np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
+        x, y, width, height = stats[i, :4]
+        window = (slice(y, y + height), slice(x, x + width))
+        rows, columns = np.nonzero((labels[window] == i) & (thin[window] > 0))
+        if len(rows):
+            yield rows + y, columns + x
+
+
+def _thickest(mask: Mask) -> int:
+    return max(3, round(max(mask.shape) * THICKEST))

@@ -1,0 +1,204 @@
+"""A second look at what the model did not take for one digit: is it several that touch, or one in pieces?
+
+Most shapes are plain digits and cost one inference. Those that the model refuses are cut where there is least ink, taken
+to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cuts import find_cuts, part_between, split_upright
+from .finding import Finding
+from .framing import measure_stroke
+from .rows import group_into_rows
+from .shapes import Shape, split_pieces, unite
+
+# A digit is hardly wider than this share of its height; several that touch hardly narrower than the next.
+WIDEST_DIGIT = 1.25
+NARROWEST_SEVERAL = 0.6
+# This many times as high as most, a shape may be two digits of rows that touch.
+TALL = 1.5
+# What a cut through one stroke must be worth, in nats.
+CROSSING_COST = 0.4
+# Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
+SURER = 1.5
+# Pieces of a broken digit are closer than this share of its height.
+NEAR = 0.12
+# A whole may be this much less likely a digit than its likeliest piece, in nats.
+SLACK = 0.5
+# In a row of digits, shapes of their size that are none are fewer than this share of them.
+MOST_REFUSED = 0.5
+# Of a row's height: what counts as of a digit's size.
+SIZES = (0.55, 1.7)
+
+
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """What the model says of a shape: the likeliest digit, the log odds that it is one, and its probability then."""
+
+    shape: Shape
+    digit: int
+    score: float
+    confidence: float
+
+
+@dataclass(frozen=True, eq=False)
+class Alternative:
+    """Another way, or several, of reading some of the shapes.
+
+    Attributes:
+        replaces: Places in the list of guesses.
+        shapes: What may stand there instead.
+        spans: For each of them, between which two marks it stands; a reading goes from mark to mark, first to last.
+        costs: What it costs to have a mark, in nats.
+        least: The least score that each shape of a reading must have.
+    """
+
+    replaces: tuple[int, ...]
+    shapes: list[Shape]
+    spans: list[tuple[int, int]]
+    costs: list[float]
+    least: float
+
+
+def suggest_alternatives(finding: Finding, guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
+    """Other ways of reading what was refused, or is too wide for one digit."""
+    alternatives: list[Alternative] = []
+    typical = float(np.median([guess.shape.box.height for guess in guesses])) if guesses else 0
+    for i, guess in enumerate(guesses):
+        box = guess.shape.box
+        refused = guess.score < threshold
+        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
+            alternatives.append(_cut(finding, i, guess.shape, threshold + SURER))
+        if refused and box.height > TALL * typical:
+            alternatives += _cut_across(finding, i, guess.shape, threshold + SURER)
+        if refused and len(guess.shape.outlines) > 1:
+            pieces = split_pieces(guess.shape)
+            spans = [(k, k + 1) for k in range(len(pieces))]
+            alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
+    return alternatives + _join(guesses, threshold)
+
+
+def _cut(finding: Finding, place: int, shape: Shape, least: float) -> Alternative:
+    ink, mask = finding.ink(shape), shape.mask
+    cuts = find_cuts(ink, _measure_stroke(ink))
+    shapes, spans = [], []
+    for left in range(len(cuts)):
+        for right in range(left + 1, len(cuts)):
+            if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
+                shapes.append(part)
+                spans.append((left, right))
+    return Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)
+
+
+def _cut_across(finding: Finding, place: int, shape: Shape, least: float) -> list[Alternative]:
+    """As two digits of rows that touch."""
+    ink = finding.ink(shape)
+    parts = split_upright(shape, ink, _measure_stroke(ink))
+    return [Alternative((place,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)] if len(parts) == 2 else []
+
+
+def _measure_stroke(ink: NDArray[np.uint8]) -> float:
+    return measure_stroke(np.where(ink > 0.5 * ink.max(), 255, 0).astype(np.uint8))
+
+
+def _join(guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
+    """Whatever was refused, with each close neighbour."""
+    joints: list[Alternative] = []
+    for i, guess in enumerate(guesses):
+        if guess.score >= threshold:
+            continue
+        for j, other in enumerate(guesses):
+            if j == i or (j < i and other.score < threshold) or not _are_near(guess.shape, other.shape):
+                continue
+            least = max(threshold, max(guess.score, other.score) - SLACK)
+            joints.append(Alternative((i, j), [unite([guess.shape, other.shape])], [(0, 1)], [0.0, 0.0], least))
+    return joints
+
+
+def _are_near(one: Shape, other: Shape) -> bool:
+    """Whether two shapes could be pieces of one digit."""
+    a, b = one.box, other.box
+    left, right = min(a.x, b.x), max(a.right, b.right)
+    top, bottom = min(a.y, b.y), max(a.bottom, b.bottom)
+    apart = max(max(a.x, b.x) - min(a.right, b.right), max(a.y, b.y) - min(a.bottom, b.bottom))
+    return apart < NEAR * (bottom - top) and right - left < WIDEST_DIGIT * (bottom - top)
+
+
+def choose_digits(
+    guesses: Sequence[Guess],
+    alternatives: Sequence[Alternative],
+    second: Sequence[Sequence[Guess]],
+    threshold: float,
+) -> list[list[Guess]]:
+    """The likeliest reading: rows of what the model takes for digits.
+
+    Args:
+        guesses: For every shape.
+        alternatives: Of `suggest_alternatives`.
+        second: Guesses for the shapes of each alternative.
+        threshold: What scores less is no digit.
+    """
+    readings = []
+    for alternative, parts in zip(alternatives, second, strict=True):
+        reading, value = _best_reading(alternative, parts)
+        gain = value - sum(_log_odds_to_log(guesses[i].score) for i in alternative.replaces)
+        if reading and gain > 0:
+            readings.append((gain, alternative.replaces, reading))
+    chosen, gone = [], set()
+    for _, replaces, reading in sorted(readings, key=lambda entry: -entry[0]):
+        if gone.isdisjoint(replaces):
+            gone.update(replaces)
+            chosen += reading
+    standing = [guess for i, guess in enumerate(guesses) if i not in gone]
+    return _read_rows(_drop_nested([*chosen, *standing], threshold), threshold)
+
+
+def _best_reading(alternative: Alternative, parts: Sequence[Guess]) -> tuple[list[Guess], float]:
+    """The way from the first mark to the last whose digits are likeliest, and its log likelihood; [] for no way."""
+    last = len(alternative.costs) - 1
+    best: list[tuple[float, list[Guess]]] = [(0.0, [])] + [(-np.inf, [])] * last
+    for (left, right), part in sorted(zip(alternative.spans, parts, strict=True), key=lambda entry: entry[0]):
+        if part.score < alternative.least:
+            continue
+        value = best[left][0] + _log_odds_to_log(part.score) - alternative.costs[right]
+        if value > best[right][0]:
+            best[right] = value, [*best[left][1], part]
+    return best[last][1], best[last][0]
+
+
+def _log_odds_to_log(score: float) -> float:
+    """The log of the probability whose log odds this is."""
+    return -float(np.logaddexp(0, -score))
+
+
+def _drop_nested(guesses: list[Guess], threshold: float) -> list[Guess]:
+    """What lies within a digit is part of it."""
+    if len(guesses) < 2:
+        return guesses
+    boxes = np.array([[g.shape.box.x, g.shape.box.y, g.shape.box.right, g.shape.box.bottom] for g in guesses])
+    digit = np.array([guess.score >= threshold for guess in guesses])
+    left, top, right, bottom = boxes.T
+    inside = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
+    return [guess for guess, nested in zip(guesses, (inside & digit).any(axis=1), strict=True) if not nested]
+
+
+def _read_rows(guesses: list[Guess], threshold: float) -> list[list[Guess]]:
+    """Rows of digits, without those that are writing of another kind: some letters look like digits, most do not."""
+    rows, kept, dropped = group_into_rows(guesses, lambda guess: guess.shape.box), [], 0
+    for row in rows:
+        digits = [guess for guess in row if guess.score >= threshold]
+        if not digits:
+            continue
+        height = float(np.median([guess.shape.box.height for guess in digits]))
+        others = sum(
+            guess.score < threshold and SIZES[0] * height < guess.shape.box.height < SIZES[1] * height for guess in row
+        )
+        if others > MOST_REFUSED * len(digits):
+            dropped += len(digits)
+        else:
+            kept.append(digits)
+    return kept if sum(map(len, kept)) >= dropped else []

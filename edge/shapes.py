@@ -1,0 +1,126 @@
+"""Shapes: connected ink that may be a digit, found in a mask and joined where a digit came in pieces."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in whole pixels; the origin is the top left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def bottom(self) -> int:
+        """The first row below the box."""
+        return self.y + self.height
+
+    @property
+    def right(self) -> int:
+        """The first column to the right of the box."""
+        return self.x + self.width
+
+    @property
+    def middle(self) -> float:
+        """The height of its centre."""
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Ink that may be one digit.
+
+    Attributes:
+        box: Around all of it.
+        outlines: Of its connected pieces, int32 [N, 1, 2] each, as OpenCV gives them: (x, y) in the frame.
+        cut: Where the shape is part of a piece that was cut: what of its box belongs to it, uint8 [height, width] of
+            0 and 255. None means all that lies within the outlines.
+    """
+
+    box: Box
+    outlines: tuple[NDArray[np.int32], ...]
+    cut: Mask | None = None
+
+    @property
+    def mask(self) -> Mask:
+        """What of the box belongs to it, uint8 [height, width]: 255 within the outlines, holes too, and 0 elsewhere.
+
+        Whatever lies in a hole belongs to the shape: a circle around a face is not a 0.
+        """
+        if self.cut is not None:
+            return self.cut
+        mask = np.zeros((self.box.height, self.box.width), np.uint8)
+        cv2.drawContours(mask, self.outlines, -1, 255, cv2.FILLED, offset=(-self.box.x, -self.box.y))
+        return mask
+
+
+def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
+    """Each connected piece of a mask whose box is at least `smallest` pixels long, as a shape of its own.
+
+    What lies in a hole of a piece is a shape too.
+    """
+    outlines, levels = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return []
+    shapes: list[Shape] = []
+    for i in np.flatnonzero(levels[0, :, 3] < 0).tolist():
+        x, y, width, height = cv2.boundingRect(outlines[i])
+        if max(width, height) >= smallest:
+            shapes.append(Shape(Box(x, y, width, height), (outlines[i],)))
+    return shapes
+
+
+def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
+    """Join what lies over another piece with almost no gap, as the bar of a 5 over its belly.
+
+    Args:
+        shapes: Pieces.
+        tallest: Two pieces are not joined into a shape higher than this.
+    """
+    boxes = np.array([[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes]).reshape(-1, 4)
+    left, top, right, bottom = boxes.T
+    width, height = right - left, bottom - top
+    overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    gap = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
+    joint_height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
+    # Row i is the piece, column j the whole that it belongs to.
+    belongs = (
+        (overlap > 0.5 * np.minimum(width[:, None], width))
+        & (gap > 0)
+        & (gap < 0.14 * height)
+        & (width[:, None] < 2 * width)
+        & ((height[:, None] < height) | ((height[:, None] == height) & (top[:, None] > top)))
+        & (joint_height <= tallest)
+    )
+    if not belongs.any():
+        return shapes
+    joined: list[Shape | None] = list(shapes)
+    for piece in np.argsort(height, kind="stable").tolist():
+        wholes = np.flatnonzero(belongs[piece])
+        if len(wholes):
+            whole = int(wholes[np.argmin(gap[piece, wholes])])
+            if (current := joined[whole]) is not None and (part := joined[piece]) is not None:
+                joined[whole], joined[piece] = unite([current, part]), None
+    return [shape for shape in joined if shape is not None]
+
+
+def unite(shapes: Iterable[Shape]) -> Shape:
+    """One shape of several, none of which was cut."""
+    parts = list(shapes)
+    x, y = min(part.box.x for part in parts), min(part.box.y for part in parts)
+    right, bottom = max(part.box.right for part in parts), max(part.box.bottom for part in parts)
+    return Shape(Box(x, y, right - x, bottom - y), tuple(outline for part in parts for outline in part.outlines))
+
+
+def split_pieces(shape: Shape) -> list[Shape]:
+    """The connected pieces of a shape, each as a shape."""
+    return [Shape(Box(*cv2.boundingRect(outline)), (outline,)) for outline in shape.outlines]

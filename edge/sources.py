@@ -1,0 +1,206 @@
+"""What `edge-mnist run` reads: files, folders, patterns and standard input, as frames one after the other."""
+
+import glob
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import pictures, videos
+from .pictures import PictureError, read_gray, read_rgb
+from .streams import split_pictures
+from .videos import Spacing, VideoFrame, read_video
+
+STANDARD_INPUT = "-"
+SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, or one frame of a video or stream.
+
+    Attributes:
+        source: The file as it was asked for, or `-`.
+        index: The frame's number in a video or stream, from 0; None for a picture.
+        time_s: Since the video's beginning; None where there is no clock.
+        gray: uint8 [height, width].
+        read_rgb: Gives the same in colour, uint8 [height, width, 3]. It decodes pictures anew, so that what is read
+            does not depend on whether somebody looks at it; raises PictureError when the file is gone meanwhile.
+        is_photograph: Whether it came out of JPEG or a video, and goes into JPEG with nothing to lose.
+        load_ms: Milliseconds that decoding took.
+        share: How much of the source has been read with this frame, in [0, 1].
+    """
+
+    source: str
+    index: int | None
+    time_s: float | None
+    gray: NDArray[np.uint8]
+    read_rgb: Callable[[], NDArray[np.uint8]]
+    is_photograph: bool
+    load_ms: float
+    share: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        if self.source == STANDARD_INPUT:
+            return f"standard input, picture {self.index}"
+        if self.index is None:
+            return self.source
+        return f"{self.source}, frame {self.index} at {self.time_s:.2f} s"
+
+
+class Source(Protocol):
+    """One thing to read."""
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """Its frames, and an error in the place of each that cannot be read; it may also raise a PictureError."""
+        ...
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file with one picture."""
+
+    path: Path
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """The one frame."""
+        started = time.perf_counter()
+        gray = read_gray(self.path)
+        is_photograph = self.path.suffix.lower() in pictures.FORMATS["JPEG"]
+        yield Frame(
+            _printable(self.path), None, None, gray, partial(read_rgb, self.path), is_photograph, _since(started)
+        )
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video; of its frames, those are read that its spacing says."""
+
+    path: Path
+    spacing: Spacing
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """The frames in order."""
+        source = _printable(self.path)
+        started = time.perf_counter()
+        for frame in read_video(self.path, self.spacing):
+            gray = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+            yield Frame(
+                source, frame.index, frame.time_s, gray, partial(_colour, frame), True, _since(started), frame.share
+            )
+            started = time.perf_counter()
+
+
+class StandardInput:
+    """One picture, or many back to back."""
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        # A program without a terminal may have been started without any standard input.
+        if sys.stdin is None or sys.stdin.isatty():
+            raise PictureError("standard input: expected a picture, got none. Pipe one in, e.g. `< page.png`.")
+        index = -1
+        for index, picture in enumerate(split_pictures(sys.stdin.buffer)):
+            started = time.perf_counter()
+            name = f"standard input, picture {index}"
+            try:
+                gray = read_gray(picture, name)
+            except PictureError as error:
+                yield error
+                continue
+            is_photograph = picture.startswith(b"\xff\xd8")
+            yield Frame(
+                STANDARD_INPUT, index, None, gray, partial(read_rgb, picture, name), is_photograph, _since(started), 0.0
+            )
+        if index < 0:
+            raise PictureError("standard input: expected a picture, got nothing. Pipe one in, e.g. `< page.png`.")
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """What an argument stands for that names no picture."""
+
+    reason: str
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """Say why."""
+        yield PictureError(self.reason)
+
+
+def find_sources(arguments: tuple[str, ...], spacing: Spacing) -> list[Source]:
+    """List what files, folders (not what lies deeper, not hidden files), glob patterns and `-` stand for, in order.
+
+    Args:
+        arguments: As typed.
+        spacing: Of the frames of videos.
+
+    Returns:
+        One source for each file; an argument that stands for nothing is a source of one error.
+    """
+    sources: list[Source] = []
+    for argument in arguments:
+        try:
+            sources += [StandardInput()] if argument == STANDARD_INPUT else _expand(argument, spacing)
+        except OSError as error:
+            sources.append(Nothing(f"{argument}: cannot be read ({error.strerror})."))
+    return sources
+
+
+def read_all(sources: list[Source]) -> Iterator[tuple[float, Frame | PictureError]]:
+    """Read one source after the other.
+
+    Yields:
+        How many sources have been read by then, the share of the current one included, and a frame or why there is
+        none.
+    """
+    for position, source in enumerate(sources):
+        try:
+            for frame in source.frames():
+                share = frame.share if isinstance(frame, Frame) else 0.0
+                yield position + share, frame
+        except PictureError as error:
+            yield position + 1.0, error
+
+
+def _expand(argument: str, spacing: Spacing) -> list[Source]:
+    path = Path(argument)
+    if path.is_dir():
+        paths = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and _is_shown(entry)]
+    elif path.exists() or not glob.has_magic(argument):
+        paths = [path]
+    else:
+        paths = [Path(name) for name in glob.glob(argument, recursive=True)]  # noqa: PTH207 - as typed
+    if not paths:
+        return [Nothing(f"{argument}: no pictures there. Expected {', '.join(sorted(SUFFIXES))}.")]
+    return [
+        VideoFile(path, spacing) if path.suffix.lower() in videos.SUFFIXES else PictureFile(path)
+        for path in sorted(paths)
+    ]
+
+
+def _is_shown(entry: Path) -> bool:
+    """Whether a folder's entry is a file that a person put there: Macs add `._IMG_1.jpg` to every IMG_1.jpg."""
+    return not entry.name.startswith(".") and entry.is_file()
+
+
+def _printable(path: Path) -> str:
+    """The path with what is no UTF-8 in it replaced: names may hold any bytes, standard output may not."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _colour(frame: VideoFrame) -> NDArray[np.uint8]:
+    return cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _since(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 3)

@@ -1,0 +1,169 @@
+"""Video files: one frame at a time, by OpenCV and the FFmpeg in it; what it complains about is listened to."""
+
+import math
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .pictures import MOST_MEGAPIXELS, PictureError, native_log_to, too_large
+
+SUFFIXES = frozenset(
+    {".3gp", ".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
+)
+# FFmpeg goes by what is in a file, not by its name, and knows playlists that make it open other files or the network.
+DEMUXERS = "3g2,3gp,asf,avi,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,ogg,webm"
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
+
+CLOCK_TOLERANCE_S = 0.002
+# Raw streams announce nonsense; this is a year at 30 frames a second.
+LONGEST_VIDEO_FRAMES = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Which frames are read: the first, and each that is as many frames and as many seconds after the last one.
+
+    Raises:
+        ValueError: Less than one frame, or a time that is negative or no number.
+    """
+
+    frames: int = 1
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or not 0 <= self.seconds < math.inf:
+            raise ValueError(f"expected at least 1 frame and 0 seconds, got {self.frames} and {self.seconds}.")
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One frame of a video.
+
+    Attributes:
+        index: Its number, from 0, counting those that are not read, too.
+        time_s: Since the beginning.
+        share: How much of the video has been read with it, in [0, 1]; 0 where the video does not say how long it is.
+        pixels: uint8 [height, width, 3], blue first.
+    """
+
+    index: int
+    time_s: float
+    share: float
+    pixels: NDArray[np.uint8]
+
+
+def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
+    """Decode a video frame by frame; never more than one is held.
+
+    Raises:
+        PictureError: Before the first frame: missing, too large, or not a video. After the last: some were damaged
+            or missing.
+    """
+    with tempfile.TemporaryFile() as complaints:
+        capture = _open_video(path, complaints)
+        try:
+            count = yield from _decode(capture, spacing, complaints)
+            _check_whole(path, count, _announced_count(capture), complaints)
+        except cv2.error as error:
+            raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
+        finally:
+            capture.release()
+
+
+def _open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
+    # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+    if empty:
+        raise PictureError(f"{path}: the file is empty.")
+    # An absolute path cannot be taken for a URL or an option. One thread: what FFmpeg complains about comes while we
+    # listen, not later from another thread.
+    with _only_files(), native_log_to(complaints):
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    if not capture.isOpened():
+        raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
+    size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if size > MOST_MEGAPIXELS * 1_000_000:
+        capture.release()
+        raise too_large(str(path))
+    return capture
+
+
+def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -> Generator[VideoFrame, None, int]:
+    """Give the frames that are due; return how many there were."""
+    announced = _announced_count(capture)
+    frames_per_second = capture.get(cv2.CAP_PROP_FPS)
+    index, due_index, due_s = 0, 0, 0.0
+    while _grab(capture, complaints):
+        # Streams without timestamps, and some last frames, say 0.
+        time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
+        # Timestamps are rounded to the container's clock.
+        if index >= due_index and time_s >= due_s - CLOCK_TOLERANCE_S:
+            due_index, due_s = index + spacing.frames, time_s + spacing.seconds
+            share = min(1.0, (index + 1) / announced) if announced else 0.0
+            yield VideoFrame(index, round(time_s, 3), share, _retrieve(capture))
+        index += 1
+    return index
+
+
+def _grab(capture: cv2.VideoCapture, complaints: BinaryIO) -> bool:
+    with native_log_to(complaints):
+        return capture.grab()
+
+
+def _retrieve(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
+    _, pixels = capture.retrieve()
+    # Grabbed means decoded; this only copies and changes the order of colours.
+    return cast("NDArray[np.uint8]", pixels)
+
+
+def _announced_count(capture: cv2.VideoCapture) -> int:
+    """How many frames the container says, or FFmpeg estimates, that it has; 0 where neither knows."""
+    announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
+
+
+def _check_whole(path: Path, count: int, announced: int, complaints: BinaryIO) -> None:
+    """Refuse to call a video read of which frames are missing or damaged.
+
+    A lower count alone proves nothing: it is often an estimate, and phones cut videos by marking frames as hidden.
+    An AVI file counts its frames and cannot hide any. As for the rest, FFmpeg is silent about files that are whole.
+    """
+    complaints.seek(0)
+    complaint = complaints.readline().decode(errors="replace").strip()
+    if count == 0:
+        raise PictureError(f"{path}: not a single frame can be decoded; the video is damaged.")
+    if count < announced and (complaint or path.suffix.lower() == ".avi"):
+        raise PictureError(
+            f"{path}: {count} of about {announced} frames could be decoded; the video is truncated or damaged."
+        )
+    if complaint:
+        # Begins with the decoder's name and its address in memory: [mjpeg @ 0x55e0c1a0].
+        reason = complaint.rpartition("] ")[2]
+        raise PictureError(f"{path}: damaged, some of the {count} frames may be wrong (FFmpeg: {reason}).")
+
+
+@contextmanager
+def _only_files() -> Iterator[None]:
+    """Have FFmpeg open this file and no other; OpenCV takes such options from the environment alone."""
+    before = os.environ.get(OPTIONS_VARIABLE)
+    os.environ[OPTIONS_VARIABLE] = OPTIONS
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OPTIONS_VARIABLE]
+        else:
+            os.environ[OPTIONS_VARIABLE] = before

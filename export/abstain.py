@@ -1,0 +1,37 @@
+"""Choose, on validation, below which score something is no digit, and how sure the model may say it is."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.abstention import score_digits
+from ..edge.card import Abstention
+from .verify import Reference
+
+# Of validation's digits. Nothing that is no digit has a say: what people will hold before a camera nobody knows.
+ACCEPTED_SHARE = 0.995
+# From half as sure to five times less sure than the softmax says.
+TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))
+
+
+def choose_abstention(validation: Reference) -> Abstention:
+    """Fix both numbers on the float model's logits for validation; int8 moves a score by hundredths.
+
+    Args:
+        validation: Images, and the Keras model's logits for them.
+    """
+    scores = score_digits(validation.logits)
+    # Rounded down, so that the card's decimal number accepts what was counted.
+    threshold = float(np.floor(1000 * np.quantile(scores, 1 - ACCEPTED_SHARE, method="lower")) / 1000)
+    losses = [_negative_log_likelihood(validation.logits / t, validation.images.labels) for t in TEMPERATURES]
+    return Abstention(
+        threshold=threshold,
+        temperature=round(float(TEMPERATURES[int(np.argmin(losses))]), 3),
+        validation=validation.images.describe(),
+        accepted=int((scores >= threshold).sum()),
+    )
+
+
+def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
+    """Mean, in nats, of the right digit's softmax among the ten."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
