@@ -99,7 +99,7 @@ def trace_risk(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tu
 
 
 def thin_out(curve: tuple[Kept, ...], apart: float) -> tuple[Kept, ...]:
-    """The same curve with fewer points: the first, the last, and those at least so much coverage below the one before."""
+    """The same curve with fewer points: its ends, and what is at least so much coverage below the point before."""
     kept = [curve[0]]
     for point in curve[1:-1]:
         if kept[-1].coverage - point.coverage >= apart:

@@ -100,8 +100,9 @@ def describe_frame_conditions(results: Frames) -> list[str]:
             1,
             "**Beside Otsu's threshold**: grayscale, Otsu's threshold, 5x5 closing, outer contours, one inference of "
             f"{results.beside.file} (SHA-256 {results.beside.file_sha256[:12]}…) for each box in LiteRT, its "
-            f"interpreter made once. Both pipelines take turns in one process, in random order, {settings.shared_calls} "
-            f"times each in each of {settings.shared_rounds} rounds; the interval comes from resampling whole rounds.",
+            "interpreter made once. Both pipelines take turns in one process, in random order, "
+            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval comes from resampling "
+            "whole rounds.",
         )
     return sentences
 

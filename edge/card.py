@@ -268,7 +268,8 @@ class Export(_Record, frozen=True, kw_only=True):
     """What the export stage adds.
 
     `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
-    image of each digit, see `golden.py`. `abstention` holds for all files: their scores are nearly the same. `report` is a page for people, `c_source` the int8 TFLite file for firmware.
+    image of each digit, see `golden.py`. `abstention` holds for all files: their scores are nearly the same. `report`
+    is a page for people, `c_source` the int8 TFLite file for firmware.
     """
 
     evaluations: tuple[Evaluation, ...]

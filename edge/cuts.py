@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .opencv import cv
 from .shapes import Box, Mask, Shape
 
 # Cuts are looked for at this size, in strips of this share of the height, and follow ink from row to row.
@@ -43,7 +43,7 @@ def find_cuts(ink: Mask, stroke: float) -> list[Cut]:
     """
     height, width = ink.shape
     scale = HEIGHT / height
-    small = cv2.resize(ink, (max(3, round(width * scale)), HEIGHT), interpolation=cv2.INTER_AREA)
+    small = cv.resize(ink, (max(3, round(width * scale)), HEIGHT), interpolation=cv.INTER_AREA)
     level = max(1.0, float(np.percentile(small[small > 0], 80)) if small.any() else 1.0)
     cost = np.clip(small.astype(np.float32) / level, 0, 1)
     strip, step = max(3, round(STRIP * HEIGHT)), max(1, round(STEP * HEIGHT))
@@ -120,7 +120,7 @@ def part_between(shape: Shape, mask: Mask, left: Cut, right: Cut) -> Shape | Non
 
 
 def _take(shape: Shape, part: Mask) -> Shape | None:
-    x, y, width, height = cv2.boundingRect(part)
+    x, y, width, height = cv.boundingRect(part)
     if not width:
         return None
     box = Box(shape.box.x + x, shape.box.y + y, width, height)

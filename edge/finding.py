@@ -5,16 +5,16 @@ of ink of a likely size is a shape; what is a digit and what is not, the model s
 pass over the frame happens once, on bytes; everything else works on a small copy or on a shape's own pixels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .framing import resize
 from .lines import remove_lines
+from .opencv import cv
 from .shapes import Box, Shape, join_pieces, outline_shapes
 
 Gray = NDArray[np.uint8]
@@ -49,16 +49,19 @@ TINY_LONG_SIDE = 80
 MEDIAN_WINDOW = 13
 # Less of the brightest paper's level than this is another paper; more may be a shadow.
 TWO_PAPERS = 0.5
+# Pixels of the tiny copy: wider than any stroke.
+NARROWEST_PAPER = 17
 # Pixels of the small copy, within which the border between the two is looked for.
 BORDER = 9
 # What spans this share of the frame, or is this many times as long as wide, may be a line or have one in it.
 SPAN = 0.3
 LINE_ASPECT = 7.0
-# A digit touches the frame's edge over less of its length than this.
+# A digit touches the frame's edge over less of its length than this, and a stroke only with its end.
 MOST_CONTACT = 0.4
+NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
 # Sizes in pixels at working size, or as shares of the typical digit's height.
 SMALLEST_HEIGHT = 11
-SMALLEST_SHARE = 0.4
+SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
 # Wider than this many times its height is no digit, nor a few that touch.
 WIDEST_ASPECT = 5.0
@@ -88,7 +91,7 @@ class Finding:
         gray = self.gray[box.y : box.bottom, box.x : box.right]
         paper = _region(self.paper, box, self.gray.shape)
         # Outlines run along the threshold; just beyond lies the soft edge that belongs to the stroke.
-        return cv2.bitwise_and(cv2.subtract(paper, gray), cv2.dilate(shape.mask, _PEN))
+        return cv.bitwise_and(cv.subtract(paper, gray), cv.dilate(shape.mask, _PEN))
 
     def in_frame(self, box: Box) -> Box:
         """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
@@ -107,7 +110,7 @@ def _region(small: Gray, box: Box, shape: tuple[int, ...]) -> Gray:
     top, left = int(box.y * down), int(box.x * across)
     bottom, right = max(top + 1, round(box.bottom * down)), max(left + 1, round(box.right * across))
     part = small[top:bottom, left:right]
-    return cv2.resize(part, (box.width, box.height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return cv.resize(part, (box.width, box.height), interpolation=cv.INTER_LINEAR)
 
 
 def find_digits(frame: Gray) -> Finding:
@@ -132,16 +135,16 @@ def _find_at(gray: Gray, frame: Gray) -> Finding:
     scale = max(gray.shape) / max(frame.shape)
     noise = estimate_noise(gray)
     if noise > NOISY:
-        gray = cv2.GaussianBlur(gray, (5, 5), 0).astype(np.uint8, copy=False)
+        gray = cv.GaussianBlur(gray, (5, 5), 0)
         noise *= 0.3
     gray, allowed = _darken_ink(gray)
     levels = _estimate_levels(gray, noise)
     mask = _darker(gray, levels.ink)
     if allowed is not None:
-        mask = cv2.bitwise_and(mask, allowed)
+        mask = cv.bitwise_and(mask, allowed)
     shapes = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if _are_ruled([shape.box for shape in shapes], gray.shape):
-        depth = cv2.subtract(_enlarge(levels.paper, gray), gray)
+        depth = cv.subtract(_enlarge(levels.paper, gray), gray)
         mask = remove_lines(mask, _darker(gray, levels.faintest), depth)
         shapes = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     shapes = [shape for shape in shapes if not _is_border(shape, gray.shape) and _is_strong(shape, gray, levels)]
@@ -152,20 +155,24 @@ def _find_at(gray: Gray, frame: Gray) -> Finding:
 def _is_strong(shape: Shape, gray: Gray, levels: "_Levels") -> bool:
     """Whether the shape's darkest pixel is well below what may be ink: a blot of the paper's own grain hardly is."""
     box = shape.box
-    y, x = (int(middle * small / whole) for middle, small, whole in zip(
-        (box.middle, box.x + box.width / 2), levels.paper.shape, gray.shape, strict=True))
+    y, x = (
+        int(middle * small / whole)
+        for middle, small, whole in zip(
+            (box.middle, box.x + box.width / 2), levels.paper.shape, gray.shape, strict=True
+        )
+    )
     paper, faintest = int(levels.paper[y, x]), int(levels.faintest[y, x])
-    darkest = cv2.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0]
+    darkest = cv.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0]
     return paper - darkest > STRONG * (paper - faintest)
 
 
 def _darker(gray: Gray, small_levels: Gray) -> Gray:
     """Where the frame is darker than a small map says, uint8 of 0 and 255."""
-    return cv2.compare(gray, _enlarge(small_levels, gray), cv2.CMP_LT)
+    return cv.compare(gray, _enlarge(small_levels, gray), cv.CMP_LT)
 
 
 def _enlarge(small: Gray, gray: Gray) -> Gray:
-    return cv2.resize(small, gray.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return cv.resize(small, gray.shape[::-1], interpolation=cv.INTER_LINEAR)
 
 
 def estimate_noise(gray: Gray) -> float:
@@ -190,11 +197,11 @@ def _darken_ink(gray: Gray) -> tuple[Gray, Gray | None]:
     if not light.any():
         return gray, None
     if light.all():
-        return cv2.bitwise_not(gray), None
-    where = cv2.compare(_enlarge(light.astype(np.uint8) * 255, gray), 127, cv2.CMP_GT)
+        return cv.bitwise_not(gray), None
+    where = cv.compare(_enlarge(light.astype(np.uint8) * 255, gray), 127, cv.CMP_GT)
     around = np.ones((1 + 3 * max(gray.shape) // SMALL_LONG_SIDE,) * 2, np.uint8)
-    away = cv2.bitwise_not(cv2.morphologyEx(where, cv2.MORPH_GRADIENT, around))
-    return np.where(where > 0, cv2.bitwise_not(gray), gray), away
+    away = cv.bitwise_not(cv.morphologyEx(where, cv.MORPH_GRADIENT, around))
+    return np.where(where > 0, cv.bitwise_not(gray), gray), away
 
 
 def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
@@ -205,20 +212,28 @@ def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
     edges. Where there is light paper and dark paper, each of the two decides for itself.
     """
     tiny = _shrink(gray, TINY_LONG_SIDE)
-    paper = cv2.medianBlur(tiny, MEDIAN_WINDOW)
-    darker = cv2.subtract(paper, _shrink_extreme(gray, tiny.shape, cv2.erode)).astype(np.float32)
-    lighter = cv2.subtract(_shrink_extreme(gray, tiny.shape, cv2.dilate), paper).astype(np.float32)
+    paper = cv.medianBlur(tiny, MEDIAN_WINDOW)
+    darker = cv.subtract(paper, _shrink_extreme(gray, tiny.shape, cv.erode)).astype(np.float32)
+    lighter = cv.subtract(_shrink_extreme(gray, tiny.shape, cv.dilate), paper).astype(np.float32)
     # Cubed, so that a few strong strokes outweigh much faint grain.
     evidence = lighter**3 - darker**3
     everywhere = np.full((1, 1), float(evidence.sum()) > 0)
     if int(paper.min()) > TWO_PAPERS * int(paper.max()):
         return everywhere
-    level, dark = cv2.threshold(paper, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
     on_dark, on_bright = dark == 1, dark == 0
+    if not (_is_wide(on_dark) and _is_wide(on_bright)):
+        return everywhere
     if np.median(paper[on_dark]) > TWO_PAPERS * np.median(paper[on_bright]):
         return everywhere
     light_on_dark, light_on_bright = float(evidence[on_dark].sum()) > 0, float(evidence[on_bright].sum()) > 0
     return np.where(_find_dark_paper(gray, dark, level), light_on_dark, light_on_bright)
+
+
+def _is_wide(where: NDArray[np.bool_]) -> bool:
+    """Whether a region of the tiny copy is somewhere wide enough for paper, not for a marker's stroke."""
+    square = np.ones((NARROWEST_PAPER, NARROWEST_PAPER), np.uint8)
+    return bool(cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE).any())
 
 
 def _find_dark_paper(gray: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
@@ -232,16 +247,16 @@ def _find_dark_paper(gray: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
     small = _shrink(gray, SMALL_LONG_SIDE)
     roughly = _enlarge(dark, small)
     around = np.ones((BORDER, BORDER), np.uint8)
-    surely = cv2.erode(roughly, around, borderType=cv2.BORDER_REPLICATE)
-    return (surely > 0) | ((cv2.dilate(roughly, around) > 0) & (small <= level))
+    surely = cv.erode(roughly, around, borderType=cv.BORDER_REPLICATE)
+    return (surely > 0) | ((cv.dilate(roughly, around) > 0) & (small <= level))
 
 
 def _shrink(gray: Gray, long_side: int) -> Gray:
     """To about this size, by halves as long as they go, which OpenCV is fast at."""
     small = gray
     while max(small.shape) >= 2 * long_side and min(small.shape) >= 2:
-        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    return resize(small.astype(np.uint8, copy=False), min(1.0, long_side / max(small.shape)))
+        small = cv.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv.INTER_AREA)
+    return resize(small, min(1.0, long_side / max(small.shape)))
 
 
 @dataclass(frozen=True)
@@ -261,16 +276,16 @@ class _Levels:
 
 def _estimate_levels(gray: Gray, noise: float) -> _Levels:
     small = _shrink(gray, SMALL_LONG_SIDE)
-    rectangle = cv2.getStructuringElement(cv2.MORPH_RECT, _window(small, PAPER_WINDOW))
-    paper = cv2.blur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, rectangle), (5, 5)).astype(np.uint8, copy=False)
-    depth = cv2.subtract(paper, _shrink_extreme(gray, small.shape, cv2.erode))
+    rectangle = cv.getStructuringElement(cv.MORPH_RECT, _window(small, PAPER_WINDOW))
+    paper = cv.blur(cv.morphologyEx(small, cv.MORPH_CLOSE, rectangle), (5, 5))
+    depth = cv.subtract(paper, _shrink_extreme(gray, small.shape, cv.erode))
     window = _window(small, INK_WINDOW)
-    strongest = cv2.blur(cv2.dilate(depth, cv2.getStructuringElement(cv2.MORPH_RECT, window)), window)
+    strongest = cv.blur(cv.dilate(depth, cv.getStructuringElement(cv.MORPH_RECT, window)), window)
     level = paper.astype(np.float32)
     faintest = np.maximum(FAINTEST_INK * level, NOISE_MARGIN * noise)
     threshold = np.clip(SHARE_OF_STRONGEST * strongest.astype(np.float32), faintest, STRONGEST_THRESHOLD * level)
     # Where paper ends, it is only known to within the step between the two levels.
-    step = cv2.morphologyEx(paper, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)).astype(np.float32)
+    step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8)).astype(np.float32)
     threshold = np.where(step > EDGE * level, np.maximum(threshold, step), threshold)
     ink = np.clip(level - np.maximum(threshold, faintest), 0, 255).astype(np.uint8)
     return _Levels(paper, ink, np.clip(level - faintest, 0, 255).astype(np.uint8))
@@ -281,10 +296,10 @@ def _shrink_extreme(gray: Gray, shape: tuple[int, ...], spread: Callable[..., An
 
     Thin strokes would fade in an average.
     """
-    half = cv2.resize(gray, (max(1, gray.shape[1] // 2), max(1, gray.shape[0] // 2)), interpolation=cv2.INTER_AREA)
+    half = cv.resize(gray, (max(1, gray.shape[1] // 2), max(1, gray.shape[0] // 2)), interpolation=cv.INTER_AREA)
     reach = max(1, round(half.shape[1] / shape[1]))
     extreme = spread(half, np.ones((reach, reach), np.uint8))
-    return cv2.resize(extreme, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    return cv.resize(extreme, (shape[1], shape[0]), interpolation=cv.INTER_NEAREST)
 
 
 def _window(small: Gray, share: float) -> tuple[int, int]:
@@ -312,7 +327,7 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
     return [shape for shape in shapes if SMALLEST_SHARE * typical <= shape.box.height <= LARGEST_SHARE * typical]
 
 
-def _typical_height(shapes: list[Shape]) -> int:
+def _typical_height(shapes: Sequence[Shape]) -> int:
     """The median height, each shape counting by its height: specks and one long edge leave it where the digits are."""
     heights = np.sort(np.array([shape.box.height for shape in shapes]))
     return int(heights[int(np.searchsorted(np.cumsum(heights), heights.sum() / 2))])
@@ -321,10 +336,19 @@ def _typical_height(shapes: list[Shape]) -> int:
 def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
     """Whether the shape lies along an edge of the frame: what touches one does so over much of its own length."""
     box = shape.box
-    sides = ((box.x <= 1, 0, 1), (box.right >= frame[1] - 1, -1, 1), (box.y <= 1, 0, 0), (box.bottom >= frame[0] - 1, -1, 0))
-    for touches, end, axis in sides:
-        if touches:
-            edge = np.take(shape.mask, [end, 1 if end == 0 else -2], axis, mode="clip").max(axis=axis)
-            if np.count_nonzero(edge) > MOST_CONTACT * max(box.width, box.height):
-                return True
+    long_side, short_side = max(box.width, box.height), min(box.width, box.height)
+    most = MOST_CONTACT if short_side > NARROW * long_side else MOST_CONTACT_OF_NARROW
+    sides = (
+        (box.x <= 1, slice(None), slice(0, 2)),
+        (box.right >= frame[1] - 1, slice(None), slice(-2, None)),
+        (box.y <= 1, slice(0, 2), slice(None)),
+        (box.bottom >= frame[0] - 1, slice(-2, None), slice(None)),
+    )
+    for touches, rows, columns in sides:
+        # Along the edge, of the two lines next to it, whichever has ink.
+        if (
+            touches
+            and np.count_nonzero(shape.mask[rows, columns].max(axis=int(columns != slice(None)))) > most * long_side
+        ):
+            return True
     return False

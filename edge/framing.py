@@ -1,7 +1,8 @@
 """From ink to 28x28, framed as MNIST framed it: the one preprocessing of this project.
 
 MNIST's digits were scaled into a 20x20 box, keeping their shape, and placed with their centre of mass on pixel (14, 14)
-of 28x28. A pen on paper is often far thinner than MNIST's strokes, or thicker, so strokes are brought near theirs first.
+of 28x28. A pen on paper is often far thinner than MNIST's strokes, or thicker, so strokes are brought near theirs
+first.
 
 Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST database of handwritten digits".
 """
@@ -9,11 +10,11 @@ Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST databas
 from functools import cache
 from typing import TypeVar, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .card import IMAGE_SHAPE
+from .opencv import cv
 
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 Ink = NDArray[np.uint8]
@@ -52,12 +53,12 @@ def _resize_to(image: Ink, side: int) -> Ink:
 
 def _even_out(ink: Ink) -> Ink:
     """Stretch contrast so that strokes are at about 255, and paper, grain and all, at 0."""
-    strongest = cv2.minMaxLoc(ink)[1]
-    level = cv2.mean(ink, cv2.compare(ink, 0.5 * strongest, cv2.CMP_GT))[0]
+    strongest = cv.minMaxLoc(ink)[1]
+    level = cv.mean(ink, cv.compare(ink, 0.5 * strongest, cv.CMP_GT))[0]
     if level <= 0:
         return np.zeros_like(ink)
-    bright = cv2.convertScaleAbs(ink, alpha=255 / level)
-    return cv2.threshold(bright, 255 * FAINTEST, 255, cv2.THRESH_TOZERO)[1].astype(np.uint8, copy=False)
+    bright = cv.convertScaleAbs(ink, alpha=255 / level)
+    return cv.threshold(bright, 255 * FAINTEST, 255, cv.THRESH_TOZERO)[1]
 
 
 def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
@@ -65,8 +66,8 @@ def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
     if scale == 1:
         return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cast("NDArray[Pixel]", cv2.resize(image, size, interpolation=interpolation))
+    interpolation = cv.INTER_AREA if scale < 1 else cv.INTER_LINEAR
+    return cast("NDArray[Pixel]", cv.resize(image, size, interpolation=interpolation))
 
 
 def _fit_pen(strokes: Ink) -> Ink:
@@ -76,11 +77,11 @@ def _fit_pen(strokes: Ink) -> Ink:
     missing, surplus = round(STROKE_SHARE * side - width), round(width - THICK_SHARE * side)
     if missing >= 1:
         margin = (missing + 1) // 2
-        padded = cv2.copyMakeBorder(strokes, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
-        return cv2.dilate(padded, _disc(missing + 1)).astype(np.uint8, copy=False)
+        padded = cv.copyMakeBorder(strokes, margin, margin, margin, margin, cv.BORDER_CONSTANT)
+        return cv.dilate(padded, _disc(missing + 1))
     if surplus >= 1:
         # What lies beyond the crop is paper, and pares the strokes there too.
-        return cv2.erode(strokes, _disc(surplus + 1), borderType=cv2.BORDER_CONSTANT, borderValue=0)  # pyright: ignore
+        return cv.erode(strokes, _disc(surplus + 1), borderType=cv.BORDER_CONSTANT, borderValue=0)
     return strokes
 
 
@@ -89,20 +90,20 @@ def measure_stroke(strokes: Ink) -> float:
 
     Within a bar of width w the distance to its edge is w / 4 on average; pixel centres lie half a pixel further in.
     """
-    mask = cv2.compare(strokes, 127, cv2.CMP_GT)
-    distance = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)
-    return max(1.0, 4 * (float(distance.sum()) / max(1, cv2.countNonZero(mask)) - 0.5))
+    mask = cv.compare(strokes, 127, cv.CMP_GT)
+    distance = cv.distanceTransform(cv.copyMakeBorder(mask, 1, 1, 1, 1, cv.BORDER_CONSTANT), cv.DIST_L2, 3)
+    return max(1.0, 4 * (float(distance.sum()) / max(1, cv.countNonZero(mask)) - 0.5))
 
 
 @cache
 def _disc(side: int) -> Ink:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8, copy=False)
+    return cv.getStructuringElement(cv.MORPH_ELLIPSE, (side, side))
 
 
 def _centre(small: Ink) -> Ink:
     """Place the centre of mass on pixel (14, 14), by whole pixels as MNIST does, without cutting any off."""
     height, width = small.shape
-    moments = cv2.moments(small)
+    moments = cv.moments(small)
     total = moments["m00"] or 1.0
     top = min(max(round(SIDE / 2 - moments["m01"] / total), 0), SIDE - height)
     left = min(max(round(SIDE / 2 - moments["m10"] / total), 0), SIDE - width)

@@ -7,9 +7,10 @@ where the line runs behind the digits, too.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .opencv import cv
 
 Mask = NDArray[np.uint8]
 # Rows and columns, int64 [N] each.
@@ -52,10 +53,10 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
     strokes = mask & ~lines
     reach = 2 * _thickest(mask) + 1
     # Where a stroke crosses a line, it may be told from it by its darkness.
-    dark = cv2.compare(depth, DARKER * float(np.percentile(depth[(lines & faint) > 0], 75)), cv2.CMP_GT)
-    strokes |= mask & dark & cv2.dilate(strokes, np.ones((reach, reach), np.uint8))
-    above_and_below = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
-    left_and_right = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8))
+    dark = cv.compare(depth, DARKER * float(np.percentile(depth[(lines & faint) > 0], 75)), cv.CMP_GT)
+    strokes |= mask & dark & cv.dilate(strokes, np.ones((reach, reach), np.uint8))
+    above_and_below = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
+    left_and_right = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((1, reach), np.uint8))
     return strokes | (mask & above_and_below & level) | (mask & left_and_right & upright)
 
 
@@ -86,7 +87,7 @@ def find_level_lines(faint: Mask) -> Mask:
     for line in found:
         x = np.arange(line.left, line.right)
         path = np.stack([x, np.round(line.curve(x))], axis=1).astype(np.int32)
-        cv2.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
+        cv.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
     return bands
 
 
@@ -139,20 +140,20 @@ def _fit_curve(
 def _thin_pieces(faint: Mask) -> Mask:
     """What is no higher than a line is thick, and longer than strokes commonly are."""
     thickest = _thickest(faint)
-    thin = cv2.subtract(faint, cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8)))
+    thin = cv.subtract(faint, cv.morphologyEx(faint, cv.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8)))
     # Lines drift from row to row, and are interrupted by upright lines and strokes.
-    whole = cv2.morphologyEx(cv2.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, CROSSING)))
+    whole = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, CROSSING)))
     shortest = max(8, int(faint.shape[1] * SHORTEST_PIECE))
-    runs = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8))
-    return cv2.bitwise_and(thin, cv2.dilate(runs, np.ones((3, 3), np.uint8)))
+    runs = cv.morphologyEx(whole, cv.MORPH_OPEN, np.ones((1, shortest), np.uint8))
+    return cv.bitwise_and(thin, cv.dilate(runs, np.ones((3, 3), np.uint8)))
 
 
 def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
     """Rows and columns of the pixels of pieces that follow one another."""
     gap = int(thin.shape[1] * LONGEST_GAP) | 1
-    joined = cv2.morphologyEx(cv2.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, gap)))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    for i in np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
+    joined = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, gap)))
+    _, labels, stats, _ = cv.connectedComponentsWithStats(joined, connectivity=8)
+    for i in np.flatnonzero(stats[1:, cv.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
         x, y, width, height = stats[i, :4]
         window = (slice(y, y + height), slice(x, x + width))
         rows, columns = np.nonzero((labels[window] == i) & (thin[window] > 0))

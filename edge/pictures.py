@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +18,10 @@ from PIL import ExifTags, Image
 
 from .errors import EdgeMnistError
 
-# What the largest phone cameras store. Of all formats and modes of this size WebP takes the most memory: a process that
+# Four times what phones usually store. Of all formats and modes of this size WebP takes the most memory: a process that
 # reads one peaks at 0.88 GB, with its drawing at 0.96 GB.
 MOST_MEGAPIXELS = 50
-# Pillow may open these and nothing else. Left to itself it would also hand PostScript to a Ghostscript process and
-# try two dozen formats that nobody photographs in and hardly anybody tests.
+# Pillow may open these and nothing else. Left to itself it would also hand PostScript to a Ghostscript process.
 FORMATS: dict[str, tuple[str, ...]] = {
     "BMP": (".bmp",),
     "GIF": (".gif",),
@@ -51,6 +51,9 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 NO_PICTURE = "not a picture, or a damaged one"
+
+# There is one file descriptor 2: two threads that redirect it at once would restore it in the wrong order.
+_ONE_AT_A_TIME = threading.Lock()
 
 # Pillow logs what is odd about a file, and without a handler Python prints that on standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -97,14 +100,15 @@ def too_large(name: str) -> PictureError:
 @contextmanager
 def native_log_to(file: BinaryIO) -> Iterator[None]:
     """Have what native code writes to file descriptor 2 in a file instead of among the readings."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    os.dup2(file.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    with _ONE_AT_A_TIME:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 @contextmanager
@@ -158,9 +162,7 @@ def _check_content(content: bytes, name: str) -> None:
 
 def _upright_pixels(image: Image.Image, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
     """Decode into a mode, band by band, and turn upright: uint8 [height, width] or [height, width, 3]."""
-    # libtiff prints what it thinks of a file. TIFF turns itself upright here, and swaps its width and height.
-    with Path(os.devnull).open("wb") as nowhere, native_log_to(nowhere):
-        image.load()
+    _load(image)
     to_eight_bits = _choose_stretch(image) if image.mode.startswith(("I", "F")) else _show_on_white
     channels = {"L": (), "RGB": (3,)}[mode]
     pixels = np.empty((image.height, image.width, *channels), np.uint8)
@@ -168,6 +170,16 @@ def _upright_pixels(image: Image.Image, mode: Literal["L", "RGB"]) -> NDArray[np
         pixels[top : top + band.height] = np.asarray(to_eight_bits(band).convert(mode))
     turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return np.ascontiguousarray(turn(pixels)) if turn else pixels
+
+
+def _load(image: Image.Image) -> None:
+    """Decode. TIFF turns itself upright here, and swaps its width and height."""
+    if image.format != "TIFF":
+        image.load()
+        return
+    # libtiff prints what it thinks of a file.
+    with Path(os.devnull).open("wb") as nowhere, native_log_to(nowhere):
+        image.load()
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:

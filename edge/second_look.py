@@ -1,7 +1,7 @@
 """A second look at what the model did not take for one digit: is it several that touch, or one in pieces?
 
-Most shapes are plain digits and cost one inference. Those that the model refuses are cut where there is least ink, taken
-to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
+Most shapes are plain digits and cost one inference. Those that the model refuses are cut where there is least ink,
+taken to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,8 @@ NEAR = 0.12
 SLACK = 0.5
 # In a row of digits, shapes of their size that are none are fewer than this share of them.
 MOST_REFUSED = 0.5
+# There, a digit that was cut out counts as so many: an m is easily cut into 1s.
+CUT_COUNTS = 0.25
 # Of a row's height: what counts as of a digit's size.
 SIZES = (0.55, 1.7)
 
@@ -43,6 +45,11 @@ class Guess:
     digit: int
     score: float
     confidence: float
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was found, not cut out of another shape."""
+        return self.shape.cut is None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +204,7 @@ def _read_rows(guesses: list[Guess], threshold: float) -> list[list[Guess]]:
         others = sum(
             guess.score < threshold and SIZES[0] * height < guess.shape.box.height < SIZES[1] * height for guess in row
         )
-        if others > MOST_REFUSED * len(digits):
+        if others > MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits):
             dropped += len(digits)
         else:
             kept.append(digits)

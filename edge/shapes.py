@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from .opencv import cv
 
 Mask = NDArray[np.uint8]
 
@@ -59,7 +60,7 @@ class Shape:
         if self.cut is not None:
             return self.cut
         mask = np.zeros((self.box.height, self.box.width), np.uint8)
-        cv2.drawContours(mask, self.outlines, -1, 255, cv2.FILLED, offset=(-self.box.x, -self.box.y))
+        cv.drawContours(mask, self.outlines, -1, 255, cv.FILLED, offset=(-self.box.x, -self.box.y))
         return mask
 
 
@@ -68,12 +69,12 @@ def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
 
     What lies in a hole of a piece is a shape too.
     """
-    outlines, levels = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    outlines, levels = cv.findContours(mask, cv.RETR_CCOMP, cv.CHAIN_APPROX_SIMPLE)
     if not outlines:
         return []
     shapes: list[Shape] = []
     for i in np.flatnonzero(levels[0, :, 3] < 0).tolist():
-        x, y, width, height = cv2.boundingRect(outlines[i])
+        x, y, width, height = cv.boundingRect(outlines[i])
         if max(width, height) >= smallest:
             shapes.append(Shape(Box(x, y, width, height), (outlines[i],)))
     return shapes
@@ -123,4 +124,4 @@ def unite(shapes: Iterable[Shape]) -> Shape:
 
 def split_pieces(shape: Shape) -> list[Shape]:
     """The connected pieces of a shape, each as a shape."""
-    return [Shape(Box(*cv2.boundingRect(outline)), (outline,)) for outline in shape.outlines]
+    return [Shape(Box(*cv.boundingRect(outline)), (outline,)) for outline in shape.outlines]

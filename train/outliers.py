@@ -23,7 +23,6 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import matplotlib
 import numpy as np
 from matplotlib.ft2font import FT2Font
@@ -33,6 +32,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..edge.card import IMAGE_SHAPE, NUM_CLASSES
 from ..edge.framing import SIDE, frame_digit
 from ..edge.mnist import Images
+from ..edge.opencv import cv
 
 Random = np.random.Generator
 Ink = NDArray[np.uint8]
@@ -139,7 +139,7 @@ def _invented_character(_train: Images, random: Random) -> Ink:
         _draw_path(ink, _round(points) if random.random() < 0.6 else points, width)
     if random.random() < 0.3:
         centre, radius = random.integers(20, CANVAS - 20, 2).tolist(), int(random.integers(6, 30))
-        cv2.circle(ink, centre, radius, 255, width, cv2.LINE_AA)
+        cv.circle(ink, centre, radius, 255, width, cv.LINE_AA)
     return _place(ink, random)
 
 
@@ -173,7 +173,7 @@ def _blot(_train: Images, random: Random) -> Ink:
     radii = random.uniform(random.uniform(0.3, 1), 1, corners) * CANVAS / 2
     outline = CANVAS / 2 + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
     ink = _blank()
-    cv2.fillPoly(ink, [np.round(_round(outline) if random.random() < 0.5 else outline).astype(np.int32)], 255)
+    cv.fillPoly(ink, [np.round(_round(outline) if random.random() < 0.5 else outline).astype(np.int32)], 255)
     if random.random() < 0.5:
         ink = (ink * (0.4 + 0.6 * _noise(random))).astype(np.uint8)
     return _place(ink, random)
@@ -185,14 +185,14 @@ def _texture(_train: Images, random: Random) -> Ink:
     if random.random() < 0.4:
         pattern = (pattern > random.uniform(0.3, 0.7)).astype(np.float64)
     low, high = np.sort(random.uniform(0, 255, 2))
-    small = cv2.resize(low + pattern * (high - low), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    small = cv.resize(low + pattern * (high - low), (SIDE, SIDE), interpolation=cv.INTER_AREA)
     return small.round().astype(np.uint8)[..., None]
 
 
 def _noise(random: Random) -> NDArray[np.float64]:
     """Smooth noise in [0, 1], its grain from a pixel to the whole image."""
     cells = int(random.integers(2, 29))
-    noise = cv2.resize(random.random((cells, cells)), (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
+    noise = cv.resize(random.random((cells, cells)), (CANVAS, CANVAS), interpolation=cv.INTER_CUBIC)
     return np.clip(noise, 0, 1)
 
 
@@ -222,12 +222,12 @@ def _one_with_upstroke(random: Random) -> Ink:
 def _rewrite(digit: Ink, random: Random) -> Ink:
     """The digit [28, 28] up to eight times as large, with a thinner or thicker pen, framed as the reader does."""
     scale = random.uniform(1, 8)
-    ink = cv2.resize(_crop(digit), None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
+    ink = cv.resize(_crop(digit), None, fx=scale, fy=scale, interpolation=cv.INTER_LINEAR)
     change = int(scale * random.uniform(0, 1.2))
-    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (change + 1, change + 1))
+    pen = cv.getStructuringElement(cv.MORPH_ELLIPSE, (change + 1, change + 1))
     if random.random() < 0.5:
-        return _frame(cv2.dilate(cv2.copyMakeBorder(ink, *4 * [change], cv2.BORDER_CONSTANT), pen))
-    thin = cv2.erode(ink, pen)
+        return _frame(cv.dilate(cv.copyMakeBorder(ink, *4 * [change], cv.BORDER_CONSTANT), pen))
+    thin = cv.erode(ink, pen)
     return _frame(_crop(thin if thin.sum() > 0.4 * ink.sum() else ink))
 
 
@@ -307,14 +307,14 @@ def _fill(ink: Ink, random: Random) -> Ink:
     shape = [side, side] if random.random() < 0.5 else [max(1, round(length * scale)) for length in ink.shape]
     image = np.zeros((SIDE, SIDE), np.uint8)
     top, left = [int(random.integers(0, SIDE - length + 1)) for length in shape]
-    small = cv2.resize(ink, (int(shape[1]), int(shape[0])), interpolation=cv2.INTER_AREA)
+    small = cv.resize(ink, (int(shape[1]), int(shape[0])), interpolation=cv.INTER_AREA)
     image[top : top + shape[0], left : left + shape[1]] = small
     return image[..., None]
 
 
 def _crop(ink: Ink) -> Ink:
     """To the ink; a blank canvas stays as it is, for a blank image is no digit either."""
-    x, y, width, height = cv2.boundingRect(ink)
+    x, y, width, height = cv.boundingRect(ink)
     return ink[y : y + height, x : x + width] if width and height else ink
 
 
@@ -323,7 +323,7 @@ def _blank() -> Ink:
 
 
 def _draw_path(ink: Ink, points: NDArray[np.float64], width: int) -> None:
-    cv2.polylines(ink, [np.round(points * 16).astype(np.int32)], False, 255, width, cv2.LINE_AA, shift=4)
+    cv.polylines(ink, [np.round(points * 16).astype(np.int32)], False, 255, width, cv.LINE_AA, shift=4)
 
 
 def _round(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:

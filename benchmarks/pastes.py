@@ -1,0 +1,148 @@
+"""MNIST's digits on paper: each in a frame of its own, large or small, thin or thick, on light or dark paper.
+
+What is there is known to the pixel, so framing can be tried apart from finding.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.framing import FAINTEST, measure_stroke
+from ..edge.shapes import Box
+
+Gray = NDArray[np.uint8]
+Change = Literal["none", "thinner", "thicker"]
+
+FRAME_SHAPE = (480, 640)
+# Of a pasted digit, pixels; drawn so that each octave is as likely.
+HEIGHTS = (20, 400)
+# From the frame's edge, pixels, unless that would not leave room.
+MARGIN = 16
+# Strokes become up to this many times as wide, or as narrow.
+MOST_CHANGE = 1.6
+# Gray levels: of dark and light paper in the middle, of the light across it, and of the grain.
+LIGHT_PAPER, DARK_PAPER = (110, 240), (20, 70)
+GRADIENT, GRAIN = 40, (0.5, 4.0)
+SHARE_OF_DARK_PAPER = 0.25
+# Ink takes away this share of the paper's light, or adds this share of what is missing to white.
+INK = (0.4, 0.85)
+
+
+@dataclass(frozen=True)
+class Paste:
+    """A frame with one digit.
+
+    Attributes:
+        frame: uint8 [480, 640], gray.
+        ink: What the frame shows of the digit's ink, grain and all: uint8 [height, width] of its box, gray levels of
+            difference from the paper; 0 where no ink is.
+        box: Around the ink, in the frame.
+        change: What was done to its strokes.
+        light_on_dark: Whether the ink is lighter than the paper.
+    """
+
+    frame: Gray
+    ink: Gray
+    box: Box
+    change: Change
+    light_on_dark: bool
+
+
+def paste_digit(image: Gray, random: np.random.Generator) -> Paste:
+    """Put one of MNIST's images, uint8 [28, 28, 1] with some ink in it, into a frame.
+
+    Raises:
+        ValueError: There is no ink.
+    """
+    if not image.any():
+        raise ValueError("expected an image with ink, got an empty one.")
+    height = float(np.exp(random.uniform(*np.log(HEIGHTS))))
+    cover, change = change_strokes(enlarge(image[..., 0], height), random)
+    box = _place(cover, random)
+    light_on_dark = bool(random.random() < SHARE_OF_DARK_PAPER)
+    paper = _draw_paper(light_on_dark, random)
+    strength = np.float32(random.uniform(*INK) / 255)
+    frame = paper.copy()
+    under = paper[box.y : box.bottom, box.x : box.right]
+    to = np.float32(255 if light_on_dark else 0)
+    frame[box.y : box.bottom, box.x : box.right] += strength * cover * (to - under)
+    frame += np.float32(random.uniform(*GRAIN)) * random.standard_normal(FRAME_SHAPE, np.float32)
+    seen = _as_bytes(frame)
+    at_box = seen[box.y : box.bottom, box.x : box.right].astype(np.float32)
+    depth = at_box - under if light_on_dark else under - at_box
+    return Paste(seen, np.where(cover > 0, _as_bytes(depth), 0).astype(np.uint8), box, change, light_on_dark)
+
+
+def enlarge(image: Gray, height: float) -> Gray:
+    """An MNIST digit, uint8 [28, 28], cropped to its ink and as high as this, with smooth outlines: uint8, 255 = ink.
+
+    Twenty pixels interpolated to hundreds are a blur, not a stroke of ink, so the outline is drawn anew at half the
+    ink's level, as sharp as MNIST's own is at its size or sharper.
+    """
+    x, y, width, rows = cv2.boundingRect((image > 0).astype(np.uint8))
+    scale = height / rows
+    size = (max(1, round(scale * width)), max(1, round(height)))
+    ink = image[y : y + rows, x : x + width]
+    if scale <= 1:
+        return cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    smooth = cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return _as_bytes(127.5 + np.float32(scale) * (smooth - 127.5))
+
+
+def change_strokes(ink: Gray, random: np.random.Generator) -> tuple[Gray, Change]:
+    """Leave the strokes of a third as they are, thin those of a third, and thicken the others'.
+
+    A change goes no further than the digit stays the same: as many pieces and as many holes.
+
+    Args:
+        ink: uint8 [height, width], 255 = ink.
+        random: Of the change.
+
+    Returns:
+        The ink, its array as much larger or smaller as the digit became, and what was done.
+    """
+    wanted: Change = ("none", "thinner", "thicker")[random.integers(3)]
+    width = measure_stroke(ink)
+    factor = random.uniform(1, MOST_CHANGE)
+    pixels = round({"none": 0.0, "thinner": width - width / factor, "thicker": factor * width - width}[wanted])
+    margin = pixels // 2 + 1
+    before = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)  # pyright: ignore
+    while pixels:
+        pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pixels + 1, pixels + 1))
+        after = (cv2.erode if wanted == "thinner" else cv2.dilate)(before, pen).astype(np.uint8, copy=False)
+        if count_parts(after) == count_parts(before):
+            x, y, columns, rows = cv2.boundingRect((after > 0).astype(np.uint8))
+            return after[y : y + rows, x : x + columns], wanted
+        pixels //= 2
+    return ink, "none"
+
+
+def count_parts(ink: Gray) -> tuple[int, int]:
+    """How many pieces of ink there are, and of paper: uint8 [height, width], ink where there is more than half."""
+    mask = (ink > 127).astype(np.uint8)
+    around = cv2.copyMakeBorder(1 - mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # pyright: ignore
+    return cv2.connectedComponents(mask, connectivity=8)[0] - 1, cv2.connectedComponents(around, connectivity=4)[0] - 1
+
+
+def _place(cover: Gray, random: np.random.Generator) -> Box:
+    """Anywhere in the frame."""
+    height, width = cover.shape
+    down, across = FRAME_SHAPE[0] - height, FRAME_SHAPE[1] - width
+    x, y = (int(random.integers(min(MARGIN, room // 2), max(room - MARGIN, room // 2) + 1)) for room in (across, down))
+    return Box(x, y, width, height)
+
+
+def _draw_paper(dark: bool, random: np.random.Generator) -> NDArray[np.float32]:
+    """Paper, lighter towards one side: float32 [480, 640], gray levels."""
+    level = random.uniform(*(DARK_PAPER if dark else LIGHT_PAPER))
+    # Dark paper reflects less of the light, and less of its differences.
+    across, down = random.uniform(-1, 1, 2) * GRADIENT / 2 * level / 255
+    rows, columns = (np.linspace(-1, 1, side, dtype=np.float32) for side in FRAME_SHAPE)
+    return np.float32(level) + np.float32(across) * columns[None, :] + np.float32(down) * rows[:, None]
+
+
+def _as_bytes(levels: NDArray[np.float32]) -> Gray:
+    return np.clip(levels, 0, 255).round().astype(np.uint8)
