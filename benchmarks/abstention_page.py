@@ -46,9 +46,9 @@ def format_page(results: AbstentionResults, conditions: Sequence[str]) -> str:
         f"<title>{html.escape(title)}</title><style>{STYLE}{CHART_STYLE}</style></head><body>\n"
         f"<h1>{html.escape(title)}</h1>\n"
         '<p>Scores of <strong class="first">digits</strong> and of <strong class="second">others</strong>, as shares '
-        "of each; the dotted line is the threshold, and what scores less is refused. The third chart has the errors among the "
-        'digits that are kept when the least sure are let go, by <strong class="first">confidence</strong> and, '
-        'dashed, by <strong class="second">score</strong>.</p>\n'
+        "of each; the dotted line is the threshold, and what scores less is refused. The third chart has the errors "
+        'among the digits that are kept when the least sure are let go, by <strong class="first">confidence</strong> '
+        'and, dashed, by <strong class="second">score</strong>.</p>\n'
         f"{sections}\n<h2>How it was measured</h2><ul>{listed}</ul>\n</body></html>\n"
     )
 

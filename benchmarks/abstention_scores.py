@@ -65,7 +65,7 @@ def measure_calibration_error(
     Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks" (ICML 2017).
     """
     if not len(confidence) or not 0 < confidence.min() <= confidence.max() <= 1:
-        raise ValueError(f"expected confidences in (0, 1], got {len(confidence)} of which some are not.")
+        raise ValueError(f"expected confidences in (0, 1], got {len(confidence)}, not all of them such or none.")
     exact = confidence.astype(np.float64)
     place = np.ceil(exact * bins).astype(np.int64) - 1
     surplus = np.bincount(place, exact - right, minlength=bins)

@@ -1,7 +1,6 @@
 """`edge-mnist benchmark`: parse, measure, print the table, write the reports."""
 
 import shlex
-import tempfile
 from pathlib import Path
 from typing import cast, get_args
 
@@ -13,6 +12,7 @@ from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
 from ..edge.options import data_dir_option
+from .files import check_writable
 from .pages import write_page
 from .photo_labels import SHIPPED_PHOTOS
 from .photo_report import describe_total, format_scores, write_photo_reports
@@ -86,7 +86,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     if runtime or precision:
         raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
     opened = open_bundle(bundle)
-    _check_writable(out)
+    check_writable(out)
     trained_on = opened.card.training.dataset if opened.card.training else None
     results = run_benchmark(opened, held_out_images(trained_on, data_dir), Settings(rounds, calls, threads))
     json_path, markdown_path = write_reports(results, out)
@@ -99,7 +99,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 
 def _benchmark_photos(folder: Path, settings: PhotoSettings, out: Path, as_json: bool) -> None:
-    _check_writable(out)
+    check_writable(out)
     results = run_photos(folder, settings)
     json_path, markdown_path, gallery_path = write_photo_reports(results, folder, out)
     if as_json:
@@ -108,16 +108,6 @@ def _benchmark_photos(folder: Path, settings: PhotoSettings, out: Path, as_json:
         click.echo(format_scores(results, "simple"))
         click.echo(f"\n{describe_total(results)}")
     click.echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)
-
-
-def _check_writable(folder: Path) -> None:
-    """Find out before measuring for a minute, not after."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise click.ClickException(f"{folder}: the reports cannot be written ({error.strerror}).") from error
 
 
 @click.command()

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..edge.errors import EdgeMnistError
+
+
+class FolderError(EdgeMnistError):
+    """A folder for reports cannot be written."""
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under another name first, and rename it.
@@ -44,3 +50,17 @@ def new_folder(destination: Path) -> Iterator[Path]:
         staging.replace(destination)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and find out whether reports can be written there: before measuring for minutes, not after.
+
+    Raises:
+        FolderError: They cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FolderError(f"{folder}: the reports cannot be written ({error.strerror}).") from error

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .pages import Pen, _draw_digit
+from .pages import Pen, draw_digit
 
 # A digit and its share of the gaps, and the margin around all rows, in heights of a digit.
 PITCH = (1.1, 1.7)
@@ -62,7 +62,7 @@ def draw_frame(size: tuple[int, int], count: int, seed: int) -> Page:
     for i, row in enumerate(rows):
         for j, digit in enumerate(row):
             corner = spare / 2 + digit_px * (np.array(PITCH) * (j, i) + random.normal(0, 0.02, 2))
-            _draw_digit(ink, digit, corner, pen, random)
+            draw_digit(ink, digit, corner, pen, random)
     return Page(_light(ink, random), rows, digit_px)
 
 

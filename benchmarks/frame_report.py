@@ -101,7 +101,7 @@ def describe_frame_conditions(results: Frames) -> list[str]:
             "**Beside Otsu's threshold**: grayscale, Otsu's threshold, 5x5 closing, outer contours, one inference of "
             f"{results.beside.file} (SHA-256 {results.beside.file_sha256[:12]}…) for each box in LiteRT, its "
             "interpreter made once. Both pipelines take turns in one process, in random order, "
-            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval comes from resampling "
+            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval is from resampling "
             "whole rounds.",
         )
     return sentences
@@ -113,11 +113,10 @@ def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
     Raises:
         OSError: The folder cannot be written.
     """
-    paths = out / "frames.json", out / "frames.md"
-    for path, content in zip(paths, (msgspec.json.encode(results) + b"\n", format_frames(results).encode()),
-                             strict=True):  # fmt: skip
-        write_whole(path, content)
-    return paths
+    json_path, markdown_path = out / "frames.json", out / "frames.md"
+    write_whole(json_path, msgspec.json.encode(results) + b"\n")
+    write_whole(markdown_path, format_frames(results).encode())
+    return json_path, markdown_path
 
 
 def _cells(row: FrameRow, ms_each: float | None) -> list[str]:

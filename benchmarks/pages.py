@@ -86,11 +86,11 @@ def draw_page(rows: tuple[str, ...], seed: int, pen: Pen | None = None) -> NDArr
     for i, row in enumerate(rows):
         for j, digit in enumerate(row):
             corner = np.array([margin + j * pitch[0], margin + i * pitch[1]]) + random.normal(0, 2, 2)
-            _draw_digit(ink, digit, corner, pen, random)
+            draw_digit(ink, digit, corner, pen, random)
     return _photograph(ink, random)
 
 
-def _draw_digit(
+def draw_digit(
     ink: NDArray[np.uint8], digit: str, corner: NDArray[np.float64], pen: Pen, random: np.random.Generator
 ) -> None:
     """Draw one digit, slanted and sized a little differently each time, with its box's corner at (x, y)."""

@@ -10,19 +10,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.framing import FAINTEST, measure_stroke
+from ..edge.framing import measure_stroke, resize
 from ..edge.shapes import Box
 
 Gray = NDArray[np.uint8]
 Change = Literal["none", "thinner", "thicker"]
 
 FRAME_SHAPE = (480, 640)
-# Of a pasted digit, pixels; drawn so that each octave is as likely.
+# Of a pasted digit, pixels; drawn so that each octave is as likely. A wide one is scaled down until it fits.
 HEIGHTS = (20, 400)
+WIDEST = 560
 # From the frame's edge, pixels, unless that would not leave room.
 MARGIN = 16
-# Strokes become up to this many times as wide, or as narrow.
-MOST_CHANGE = 1.6
+# Strokes become up to so many times as narrow, and as wide.
+MOST_THINNED, MOST_THICKENED = 2.5, 1.8
+# And no wider than this share of the digit's longer side, where the loops of an 8 are about to close.
+THICKEST = 0.28
 # Gray levels: of dark and light paper in the middle, of the light across it, and of the grain.
 LIGHT_PAPER, DARK_PAPER = (110, 240), (20, 70)
 GRADIENT, GRAIN = 40, (0.5, 4.0)
@@ -61,6 +64,7 @@ def paste_digit(image: Gray, random: np.random.Generator) -> Paste:
         raise ValueError("expected an image with ink, got an empty one.")
     height = float(np.exp(random.uniform(*np.log(HEIGHTS))))
     cover, change = change_strokes(enlarge(image[..., 0], height), random)
+    cover = resize(cover, min(1.0, HEIGHTS[1] / cover.shape[0], WIDEST / cover.shape[1]))
     box = _place(cover, random)
     light_on_dark = bool(random.random() < SHARE_OF_DARK_PAPER)
     paper = _draw_paper(light_on_dark, random)
@@ -77,25 +81,26 @@ def paste_digit(image: Gray, random: np.random.Generator) -> Paste:
 
 
 def enlarge(image: Gray, height: float) -> Gray:
-    """An MNIST digit, uint8 [28, 28], cropped to its ink and as high as this, with smooth outlines: uint8, 255 = ink.
+    """An MNIST digit, uint8 [28, 28], cropped to its ink and about as high as this: uint8, 255 = ink.
 
-    Twenty pixels interpolated to hundreds are a blur, not a stroke of ink, so the outline is drawn anew at half the
-    ink's level, as sharp as MNIST's own is at its size or sharper.
+    Twenty pixels interpolated to hundreds are a blur and not a stroke, so the outline, at half the ink's level, is made
+    as sharp again as MNIST's is at its own size.
     """
     x, y, width, rows = cv2.boundingRect((image > 0).astype(np.uint8))
-    scale = height / rows
-    size = (max(1, round(scale * width)), max(1, round(height)))
-    ink = image[y : y + rows, x : x + width]
+    ink = np.pad(image[y : y + rows, x : x + width], 1)
+    scale = min(height / rows, WIDEST / width)
     if scale <= 1:
-        return cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return _crop(resize(ink, scale))
+    size = (round(scale * ink.shape[1]), round(scale * ink.shape[0]))
     smooth = cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    return _as_bytes(127.5 + np.float32(scale) * (smooth - 127.5))
+    return _crop(_as_bytes(127.5 + scale * (smooth - 127.5)))
 
 
 def change_strokes(ink: Gray, random: np.random.Generator) -> tuple[Gray, Change]:
-    """Leave the strokes of a third as they are, thin those of a third, and thicken the others'.
+    """Leave the strokes of a third of all digits as they are, thin those of a third, and thicken the others'.
 
-    A change goes no further than the digit stays the same: as many pieces and as many holes.
+    A change goes no further than the digit stays the same: as many pieces and as many holes. So it is none for more
+    than a third.
 
     Args:
         ink: uint8 [height, width], 255 = ink.
@@ -106,16 +111,15 @@ def change_strokes(ink: Gray, random: np.random.Generator) -> tuple[Gray, Change
     """
     wanted: Change = ("none", "thinner", "thicker")[random.integers(3)]
     width = measure_stroke(ink)
-    factor = random.uniform(1, MOST_CHANGE)
-    pixels = round({"none": 0.0, "thinner": width - width / factor, "thicker": factor * width - width}[wanted])
-    margin = pixels // 2 + 1
-    before = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)  # pyright: ignore
+    thinnest = width / random.uniform(1, MOST_THINNED)
+    thickest = min(width * random.uniform(1, MOST_THICKENED), THICKEST * max(ink.shape))
+    pixels = max(0, round({"none": 0.0, "thinner": width - thinnest, "thicker": thickest - width}[wanted]))
+    before = np.pad(ink, pixels // 2 + 1)
     while pixels:
         pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pixels + 1, pixels + 1))
         after = (cv2.erode if wanted == "thinner" else cv2.dilate)(before, pen).astype(np.uint8, copy=False)
         if count_parts(after) == count_parts(before):
-            x, y, columns, rows = cv2.boundingRect((after > 0).astype(np.uint8))
-            return after[y : y + rows, x : x + columns], wanted
+            return _crop(after), wanted
         pixels //= 2
     return ink, "none"
 
@@ -123,8 +127,14 @@ def change_strokes(ink: Gray, random: np.random.Generator) -> tuple[Gray, Change
 def count_parts(ink: Gray) -> tuple[int, int]:
     """How many pieces of ink there are, and of paper: uint8 [height, width], ink where there is more than half."""
     mask = (ink > 127).astype(np.uint8)
-    around = cv2.copyMakeBorder(1 - mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)  # pyright: ignore
+    around = np.pad(1 - mask, 1, constant_values=1)
     return cv2.connectedComponents(mask, connectivity=8)[0] - 1, cv2.connectedComponents(around, connectivity=4)[0] - 1
+
+
+def _crop(ink: Gray) -> Gray:
+    """The part of an array that has ink."""
+    x, y, width, height = cv2.boundingRect((ink > 0).astype(np.uint8))
+    return ink[y : y + height, x : x + width]
 
 
 def _place(cover: Gray, random: np.random.Generator) -> Box:
@@ -140,8 +150,8 @@ def _draw_paper(dark: bool, random: np.random.Generator) -> NDArray[np.float32]:
     level = random.uniform(*(DARK_PAPER if dark else LIGHT_PAPER))
     # Dark paper reflects less of the light, and less of its differences.
     across, down = random.uniform(-1, 1, 2) * GRADIENT / 2 * level / 255
-    rows, columns = (np.linspace(-1, 1, side, dtype=np.float32) for side in FRAME_SHAPE)
-    return np.float32(level) + np.float32(across) * columns[None, :] + np.float32(down) * rows[:, None]
+    rows, columns = (np.linspace(-1, 1, side) for side in FRAME_SHAPE)
+    return (level + across * columns[None, :] + down * rows[:, None]).astype(np.float32)
 
 
 def _as_bytes(levels: NDArray[np.float32]) -> Gray:

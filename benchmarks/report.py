@@ -1,12 +1,11 @@
 """The report: the same tables for the terminal and for Markdown, and the files it is kept in."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 from tabulate import tabulate
 
+from .files import write_whole
 from .results import Latency, Results, Row
 
 ACCURACY_HEADERS = ["file", "runtime", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
@@ -89,8 +88,8 @@ def write_reports(results: Results, folder: Path) -> tuple[Path, Path]:
         OSError: The folder cannot be written.
     """
     json_path, markdown_path = folder / f"{results.name}.json", folder / f"{results.name}.md"
-    _write(json_path, msgspec.json.encode(results) + b"\n")
-    _write(markdown_path, format_report(results).encode())
+    write_whole(json_path, msgspec.json.encode(results) + b"\n")
+    write_whole(markdown_path, format_report(results).encode())
     return json_path, markdown_path
 
 
@@ -127,18 +126,6 @@ def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
     """Names to the left, figures to the right."""
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align if rows else None)
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _count(number: int, noun: str, plural: str) -> str:

@@ -10,10 +10,11 @@ from .errors import EdgeMnistError
 COMMANDS = {
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
-    "run": ("edge_mnist.edge.run", "run", "Read the digits in image files.", ""),
+    "run": ("edge_mnist.edge.run", "run", "Read the digits in pictures, videos and streams.", ""),
     "verify": ("edge_mnist.edge.verify", "verify", "Check a bundle's hashes and golden vectors on this machine.", ""),
     "inspect": ("edge_mnist.edge.inspect", "inspect", "Say what a TFLite or ONNX file holds, without running it.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
+    "measure": ("edge_mnist.benchmarks.measure_cli", "measure", "Time frames, refusals, and the way over paper.", ""),
     "scenes": ("edge_mnist.benchmarks.scenes_cli", "scenes", "Make photo-like pictures of digits, with labels.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }

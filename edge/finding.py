@@ -44,6 +44,9 @@ STRONGEST_THRESHOLD = 0.3
 INK_WINDOW = 1 / 5
 # Where the paper's level changes by more than this share of itself, something else begins.
 EDGE = 0.25
+# A smaller frame shows a lone digit, such as MNIST's own, whose strokes are as wide as the paper between them: paper is
+# what lies along its edge.
+LONE_LONG_SIDE = 64
 # Polarity is judged on a copy of this size; the paper's level there is the median of a window of so many pixels.
 TINY_LONG_SIDE = 80
 MEDIAN_WINDOW = 13
@@ -137,7 +140,7 @@ def _find_at(gray: Gray, frame: Gray) -> Finding:
     if noise > NOISY:
         gray = cv.GaussianBlur(gray, (5, 5), 0)
         noise *= 0.3
-    gray, allowed = _darken_ink(gray)
+    gray, allowed = _darken_ink(gray, frame.shape)
     levels = _estimate_levels(gray, noise)
     mask = _darker(gray, levels.ink)
     if allowed is not None:
@@ -188,12 +191,12 @@ def estimate_noise(gray: Gray) -> float:
     return float(np.partition(difference, middle)[middle]) / 0.954
 
 
-def _darken_ink(gray: Gray) -> tuple[Gray, Gray | None]:
+def _darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Gray | None]:
     """The frame with light ink made dark, wherever it is light; and, if only in places, 255 for all but their border.
 
     That border is as wide as the places are uncertain, and shows as a line that is neither ink nor paper.
     """
-    light = find_light_ink(gray)
+    light = find_light_ink(gray) if max(frame_shape) >= LONE_LONG_SIDE else np.array([[_has_dark_edge(gray)]])
     if not light.any():
         return gray, None
     if light.all():
@@ -228,6 +231,12 @@ def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
         return everywhere
     light_on_dark, light_on_bright = float(evidence[on_dark].sum()) > 0, float(evidence[on_bright].sum()) > 0
     return np.where(_find_dark_paper(gray, dark, level), light_on_dark, light_on_bright)
+
+
+def _has_dark_edge(gray: Gray) -> bool:
+    """Whether the outermost pixels are darker than the middle between the darkest and the lightest."""
+    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    return float(np.median(edge)) < (int(gray.min()) + int(gray.max())) / 2
 
 
 def _is_wide(where: NDArray[np.bool_]) -> bool:

@@ -23,12 +23,18 @@ REACH = 0.4
 # Of its length, what pieces must cover, or, where it runs across almost the whole frame, may.
 COVERAGE = 0.65
 ALL_ACROSS, COVERAGE_ALL_ACROSS = 0.8, 0.5
+# From one edge of the frame to the other, as no stroke goes.
+RIGHT_ACROSS = 0.95
+# Ruled paper has at least so many lines.
+FEWEST = 3
+# A piece of a line is this many times as long as thick.
+LONG = 3.0
 # The thickest line, as a share of the frame's long side; thicker is a stroke or a table's edge.
 THICKEST = 1 / 60
 # A piece may drift by this many pixels, and what crosses a line may interrupt it for so many.
 DRIFT, CROSSING = 3, 7
-# How far it may bend away from straight, as a share of its length.
-MOST_BEND = 0.03
+# How far it may bend away from straight and from the level, as shares of its length.
+MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink that is this many times as dark as the lines are is a stroke's.
 DARKER = 1.4
 # How far a line's pixels may be from its parabola, in pixels, each time that it is fitted anew.
@@ -46,52 +52,92 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
     Returns:
         The ink without lines; the same array where there are none.
     """
-    level, upright = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T)).T
-    if not level.any() and not upright.any():
+    level_lines, upright_lines = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T))
+    if not level_lines and not upright_lines:
         return mask
+    level = _draw_bands(level_lines, faint.shape)
+    upright = _draw_bands(upright_lines, faint.T.shape).T
     lines = level | upright
     strokes = mask & ~lines
     reach = 2 * _thickest(mask) + 1
     # Where a stroke crosses a line, it may be told from it by its darkness.
-    dark = cv.compare(depth, DARKER * float(np.percentile(depth[(lines & faint) > 0], 75)), cv.CMP_GT)
+    darkness = DARKER * float(np.percentile(depth[(lines & faint) > 0], 75))
+    dark = cv.compare(depth, darkness, cv.CMP_GT)
     strokes |= mask & dark & cv.dilate(strokes, np.ones((reach, reach), np.uint8))
     above_and_below = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
     left_and_right = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((1, reach), np.uint8))
-    return strokes | (mask & above_and_below & level) | (mask & left_and_right & upright)
+    strokes |= (mask & above_and_below & level) | (mask & left_and_right & upright)
+    thickness = max(line.thickness for line in (*level_lines, *upright_lines))
+    return _erase_fragments(strokes, dark, thickness, (bool(level_lines), bool(upright_lines)))
+
+
+def _erase_fragments(strokes: Mask, dark: Mask, thickness: int, directions: tuple[bool, bool]) -> Mask:
+    """Erase what runs like lines, is as thin, and no darker: pieces of those that were not found."""
+    _, labels, stats, _ = cv.connectedComponentsWithStats(strokes, connectivity=8)
+    width, height = stats[:, cv.CC_STAT_WIDTH], stats[:, cv.CC_STAT_HEIGHT]
+    level = (height <= thickness) & (width > LONG * height) & directions[0]
+    upright = (width <= thickness) & (height > LONG * width) & directions[1]
+    darkness = np.bincount(labels.ravel(), weights=(dark > 0).ravel(), minlength=len(stats))
+    fragments = (level | upright) & (darkness < 0.5 * stats[:, cv.CC_STAT_AREA])
+    fragments[0] = False
+    return np.where(fragments[labels], 0, strokes).astype(np.uint8)
 
 
 @dataclass(frozen=True)
-class _Line:
-    """A parabola, rows over columns, from one column up to another, and how thick the line is."""
+class Line:
+    """A ruled line.
+
+    Attributes:
+        curve: Rows over columns, a parabola.
+        left: The first column.
+        right: The column after the last.
+        thickness: In pixels.
+        across: Whether it goes from one edge of the frame to the other.
+    """
 
     curve: np.polynomial.Polynomial
     left: int
     right: int
     thickness: int
+    across: bool
 
 
-def find_level_lines(faint: Mask) -> Mask:
-    """The bands that level lines run in, uint8 [height, width] of 0 and 255, through whatever is written over them."""
+def find_level_lines(faint: Mask) -> list[Line]:
+    """The level lines of ruled paper: several, or such as run across the whole frame.
+
+    A long stroke of a large digit is a line, too, but alone.
+    """
     width = faint.shape[1]
-    found: list[_Line] = []
+    found: list[Line] = []
     tangled: list[_Pixels] = []
-    for pixels in _group_pieces(_thin_pieces(faint)):
-        line = _fit_line(*pixels, width)
+    for rows, columns in _group_pieces(_thin_pieces(faint)):
+        line = _fit_line(rows, columns, width)
         if line:
             found.append(line)
+            # Strokes may hold several lines together.
+            rest = np.abs(rows - line.curve(columns)) > TOLERANCES[0]
+            tangled.append((rows[rest], columns[rest]))
         else:
-            tangled.append(pixels)
+            tangled.append((rows, columns))
+    tangled = [pixels for pixels in tangled if len(np.unique(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
         found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
-    bands = np.zeros_like(faint)
-    for line in found:
+    if len(found) >= FEWEST:
+        return found
+    return [line for line in found if line.across]
+
+
+def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
+    """Where lines run, uint8 [height, width] of 0 and 255, through whatever is written over them."""
+    bands = np.zeros(shape, np.uint8)
+    for line in lines:
         x = np.arange(line.left, line.right)
         path = np.stack([x, np.round(line.curve(x))], axis=1).astype(np.int32)
         cv.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
     return bands
 
 
-def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> _Line | None:
+def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> Line | None:
     """The line through most of these pixels of a frame this wide; None where they make none."""
     curve, close = _fit_curve(rows, columns)
     covered = np.unique(columns[close])
@@ -101,14 +147,17 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -
     share = (right - left) / width
     least = COVERAGE if share < ALL_ACROSS else COVERAGE_ALL_ACROSS
     bend = abs(curve((left + right) / 2) - (curve(left) + curve(right)) / 2)
-    if share < REACH or len(covered) < least * (right - left) or bend > MOST_BEND * (right - left):
+    rise = abs(curve(left) - curve(right))
+    if share < REACH or len(covered) < least * (right - left):
+        return None
+    if bend > MOST_BEND * (right - left) or rise > MOST_SLOPE * (right - left):
         return None
     gap = int(LONGEST_GAP * width)
     thickness = round(np.count_nonzero(close) / len(covered)) + 1
-    return _Line(curve, max(0, left - gap), min(width, right + gap), thickness)
+    return Line(curve, max(0, left - gap), min(width, right + gap), thickness, share > RIGHT_ACROSS)
 
 
-def _untangle(pixels: _Pixels, found: list[_Line]) -> Iterator[_Pixels]:
+def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
     """Pixels of lines that strokes between them hold together, line by line: they run like the next one found."""
     rows, columns = pixels
     middle = float(np.mean(columns))

@@ -29,7 +29,7 @@ SURER = 1.5
 NEAR = 0.12
 # A whole may be this much less likely a digit than its likeliest piece, in nats.
 SLACK = 0.5
-# In a row of digits, shapes of their size that are none are fewer than this share of them.
+# In a row of digits, shapes of their size that are none are at most this share of them, or one.
 MOST_REFUSED = 0.5
 # There, a digit that was cut out counts as so many: an m is easily cut into 1s.
 CUT_COUNTS = 0.25
@@ -161,7 +161,17 @@ def choose_digits(
             gone.update(replaces)
             chosen += reading
     standing = [guess for i, guess in enumerate(guesses) if i not in gone]
-    return _read_rows(_drop_nested([*chosen, *standing], threshold), threshold)
+    shown = _drop_nested([*chosen, *standing], threshold)
+    return _read_rows(shown, threshold + _doubt(shown, threshold))
+
+
+def _doubt(guesses: list[Guess], threshold: float) -> float:
+    """By how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
+
+    The model's odds suppose digits to be common. Bayes' rule trades that for the odds in this very frame.
+    """
+    digits = sum(guess.score >= threshold for guess in guesses)
+    return max(0.0, float(np.log((len(guesses) - digits + 1) / (digits + 1))))
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Guess]) -> tuple[list[Guess], float]:
@@ -204,7 +214,7 @@ def _read_rows(guesses: list[Guess], threshold: float) -> list[list[Guess]]:
         others = sum(
             guess.score < threshold and SIZES[0] * height < guess.shape.box.height < SIZES[1] * height for guess in row
         )
-        if others > MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits):
+        if others > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
             dropped += len(digits)
         else:
             kept.append(digits)

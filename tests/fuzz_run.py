@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from .fuzz_pictures import make_case, make_originals
 
@@ -129,7 +129,8 @@ def _run(folder: Path) -> Iterator[tuple[float, str]]:
         errors="replace",
     )
     lines: queue.Queue[tuple[float, str]] = queue.Queue()
-    listener = threading.Thread(target=_listen, args=(process.stdout, lines), daemon=True)
+    output = cast("IO[str]", process.stdout)
+    listener = threading.Thread(target=_listen, args=(output, lines), daemon=True)
     listener.start()
     limit_s, last = LONGEST_START_S, time.perf_counter()
     with contextlib.suppress(queue.Empty):
@@ -143,6 +144,7 @@ def _run(folder: Path) -> Iterator[tuple[float, str]]:
     process.kill()
     code = process.wait()
     listener.join()
+    output.close()
     if hung or code not in {0, 1}:
         yield 0.0, f"{ENDED} {'by the watchdog' if hung else code}"
 

@@ -133,24 +133,6 @@ def test_finding_ignores_specks_and_page_edges() -> None:
     assert [len(row) for row in finding.rows] == [3]
 
 
-def test_json_is_one_document_a_line(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        Image.fromarray(draw_page(ROWS, seed=3)).save(tmp_path / f"{name}.png")
-    (tmp_path / "notes.txt").write_text("not a picture, and not asked for")
-
-    result = edge_mnist("run", tmp_path, "--json")
-
-    assert result.exit_code == 0
-    documents = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [Path(document["source"]).name for document in documents] == ["a.png", "b.png"]
-    for document in documents:
-        assert set(document) == {"source", "rows", "digits", "timing_ms"}
-        assert document["rows"] == list(ROWS)
-        assert set(document["digits"][0]) == {"digit", "confidence", "box"}
-        assert len(document["digits"][0]["box"]) == 4
-        assert set(document["timing_ms"]) == {"find", "frame", "infer"}
-
-
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_every_shipped_file_reads_the_same_page(tmp_path: Path, runtime: str, precision: str) -> None:
