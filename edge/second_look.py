@@ -25,6 +25,8 @@ TALL = 1.5
 CROSSING_COST = 0.4
 # Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
 SURER = 1.5
+# Above the threshold by less than this, a shape may be a piece of a digit that looks like another one.
+UNSURE = 2.0
 # Pieces of a broken digit are closer than this share of its height.
 NEAR = 0.12
 # A whole may be this much less likely a digit than its likeliest piece, in nats.
@@ -113,13 +115,13 @@ def _measure_stroke(ink: NDArray[np.uint8]) -> float:
 
 
 def _join(guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
-    """Whatever was refused, with each close neighbour."""
+    """Whatever is refused or not sure, with each close neighbour."""
     joints: list[Alternative] = []
     for i, guess in enumerate(guesses):
-        if guess.score >= threshold:
+        if guess.score >= threshold + UNSURE:
             continue
         for j, other in enumerate(guesses):
-            if j == i or (j < i and other.score < threshold) or not _are_near(guess.shape, other.shape):
+            if j == i or (j < i and other.score < threshold + UNSURE) or not _are_near(guess.shape, other.shape):
                 continue
             least = max(threshold, max(guess.score, other.score) - SLACK)
             joints.append(Alternative((i, j), [unite([guess.shape, other.shape])], [(0, 1)], [0.0, 0.0], least))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED
+from edge_mnist.edge.card import SCHEMA_VERSION
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
 
@@ -125,7 +126,8 @@ def test_a_bad_bundle_is_one_sentence_for_every_command(
         path.write_bytes(content)
     elif damage == "newer card":
         card = bundle / "card.json"
-        card.write_bytes(card.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 99'))
+        newer = card.read_bytes().replace(b'"schema_version": %d' % SCHEMA_VERSION, b'"schema_version": 99')
+        card.write_bytes(newer)
     elif damage == "no card":
         (bundle / "card.json").unlink()
     before = sorted(tmp_path.rglob("*"))

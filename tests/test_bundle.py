@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, replacing, write_card
-from edge_mnist.edge.card import Architecture, ModelCard, ModelCardError, decode_card, encode_card
+from edge_mnist.edge.card import SCHEMA_VERSION, Architecture, ModelCard, ModelCardError, decode_card, encode_card
 
+_VERSION = b'"schema_version": %d'
 SHIPPED_FILES = sorted(path.name for path in SHIPPED.iterdir())
 
 
@@ -57,9 +58,12 @@ def test_a_missing_file_is_refused_by_name(copy: Path, name: str) -> None:
 
 def test_a_newer_schema_is_refused_with_the_way_out(copy: Path) -> None:
     path = copy / "card.json"
-    path.write_bytes(path.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 3'))
+    newer = SCHEMA_VERSION + 1
+    path.write_bytes(path.read_bytes().replace(_VERSION % SCHEMA_VERSION, _VERSION % newer))
 
-    with pytest.raises(ModelCardError, match=r"expected schema_version 2, got 3\. Update edge-mnist"):
+    with pytest.raises(
+        ModelCardError, match=rf"expected schema_version {SCHEMA_VERSION}, got {newer}\. Update edge-mnist"
+    ):
         open_bundle(copy)
 
 

@@ -117,16 +117,24 @@ def test_lines_that_show_only_faintly_are_taken_where_they_were_found() -> None:
     assert np.count_nonzero(cleared & ink) > KEPT_SHARE * np.count_nonzero(ink)
 
 
-def test_bands_cover_lines_behind_what_is_written_over_them() -> None:
-    lines = _draw_lines(range(100, 101), 2)
-    broken = lines.copy()
-    broken[:, 200:240] = 0
+@pytest.mark.parametrize(("count", "length", "found"), [(1, 640, 1), (1, 400, 0), (3, 400, 3)])
+def test_a_lone_line_is_ruled_only_if_it_runs_right_across(count: int, length: int, found: int) -> None:
+    mask = _draw_lines(range(60, 60 + 50 * count, 50), 2)
+    mask[:, length:] = 0
 
-    bands = find_level_lines(broken)
+    assert len(find_level_lines(mask)) == found
 
-    assert (bands[lines > 0] == 255).all()
-    assert not bands[:90].any()
-    assert not bands[112:].any()
+
+@pytest.mark.parametrize("slope", [0.0, 0.05], ids=["level", "tilted"])
+def test_a_line_is_followed_behind_what_interrupts_it(slope: float) -> None:
+    mask = _draw_lines(range(100, 101), 3, slope)
+    mask[:, 200:240] = 0
+
+    (line,) = find_level_lines(mask)
+
+    assert line.across
+    assert line.curve(220) == pytest.approx(100 + slope * 220, abs=1)
+    assert (line.left, line.right) == (0, SHAPE[1])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 640), (640, 1), (3, 3), (20, 640)], ids=str)

@@ -1,6 +1,7 @@
 """What is no digit is drawn anew each epoch, and a network that sees it learns to say so."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 
 from edge_mnist.edge import mnist
 from edge_mnist.edge.abstention import score_digits
-from edge_mnist.train.augment import Distortion
 from edge_mnist.train.fit import Recipe, WithOutlierLogit, fit
 from edge_mnist.train.outliers import (
     KINDS,
@@ -24,7 +24,7 @@ from edge_mnist.train.outliers import (
 COUNT = 1500
 # Four standard deviations of a share near a third among that many.
 SHARE_TOLERANCE = 0.05
-# Chance gives 0.5; tiny networks reached 0.87 and more with each of ten seeds.
+# Of eight seeds each reached 0.90; without extras, four reached 0.42 to 0.54.
 LEARNED_AUC = 0.75
 
 
@@ -101,7 +101,7 @@ def test_the_eleventh_logit_is_zero() -> None:
     assert np.array_equal(eleven, np.concatenate([logits, np.zeros((7, 1), np.float32)], axis=1))
 
 
-def test_a_network_trained_with_extras_scores_them_below_digits(sample: mnist.Images, tmp_path) -> None:
+def test_a_network_trained_with_extras_scores_them_below_digits(sample: mnist.Images, tmp_path: Path) -> None:
     splits = mnist.sample_splits(sample)
     few = splits.train.take(np.arange(0, len(splits.train), 4))
     keras.utils.set_random_seed(1)
@@ -109,12 +109,11 @@ def test_a_network_trained_with_extras_scores_them_below_digits(sample: mnist.Im
     hidden = keras.layers.Conv2D(8, 5, strides=2, activation="relu")(keras.layers.Rescaling(1 / 255)(pixels))
     hidden = keras.layers.Conv2D(16, 3, strides=2, activation="relu")(hidden)
     model = keras.Model(pixels, keras.layers.Dense(10)(keras.layers.Flatten()(hidden)))
-    recipe = Recipe(epochs=3, seed=1, batch_size=64, learning_rate=1e-2, extras=600, distortion=Distortion())
+    recipe = Recipe(epochs=3, seed=1, batch_size=64, learning_rate=1e-2, extras=600)
 
     fit(model, mnist.Splits("tiny", few, splits.validation, splits.test), recipe, tmp_path / "state")
 
     others = draw_extras(splits.test, 400, np.random.default_rng(9))
-    digits = score_digits(model.predict(splits.test.pixels[:400], verbose=0))
+    digits = score_digits(model.predict(splits.test.pixels, verbose=0))
     none = score_digits(model.predict(others.pixels[others.labels == NOT_A_DIGIT], verbose=0))
-    print("AUC", (digits[:, None] > none).mean())
     assert (digits[:, None] > none).mean() > LEARNED_AUC

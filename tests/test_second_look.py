@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.finding import Finding, find_digits
-from edge_mnist.edge.second_look import SLACK, SURER, Alternative, Guess, choose_digits, suggest_alternatives
+from edge_mnist.edge.second_look import SLACK, SURER, UNSURE, Alternative, Guess, choose_digits, suggest_alternatives
 from edge_mnist.edge.shapes import Box, Shape, unite
 
 from .ink import draw_digit, on_paper, write
@@ -133,7 +133,7 @@ def test_readings_of_different_shapes_stand_side_by_side() -> None:
 
 @pytest.mark.parametrize(
     ("digits", "letters", "read"),
-    [(1, 0, True), (4, 1, True), (4, 2, True), (4, 3, False), (2, 2, False), (0, 5, False)],
+    [(1, 0, True), (1, 1, True), (1, 2, False), (4, 2, True), (4, 3, False), (0, 5, False)],
 )
 def test_digits_among_letters_are_letters(digits: int, letters: int, read: bool) -> None:
     row = [_guess(50 * i, SURE if i < digits else REFUSED) for i in range(digits + letters)]
@@ -148,9 +148,9 @@ def test_what_is_not_of_a_digits_size_has_no_say(height: int) -> None:
     assert _read(row) == ["1"]
 
 
-def test_digits_cut_out_of_letters_outweigh_few_letters() -> None:
-    row = [_guess(50 * i, SURE) for i in range(4)] + [_guess(200, REFUSED)]
-    cut = [*map(_cut_out, row[:4]), row[4]]
+def test_digits_that_were_cut_out_weigh_less_against_letters() -> None:
+    row = [*(_guess(50 * i, SURE) for i in range(4)), _guess(200, REFUSED), _guess(250, REFUSED)]
+    cut = [*map(_cut_out, row[:4]), *row[4:]]
 
     assert _read(row) == ["1111"]
     assert _read(cut) == []
@@ -161,7 +161,7 @@ def test_a_page_of_letters_has_no_lucky_rows() -> None:
     lucky = [_guess(0, SURE, 7, y=300)]
 
     assert _read(words + lucky) == []
-    assert _read(words[:2] + lucky) == ["7"]
+    assert _read(words[:3] + lucky) == ["7"]
 
 
 def test_what_lies_within_a_digit_is_part_of_it() -> None:
@@ -264,6 +264,14 @@ def test_a_refused_shape_may_belong_to_its_neighbour_and_to_none_far_away() -> N
     assert set(joint.replaces) == {0, 1}
     assert joint.least == 4.0 - SLACK
     assert [shape.box for shape in joint.shapes] == [unite([dash.shape, belly.shape]).box]
+
+
+@pytest.mark.parametrize(("above_threshold", "joints"), [(UNSURE - 0.1, 1), (UNSURE, 0)], ids=["unsure", "sure"])
+def test_a_piece_that_looks_like_a_digit_may_still_be_one_of_two(above_threshold: float, joints: int) -> None:
+    upper, lower = _guess(0, THRESHOLD + above_threshold, height=28), _guess(0, SURE, y=131, height=28)
+    finding = find_digits(np.full((300, 400), 220, np.uint8))
+
+    assert len(_joints(suggest_alternatives(finding, [upper, lower], THRESHOLD))) == joints
 
 
 def test_two_refused_neighbours_are_joined_once() -> None:

@@ -17,6 +17,8 @@ from .conftest import edge_mnist
 
 # A resumed run adds the same numbers, but threads may add them in another order.
 RESUME_TOLERANCE = 1e-3
+# A few shapes that are no digits, as many as fit an epoch of a second.
+EXTRAS = 40
 
 
 @pytest.fixture
@@ -44,11 +46,27 @@ def test_distortion_is_only_for_training(sample: mnist.Images) -> None:
 
 
 def test_no_distortion_is_the_identity(sample: mnist.Images) -> None:
-    still = Distortion(rotation_degrees=0, log_scale=0, shear=0, shift_px=0, elastic_px=0, thickness=0)
+    still = Distortion(rotation_degrees=0, log_scale=0, shear=0, shift_px=0, elastic_px=0, thickness=0, blur=0)
 
     same = keras.ops.convert_to_numpy(Augment(still, seed=1)(sample.pixels[:8], training=True))
 
     assert np.array_equal(same, sample.pixels[:8])
+
+
+@pytest.mark.parametrize(("thickness", "blur"), [(0.0, 1.0), (1.0, 0.0)], ids=["blur", "pen"])
+def test_blur_and_pen_stay_within_the_neighbourhood(sample: mnist.Images, thickness: float, blur: float) -> None:
+    still = Distortion(
+        rotation_degrees=0, log_scale=0, shear=0, shift_px=0, elastic_px=0, thickness=thickness, blur=blur
+    )
+    before = sample.pixels[:32, ..., 0]
+
+    after = keras.ops.convert_to_numpy(Augment(still, seed=1)(before[..., None], training=True))[..., 0]
+
+    padded = np.pad(before, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    assert (after >= around.min(axis=(3, 4))).all()
+    assert (after <= around.max(axis=(3, 4))).all()
+    assert not np.array_equal(after, before)
 
 
 def test_sampling_is_bilinear_and_outside_is_paper() -> None:
@@ -65,7 +83,7 @@ def test_sampling_is_bilinear_and_outside_is_paper() -> None:
 def test_a_killed_run_resumes_to_the_same_result(
     tiny: mnist.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = Recipe(epochs=3, seed=1, batch_size=20)
+    recipe = Recipe(epochs=3, seed=1, batch_size=20, extras=EXTRAS)
     whole = _build()
     history, best_epoch = fit(whole, tiny, recipe, tmp_path / "whole")
     train_epoch = fit_module._train_epoch
@@ -90,17 +108,55 @@ def test_a_killed_run_resumes_to_the_same_result(
         assert mine == pytest.approx(theirs, abs=RESUME_TOLERANCE)
 
 
-def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path) -> None:
-    fit(_build(), tiny, Recipe(epochs=1, seed=1), tmp_path / "state")
+@pytest.mark.parametrize(
+    "other",
+    [
+        Recipe(epochs=1, seed=2, extras=EXTRAS),
+        Recipe(epochs=1, seed=1, extras=EXTRAS + 1),
+        Recipe(epochs=1, seed=1, extras=EXTRAS, distortion=Distortion(blur=0)),
+    ],
+    ids=["seed", "extras", "distortion"],
+)
+def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path, other: Recipe) -> None:
+    fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
     with pytest.raises(ResumeError, match="other settings"):
-        fit(_build(), tiny, Recipe(epochs=1, seed=2), tmp_path / "state")
+        fit(_build(), tiny, other, tmp_path / "state")
+
+
+def test_validation_loss_counts_what_is_no_digit_as_an_eleventh_class(sample: mnist.Images) -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (len(sample), 10)).astype(np.float32)
+
+    loss, accuracy = fit_module.evaluate(_Fixed(logits), sample)
+
+    softmax = np.exp(logits.astype(np.float64)) / (1 + np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True))
+    right = softmax[np.arange(len(sample)), sample.labels]
+    assert loss == pytest.approx(-np.log(right).mean())
+    assert accuracy == (logits.argmax(axis=1) == sample.labels).mean()
+
+
+class _Fixed:
+    """Gives the same logits to whoever asks."""
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self.logits = logits
+
+    def predict(self, *_: object, **__: object) -> np.ndarray:
+        return self.logits
+
+
+def test_the_card_holds_the_whole_recipe(trained: Path) -> None:
+    training = open_bundle(trained).card.training
+
+    assert training is not None
+    assert training.recipe == Recipe(epochs=4, seed=1, batch_size=64).as_numbers()
+    assert {"extras", "distortion.blur"} <= set(training.recipe)
 
 
 def test_the_best_epoch_is_chosen_on_validation(tiny: mnist.Splits, tmp_path: Path) -> None:
     model = _build()
 
-    history, best_epoch = fit(model, tiny, Recipe(epochs=3, seed=1, batch_size=20), tmp_path / "state")
+    history, best_epoch = fit(model, tiny, Recipe(epochs=3, seed=1, batch_size=20, extras=EXTRAS), tmp_path / "state")
 
     best = history[best_epoch - 1]
     assert best.validation_accuracy == max(epoch.validation_accuracy for epoch in history)

@@ -1,0 +1,194 @@
+"""The paper under the ink: how light it is all over a frame, below which level is ink, and where ink is the lighter.
+
+What costs a pass over the frame is done once and on bytes; all else looks at copies of 160 and 80 pixels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .framing import resize
+from .opencv import cv
+
+Gray = NDArray[np.uint8]
+
+# Paper and light are looked at on a copy of this size.
+SMALL_LONG_SIDE = 160
+# The paper is what a closing of this share of the long side leaves: wider than a marker's stroke in a frame that one
+# digit fills, narrower than most shadows.
+PAPER_WINDOW = 1 / 6
+# Ink is at least this much darker than its paper, as a share of the paper's level; fainter is grain on any camera.
+FAINTEST_INK = 0.06
+# And this many standard deviations of the camera's noise.
+NOISE_MARGIN = 4.5
+# Beside strong ink, what reaches less than this share of it is blur, print-through or a ruled line.
+SHARE_OF_STRONGEST = 0.36
+# A dark table beside the page must not lift the threshold over a pencil's strokes.
+STRONGEST_THRESHOLD = 0.3
+INK_WINDOW = 1 / 5
+# Where the paper's level changes by more than this share of itself, something else begins.
+EDGE = 0.25
+# A smaller frame shows a lone digit, such as MNIST's own, whose strokes are as wide as the paper between them: paper is
+# what lies along its edge.
+LONE_LONG_SIDE = 64
+# Polarity is judged on a copy of this size; the paper's level there is the median of a window of so many pixels.
+TINY_LONG_SIDE = 80
+MEDIAN_WINDOW = 13
+# Less of the brightest paper's level than this is another paper; more may be a shadow.
+TWO_PAPERS = 0.5
+# Pixels of the tiny copy: wider than any stroke.
+NARROWEST_PAPER = 17
+# Pixels of the small copy, within which the border between the two is looked for.
+BORDER = 9
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels all over the frame, on a small copy, uint8 [small height, small width] each.
+
+    Attributes:
+        paper: Without ink.
+        ink: Below is ink.
+        faintest: Below is not grain or noise: ink, or lines and smudges that are fainter than the ink around them.
+    """
+
+    paper: Gray
+    ink: Gray
+    faintest: Gray
+
+
+def estimate_levels(gray: Gray, noise: float) -> Levels:
+    """The levels of a frame whose ink is dark, uint8 [height, width], with noise of this standard deviation."""
+    small = _shrink(gray, SMALL_LONG_SIDE)
+    rectangle = cv.getStructuringElement(cv.MORPH_RECT, _window(small, PAPER_WINDOW))
+    paper = cv.blur(cv.morphologyEx(small, cv.MORPH_CLOSE, rectangle), (5, 5))
+    depth = cv.subtract(paper, _shrink_extreme(gray, small.shape, cv.erode))
+    window = _window(small, INK_WINDOW)
+    strongest = cv.blur(cv.dilate(depth, cv.getStructuringElement(cv.MORPH_RECT, window)), window)
+    level = paper.astype(np.float32)
+    faintest = np.maximum(FAINTEST_INK * level, NOISE_MARGIN * noise)
+    threshold = np.clip(SHARE_OF_STRONGEST * strongest.astype(np.float32), faintest, STRONGEST_THRESHOLD * level)
+    # Where paper ends, it is only known to within the step between the two levels.
+    step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8)).astype(np.float32)
+    threshold = np.where(step > EDGE * level, np.maximum(threshold, step), threshold)
+    ink = np.clip(level - np.maximum(threshold, faintest), 0, 255).astype(np.uint8)
+    return Levels(paper, ink, np.clip(level - faintest, 0, 255).astype(np.uint8))
+
+
+def estimate_noise(gray: Gray) -> float:
+    """Standard deviation of the camera's noise, in gray levels: from neighbours on a coarse grid, by their median.
+
+    For a normal distribution the median of |a - b| is 0.954 standard deviations of either.
+    """
+    first, second = gray[::9, :-1:9].astype(np.int16), gray[::9, 1::9].astype(np.int16)
+    difference = np.abs(first - second[:, : first.shape[1]]).ravel()
+    if not len(difference):
+        return 0.0
+    middle = len(difference) // 2
+    return float(np.partition(difference, middle)[middle]) / 0.954
+
+
+def darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Gray | None]:
+    """The frame with light ink made dark, wherever it is light; and, if only in places, 255 for all but their border.
+
+    That border is as wide as the places are uncertain, and shows as a line that is neither ink nor paper.
+    """
+    light = find_light_ink(gray) if max(frame_shape) >= LONE_LONG_SIDE else np.array([[_has_dark_edge(gray)]])
+    if not light.any():
+        return gray, None
+    if light.all():
+        return cv.bitwise_not(gray), None
+    where = cv.compare(enlarge(light.astype(np.uint8) * 255, gray), 127, cv.CMP_GT)
+    around = np.ones((1 + 3 * max(gray.shape) // SMALL_LONG_SIDE,) * 2, np.uint8)
+    away = cv.bitwise_not(cv.morphologyEx(where, cv.MORPH_GRADIENT, around))
+    return np.where(where > 0, cv.bitwise_not(gray), gray), away
+
+
+def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
+    """Where ink is lighter than paper, bool on a small copy.
+
+    Around each point of a tiny copy, how much darker is the darkest pixel than the paper, and how much lighter the
+    lightest? Grain and edges show in both alike, strokes in one of them. The paper is the median, which keeps its
+    edges. Where there is light paper and dark paper, each of the two decides for itself.
+    """
+    tiny = _shrink(gray, TINY_LONG_SIDE)
+    paper = cv.medianBlur(tiny, MEDIAN_WINDOW)
+    darker = cv.subtract(paper, _shrink_extreme(gray, tiny.shape, cv.erode)).astype(np.float32)
+    lighter = cv.subtract(_shrink_extreme(gray, tiny.shape, cv.dilate), paper).astype(np.float32)
+    # Cubed, so that a few strong strokes outweigh much faint grain.
+    evidence = lighter**3 - darker**3
+    everywhere = np.full((1, 1), float(evidence.sum()) > 0)
+    if int(paper.min()) > TWO_PAPERS * int(paper.max()):
+        return everywhere
+    level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
+    on_dark, on_bright = dark == 1, dark == 0
+    if not (_is_wide(on_dark) and _is_wide(on_bright)):
+        return everywhere
+    if np.median(paper[on_dark]) > TWO_PAPERS * np.median(paper[on_bright]):
+        return everywhere
+    light_on_dark, light_on_bright = float(evidence[on_dark].sum()) > 0, float(evidence[on_bright].sum()) > 0
+    return np.where(_find_dark_paper(gray, dark, level), light_on_dark, light_on_bright)
+
+
+def _has_dark_edge(gray: Gray) -> bool:
+    """Whether the outermost pixels are darker than the middle between the darkest and the lightest."""
+    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    return float(np.median(edge)) < (int(gray.min()) + int(gray.max())) / 2
+
+
+def _is_wide(where: NDArray[np.bool_]) -> bool:
+    """Whether a region of the tiny copy is somewhere wide enough for paper, not for a marker's stroke."""
+    square = np.ones((NARROWEST_PAPER, NARROWEST_PAPER), np.uint8)
+    return bool(cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE).any())
+
+
+def _find_dark_paper(gray: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
+    """Where the paper is dark, bool on a small copy: as the tiny map says, and along its border as the levels say.
+
+    Args:
+        gray: The frame.
+        dark: 1 for dark paper, on a tiny copy; the median has rounded its corners.
+        level: Above is bright.
+    """
+    small = _shrink(gray, SMALL_LONG_SIDE)
+    roughly = enlarge(dark, small)
+    around = np.ones((BORDER, BORDER), np.uint8)
+    surely = cv.erode(roughly, around, borderType=cv.BORDER_REPLICATE)
+    return (surely > 0) | ((cv.dilate(roughly, around) > 0) & (small <= level))
+
+
+def darker(gray: Gray, small_levels: Gray) -> Gray:
+    """Where the frame is darker than a small map says, uint8 of 0 and 255."""
+    return cv.compare(gray, enlarge(small_levels, gray), cv.CMP_LT)
+
+
+def enlarge(small: Gray, gray: Gray) -> Gray:
+    """A small map at the size of the frame."""
+    return cv.resize(small, gray.shape[::-1], interpolation=cv.INTER_LINEAR)
+
+
+def _shrink(gray: Gray, long_side: int) -> Gray:
+    """To about this size, by halves as long as they go, which OpenCV is fast at."""
+    small = gray
+    while max(small.shape) >= 2 * long_side and min(small.shape) >= 2:
+        small = cv.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv.INTER_AREA)
+    return resize(small, min(1.0, long_side / max(small.shape)))
+
+
+def _shrink_extreme(gray: Gray, shape: tuple[int, ...], spread: Callable[..., Any]) -> Gray:
+    """The darkest (`cv2.erode`) or lightest (`cv2.dilate`) level around each pixel of a small copy of this shape.
+
+    Thin strokes would fade in an average.
+    """
+    half = cv.resize(gray, (max(1, gray.shape[1] // 2), max(1, gray.shape[0] // 2)), interpolation=cv.INTER_AREA)
+    reach = max(1, round(half.shape[1] / shape[1]))
+    extreme = spread(half, np.ones((reach, reach), np.uint8))
+    return cv.resize(extreme, (shape[1], shape[0]), interpolation=cv.INTER_NEAREST)
+
+
+def _window(small: Gray, share: float) -> tuple[int, int]:
+    side = int(max(small.shape) * share) | 1
+    return side, side
