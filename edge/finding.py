@@ -119,8 +119,8 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     if noise > NOISY:
         gray = cv.GaussianBlur(gray, (5, 5), 0)
         noise *= LEFT_BY_BLUR
-    gray, allowed = darken_ink(gray, frame_shape)
-    levels = estimate_levels(gray, noise)
+    gray, copies, allowed = darken_ink(gray, frame_shape)
+    levels = estimate_levels(copies, noise)
     mask = darker(gray, levels.ink)
     return gray, levels, mask if allowed is None else cv.bitwise_and(mask, allowed)
 
@@ -187,6 +187,8 @@ def _typical_height(shapes: Sequence[Shape]) -> int:
 def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
     """Whether the shape lies along an edge of the frame: what touches one does so over much of its own length."""
     box = shape.box
+    if min(box.x, box.y, frame[1] - 1 - box.right, frame[0] - 1 - box.bottom) > 1:
+        return False
     long_side, short_side = max(box.width, box.height), min(box.width, box.height)
     most = MOST_CONTACT if short_side > NARROW * long_side else MOST_CONTACT_OF_NARROW
     sides = (

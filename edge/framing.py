@@ -8,7 +8,7 @@ Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST databas
 """
 
 from functools import cache
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ Ink = NDArray[np.uint8]
 
 SIDE = IMAGE_SHAPE[0]
 BOX_SIDE = 20
-# Strokes are measured and changed at this size, three times the result.
-WORKING_SIDE = 60
+# Strokes are measured and changed at this size, twice the result.
+WORKING_SIDE = 40
 # MNIST's strokes are about this wide, as a share of the digit's longer side; thinner ones are thickened to it.
 STROKE_SHARE = 0.11
 # Thicker ones are thinned, but only down to this, where the loops of an 8 are still open.
@@ -62,12 +62,24 @@ def _even_out(ink: Ink) -> Ink:
 
 
 def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
-    """Scale an image [height, width] of any type: averaging when it shrinks, interpolating when it grows."""
+    """Scale an image [height, width] of any type: by halves as long as they go, then interpolating.
+
+    Halving averages four pixels, which OpenCV is several times as fast at as at averaging over fractions of pixels.
+    """
     if scale == 1:
         return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    interpolation = cv.INTER_AREA if scale < 1 else cv.INTER_LINEAR
-    return cast("NDArray[Pixel]", cv.resize(image, size, interpolation=interpolation))
+    height, width = (max(1, round(length * scale)) for length in image.shape)
+    while image.shape[0] >= max(2, 2 * height) and image.shape[1] >= max(2, 2 * width):
+        image = halve(image)
+    if image.shape == (height, width):
+        return image
+    return cv.resize(image, (width, height), interpolation=cv.INTER_LINEAR)
+
+
+def halve(image: NDArray[Pixel]) -> NDArray[Pixel]:
+    """Half as large, each pixel the mean of four; an odd row or column at the end is left out."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    return cv.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv.INTER_AREA)
 
 
 def _fit_pen(strokes: Ink) -> Ink:
@@ -90,9 +102,9 @@ def measure_stroke(strokes: Ink) -> float:
 
     Within a bar of width w the distance to its edge is w / 4 on average; pixel centres lie half a pixel further in.
     """
-    mask = cv.compare(strokes, 127, cv.CMP_GT)
-    distance = cv.distanceTransform(cv.copyMakeBorder(mask, 1, 1, 1, 1, cv.BORDER_CONSTANT), cv.DIST_L2, 3)
-    return max(1.0, 4 * (float(distance.sum()) / max(1, cv.countNonZero(mask)) - 0.5))
+    mask = cv.copyMakeBorder(cv.compare(strokes, 127, cv.CMP_GT), 1, 1, 1, 1, cv.BORDER_CONSTANT)
+    distance = cv.distanceTransform(mask, cv.DIST_L2, 3)
+    return max(1.0, 4 * (cv.mean(distance, mask)[0] - 0.5))
 
 
 @cache

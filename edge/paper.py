@@ -1,6 +1,6 @@
 """The paper under the ink: how light it is all over a frame, below which level is ink, and where ink is the lighter.
 
-What costs a pass over the frame is done once and on bytes; all else looks at copies of 160 and 80 pixels.
+What costs a pass over the frame is done once and on bytes; all else looks at copies of 160 and 40 pixels.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .framing import resize
+from .framing import halve, resize
 from .opencv import cv
 
 Gray = NDArray[np.uint8]
@@ -34,15 +34,57 @@ EDGE = 0.25
 # A smaller frame shows a lone digit, such as MNIST's own, whose strokes are as wide as the paper between them: paper is
 # what lies along its edge.
 LONE_LONG_SIDE = 64
-# Polarity is judged on a copy of this size; the paper's level there is the median of a window of so many pixels.
-TINY_LONG_SIDE = 80
-MEDIAN_WINDOW = 13
+# Polarity is judged on a copy of this share of the small one; the paper's level there is the median of a window of so
+# many pixels.
+TINY_SHARE = 1 / 4
+MEDIAN_WINDOW = 7
 # Less of the brightest paper's level than this is another paper; more may be a shadow.
 TWO_PAPERS = 0.5
 # Pixels of the tiny copy: wider than any stroke.
-NARROWEST_PAPER = 17
+NARROWEST_PAPER = 9
 # Pixels of the small copy, within which the border between the two is looked for.
 BORDER = 9
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Small copies of a frame, uint8 [small height, small width] each.
+
+    Attributes:
+        average: Of the pixels that a pixel of the copy stands for.
+        darkest: Of them; thin strokes would fade in an average.
+        lightest: Of them.
+    """
+
+    average: Gray
+    darkest: Gray
+    lightest: Gray
+
+    def inverted(self) -> "Copies":
+        """Of the inverted frame."""
+        return Copies(cv.bitwise_not(self.average), cv.bitwise_not(self.lightest), cv.bitwise_not(self.darkest))
+
+    def shrunk(self, scale: float) -> "Copies":
+        """Copies of the copies."""
+        average = resize(self.average, scale)
+        reach = max(1, round(1 / scale))
+        return Copies(
+            average, _pick(self.darkest, reach, average, cv.erode), _pick(self.lightest, reach, average, cv.dilate)
+        )
+
+
+def shrink(gray: Gray) -> Copies:
+    """To SMALL_LONG_SIDE, or half the size where that is smaller."""
+    half = halve(gray) if min(gray.shape) > 1 else gray
+    average = resize(half, min(1.0, SMALL_LONG_SIDE / max(half.shape)))
+    reach = max(1, round(half.shape[1] / average.shape[1]))
+    return Copies(average, _pick(half, reach, average, cv.erode), _pick(half, reach, average, cv.dilate))
+
+
+def _pick(gray: Gray, reach: int, small: Gray, spread: Callable[..., Any]) -> Gray:
+    """The darkest (`cv2.erode`) or lightest (`cv2.dilate`) level around each pixel of a small copy."""
+    extreme = spread(gray, np.ones((reach, reach), np.uint8))
+    return cv.resize(extreme, small.shape[::-1], interpolation=cv.INTER_NEAREST)
 
 
 @dataclass(frozen=True)
@@ -60,22 +102,26 @@ class Levels:
     faintest: Gray
 
 
-def estimate_levels(gray: Gray, noise: float) -> Levels:
-    """The levels of a frame whose ink is dark, uint8 [height, width], with noise of this standard deviation."""
-    small = _shrink(gray, SMALL_LONG_SIDE)
+def estimate_levels(copies: Copies, noise: float) -> Levels:
+    """The levels of a frame whose ink is dark, with noise of this standard deviation."""
+    small = copies.average
     rectangle = cv.getStructuringElement(cv.MORPH_RECT, _window(small, PAPER_WINDOW))
     paper = cv.blur(cv.morphologyEx(small, cv.MORPH_CLOSE, rectangle), (5, 5))
-    depth = cv.subtract(paper, _shrink_extreme(gray, small.shape, cv.erode))
+    depth = cv.subtract(paper, copies.darkest)
     window = _window(small, INK_WINDOW)
     strongest = cv.blur(cv.dilate(depth, cv.getStructuringElement(cv.MORPH_RECT, window)), window)
-    level = paper.astype(np.float32)
-    faintest = np.maximum(FAINTEST_INK * level, NOISE_MARGIN * noise)
-    threshold = np.clip(SHARE_OF_STRONGEST * strongest.astype(np.float32), faintest, STRONGEST_THRESHOLD * level)
+    faintest = cv.max(_times(paper, FAINTEST_INK), min(255.0, NOISE_MARGIN * noise))
+    threshold = cv.max(cv.min(_times(strongest, SHARE_OF_STRONGEST), _times(paper, STRONGEST_THRESHOLD)), faintest)
     # Where paper ends, it is only known to within the step between the two levels.
-    step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8)).astype(np.float32)
-    threshold = np.where(step > EDGE * level, np.maximum(threshold, step), threshold)
-    ink = np.clip(level - np.maximum(threshold, faintest), 0, 255).astype(np.uint8)
-    return Levels(paper, ink, np.clip(level - faintest, 0, 255).astype(np.uint8))
+    step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
+    at_an_edge = cv.compare(step, _times(paper, EDGE), cv.CMP_GT)
+    threshold = cv.max(threshold, cv.bitwise_and(step, at_an_edge))
+    return Levels(paper, cv.subtract(paper, threshold), cv.subtract(paper, faintest))
+
+
+def _times(gray: Gray, factor: float) -> Gray:
+    """Rounded, and at most 255."""
+    return cv.convertScaleAbs(gray, alpha=factor)
 
 
 def estimate_noise(gray: Gray) -> float:
@@ -91,33 +137,41 @@ def estimate_noise(gray: Gray) -> float:
     return float(np.partition(difference, middle)[middle]) / 0.954
 
 
-def darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Gray | None]:
-    """The frame with light ink made dark, wherever it is light; and, if only in places, 255 for all but their border.
+def darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Copies, Gray | None]:
+    """Make light ink dark, wherever it is light.
 
-    That border is as wide as the places are uncertain, and shows as a line that is neither ink nor paper.
+    Args:
+        gray: uint8 [height, width] at working size.
+        frame_shape: Of the frame that it is a copy of.
+
+    Returns:
+        The frame, copies of it, and, where ink was light in places only, 255 for all but their border. That border is
+        as wide as the places are uncertain, and shows as a line that is neither ink nor paper.
     """
-    light = find_light_ink(gray) if max(frame_shape) >= LONE_LONG_SIDE else np.array([[_has_dark_edge(gray)]])
+    copies = shrink(gray)
+    light = find_light_ink(copies) if max(frame_shape) >= LONE_LONG_SIDE else np.array([[_has_dark_edge(gray)]])
     if not light.any():
-        return gray, None
+        return gray, copies, None
     if light.all():
-        return cv.bitwise_not(gray), None
+        return cv.bitwise_not(gray), copies.inverted(), None
     where = cv.compare(enlarge(light.astype(np.uint8) * 255, gray), 127, cv.CMP_GT)
     around = np.ones((1 + 3 * max(gray.shape) // SMALL_LONG_SIDE,) * 2, np.uint8)
     away = cv.bitwise_not(cv.morphologyEx(where, cv.MORPH_GRADIENT, around))
-    return np.where(where > 0, cv.bitwise_not(gray), gray), away
+    gray = np.where(where > 0, cv.bitwise_not(gray), gray)
+    return gray, shrink(gray), away
 
 
-def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
-    """Where ink is lighter than paper, bool on a small copy.
+def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
+    """Where ink is lighter than paper, bool, on a small copy or, for everywhere, [1, 1].
 
     Around each point of a tiny copy, how much darker is the darkest pixel than the paper, and how much lighter the
     lightest? Grain and edges show in both alike, strokes in one of them. The paper is the median, which keeps its
     edges. Where there is light paper and dark paper, each of the two decides for itself.
     """
-    tiny = _shrink(gray, TINY_LONG_SIDE)
-    paper = cv.medianBlur(tiny, MEDIAN_WINDOW)
-    darker = cv.subtract(paper, _shrink_extreme(gray, tiny.shape, cv.erode)).astype(np.float32)
-    lighter = cv.subtract(_shrink_extreme(gray, tiny.shape, cv.dilate), paper).astype(np.float32)
+    tiny = copies.shrunk(TINY_SHARE)
+    paper = cv.medianBlur(tiny.average, MEDIAN_WINDOW)
+    darker = cv.subtract(paper, tiny.darkest).astype(np.float32)
+    lighter = cv.subtract(tiny.lightest, paper).astype(np.float32)
     # Cubed, so that a few strong strokes outweigh much faint grain.
     evidence = lighter**3 - darker**3
     everywhere = np.full((1, 1), float(evidence.sum()) > 0)
@@ -130,7 +184,7 @@ def find_light_ink(gray: Gray) -> NDArray[np.bool_]:
     if np.median(paper[on_dark]) > TWO_PAPERS * np.median(paper[on_bright]):
         return everywhere
     light_on_dark, light_on_bright = float(evidence[on_dark].sum()) > 0, float(evidence[on_bright].sum()) > 0
-    return np.where(_find_dark_paper(gray, dark, level), light_on_dark, light_on_bright)
+    return np.where(_find_dark_paper(copies.average, dark, level), light_on_dark, light_on_bright)
 
 
 def _has_dark_edge(gray: Gray) -> bool:
@@ -145,15 +199,14 @@ def _is_wide(where: NDArray[np.bool_]) -> bool:
     return bool(cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE).any())
 
 
-def _find_dark_paper(gray: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
+def _find_dark_paper(small: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
     """Where the paper is dark, bool on a small copy: as the tiny map says, and along its border as the levels say.
 
     Args:
-        gray: The frame.
+        small: The copy.
         dark: 1 for dark paper, on a tiny copy; the median has rounded its corners.
         level: Above is bright.
     """
-    small = _shrink(gray, SMALL_LONG_SIDE)
     roughly = enlarge(dark, small)
     around = np.ones((BORDER, BORDER), np.uint8)
     surely = cv.erode(roughly, around, borderType=cv.BORDER_REPLICATE)
@@ -168,25 +221,6 @@ def darker(gray: Gray, small_levels: Gray) -> Gray:
 def enlarge(small: Gray, gray: Gray) -> Gray:
     """A small map at the size of the frame."""
     return cv.resize(small, gray.shape[::-1], interpolation=cv.INTER_LINEAR)
-
-
-def _shrink(gray: Gray, long_side: int) -> Gray:
-    """To about this size, by halves as long as they go, which OpenCV is fast at."""
-    small = gray
-    while max(small.shape) >= 2 * long_side and min(small.shape) >= 2:
-        small = cv.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv.INTER_AREA)
-    return resize(small, min(1.0, long_side / max(small.shape)))
-
-
-def _shrink_extreme(gray: Gray, shape: tuple[int, ...], spread: Callable[..., Any]) -> Gray:
-    """The darkest (`cv2.erode`) or lightest (`cv2.dilate`) level around each pixel of a small copy of this shape.
-
-    Thin strokes would fade in an average.
-    """
-    half = cv.resize(gray, (max(1, gray.shape[1] // 2), max(1, gray.shape[0] // 2)), interpolation=cv.INTER_AREA)
-    reach = max(1, round(half.shape[1] / shape[1]))
-    extreme = spread(half, np.ones((reach, reach), np.uint8))
-    return cv.resize(extreme, (shape[1], shape[0]), interpolation=cv.INTER_NEAREST)
 
 
 def _window(small: Gray, share: float) -> tuple[int, int]:

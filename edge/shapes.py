@@ -10,6 +10,9 @@ from .opencv import cv
 
 Mask = NDArray[np.uint8]
 
+# Pieces of a broken digit lie closer over one another than this share of the larger one's height.
+CLOSE = 0.14
+
 
 @dataclass(frozen=True)
 class Box:
@@ -92,12 +95,14 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
     width, height = right - left, bottom - top
     overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     gap = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
+    if not ((overlap > 0) & (gap > 0) & (gap < CLOSE * height)).any():
+        return shapes
     joint_height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
     # Row i is the piece, column j the whole that it belongs to.
     belongs = (
         (overlap > 0.5 * np.minimum(width[:, None], width))
         & (gap > 0)
-        & (gap < 0.14 * height)
+        & (gap < CLOSE * height)
         & (width[:, None] < 2 * width)
         & ((height[:, None] < height) | ((height[:, None] == height) & (top[:, None] > top)))
         & (joint_height <= tallest)

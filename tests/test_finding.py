@@ -6,7 +6,7 @@ import pytest
 
 from edge_mnist.benchmarks.pages import draw_page
 from edge_mnist.benchmarks.scenes import draw_scene
-from edge_mnist.edge.finding import Finding, estimate_noise, find_digits, find_light_ink
+from edge_mnist.edge.finding import Finding, find_digits
 from edge_mnist.edge.shapes import Box
 
 from .ink import on_paper, write
@@ -16,8 +16,6 @@ ROWS = ("1247", "89")
 EDGE_PX = 2
 # A line that runs along a stroke's end takes as much of the digit's height as the stroke is thick.
 LINE_TAKES_PX = 6
-# Whole gray levels are compared: half of one, over 0.954, and as much again for the few thousand pixels looked at.
-NOISE_TOLERANCE = 1.0
 # Pencils break and lines of the paper's stay: of three scenes' shapes together, one too many or too few in eight.
 SHAPES_PER_DIGIT = 0.13
 
@@ -238,35 +236,3 @@ def test_ink_of_a_neighbour_in_the_same_box_is_left_out() -> None:
     assert left.box.right > right.box.x + 20
     assert not finding.ink(left)[-20:, -20:].any()
     assert not finding.ink(right)[:20, :20].any()
-
-
-@pytest.mark.parametrize("sigma", [0, 1, 2, 5, 10, 20])
-@pytest.mark.parametrize("page", [False, True], ids=["paper", "page"])
-def test_noise_is_estimated_through_writing(sigma: float, page: bool) -> None:
-    ink = write("0123456789", "0123456789", "0123456789").ink
-    frame = on_paper(ink if page else np.zeros_like(ink), paper=150, darkest=60, grain=sigma)
-
-    assert estimate_noise(frame) == pytest.approx(sigma, abs=NOISE_TOLERANCE, rel=0.1)
-
-
-def test_a_frame_of_one_pixel_has_no_noise() -> None:
-    assert estimate_noise(np.zeros((1, 1), np.uint8)) == 0
-
-
-@pytest.mark.parametrize("grain", [0, 2, 8])
-def test_ink_is_light_everywhere_or_nowhere_on_one_paper(grain: float) -> None:
-    ink = write("0123456789", "31415").ink
-
-    assert not find_light_ink(on_paper(ink, grain=grain)).any()
-    assert find_light_ink(on_paper(ink, paper=50, darkest=210, grain=grain)).all()
-
-
-def test_ink_is_light_on_a_dark_card_alone() -> None:
-    ink = write("12", height=80, margin=100).ink
-    frame = np.hstack([on_paper(ink), on_paper(ink, paper=40, darkest=220)])
-
-    light = find_light_ink(frame)
-
-    middle = light.shape[1] // 2
-    assert not light[:, : middle - 5].any()
-    assert light[:, middle + 5 :].all()
