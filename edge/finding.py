@@ -16,11 +16,10 @@ from .opencv import cv
 from .paper import Gray, Levels, darken_ink, darker, enlarge, estimate_levels, estimate_noise
 from .shapes import Box, Shape, join_pieces, outline_shapes
 
-# Frames are worked on at the first of these sizes: strokes are several pixels wide, a pencil's grain is smoothed, and a
-# 12-megapixel photograph takes milliseconds instead of a second. Where digits turn out to be small, at the second.
-WORKING_LONG_SIDES = (640, 1280)
-SMALL_DIGITS = 26
-SMALLEST_LONG_SIDE = 320
+# Frames are worked on at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
+# grain of a pencil is smoothed, and a 12-megapixel photograph takes milliseconds. Smaller frames are enlarged to it.
+WORKING_LONG_SIDES = (320, 640, 1280)
+SMALL_DIGITS = 42
 # Somewhere, ink is this many times as dark as the faintest.
 STRONG = 1.7
 # Noise above this, in gray levels, is smoothed away first.
@@ -89,19 +88,26 @@ def _region(small: Gray, box: Box, shape: tuple[int, ...]) -> Gray:
 
 def find_digits(frame: Gray) -> Finding:
     """Find what may be digits in a frame, uint8 [height, width], dark on light or light on dark, or some of each."""
-    fine = resize(frame, min(1.0, WORKING_LONG_SIDES[1] / max(frame.shape)))
-    coarse = resize(fine, _working_scale(fine))
-    finding = _find_at(coarse, frame)
-    if fine.size > coarse.size and (not finding.shapes or _typical_height(finding.shapes) < SMALL_DIGITS):
-        return _find_at(fine, frame)
-    return finding
+    *coarser, finest = _working_copies(frame)
+    for copy in coarser:
+        finding = _find_at(copy, frame)
+        if finding.shapes and _typical_height(finding.shapes) >= SMALL_DIGITS:
+            return finding
+    return _find_at(finest, frame)
 
 
-def _working_scale(frame: Gray) -> float:
+def _working_copies(frame: Gray) -> list[Gray]:
+    """The frame at each working size that is smaller than its own, and at the last or its own, coarse to fine."""
     long_side = max(frame.shape)
-    if long_side < SMALLEST_LONG_SIDE:
-        return SMALLEST_LONG_SIDE / long_side
-    return min(1.0, WORKING_LONG_SIDES[0] / long_side)
+    if long_side <= WORKING_LONG_SIDES[0]:
+        return [resize(frame, WORKING_LONG_SIDES[0] / long_side)]
+    sides = [side for side in WORKING_LONG_SIDES if side < long_side]
+    if long_side < WORKING_LONG_SIDES[-1]:
+        sides.append(long_side)
+    copies = [frame]
+    for side in reversed(sides):
+        copies.append(resize(copies[-1], side / max(copies[-1].shape)))
+    return copies[:0:-1]
 
 
 def _find_at(gray: Gray, frame: Gray) -> Finding:
@@ -140,22 +146,21 @@ def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
 
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
     """What a frame's coarse copy holds of ink, and the same without lines, for people: uint8 of 0 and 255 each."""
-    gray, levels, mask = _mark_ink(resize(frame, _working_scale(frame)), frame.shape)
+    gray, levels, mask = _mark_ink(_working_copies(frame)[0], frame.shape)
     return mask, _without_lines(gray, levels, mask)
 
 
 def _is_strong(shape: Shape, gray: Gray, levels: Levels) -> bool:
     """Whether the shape's darkest pixel is well below what may be ink: a blot of the paper's own grain hardly is."""
     box = shape.box
-    y, x = (
-        int(middle * small / whole)
-        for middle, small, whole in zip(
-            (box.middle, box.x + box.width / 2), levels.paper.shape, gray.shape, strict=True
-        )
-    )
-    paper, faintest = int(levels.paper[y, x]), int(levels.faintest[y, x])
-    darkest = cv.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0]
-    return paper - darkest > STRONG * (paper - faintest)
+    small, whole = levels.paper.shape, gray.shape
+    y, x = int(box.middle * small[0] / whole[0]), int((box.x + box.width / 2) * small[1] / whole[1])
+    paper = int(levels.paper[y, x])
+    enough = STRONG * (paper - int(levels.faintest[y, x]))
+    # Beside strong ink, being ink at all takes that much.
+    if paper - int(levels.ink[y, x]) > enough:
+        return True
+    return paper - cv.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0] > enough
 
 
 def _are_ruled(boxes: list[Box], shape: tuple[int, ...]) -> bool:

@@ -1,9 +1,8 @@
 """Reading order: shapes that stand on one line share a row; rows go down, shapes go right."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
-
-import numpy as np
 
 from .shapes import Box
 
@@ -17,7 +16,7 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
     """
     rows: list[list[tuple[Box, Item]]] = []
     for box, item in sorted(((box_of(item), item) for item in items), key=lambda pair: pair[0].x):
-        best, distance = None, np.inf
+        best, distance = None, math.inf
         for row in rows:
             neighbour = row[-1][0]
             apart = abs(box.middle - neighbour.middle) / max(neighbour.height, box.height)
@@ -27,5 +26,5 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
             rows.append([(box, item)])
         else:
             best.append((box, item))
-    rows.sort(key=lambda row: float(np.mean([box.middle for box, _ in row])))
+    rows.sort(key=lambda row: sum(box.middle for box, _ in row) / len(row))
     return [[item for _, item in row] for row in rows]

@@ -4,6 +4,8 @@ Most shapes are plain digits and cost one inference. Those that the model refuse
 taken to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
 """
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +37,9 @@ SLACK = 0.5
 MOST_REFUSED = 0.5
 # There, a digit that was cut out counts as so many: an m is easily cut into 1s.
 CUT_COUNTS = 0.25
+# Among digits, an odd one is one, too, if by Bayes' rule the odds in its row make up for what it lacks; up to so many
+# nats.
+MOST_TRUST = 2.0
 # Of a row's height: what counts as of a digit's size.
 SIZES = (0.55, 1.7)
 
@@ -76,7 +81,7 @@ class Alternative:
 def suggest_alternatives(finding: Finding, guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
     """Other ways of reading what was refused, or is too wide for one digit."""
     alternatives: list[Alternative] = []
-    typical = float(np.median([guess.shape.box.height for guess in guesses])) if guesses else 0
+    typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
     for i, guess in enumerate(guesses):
         box = guess.shape.box
         refused = guess.score < threshold
@@ -173,7 +178,7 @@ def _doubt(guesses: list[Guess], threshold: float) -> float:
     The model's odds suppose digits to be common. Bayes' rule trades that for the odds in this very frame.
     """
     digits = sum(guess.score >= threshold for guess in guesses)
-    return max(0.0, float(np.log((len(guesses) - digits + 1) / (digits + 1))))
+    return max(0.0, math.log((len(guesses) - digits + 1) / (digits + 1)))
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Guess]) -> tuple[list[Guess], float]:
@@ -191,7 +196,7 @@ def _best_reading(alternative: Alternative, parts: Sequence[Guess]) -> tuple[lis
 
 def _log_odds_to_log(score: float) -> float:
     """The log of the probability whose log odds this is."""
-    return -float(np.logaddexp(0, -score))
+    return min(score, 0.0) - math.log1p(math.exp(-abs(score)))
 
 
 def _drop_nested(guesses: list[Guess], threshold: float) -> list[Guess]:
@@ -207,17 +212,19 @@ def _drop_nested(guesses: list[Guess], threshold: float) -> list[Guess]:
 
 def _read_rows(guesses: list[Guess], threshold: float) -> list[list[Guess]]:
     """Rows of digits, without those that are writing of another kind: some letters look like digits, most do not."""
-    rows, kept, dropped = group_into_rows(guesses, lambda guess: guess.shape.box), [], 0
-    for row in rows:
+    kept, dropped = [], 0
+    for row in group_into_rows(guesses, lambda guess: guess.shape.box):
         digits = [guess for guess in row if guess.score >= threshold]
         if not digits:
             continue
-        height = float(np.median([guess.shape.box.height for guess in digits]))
-        others = sum(
-            guess.score < threshold and SIZES[0] * height < guess.shape.box.height < SIZES[1] * height for guess in row
-        )
-        if others > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
+        height = statistics.median(guess.shape.box.height for guess in digits)
+        low, high = SIZES[0] * height, SIZES[1] * height
+        others = [guess for guess in row if guess.score < threshold and low < guess.shape.box.height < high]
+        if len(others) > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
             dropped += len(digits)
-        else:
-            kept.append(digits)
+            continue
+        trust = min(MOST_TRUST, math.log((len(digits) + 1) / max(1, len(others))))
+        kept.append(
+            [guess for guess in row if guess in digits or (guess in others and guess.score > threshold - trust)]
+        )
     return kept if sum(map(len, kept)) >= dropped else []

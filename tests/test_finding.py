@@ -9,15 +9,16 @@ from edge_mnist.benchmarks.scenes import draw_scene
 from edge_mnist.edge.finding import Finding, find_digits
 from edge_mnist.edge.shapes import Box
 
-from .ink import on_paper, write
+from .ink import Gray, on_paper, write
 
 ROWS = ("1247", "89")
 # A stroke's edge is soft over about two pixels of the size that is worked at; the threshold falls somewhere in it.
 EDGE_PX = 2
 # A line that runs along a stroke's end takes as much of the digit's height as the stroke is thick.
 LINE_TAKES_PX = 6
-# Pencils break and lines of the paper's stay: of three scenes' shapes together, one too many or too few in eight.
-SHAPES_PER_DIGIT = 0.13
+# Of three scenes' digits together, one in ten may touch a neighbour; and beside them there may be three shapes for ten
+# digits that the model has to refuse: a pencil's pieces, a coarse paper's fibres.
+FEWEST_PER_DIGIT, MOST_PER_DIGIT = 0.9, 1.3
 
 
 def _boxes(finding: Finding) -> list[Box]:
@@ -65,16 +66,32 @@ def test_dark_and_light_digits_in_one_frame_are_found() -> None:
     assert _differences(finding, page.boxes + on_card) == ([], [])
 
 
-@pytest.mark.parametrize("depth", [0.2, 0.4, 0.6])
+def _with_shadow(ink: Gray, depth: float, slant: float) -> Gray:
+    """A shadow with a hard edge over the right half."""
+    down, across = np.indices(ink.shape)
+    return (on_paper(ink) * np.where(across + slant * down > 0.55 * ink.shape[1], 1 - depth, 1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("depth", [0.2, 0.4, 0.5])
 @pytest.mark.parametrize("slant", [0.0, 0.5], ids=["upright", "slanted"])
 def test_a_shadow_with_a_hard_edge_is_no_shape_and_hides_none(depth: float, slant: float) -> None:
     writing = write("0123456", "789012")
-    down, across = np.mgrid[: writing.ink.shape[0], : writing.ink.shape[1]]
-    shadow = across + slant * down > 0.55 * writing.ink.shape[1]
 
-    finding = find_digits((on_paper(writing.ink) * np.where(shadow, 1 - depth, 1)).astype(np.uint8))
+    finding = find_digits(_with_shadow(writing.ink, depth, slant))
 
     assert _differences(finding, writing.boxes) == ([], [])
+
+
+@pytest.mark.parametrize("depth", [0.6, 0.7])
+@pytest.mark.parametrize("slant", [0.0, 0.5], ids=["upright", "slanted"])
+def test_a_deep_shadow_hides_no_digits_but_those_on_its_edge(depth: float, slant: float) -> None:
+    writing = write("0123456", "789012")
+
+    finding = find_digits(_with_shadow(writing.ink, depth, slant))
+
+    missed, surplus = _differences(finding, writing.boxes)
+    assert len(missed) <= 2
+    assert len(surplus) <= 2
 
 
 @pytest.mark.parametrize("table", [10, 50, 90])
@@ -210,7 +227,7 @@ def test_about_as_many_shapes_as_digits_are_found_in_photograph_like_scenes(cond
     found = [len(find_digits(cv2.cvtColor(scene.picture, cv2.COLOR_RGB2GRAY)).shapes) for scene in scenes]
 
     digits = sum(len("".join(scene.rows)) for scene in scenes)
-    assert sum(found) == pytest.approx(digits, rel=SHAPES_PER_DIGIT)
+    assert FEWEST_PER_DIGIT * digits <= sum(found) <= MOST_PER_DIGIT * digits
 
 
 def test_ink_of_a_shape_is_its_own_and_as_dark_as_it_was() -> None:
