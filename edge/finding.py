@@ -114,7 +114,10 @@ def _find_at(gray: Gray, frame: Gray) -> Finding:
     """Find in a scaled copy of the frame."""
     gray, levels, mask = _mark_ink(gray, frame.shape)
     pieces = _outline_strokes(gray, levels, mask)
-    pieces = [piece for piece in pieces if not _is_border(piece, gray.shape) and _is_strong(piece, gray, levels)]
+    # What is alone may fill the frame.
+    alone = len(pieces) == 1
+    pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
+    pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
     return Finding(gray, levels.paper, scale, (frame.shape[0], frame.shape[1]), tuple(_keep_likely(pieces)))
 
@@ -190,23 +193,20 @@ def _typical_height(shapes: Sequence[Shape]) -> int:
 
 
 def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
-    """Whether the shape lies along an edge of the frame: what touches one does so over much of its own length."""
+    """Whether the shape lies along an edge of the frame, or runs through it from edge to edge.
+
+    What touches an edge without being one does so over little of its own length.
+    """
     box = shape.box
-    if min(box.x, box.y, frame[1] - 1 - box.right, frame[0] - 1 - box.bottom) > 1:
+    touched = (box.x <= 1, box.right >= frame[1] - 1, box.y <= 1, box.bottom >= frame[0] - 1)
+    if not any(touched):
         return False
+    if sum(touched) > 1:
+        return True
     long_side, short_side = max(box.width, box.height), min(box.width, box.height)
-    most = MOST_CONTACT if short_side > NARROW * long_side else MOST_CONTACT_OF_NARROW
-    sides = (
-        (box.x <= 1, slice(None), slice(0, 2)),
-        (box.right >= frame[1] - 1, slice(None), slice(-2, None)),
-        (box.y <= 1, slice(0, 2), slice(None)),
-        (box.bottom >= frame[0] - 1, slice(-2, None), slice(None)),
-    )
-    for touches, rows, columns in sides:
-        # Along the edge, of the two lines next to it, whichever has ink.
-        if (
-            touches
-            and np.count_nonzero(shape.mask[rows, columns].max(axis=int(columns != slice(None)))) > most * long_side
-        ):
-            return True
-    return False
+    narrow = short_side <= NARROW * long_side
+    most = long_side * (MOST_CONTACT_OF_NARROW if narrow else MOST_CONTACT)
+    mask = shape.mask
+    # Along each edge, of the two lines next to it, whichever has ink.
+    lines = (mask[:, :2].max(axis=1), mask[:, -2:].max(axis=1), mask[:2].max(axis=0), mask[-2:].max(axis=0))
+    return any(touches and np.count_nonzero(line) > most for touches, line in zip(touched, lines, strict=True))

@@ -37,6 +37,8 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink that is this many times as dark as the lines are is a stroke's.
 DARKER = 1.4
+# Fewer columns make no parabola.
+FEWEST_COLUMNS = 8
 # How far a line's pixels may be from its parabola, in pixels, each time that it is fitted anew.
 TOLERANCES = (8.0, 4.0, 3.0)
 
@@ -110,6 +112,8 @@ def find_level_lines(faint: Mask) -> list[Line]:
     width = faint.shape[1]
     found: list[Line] = []
     tangled: list[_Pixels] = []
+    if width < 2 * FEWEST_COLUMNS:
+        return []
     for rows, columns in _group_pieces(_thin_pieces(faint)):
         line = _fit_line(rows, columns, width)
         if line:
@@ -180,7 +184,7 @@ def _fit_curve(
     curve = np.polynomial.Polynomial.fit(columns, rows, 1)
     for tolerance in TOLERANCES:
         close = np.abs(rows - curve(columns)) < tolerance
-        if len(np.unique(columns[close])) < 3:
+        if len(np.unique(columns[close])) < FEWEST_COLUMNS:
             break
         curve = np.polynomial.Polynomial.fit(columns[close], rows[close], 2)
     return curve, close

@@ -41,7 +41,9 @@ MEDIAN_WINDOW = 7
 # Less of the brightest paper's level than this is another paper; more may be a shadow.
 TWO_PAPERS = 0.5
 # Pixels of the tiny copy: wider than any stroke.
-NARROWEST_PAPER = 9
+NARROWEST_PAPER = 7
+# Pixels of the tiny copy, within which the two papers mix.
+AROUND_BORDER = 5
 # Pixels of the small copy, within which the border between the two is looked for.
 BORDER = 9
 
@@ -179,11 +181,15 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
         return everywhere
     level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
     on_dark, on_bright = dark == 1, dark == 0
-    if not (_is_wide(on_dark) and _is_wide(on_bright)):
+    # A marker's stroke is dark, too, but narrow.
+    if not (_core(on_dark, NARROWEST_PAPER).any() and _core(on_bright, NARROWEST_PAPER).any()):
         return everywhere
     if np.median(paper[on_dark]) > TWO_PAPERS * np.median(paper[on_bright]):
         return everywhere
-    light_on_dark, light_on_bright = float(evidence[on_dark].sum()) > 0, float(evidence[on_bright].sum()) > 0
+    # Along their border, the lightest of the dark is bright paper, and the reverse.
+    light_on_dark, light_on_bright = (
+        float(evidence[_core(side, AROUND_BORDER)].sum()) > 0 for side in (on_dark, on_bright)
+    )
     return np.where(_find_dark_paper(copies.average, dark, level), light_on_dark, light_on_bright)
 
 
@@ -193,10 +199,10 @@ def _has_dark_edge(gray: Gray) -> bool:
     return float(np.median(edge)) < (int(gray.min()) + int(gray.max())) / 2
 
 
-def _is_wide(where: NDArray[np.bool_]) -> bool:
-    """Whether a region of the tiny copy is somewhere wide enough for paper, not for a marker's stroke."""
-    square = np.ones((NARROWEST_PAPER, NARROWEST_PAPER), np.uint8)
-    return bool(cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE).any())
+def _core(where: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """What of a region a square of this width around it fits into."""
+    square = np.ones((width, width), np.uint8)
+    return cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE) > 0
 
 
 def _find_dark_paper(small: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:

@@ -23,6 +23,8 @@ WIDEST_DIGIT = 1.25
 NARROWEST_SEVERAL = 0.6
 # This many times as high as most, a shape may be two digits of rows that touch.
 TALL = 1.5
+# Shapes that are cut, unless there are more digits than that.
+MOST_CUT = 12
 # What a cut through one stroke must be worth, in nats.
 CROSSING_COST = 0.4
 # Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
@@ -81,22 +83,35 @@ class Alternative:
 def suggest_alternatives(finding: Finding, guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
     """Other ways of reading what was refused, or is too wide for one digit."""
     alternatives: list[Alternative] = []
+    for i in _choose_for_cutting(guesses, threshold):
+        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
     for i, guess in enumerate(guesses):
-        box = guess.shape.box
-        refused = guess.score < threshold
-        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
-            alternatives.append(_cut(finding, i, guess.shape, threshold + SURER))
-        if refused and box.height > TALL * typical:
+        if guess.score >= threshold:
+            continue
+        if guess.shape.box.height > TALL * typical:
             alternatives += _cut_across(finding, i, guess.shape, threshold + SURER)
-        if refused and len(guess.shape.outlines) > 1:
+        if len(guess.shape.outlines) > 1:
             pieces = split_pieces(guess.shape)
             spans = [(k, k + 1) for k in range(len(pieces))]
             alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
     return alternatives + _join(guesses, threshold)
 
 
-def _cut(finding: Finding, place: int, shape: Shape, least: float) -> Alternative:
+def _choose_for_cutting(guesses: Sequence[Guess], threshold: float) -> list[int]:
+    """Shapes that may be several digits: of many, the largest, so that a rough table top costs no seconds."""
+    chosen, digits = [], 0
+    for i, guess in enumerate(guesses):
+        box, refused = guess.shape.box, guess.score < threshold
+        digits += not refused
+        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
+            chosen.append(i)
+    chosen.sort(key=lambda i: -guesses[i].shape.box.height)
+    return chosen[: max(MOST_CUT, digits)]
+
+
+def _cut(finding: Finding, place: int, shape: Shape, least: float) -> list[Alternative]:
+    """As several digits side by side."""
     ink, mask = finding.ink(shape), shape.mask
     cuts = find_cuts(ink, _measure_stroke(ink))
     shapes, spans = [], []
@@ -105,7 +120,7 @@ def _cut(finding: Finding, place: int, shape: Shape, least: float) -> Alternativ
             if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
                 shapes.append(part)
                 spans.append((left, right))
-    return Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)
+    return [Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)]
 
 
 def _cut_across(finding: Finding, place: int, shape: Shape, least: float) -> list[Alternative]:
