@@ -27,6 +27,8 @@ ALL_ACROSS, COVERAGE_ALL_ACROSS = 0.8, 0.5
 RIGHT_ACROSS = 0.95
 # Ruled paper has at least so many lines.
 FEWEST = 3
+# Its lines cover less than this share of it; more is a pattern, in which anything can be seen.
+MOST_COVERED = 0.4
 # A piece of a line is this many times as long as thick.
 LONG = 3.0
 # The thickest line, as a share of the frame's long side; thicker is a stroke or a table's edge.
@@ -126,6 +128,8 @@ def find_level_lines(faint: Mask) -> list[Line]:
     tangled = [pixels for pixels in tangled if len(np.unique(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
         found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
+    if sum(line.thickness for line in found) > MOST_COVERED * faint.shape[0]:
+        return []
     if len(found) >= FEWEST:
         return found
     return [line for line in found if line.across]
@@ -193,7 +197,9 @@ def _fit_curve(
 def _thin_pieces(faint: Mask) -> Mask:
     """What is no higher than a line is thick, and longer than strokes commonly are."""
     thickest = _thickest(faint)
-    thin = cv.subtract(faint, cv.morphologyEx(faint, cv.MORPH_OPEN, np.ones((thickest + 1, 1), np.uint8)))
+    # An odd kernel: an even one would leave a row of whatever is thicker.
+    thick = cv.morphologyEx(faint, cv.MORPH_OPEN, np.ones(((thickest + 1) | 1, 1), np.uint8))
+    thin = cv.subtract(faint, thick)
     # Lines drift from row to row, and are interrupted by upright lines and strokes.
     whole = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, CROSSING)))
     shortest = max(8, int(faint.shape[1] * SHORTEST_PIECE))

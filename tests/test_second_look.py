@@ -54,9 +54,21 @@ def test_nothing_is_read_where_nothing_is() -> None:
 
 
 def test_what_scores_the_threshold_is_a_digit() -> None:
-    row = [_guess(0, THRESHOLD, 7), _guess(50, THRESHOLD, 7), _guess(100, math.nextafter(THRESHOLD, 0), 8)]
+    assert _read([_guess(0, THRESHOLD, 7)]) == ["7"]
+    assert _read([_guess(0, math.nextafter(THRESHOLD, -math.inf), 7)]) == []
 
-    assert _read(row) == ["77"]
+
+@pytest.mark.parametrize(("lacks", "rows"), [(0.9, ["1112"]), (1.8, ["111"])], ids=["a little", "much"])
+def test_among_digits_an_odd_one_is_one_too(lacks: float, rows: list[str]) -> None:
+    odd = _guess(180, THRESHOLD - lacks, 2)  # in a row of three, the odds are four to one: 1.4 nats
+
+    assert _read([*(_guess(x, SURE, 1) for x in (0, 60, 120)), odd]) == rows
+
+
+def test_an_odd_shape_of_another_size_is_not_trusted() -> None:
+    speck = _guess(180, THRESHOLD - 0.5, 2, height=12)
+
+    assert _read([*(_guess(x, SURE, 1) for x in (0, 60, 120)), speck]) == ["111"]
 
 
 def test_a_refused_whole_gives_way_to_two_sure_parts() -> None:
@@ -112,7 +124,7 @@ def test_pieces_are_joined_only_where_the_whole_is_nearly_as_likely(joint_score:
 
 
 def test_of_two_readings_of_one_shape_the_one_that_gains_more_stands() -> None:
-    left, middle, right, next_one = _guess(0, 0.5), _guess(45, REFUSED), _guess(90, -6.0), _guess(140, SURE, 4)
+    left, middle, right, next_one = _guess(0, -4.0), _guess(45, REFUSED), _guess(90, -8.0), _guess(140, SURE, 4)
     first, second = [_guess(0, SURE, 6, width=85)], [_guess(45, SURE, 9, width=85)]
     others = (_instead_of([0, 1], first), first), (_instead_of([1, 2], second), second)
 
@@ -238,7 +250,8 @@ def test_a_refused_shape_that_is_taller_than_most_may_be_two_digits_of_two_rows(
     five = draw_digit("5", 80)
     ink[135 : 135 + five.shape[0], 60 : 60 + five.shape[1]] |= five
     finding = find_digits(on_paper(ink))
-    guesses = [Guess(shape, 0, REFUSED if shape.box.height > 120 else SURE, 0.9) for shape in finding.shapes]
+    typical = np.median([shape.box.height for shape in finding.shapes])
+    guesses = [Guess(shape, 0, REFUSED if shape.box.height > 1.5 * typical else SURE, 0.9) for shape in finding.shapes]
 
     (across,) = suggest_alternatives(finding, guesses, THRESHOLD)
 
