@@ -40,10 +40,13 @@ TINY_SHARE = 1 / 4
 MEDIAN_WINDOW = 7
 # Less of the brightest paper's level than this is another paper; more may be a shadow.
 TWO_PAPERS = 0.5
-# Pixels of the tiny copy: wider than any stroke.
-NARROWEST_PAPER = 7
 # Pixels of the tiny copy, within which the two papers mix.
 AROUND_BORDER = 5
+# A sheet of paper covers this share of the box around it, even where it lies a little askew.
+SHEET_FILLS = 0.75
+# Strokes differ from their paper by this share of what the two papers differ by, and show in so many of its pixels.
+STROKE_CONTRAST = 0.25
+FEWEST_STROKES = 4
 # Pixels of the small copy, within which the border between the two is looked for.
 BORDER = 9
 
@@ -181,16 +184,36 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
         return everywhere
     level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
     on_dark, on_bright = dark == 1, dark == 0
-    # A marker's stroke is dark, too, but narrow.
-    if not (_core(on_dark, NARROWEST_PAPER).any() and _core(on_bright, NARROWEST_PAPER).any()):
+    contrast = float(np.median(paper[on_bright]) - np.median(paper[on_dark]))
+    if contrast < (1 - TWO_PAPERS) * np.median(paper[on_bright]):
         return everywhere
-    if np.median(paper[on_dark]) > TWO_PAPERS * np.median(paper[on_bright]):
-        return everywhere
-    # Along their border, the lightest of the dark is bright paper, and the reverse.
     light_on_dark, light_on_bright = (
-        float(evidence[_core(side, AROUND_BORDER)].sum()) > 0 for side in (on_dark, on_bright)
+        _count_strokes(lighter, side, contrast) - _count_strokes(darker, side, contrast)
+        for side in (on_dark, on_bright)
     )
-    return np.where(_find_dark_paper(copies.average, dark, level), light_on_dark, light_on_bright)
+    dark_edge = _has_dark_edge(tiny.average)
+    if (_is_sheet(on_dark) or _is_sheet(on_bright)) and min(abs(light_on_dark), abs(light_on_bright)) >= FEWEST_STROKES:
+        return np.where(_find_dark_paper(copies.average, dark, level), light_on_dark > 0, light_on_bright > 0)
+    # One of the two has nothing on it, a table or a marker's stroke; the other is paper.
+    count = light_on_dark if dark_edge else light_on_bright
+    if abs(count) < FEWEST_STROKES and (_is_sheet(on_dark) or _is_sheet(on_bright)):
+        count = max(light_on_dark, light_on_bright, key=abs)
+    return np.full((1, 1), count > 0 if abs(count) >= FEWEST_STROKES else dark_edge)
+
+
+def _is_sheet(where: NDArray[np.bool_]) -> bool:
+    """Whether the largest piece of a region fills its box, as a card or page does and a marker's digit does not."""
+    _, _, stats, _ = cv.connectedComponentsWithStats(where.astype(np.uint8), connectivity=4)
+    if len(stats) < 2:
+        return False
+    _, _, width, height, area = stats[1 + int(stats[1:, cv.CC_STAT_AREA].argmax())].tolist()
+    all_over = width >= 0.95 * where.shape[1] and height >= 0.95 * where.shape[0]
+    return not all_over and area >= SHEET_FILLS * width * height
+
+
+def _count_strokes(difference: NDArray[np.float32], side: NDArray[np.bool_], contrast: float) -> int:
+    """Pixels of the tiny copy with strong strokes, on one paper and away from the other."""
+    return int(np.count_nonzero(difference[_core(side, AROUND_BORDER)] > STROKE_CONTRAST * contrast))
 
 
 def _has_dark_edge(gray: Gray) -> bool:
