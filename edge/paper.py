@@ -184,6 +184,8 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
         return everywhere
     level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
     on_dark, on_bright = dark == 1, dark == 0
+    if not (on_dark.any() and on_bright.any()):
+        return everywhere
     contrast = float(np.median(paper[on_bright]) - np.median(paper[on_dark]))
     if contrast < (1 - TWO_PAPERS) * np.median(paper[on_bright]):
         return everywhere
