@@ -177,30 +177,48 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
     paper = cv.medianBlur(tiny.average, MEDIAN_WINDOW)
     darker = cv.subtract(paper, tiny.darkest).astype(np.float32)
     lighter = cv.subtract(tiny.lightest, paper).astype(np.float32)
-    # Cubed, so that a few strong strokes outweigh much faint grain.
-    evidence = lighter**3 - darker**3
-    everywhere = np.full((1, 1), float(evidence.sum()) > 0)
-    if int(paper.min()) > TWO_PAPERS * int(paper.max()):
-        return everywhere
-    level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
-    on_dark, on_bright = dark == 1, dark == 0
-    if not (on_dark.any() and on_bright.any()):
-        return everywhere
-    contrast = float(np.median(paper[on_bright]) - np.median(paper[on_dark]))
-    if contrast < (1 - TWO_PAPERS) * np.median(paper[on_bright]):
-        return everywhere
-    light_on_dark, light_on_bright = (
-        _count_strokes(lighter, side, contrast) - _count_strokes(darker, side, contrast)
-        for side in (on_dark, on_bright)
-    )
+    papers = _tell_papers_apart(paper)
+    if papers is None:
+        # Cubed, so that a few strong strokes outweigh much faint grain.
+        return np.full((1, 1), float((lighter**3 - darker**3).sum()) > 0)
+    strong = STROKE_CONTRAST * papers.contrast
+    strokes = (lighter > strong).astype(np.int8) - (darker > strong)
+    on_dark, on_bright = (int(strokes[_core(side, AROUND_BORDER)].sum()) for side in (papers.dark, ~papers.dark))
+    is_sheet = _is_sheet(papers.dark) or _is_sheet(~papers.dark)
+    if is_sheet and min(abs(on_dark), abs(on_bright)) >= FEWEST_STROKES:
+        return np.where(_find_dark_paper(copies.average, papers), on_dark > 0, on_bright > 0)
+    # Nothing is written on one of the two: it is a table, or a marker's stroke. The other one is paper.
     dark_edge = _has_dark_edge(tiny.average)
-    if (_is_sheet(on_dark) or _is_sheet(on_bright)) and min(abs(light_on_dark), abs(light_on_bright)) >= FEWEST_STROKES:
-        return np.where(_find_dark_paper(copies.average, dark, level), light_on_dark > 0, light_on_bright > 0)
-    # One of the two has nothing on it, a table or a marker's stroke; the other is paper.
-    count = light_on_dark if dark_edge else light_on_bright
-    if abs(count) < FEWEST_STROKES and (_is_sheet(on_dark) or _is_sheet(on_bright)):
-        count = max(light_on_dark, light_on_bright, key=abs)
-    return np.full((1, 1), count > 0 if abs(count) >= FEWEST_STROKES else dark_edge)
+    written = on_dark if dark_edge else on_bright
+    if is_sheet and abs(written) < FEWEST_STROKES:
+        written = max(on_dark, on_bright, key=abs)
+    return np.full((1, 1), written > 0 if abs(written) >= FEWEST_STROKES else dark_edge)
+
+
+@dataclass(frozen=True)
+class _Papers:
+    """The two papers of a frame.
+
+    Attributes:
+        dark: Where the darker one is, bool on a tiny copy.
+        level: Above is the brighter one.
+        contrast: Between the two.
+    """
+
+    dark: NDArray[np.bool_]
+    level: float
+    contrast: float
+
+
+def _tell_papers_apart(paper: Gray) -> _Papers | None:
+    """Two papers, by Otsu's method, from a tiny map of the paper's level; None where they differ no more than light."""
+    if int(paper.min()) > TWO_PAPERS * int(paper.max()):
+        return None
+    level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
+    if dark.all():
+        return None
+    darker, brighter = np.median(paper[dark == 1]), np.median(paper[dark == 0])
+    return _Papers(dark == 1, level, float(brighter - darker)) if darker <= TWO_PAPERS * brighter else None
 
 
 def _is_sheet(where: NDArray[np.bool_]) -> bool:
@@ -211,11 +229,6 @@ def _is_sheet(where: NDArray[np.bool_]) -> bool:
     _, _, width, height, area = stats[1 + int(stats[1:, cv.CC_STAT_AREA].argmax())].tolist()
     all_over = width >= 0.95 * where.shape[1] and height >= 0.95 * where.shape[0]
     return not all_over and area >= SHEET_FILLS * width * height
-
-
-def _count_strokes(difference: NDArray[np.float32], side: NDArray[np.bool_], contrast: float) -> int:
-    """Pixels of the tiny copy with strong strokes, on one paper and away from the other."""
-    return int(np.count_nonzero(difference[_core(side, AROUND_BORDER)] > STROKE_CONTRAST * contrast))
 
 
 def _has_dark_edge(gray: Gray) -> bool:
@@ -230,18 +243,15 @@ def _core(where: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     return cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE) > 0
 
 
-def _find_dark_paper(small: Gray, dark: Gray, level: float) -> NDArray[np.bool_]:
+def _find_dark_paper(small: Gray, papers: _Papers) -> NDArray[np.bool_]:
     """Where the paper is dark, bool on a small copy: as the tiny map says, and along its border as the levels say.
 
-    Args:
-        small: The copy.
-        dark: 1 for dark paper, on a tiny copy; the median has rounded its corners.
-        level: Above is bright.
+    The median has rounded the tiny map's corners.
     """
-    roughly = enlarge(dark, small)
+    roughly = enlarge(papers.dark.astype(np.uint8), small)
     around = np.ones((BORDER, BORDER), np.uint8)
     surely = cv.erode(roughly, around, borderType=cv.BORDER_REPLICATE)
-    return (surely > 0) | ((cv.dilate(roughly, around) > 0) & (small <= level))
+    return (surely > 0) | ((cv.dilate(roughly, around) > 0) & (small <= papers.level))
 
 
 def darker(gray: Gray, small_levels: Gray) -> Gray:
