@@ -36,6 +36,8 @@ NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
 SMALLEST_HEIGHT = 11
 SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
+# No page has more digits; a page of print, cloth or gravel has more shapes.
+MOST_SHAPES = 1000
 # Wider than this many times its height is no digit, nor a few that touch.
 WIDEST_ASPECT = 5.0
 
@@ -177,6 +179,8 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
     """Join pieces; drop what is too wide, or too small or too large beside the others."""
     if not shapes:
         return []
+    if len(shapes) > MOST_SHAPES:
+        shapes = sorted(shapes, key=lambda shape: -shape.box.height)[:MOST_SHAPES]
     tallest = LARGEST_SHARE * _typical_height(shapes)
     shapes = [shape for shape in join_pieces(shapes, tallest) if shape.box.width <= WIDEST_ASPECT * shape.box.height]
     shapes = [shape for shape in shapes if shape.box.height >= SMALLEST_HEIGHT]

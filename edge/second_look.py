@@ -33,6 +33,7 @@ SURER = 1.5
 UNSURE = 2.0
 # Pieces of a broken digit are closer than this share of its height.
 NEAR = 0.12
+MOST_JOINTS = 200
 # A whole may be this much less likely a digit than its likeliest piece, in nats.
 SLACK = 0.5
 # In a row of digits, shapes of their size that are none are at most this share of them, or one.
@@ -136,25 +137,34 @@ def _measure_stroke(ink: NDArray[np.uint8]) -> float:
 
 def _join(guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
     """Whatever is refused or not sure, with each close neighbour."""
-    joints: list[Alternative] = []
-    for i, guess in enumerate(guesses):
-        if guess.score >= threshold + UNSURE:
-            continue
-        for j, other in enumerate(guesses):
-            if j == i or (j < i and other.score < threshold + UNSURE) or not _are_near(guess.shape, other.shape):
-                continue
-            least = max(threshold, max(guess.score, other.score) - SLACK)
-            joints.append(Alternative((i, j), [unite([guess.shape, other.shape])], [(0, 1)], [0.0, 0.0], least))
-    return joints
+    if not guesses:
+        return []
+    scores = np.array([guess.score for guess in guesses])
+    near = _are_near([guess.shape for guess in guesses]) & (scores < threshold + UNSURE)[:, None]
+    # Each pair once, and of a whole page of pieces only some: it is not written in digits.
+    pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
+    return [
+        Alternative(
+            pair,
+            [unite([guesses[place].shape for place in pair])],
+            [(0, 1)],
+            [0.0, 0.0],
+            max(threshold, float(scores[list(pair)].max()) - SLACK),
+        )
+        for pair in pairs
+    ]
 
 
-def _are_near(one: Shape, other: Shape) -> bool:
-    """Whether two shapes could be pieces of one digit."""
-    a, b = one.box, other.box
-    left, right = min(a.x, b.x), max(a.right, b.right)
-    top, bottom = min(a.y, b.y), max(a.bottom, b.bottom)
-    apart = max(max(a.x, b.x) - min(a.right, b.right), max(a.y, b.y) - min(a.bottom, b.bottom))
-    return apart < NEAR * (bottom - top) and right - left < WIDEST_DIGIT * (bottom - top)
+def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
+    """Which pairs of shapes could be pieces of one digit, bool [N, N]."""
+    boxes = np.array([[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes], np.int32)
+    left, top, right, bottom = boxes.T[:, :, None]
+    width = np.maximum(right, right.T) - np.minimum(left, left.T)
+    height = np.maximum(bottom, bottom.T) - np.minimum(top, top.T)
+    apart = np.maximum(
+        np.maximum(left, left.T) - np.minimum(right, right.T), np.maximum(top, top.T) - np.minimum(bottom, bottom.T)
+    )
+    return (apart < NEAR * height) & (width < WIDEST_DIGIT * height)
 
 
 def choose_digits(

@@ -90,7 +90,9 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
         shapes: Pieces.
         tallest: Two pieces are not joined into a shape higher than this.
     """
-    boxes = np.array([[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes]).reshape(-1, 4)
+    boxes = np.array(
+        [[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes], np.int32
+    ).reshape(-1, 4)
     left, top, right, bottom = boxes.T
     width, height = right - left, bottom - top
     overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)

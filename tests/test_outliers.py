@@ -109,7 +109,7 @@ def test_a_network_trained_with_extras_scores_them_below_digits(sample: mnist.Im
     hidden = keras.layers.Conv2D(8, 5, strides=2, activation="relu")(keras.layers.Rescaling(1 / 255)(pixels))
     hidden = keras.layers.Conv2D(16, 3, strides=2, activation="relu")(hidden)
     model = keras.Model(pixels, keras.layers.Dense(10)(keras.layers.Flatten()(hidden)))
-    recipe = Recipe(epochs=3, seed=1, batch_size=64, learning_rate=1e-2, extras=600)
+    recipe = Recipe(epochs=3, seed=1, batch_size=64, learning_rate=1e-2, extras=0.6)
 
     fit(model, mnist.Splits("tiny", few, splits.validation, splits.test), recipe, tmp_path / "state")
 

@@ -18,7 +18,7 @@ from .conftest import edge_mnist
 # A resumed run adds the same numbers, but threads may add them in another order.
 RESUME_TOLERANCE = 1e-3
 # A few shapes that are no digits, as many as fit an epoch of a second.
-EXTRAS = 40
+EXTRAS = 0.4
 
 
 @pytest.fixture

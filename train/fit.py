@@ -43,7 +43,7 @@ class Recipe:
         label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which int8 likes.
         ema_share: Share of all steps that the moving average of the weights looks back on; the average is what is
             evaluated and kept.
-        extras: Images an epoch that are drawn beside the digits, three quarters of which are none; see `outliers.py`.
+        extras: Images an epoch that are drawn for each training digit, most of which are no digits; see `outliers.py`.
         distortion: How far each training image is distorted.
     """
 
@@ -55,8 +55,12 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     ema_share: float = 0.05
-    extras: int = 15_000
+    extras: float = 3 / 11
     distortion: Distortion = dataclasses.field(default_factory=Distortion)
+
+    def count_extras(self, train: Images) -> int:
+        """How many images are drawn beside these."""
+        return round(self.extras * len(train))
 
     def as_numbers(self) -> dict[str, int | float]:
         """Flat, for the card: `distortion.rotation_degrees` and so on."""
@@ -103,7 +107,7 @@ def fit(model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path) ->
     Raises:
         ResumeError: `state_path` holds a run with other settings.
     """
-    count = len(splits.train) + recipe.extras
+    count = len(splits.train) + recipe.count_extras(splits.train)
     trainer = _make_trainer(model, recipe, steps_per_epoch=-(-count // recipe.batch_size))
     identity = _identity(model, splits, recipe)
     progress = _load_state(state_path, trainer, identity)
@@ -174,8 +178,8 @@ def _make_trainer(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> k
 
 def _train_epoch(trainer: Any, train: Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
     random = np.random.default_rng([recipe.seed, epoch])
-    extras = draw_extras(train, recipe.extras, random)
-    order = random.permutation(len(train) + recipe.extras)
+    extras = draw_extras(train, recipe.count_extras(train), random)
+    order = random.permutation(len(train) + len(extras.labels))
     targets = np.eye(NUM_CLASSES + 1, dtype=np.float32)[np.concatenate([train.labels, extras.labels])[order]]
     outcome = trainer.fit(
         np.concatenate([train.pixels, extras.pixels])[order],
