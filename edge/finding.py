@@ -19,7 +19,7 @@ from .shapes import Box, Shape, join_pieces, outline_shapes
 # Frames are worked on at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
 # grain of a pencil is smoothed, and a 12-megapixel photograph takes milliseconds. Smaller frames are enlarged to it.
 WORKING_LONG_SIDES = (320, 640, 1280)
-SMALL_DIGITS = 42
+SMALL_DIGITS, SMALL_ON_LINES = 28, 42
 # Somewhere, ink is this many times as dark as the faintest.
 STRONG = 1.7
 # Noise above this, in gray levels, is smoothed away first.
@@ -52,6 +52,7 @@ class Finding:
         scale: Working pixels per frame pixel.
         frame_shape: The frame's (height, width).
         shapes: At working size, in no order.
+        ruled: Whether lines were looked for, as on ruled paper.
     """
 
     gray: Gray
@@ -59,6 +60,7 @@ class Finding:
     scale: float
     frame_shape: tuple[int, int]
     shapes: tuple[Shape, ...]
+    ruled: bool
 
     def ink(self, shape: Shape) -> Gray:
         """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
@@ -93,7 +95,7 @@ def find_digits(frame: Gray) -> Finding:
     *coarser, finest = _working_copies(frame)
     for copy in coarser:
         finding = _find_at(copy, frame)
-        if finding.shapes and _typical_height(finding.shapes) >= SMALL_DIGITS:
+        if finding.shapes and _typical_height(finding.shapes) >= (SMALL_ON_LINES if finding.ruled else SMALL_DIGITS):
             return finding
     return _find_at(finest, frame)
 
@@ -115,13 +117,13 @@ def _working_copies(frame: Gray) -> list[Gray]:
 def _find_at(gray: Gray, frame: Gray) -> Finding:
     """Find in a scaled copy of the frame."""
     gray, levels, mask = _mark_ink(gray, frame.shape)
-    pieces = _outline_strokes(gray, levels, mask)
+    pieces, ruled = _outline_strokes(gray, levels, mask)
     # What is alone may fill the frame.
     alone = len(pieces) == 1
     pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
     pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
-    return Finding(gray, levels.paper, scale, (frame.shape[0], frame.shape[1]), tuple(_keep_likely(pieces)))
+    return Finding(gray, levels.paper, scale, (frame.shape[0], frame.shape[1]), tuple(_keep_likely(pieces)), ruled)
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:
@@ -136,12 +138,12 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     return gray, levels, mask if allowed is None else cv.bitwise_and(mask, allowed)
 
 
-def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> list[Shape]:
-    """The connected pieces of ink, without the lines of ruled paper."""
+def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape], bool]:
+    """The connected pieces of ink, without the lines of ruled paper, and whether there may have been any."""
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if not _are_ruled([piece.box for piece in pieces], gray.shape):
-        return pieces
-    return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2)
+        return pieces, False
+    return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
 
 
 def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:

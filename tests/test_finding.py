@@ -172,7 +172,7 @@ def test_small_digits_in_a_large_frame_are_looked_at_more_closely() -> None:
 
     closely, roughly = map(find_digits, frames)
 
-    assert closely.scale == 2 * roughly.scale
+    assert closely.scale == 4 * roughly.scale
     assert _differences(closely, small.boxes) == ([], [])
     assert _differences(roughly, large.boxes) == ([], [])
 
