@@ -3,20 +3,19 @@
 import logging
 import math
 import os
-import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from .errors import EdgeMnistError
+from .native_log import native_log_to
 
 # Four times what phones usually store. Of all formats and modes of this size WebP takes the most memory: a process that
 # reads one peaks at 0.88 GB, with its drawing at 0.96 GB.
@@ -52,8 +51,6 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 
 NO_PICTURE = "not a picture, or a damaged one"
 
-# There is one file descriptor 2: two threads that redirect it at once would restore it in the wrong order.
-_ONE_AT_A_TIME = threading.Lock()
 
 # Pillow logs what is odd about a file, and without a handler Python prints that on standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -95,20 +92,6 @@ def read_rgb(picture: Path | bytes, name: str | None = None) -> NDArray[np.uint8
 def too_large(name: str) -> PictureError:
     """The error for a picture or video with more pixels than are read."""
     return PictureError(f"{name}: more than {MOST_MEGAPIXELS} megapixels. Scale it down.")
-
-
-@contextmanager
-def native_log_to(file: BinaryIO) -> Iterator[None]:
-    """Have what native code writes to file descriptor 2 in a file instead of among the readings."""
-    with _ONE_AT_A_TIME:
-        sys.stderr.flush()
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .pictures import MOST_MEGAPIXELS, PictureError, native_log_to, too_large
+from .native_log import native_log_to
+from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 
 SUFFIXES = frozenset(
     {".3gp", ".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}

@@ -9,7 +9,7 @@ from .verify import Reference
 
 # Of validation's digits. Nothing that is no digit has a say: what people will hold before a camera nobody knows.
 ACCEPTED_SHARE = 0.995
-# From half as sure to five times less sure than the softmax says.
+# Dividing the logits by less than 1 makes the model surer than the softmax says, by more than 1 less sure.
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))
 
 
