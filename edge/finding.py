@@ -7,6 +7,7 @@ pass over the frame happens once, on bytes; everything else works on a small cop
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -65,10 +66,13 @@ class Finding:
     def ink(self, shape: Shape) -> Gray:
         """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
-        gray = self.gray[box.y : box.bottom, box.x : box.right]
-        paper = _region(self.paper, box, self.gray.shape)
         # Outlines run along the threshold; just beyond lies the soft edge that belongs to the stroke.
-        return cv.bitwise_and(cv.subtract(paper, gray), cv.dilate(shape.mask, _PEN))
+        return cv.bitwise_and(self._depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+
+    @cached_property
+    def _depth(self) -> Gray:
+        """How much darker than the paper, everywhere: once is less than for each shape anew."""
+        return cv.subtract(enlarge(self.paper, self.gray), self.gray)
 
     def in_frame(self, box: Box) -> Box:
         """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
@@ -79,15 +83,6 @@ class Finding:
 
 
 _PEN = np.ones((3, 3), np.uint8)
-
-
-def _region(small: Gray, box: Box, shape: tuple[int, ...]) -> Gray:
-    """The part of a small map that lies under a box of the frame, at the box's size."""
-    down, across = small.shape[0] / shape[0], small.shape[1] / shape[1]
-    top, left = int(box.y * down), int(box.x * across)
-    bottom, right = max(top + 1, round(box.bottom * down)), max(left + 1, round(box.right * across))
-    part = small[top:bottom, left:right]
-    return cv.resize(part, (box.width, box.height), interpolation=cv.INTER_LINEAR)
 
 
 def find_digits(frame: Gray) -> Finding:

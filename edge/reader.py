@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from .abstention import estimate_confidence, score_digits
 from .bundle import SHIPPED, open_bundle
-from .card import IMAGE_SHAPE, Precision
+from .card import Precision
 from .classifiers import choose_runtime, load_classifier
 from .finding import Finding, find_digits
-from .framing import frame_digit
+from .framing import frame_digits
 from .second_look import Guess, choose_digits, suggest_alternatives
 from .shapes import Box, Shape
 
@@ -113,9 +113,7 @@ class Reader:
         """All shapes in one batch."""
         if not shapes:
             return []
-        images = np.empty((len(shapes), *IMAGE_SHAPE), np.uint8)
-        for image, shape in zip(images, shapes, strict=True):
-            image[:] = frame_digit(finding.ink(shape))
+        images = frame_digits([finding.ink(shape) for shape in shapes])
         clock.lap("frame")
         logits = self._classifier.logits(images)
         scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()

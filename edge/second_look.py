@@ -137,10 +137,11 @@ def _measure_stroke(ink: NDArray[np.uint8]) -> float:
 
 def _join(guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
     """Whatever is refused or not sure, with each close neighbour."""
-    if not guesses:
-        return []
     scores = np.array([guess.score for guess in guesses])
-    near = _are_near([guess.shape for guess in guesses]) & (scores < threshold + UNSURE)[:, None]
+    unsure = scores < threshold + UNSURE
+    if not unsure.any():
+        return []
+    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None]
     # Each pair once, and of a whole page of pieces only some: it is not written in digits.
     pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
     return [

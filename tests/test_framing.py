@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge import mnist
-from edge_mnist.edge.framing import BOX_SIDE, STROKE_SHARE, THICK_SHARE, frame_digit, measure_stroke, resize
+from edge_mnist.edge.framing import (
+    BOX_SIDE,
+    STROKE_SHARE,
+    THICK_SHARE,
+    frame_digit,
+    frame_digits,
+    measure_stroke,
+    resize,
+)
 
 from .ink import Gray, draw_digit
 
@@ -112,6 +120,20 @@ def test_the_centre_of_mass_is_in_the_middle(digit: str, width: int) -> None:
     rows, columns = np.indices(framed.shape)
     centre = [float((axis * framed).sum() / framed.sum()) for axis in (rows, columns)]
     assert centre == pytest.approx([14, 14], abs=CENTRE_TOLERANCE_PX)
+
+
+def test_digits_are_framed_together_as_each_is_alone() -> None:
+    heights, widths = [12, 35, 60, 150, 400], [1, 3, 9, 30, 90]
+    inks = [draw_digit(digit, height, width) for digit in DIGITS for height, width in zip(heights, widths, strict=True)]
+    inks += [np.zeros((9, 4), np.uint8), np.zeros((0, 7), np.uint8), np.full((1, 1), 3, np.uint8)]
+
+    together = frame_digits(inks)
+
+    assert np.array_equal(together, np.stack([frame_digit(ink) for ink in inks]))
+
+
+def test_no_digits_are_framed_as_none() -> None:
+    assert frame_digits([]).shape == (0, 28, 28, 1)
 
 
 def test_faint_grain_beside_strokes_is_paper() -> None:
