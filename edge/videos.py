@@ -70,7 +70,7 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
             or missing.
     """
     with tempfile.TemporaryFile() as complaints:
-        capture = _open_video(path, complaints)
+        capture = open_video(path, complaints)
         try:
             count = yield from _decode(capture, spacing, complaints)
             _check_whole(path, count, _announced_count(capture), complaints)
@@ -80,7 +80,16 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
             capture.release()
 
 
-def _open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
+def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
+    """Open a video file, and no other by it, whatever the file says.
+
+    Args:
+        path: The file.
+        complaints: Takes what FFmpeg says meanwhile.
+
+    Raises:
+        PictureError: Missing, too large, or not a video.
+    """
     # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
     try:
         with path.open("rb") as file:
@@ -90,8 +99,8 @@ def _open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     if empty:
         raise PictureError(f"{path}: the file is empty.")
     # An absolute path cannot be taken for a URL or an option. One thread: what FFmpeg complains about comes while we
-    # listen, not later from another thread.
-    with _only_files(), native_log_to(complaints):
+    # listen, not later from another thread. In this order no two threads change the environment at a time.
+    with native_log_to(complaints), _only_files():
         capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")

@@ -1,0 +1,105 @@
+"""A folder of pictures as a camera: for trying things out, and for cameras that store pictures."""
+
+import logging
+import time
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..pictures import SUFFIXES, PictureError, read_gray, read_rgb
+from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
+from .clock import Pace
+from .orientation import choose_orientation
+from .own_frame import own_frame
+
+DEFAULT_FPS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class FolderCamera:
+    """Shows a folder's pictures in the order of their names, whatever their sizes; a damaged one is left out.
+
+    The names are those that are there when a round begins.
+
+    Attributes:
+        sizes_differ: That another size is no fault, as it would be of a camera.
+    """
+
+    sizes_differ = True
+
+    def __init__(self, folder: Path, options: CameraOptions) -> None:
+        """List the pictures.
+
+        Raises:
+            CameraRefusedError: There are none, or the folder cannot be read.
+        """
+        fps = DEFAULT_FPS if options.fps is None else options.fps
+        self.waits = fps == 0
+        self._folder = folder
+        self._loop = options.loop
+        self._orientation = choose_orientation(options)
+        self._pace = Pace(fps)
+        self._damaged: dict[Path, str] = {}
+        self._paths = self._list()
+        speed = f"{fps:g} fps" if fps else "as fast as they are read"
+        self.description = f"{folder} ({len(self._paths)} pictures), {speed}"
+        self._frames = self._give()
+
+    def grab(self) -> CameraFrame | None:
+        """The next picture when it is due; None after the last.
+
+        Raises:
+            CameraError: None of them can be read, or the folder is gone.
+        """
+        return next(self._frames, None)
+
+    def close(self) -> None:
+        """There is nothing to let go of; no picture comes any more."""
+        self._frames.close()
+
+    def _list(self) -> list[Path]:
+        try:
+            entries = sorted(self._folder.iterdir())
+        except OSError as error:
+            raise CameraRefusedError(f"{self._folder}: cannot be read ({error.strerror}).") from error
+        paths = [path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+        if not paths:
+            raise CameraRefusedError(f"{self._folder}: no pictures there. Expected {', '.join(sorted(SUFFIXES))}.")
+        return paths
+
+    def _give(self) -> Generator[CameraFrame, None, None]:
+        while True:
+            shown = 0
+            for path in self._paths:
+                if frame := self._read(path):
+                    shown += 1
+                    yield frame
+            if not shown:
+                reason = next(iter(self._damaged.values()))
+                raise CameraError(
+                    f"{self._folder}: none of {len(self._paths)} pictures can be read; the first: {reason}"
+                )
+            if not self._loop:
+                return
+            self._paths = self._list()
+
+    def _read(self, path: Path) -> CameraFrame | None:
+        try:
+            gray = self._orientation.turn(read_gray(path))
+        except PictureError as error:
+            if path not in self._damaged:
+                log.warning("%s", error)
+            self._damaged[path] = str(error)
+            return None
+        self._pace.wait()
+        return own_frame(gray, time.monotonic(), partial(self._read_rgb, path))
+
+    def _read_rgb(self, path: Path) -> NDArray[np.uint8]:
+        try:
+            return self._orientation.turn(read_rgb(path))
+        except PictureError as error:
+            raise CameraError(f"{error}") from error

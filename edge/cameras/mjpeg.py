@@ -1,0 +1,122 @@
+"""A camera on the network that sends JPEG pictures without end over HTTP, as many webcams, phones and printers do."""
+
+import time
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import CameraError, CameraFrame, CameraOptions
+from .clock import Pace
+from .http_stream import HttpStream, parse_address
+from .jpeg import JpegSplitter, decode_gray, decode_rgb
+from .orientation import choose_orientation
+from .own_frame import own_frame
+
+# Within this time a whole picture has to come, however lively the connection is.
+PICTURE_TIMEOUT_S = 3.0
+# So long what has already come is read on, for the newest picture in it.
+LONGEST_DRAINING_S = 0.02
+
+
+class Picture(NamedTuple):
+    """A JPEG that came whole, its brightness, uint8 [height, width], and when its last byte came (monotonic)."""
+
+    jpeg: bytes
+    gray: NDArray[np.uint8]
+    captured_s: float
+
+
+class MjpegCamera:
+    """The newest picture of a stream; those that came meanwhile are dropped undecoded."""
+
+    waits = False
+
+    def __init__(self, url: str, options: CameraOptions) -> None:
+        """Connect, and wait for the first picture.
+
+        Args:
+            url: With user and password, if the camera wants them.
+            options: `fps` is how many pictures are taken at most; the stream's size is its own.
+
+        Raises:
+            CameraRefusedError: It wants another password, or is no stream.
+            CameraError: It does not answer, or gives no pictures.
+        """
+        address = parse_address(url)
+        self._shown = address.shown
+        self._orientation = choose_orientation(options)
+        self._pace = Pace(options.fps or 0)
+        self._splitter = JpegSplitter()
+        self._stream = HttpStream(address)
+        try:
+            first = self._read_picture()
+        except BaseException:
+            self.close()
+            raise
+        self._first: Picture | None = first
+        self._shape = first.gray.shape
+        self.description = f"{self._shown}, {self._orientation.describe(*reversed(first.gray.shape))} MJPEG"
+
+    def grab(self) -> CameraFrame | None:
+        """The newest picture, or the next one.
+
+        Raises:
+            CameraError: None came in time, the stream ended, or its pictures are of another size now.
+        """
+        self._pace.wait()
+        picture, self._first = self._first or self._read_picture(), None
+        if picture.gray.shape != self._shape:
+            raise CameraError(f"{self._shown}: the pictures were {self._shape} and are {picture.gray.shape} now.")
+        return own_frame(
+            self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stream.close()
+
+    def _read_picture(self) -> Picture:
+        """The newest picture that can be decoded."""
+        deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
+        damaged = 0
+        while jpeg := self._read_newest(deadline_s):
+            captured_s = time.monotonic()
+            try:
+                gray = decode_gray(jpeg)
+            except CameraError as error:
+                raise CameraError(f"{self._shown}: sends {error}") from error
+            if gray is not None:
+                return Picture(jpeg, gray, captured_s)
+            damaged += 1
+        what = f"{damaged} pictures came, all damaged," if damaged else "no whole JPEG picture came"
+        raise CameraError(f"{self._shown}: {what} within {PICTURE_TIMEOUT_S:g} s.")
+
+    def _read_newest(self, deadline_s: float) -> bytes | None:
+        """The last picture of all that has come; None where there is none in time."""
+        pictures: list[bytes] = []
+        while not pictures:
+            if time.monotonic() > deadline_s:
+                return None
+            pictures = self._feed()
+        drained_s = time.monotonic() + LONGEST_DRAINING_S
+        # Should the stream end or fail here, the next call will find the same.
+        with suppress(CameraError):
+            while time.monotonic() < drained_s and self._stream.has_more():
+                pictures = self._feed() or pictures
+        return pictures[-1]
+
+    def _feed(self) -> list[bytes]:
+        chunk = self._stream.read()
+        try:
+            return self._splitter.feed(chunk)
+        except CameraError as error:
+            raise CameraError(f"{self._shown}: sends {error}") from error
+
+    def _read_rgb(self, jpeg: bytes) -> NDArray[np.uint8]:
+        rgb = decode_rgb(jpeg)
+        if rgb is None:
+            raise CameraError(f"{self._shown}: the colours of a picture are damaged.")
+        return self._orientation.turn(rgb)

@@ -1,0 +1,119 @@
+"""A video file as a camera: played at its own speed, or read as fast as it goes."""
+
+import os
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..opencv import cv
+from ..pictures import PictureError
+from ..videos import open_video
+from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
+from .clock import Pace
+from .orientation import choose_orientation
+from .own_frame import own_frame
+
+# Faster is no video but a container without a clock, which says e.g. 90,000.
+FASTEST_FPS = 1000
+
+
+class VideoCamera:
+    """Plays a video file; gray is made of its colours just as `edge-mnist run` makes it, so both read the same pixels.
+
+    OpenCV could also give the brightness as it is stored, and save a third of a millisecond at 640x480. But then dark
+    and light depend on the video's range (16 to 235, or 0 to 255), and OpenCV warns on standard error at every frame.
+    """
+
+    def __init__(self, path: Path, options: CameraOptions) -> None:
+        """Open the file.
+
+        Raises:
+            CameraRefusedError: Missing, too large, not a video, or one that does not say how fast it is to be played.
+        """
+        self._path = path
+        self._loop = options.loop
+        self._orientation = choose_orientation(options)
+        self._capture = self._open()
+        try:
+            fps = self._choose_fps(options.fps)
+        except CameraRefusedError:
+            self.close()
+            raise
+        self.waits = fps == 0
+        self._pace = Pace(fps)
+        self._has_frames = False
+        self.description = f"{path}, {self._describe()}, {f'{fps:g} fps' if fps else 'as fast as it is read'}"
+
+    def grab(self) -> CameraFrame | None:
+        """The next frame when it is due; None at the end.
+
+        Raises:
+            CameraError: Not a single frame can be decoded.
+        """
+        if not self._advance():
+            return None
+        # Grabbed means decoded; this only copies and changes the order of colours.
+        _, pixels = self._capture.retrieve()
+        bgr = cast("NDArray[np.uint8]", pixels)
+        gray = self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2GRAY))
+        self._pace.wait()
+        return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        with tempfile.TemporaryFile() as held:
+            try:
+                capture = open_video(self._path, held)
+            except PictureError as error:
+                raise CameraRefusedError(str(error)) from error
+            # Standard error is the whole process's: what other threads wrote meanwhile is not ours to keep.
+            held.seek(0)
+            os.write(2, held.read())
+            return capture
+
+    def _choose_fps(self, asked: float | None) -> float:
+        fps = self._capture.get(cv2.CAP_PROP_FPS) if asked is None else asked
+        if asked is None and not 0 < fps <= FASTEST_FPS:
+            raise CameraRefusedError(
+                f"{self._path}: does not say how fast it is to be played (its header has {fps:g} frames per second). "
+                "Give the frames per second; 0 is as fast as it is read."
+            )
+        return fps
+
+    def _describe(self) -> str:
+        width, height, codec = (
+            int(self._capture.get(key))
+            for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FOURCC)
+        )
+        letters = codec.to_bytes(4, "little", signed=codec < 0).decode("ascii", "replace").rstrip("\0")
+        return f"{self._orientation.describe(width, height)} {letters}"
+
+    def _advance(self) -> bool:
+        """Decode the next frame, or the first again after the last; False at the end."""
+        try:
+            if self._capture.grab() or (self._has_frames and self._loop and self._reopen()):
+                self._has_frames = True
+                return True
+        except cv2.error as error:
+            raise CameraError(f"{self._path}: cannot be decoded on ({error.err}).") from error
+        if not self._has_frames:
+            raise CameraError(f"{self._path}: not a single frame can be decoded; the video is damaged.")
+        return False
+
+    def _reopen(self) -> bool:
+        """Begin anew. Seeking would be no quicker, and misses frames of streams that have no index."""
+        self._capture.release()
+        self._capture = self._open()
+        return self._capture.grab()
+
+    def _colour(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2RGB))

@@ -1,0 +1,176 @@
+"""Webcams through V4L2: frames come from OpenCV undecoded, so that only their brightness is."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from cv2.utils import logging
+from numpy.typing import NDArray
+
+from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
+from .clock import trust_or_now
+from .orientation import choose_orientation
+from .own_frame import own_frame
+from .v4l2 import query_name
+from .webcam_formats import FORMATS, RawFrame, prefer_formats
+
+# OpenCV reads this once, when the first device opens; its own is 10 s.
+TIMEOUT_VARIABLE = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
+TIMEOUT_S = 3
+# One is read while the other is being filled. With a single one most webcams would lose every other frame, for they
+# begin with a frame before the one before is given back.
+BUFFERS = 2
+# Some webcams begin with frames that are cut off; so many in a row, and it is broken.
+MOST_DAMAGED = 10
+# Source: linux/v4l2-controls.h, V4L2_EXPOSURE_MANUAL; exposure is in units of 100 microseconds.
+EXPOSURE_MANUAL, EXPOSURE_UNIT_US = 1, 100
+
+OpenCapture = Callable[[str, int], Any]
+
+
+class WebcamCamera:
+    """A device such as /dev/video0. What it gives may be of another size than asked for; its description says so."""
+
+    waits = False
+
+    def __init__(
+        self,
+        path: Path,
+        options: CameraOptions,
+        open_capture: OpenCapture = cv2.VideoCapture,
+        query: Callable[[Path], str] = query_name,
+    ) -> None:
+        """Open it, set it up, and take a frame to see that it works.
+
+        Args:
+            path: The device.
+            options: A gain or a distance of focus is refused: webcams know no unit of them.
+            open_capture: What opens a device; another in tests.
+            query: What tells a device's name; another in tests.
+
+        Raises:
+            CameraRefusedError: It is no camera, or has no such option.
+            CameraError: It is not there now, another program has it, or it gives no frames.
+        """
+        _refuse_unitless(path, options)
+        name = query(path)
+        self._path = path
+        self._orientation = choose_orientation(options)
+        self._first: CameraFrame | None = None
+        self._capture = _open(path, open_capture)
+        try:
+            self._set_up(options)
+            self._first = self.grab()
+        except BaseException:
+            self.close()
+            raise
+        size, fps = self._orientation.describe(self._width, self._height), self._capture.get(cv2.CAP_PROP_FPS)
+        self.description = f"{path} ({name}), {size} {self._format}" + (f", {fps:g} fps" if fps > 0 else "")
+
+    def grab(self) -> CameraFrame | None:
+        """The next frame; one that is damaged is left out.
+
+        Raises:
+            CameraError: None came within three seconds, or only damaged ones, or of another size than before.
+        """
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        for _ in range(MOST_DAMAGED):
+            raw, captured_s = self._read()
+            gray = FORMATS[self._format].read_gray(raw)
+            if gray is not None:
+                return self._make_frame(raw, gray, captured_s)
+        raise CameraError(f"{self._path}: {MOST_DAMAGED} frames in a row were damaged. Try another cable or port.")
+
+    def close(self) -> None:
+        """Close the device."""
+        self._first = None
+        self._capture.release()
+
+    def _set_up(self, options: CameraOptions) -> None:
+        capture = self._capture
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
+        for format_name in prefer_formats(options.width, options.height):
+            if capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*format_name)):
+                break
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.height)
+        if options.fps:
+            capture.set(cv2.CAP_PROP_FPS, options.fps)
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        self._set_controls(options)
+        self._width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        self._height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        self._format = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
+        if self._format not in FORMATS:
+            raise CameraRefusedError(
+                f"{self._path}: gives frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
+            )
+
+    def _set_controls(self, options: CameraOptions) -> None:
+        capture, wishes = self._capture, []
+        if options.exposure_us is not None:
+            wishes.append(("manual exposure", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL))
+            wishes.append(("this exposure", cv2.CAP_PROP_EXPOSURE, round(options.exposure_us / EXPOSURE_UNIT_US)))
+        if options.focus == "auto":
+            wishes.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
+        for what, key, value in wishes:
+            # Drivers may take a value and set the nearest that they have.
+            if not capture.set(key, value) or capture.get(key) != value:
+                raise CameraRefusedError(
+                    f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists what it has."
+                )
+
+    def _read(self) -> tuple[RawFrame, float]:
+        if not self._capture.grab():
+            raise CameraError(
+                f"{self._path}: no frame within {TIMEOUT_S} s. It hangs, is unplugged, or another has it."
+            )
+        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        came, content = self._capture.retrieve()
+        size = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if not came or size != (self._width, self._height):
+            raise CameraError(f"{self._path}: the frames were {self._width}x{self._height} and are {size} now.")
+        return RawFrame(content.reshape(-1), self._width, self._height), trust_or_now(stamp_s)
+
+    def _make_frame(self, raw: RawFrame, gray: NDArray[np.uint8], captured_s: float) -> CameraFrame:
+        if gray.shape != (self._height, self._width):
+            raise CameraError(
+                f"{self._path}: a frame of {gray.shape[1]}x{gray.shape[0]}, expected {self._width}x{self._height}."
+            )
+        return own_frame(self._orientation.turn(gray), captured_s, partial(self._read_rgb, raw))
+
+    def _read_rgb(self, raw: RawFrame) -> NDArray[np.uint8]:
+        rgb = FORMATS[self._format].read_rgb(raw)
+        if rgb is None:
+            raise CameraError(f"{self._path}: the colours of a frame are damaged.")
+        return self._orientation.turn(rgb)
+
+
+def _open(path: Path, open_capture: OpenCapture) -> Any:
+    os.environ.setdefault(TIMEOUT_VARIABLE, str(TIMEOUT_S))
+    # OpenCV would say where in itself it failed.
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        capture = open_capture(str(path), cv2.CAP_V4L2)
+    finally:
+        logging.setLogLevel(level)
+    if not capture.isOpened():
+        capture.release()
+        raise CameraError(
+            f"{path}: cannot be set up for frames. Most likely another program has it: `fuser -v {path}` says which."
+        )
+    return capture
+
+
+def _refuse_unitless(path: Path, options: CameraOptions) -> None:
+    for what, value in (("gain", options.gain), ("focus", None if options.focus == "auto" else options.focus)):
+        if value is not None:
+            raise CameraRefusedError(
+                f"{path}: a webcam's {what} has no unit. Set it with v4l2-ctl before, e.g. `v4l2-ctl -d {path} -l`."
+            )

@@ -1,0 +1,108 @@
+"""Frames as webcams give them, undecoded: what is brightness in each format, and how colours are made of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..opencv import cv
+from .camera import CameraError
+from .jpeg import decode_gray, decode_rgb
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class RawFrame:
+    """Bytes of a frame.
+
+    Attributes:
+        content: uint8 [bytes].
+        width: Pixels.
+        height: The same.
+    """
+
+    content: Pixels
+    width: int
+    height: int
+
+    def rows(self, count: int, row_bytes: int) -> Pixels:
+        """The bytes as rows, uint8 [count, stride]; drivers may pad each.
+
+        Raises:
+            CameraError: They do not come to so many rows, or rows are shorter than that.
+        """
+        stride, rest = divmod(self.content.size, count)
+        if rest or stride < row_bytes:
+            raise CameraError(
+                f"a frame of {self.content.size} bytes, expected {count} rows of at least {row_bytes} for "
+                f"{self.width}x{self.height} pixels: it is torn, or the camera changed its format."
+            )
+        return self.content.reshape(count, stride)
+
+
+@dataclass(frozen=True)
+class WebcamFormat:
+    """How frames of a format are read.
+
+    Attributes:
+        read_gray: Gives uint8 [height, width], in place where it lies so; None where the frame is damaged. Raises
+            CameraError where its length is wrong.
+        read_rgb: Gives uint8 [height, width, 3], or None as above.
+    """
+
+    read_gray: Callable[[RawFrame], Pixels | None]
+    read_rgb: Callable[[RawFrame], Pixels | None]
+
+
+def _packed(luma_at: int, to_rgb: int) -> WebcamFormat:
+    """Two bytes a pixel, one of them brightness."""
+
+    def pairs(frame: RawFrame) -> Pixels:
+        rows = frame.rows(frame.height, 2 * frame.width)
+        return rows[:, : 2 * frame.width].reshape(frame.height, frame.width, 2)
+
+    return WebcamFormat(
+        lambda frame: cv.extractChannel(pairs(frame), luma_at), lambda frame: cv.cvtColor(pairs(frame), to_rgb)
+    )
+
+
+def _planar(to_rgb: int) -> WebcamFormat:
+    """A plane of brightness, then colours at half the size."""
+
+    def rows(frame: RawFrame) -> Pixels:
+        return frame.rows(frame.height * 3 // 2, frame.width)
+
+    return WebcamFormat(
+        lambda frame: rows(frame)[: frame.height, : frame.width],
+        lambda frame: cv.cvtColor(rows(frame), to_rgb)[:, : frame.width],
+    )
+
+
+def _gray(frame: RawFrame) -> Pixels:
+    return frame.rows(frame.height, frame.width)[:, : frame.width]
+
+
+JPEG = WebcamFormat(
+    lambda frame: decode_gray(frame.content.tobytes()), lambda frame: decode_rgb(frame.content.tobytes())
+)
+# By the four letters of V4L2's names.
+FORMATS = {
+    "MJPG": JPEG,
+    "JPEG": JPEG,
+    "YUYV": _packed(0, cv.COLOR_YUV2RGB_YUYV),
+    "UYVY": _packed(1, cv.COLOR_YUV2RGB_UYVY),
+    "NV12": _planar(cv.COLOR_YUV2RGB_NV12),
+    "YU12": _planar(cv.COLOR_YUV2RGB_I420),
+    "YV12": _planar(cv.COLOR_YUV2RGB_YV12),
+    "GREY": WebcamFormat(_gray, lambda frame: cv.cvtColor(_gray(frame), cv.COLOR_GRAY2RGB)),
+}
+
+
+def prefer_formats(width: int, height: int) -> tuple[str, str]:
+    """What to ask a webcam for, best first.
+
+    Up to 640x480 USB 2 carries every frame as it is, so none need be decoded; larger ones come at a few a second.
+    """
+    return ("YUYV", "MJPG") if width * height <= 640 * 480 else ("MJPG", "YUYV")

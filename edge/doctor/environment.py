@@ -1,0 +1,99 @@
+"""Checks of the Python environment: what is installed in it, and whether that can really be loaded."""
+
+import platform
+from collections.abc import Callable
+
+from .findings import Verdict, note, ok, problem
+from .machine import Machine
+from .probes import RUNTIMES, Evidence
+from .venv import read_venv
+
+NEW_VENV = "/usr/bin/python3 -m venv --system-site-packages ~/edge-mnist-env"
+
+
+def check_python(evidence: Evidence) -> Verdict:
+    """Its version; the package's own metadata keep older ones out."""
+    machine = evidence.machine
+    return ok(f"{platform.python_version()}, {machine.python_bits}-bit, {machine.python}")
+
+
+def check_environment(evidence: Evidence) -> Verdict:
+    """Whether the system's packages, the camera's among them, are visible from here."""
+    machine = evidence.machine
+    venv = read_venv(machine.prefix)
+    if venv is None:
+        return ok("no virtual environment: the system's packages are visible")
+    if not machine.is_pi:
+        return ok(f"virtual environment {machine.prefix}")
+    if not venv.is_of_system_python:
+        return problem(f"its Python is that of {venv.home}, which cannot load the system's picamera2", NEW_VENV)
+    if not venv.sees_system:
+        return problem("virtual environment that does not see the system's picamera2", "edge-mnist pi-setup --yes")
+    return ok(f"virtual environment {machine.prefix} that sees the system's packages")
+
+
+def check_runtime(name: str) -> Callable[[Evidence], Verdict]:
+    """Make the check of a runtime: installed, and able to run the shipped model."""
+
+    def check(evidence: Evidence) -> Verdict:
+        machine, probe, package = evidence.machine, evidence.probes[name], RUNTIMES[name]
+        if probe.cause is None:
+            return ok(f"{probe.version}, runs the shipped int8 file")
+        if probe.cause == "missing":
+            # There is no LiteRT for 32 bits; `word size` says what to do.
+            if name == "litert" and machine.python_bits == 64:
+                return note("not installed", machine.pip(f"install {package}"))
+            return ok("not installed, optional")
+        if probe.cause == "numpy":
+            message = f"installed, but built for another numpy than {_numpy(evidence)}"
+            return problem(message, _mend_numpy(name, evidence))
+        return problem(
+            f"installed, but does not run the shipped int8 file ({probe.error})", _reinstall(machine, package)
+        )
+
+    return check
+
+
+def _mend_numpy(name: str, evidence: Evidence) -> str:
+    """Without tflite-runtime nothing needs an old numpy; who has nothing else has to keep one."""
+    others = (evidence.probes[other].cause is None for other in ("litert", "onnxruntime") if other != name)
+    return evidence.machine.pip(f"uninstall -y {RUNTIMES[name]}" if any(others) else "install 'numpy<2'")
+
+
+def _reinstall(machine: Machine, package: str) -> str:
+    return machine.pip(f"install --force-reinstall --no-deps {package}")
+
+
+def _numpy(evidence: Evidence) -> str:
+    return evidence.probes["numpy"].version or "this one"
+
+
+def check_numpy(evidence: Evidence) -> Verdict:
+    """Whether it loads, and which of the two binary interfaces it has."""
+    probe = evidence.probes["numpy"]
+    if probe.cause is None:
+        return ok(f"{probe.version}: loads extensions built for numpy {probe.version.partition('.')[0]}")
+    return problem(f"cannot be loaded ({probe.error or 'not installed'})", _reinstall(evidence.machine, "numpy"))
+
+
+def check_opencv(evidence: Evidence) -> Verdict:
+    """Whether it loads; everything that finds digits is built on it."""
+    probe = evidence.probes["opencv"]
+    if probe.cause is None:
+        return ok(probe.version)
+    reason = {"missing": "not installed", "numpy": f"built for another numpy than {_numpy(evidence)}"}
+    message = reason.get(probe.cause, f"cannot be loaded ({probe.error})")
+    return problem(message, _reinstall(evidence.machine, "opencv-python-headless"))
+
+
+def check_model(evidence: Evidence) -> Verdict:
+    """Whether the runtime that would be chosen gives the shipped file's golden vectors."""
+    installed = [name for name in RUNTIMES if evidence.probes[name].cause != "missing"]
+    if not installed:
+        return problem("no runtime is installed", evidence.machine.pip("install ai-edge-litert"))
+    chosen = evidence.probes[installed[0]]
+    if chosen.cause is None:
+        return ok(f"the shipped int8 file is whole and gives its golden vectors on {installed[0]} {chosen.version}")
+    message = f"{installed[0]} comes first and does not run the shipped int8 file"
+    working = [name for name in installed if evidence.probes[name].cause is None]
+    return problem(message, f"edge-mnist live --runtime {working[0]}" if working else "edge-mnist verify")

@@ -1,0 +1,137 @@
+"""The machine that is looked at: its files, commands, user and Python. All can be replaced, so that tests make a Pi."""
+
+import grp
+import os
+import platform
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# For commands that answer at once where they work at all.
+COMMAND_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a command: its exit code (negative: the signal that ended it) and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _user() -> str:
+    """Who is asking; behind sudo, the person."""
+    invoker = os.environ.get("SUDO_USER")
+    return invoker or pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _groups() -> frozenset[str]:
+    names = {group.gr_gid: group.gr_name for group in grp.getgrall()}
+    return frozenset(names.get(number, str(number)) for number in (*os.getgroups(), os.getegid()))
+
+
+def _may_use(device: Path) -> bool:
+    return os.access(device, os.R_OK | os.W_OK)
+
+
+def _free_disk(path: Path) -> int:
+    return shutil.disk_usage(path).free
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a machine's facts come from.
+
+    Attributes:
+        root: Of its files: /proc, /sys, /dev, /etc, /usr.
+        search_path: Where commands are, as PATH.
+        python: The interpreter in whose environment things have to be visible.
+        prefix: Of that environment.
+        kernel: The kernel's architecture, e.g. `aarch64`.
+        python_bits: 32 or 64: of Python, and so of all that it loads.
+        user: Who runs this; behind sudo, the person.
+        groups: Names of the groups that this process has, which may be older than /etc/group.
+        is_root: Whether it may change the system itself.
+        environment: Variables.
+        may_use: Whether a device may be read and written.
+        free_disk: Bytes free where a path lies.
+    """
+
+    root: Path = Path("/")
+    search_path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
+    python: Path = Path(sys.executable)
+    prefix: Path = Path(sys.prefix)
+    kernel: str = field(default_factory=platform.machine)
+    python_bits: int = 64 if sys.maxsize > 2**32 else 32
+    user: str = field(default_factory=_user)
+    groups: frozenset[str] = field(default_factory=_groups)
+    is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    may_use: Callable[[Path], bool] = _may_use
+    free_disk: Callable[[Path], int] = _free_disk
+
+    def read(self, path: str) -> str | None:
+        """A file below the root, without what pads it; None if there is none."""
+        try:
+            text = (self.root / path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        return text.strip().strip("\0").strip()
+
+    def which(self, command: str) -> str | None:
+        """Where a command is."""
+        return shutil.which(command, path=self.search_path)
+
+    def run(self, command: Sequence[str | Path], timeout_s: float = COMMAND_TIMEOUT_S) -> Ran | None:
+        """Run a command and wait; None if there is none, it cannot start, or it takes longer."""
+        program = self.which(str(command[0]))
+        if program is None:
+            return None
+        # Words for people would come in their language otherwise.
+        environment = {**self.environment, "PATH": self.search_path, "LC_ALL": "C.UTF-8"}
+        try:
+            process = subprocess.run(  # noqa: S603 - commands of this package's own, given as lists
+                [program, *command[1:]],
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=timeout_s,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return Ran(process.returncode, process.stdout, process.stderr)
+
+    def pip(self, arguments: str) -> str:
+        """A pip command for this very environment, activated or not."""
+        return f"{self.python} -m pip {arguments}"
+
+    @property
+    def board(self) -> str | None:
+        """The name that a board's device tree gives; None on a PC."""
+        return self.read("proc/device-tree/model")
+
+    @property
+    def is_pi(self) -> bool:
+        """Whether it is a Raspberry Pi."""
+        return (self.board or "").startswith("Raspberry Pi")
+
+    @property
+    def release(self) -> dict[str, str]:
+        """What /etc/os-release says."""
+        lines = (self.read("etc/os-release") or "").splitlines()
+        pairs = (line.partition("=") for line in lines if "=" in line)
+        return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+    @property
+    def is_pi_os(self) -> bool:
+        """Whether it is Raspberry Pi OS, whose 64-bit edition calls itself Debian but carries the maker's mark."""
+        marks = ("etc/rpi-issue", "etc/apt/sources.list.d/raspi.list", "etc/apt/sources.list.d/raspi.sources")
+        return self.release.get("ID") == "raspbian" or any((self.root / mark).exists() for mark in marks)

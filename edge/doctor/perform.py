@@ -1,0 +1,85 @@
+"""Showing what a step would do, and doing it."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+
+from .machine import Machine
+from .service import SetupError
+from .steps import Command, Edit, Step
+
+INDENT = "     "
+
+
+def describe_step(number: int, step: Step, machine: Machine) -> Iterator[str]:
+    """A step for people, line by line."""
+    is_done = not step.actions and not step.by_hand
+    yield f"{number}. {step.title}: {'ok, ' if is_done else ''}{step.found}"
+    if step.by_hand:
+        yield f"{INDENT}by hand: {step.by_hand}"
+    for action in step.actions:
+        yield f"{INDENT}{_describe(action, machine)}"
+    if step.actions and step.undo:
+        yield f"{INDENT}(undo: {step.undo})"
+
+
+def _describe(action: Command | Edit, machine: Machine) -> str:
+    if isinstance(action, Edit):
+        return f"write into {action.path}: {action.change}"
+    source = f" < {action.content_name}" if action.content is not None else ""
+    return f"{shlex.join(_words(action, machine))}{source}"
+
+
+def _words(command: Command, machine: Machine) -> list[str]:
+    return [*(["sudo"] if command.as_root and not machine.is_root else []), *command.words]
+
+
+def perform(step: Step, machine: Machine, say: Callable[[str], None]) -> None:
+    """Do what a step has left to do, saying each command before it runs; what it writes is seen as it comes.
+
+    Raises:
+        SetupError: One failed; those after it were not tried.
+    """
+    for action in step.actions:
+        say(f"$ {_describe(action, machine)}")
+        if isinstance(action, Edit):
+            _replace(action)
+        else:
+            _run(action, machine)
+
+
+def _run(command: Command, machine: Machine) -> None:
+    words = _words(command, machine)
+    program = machine.which(words[0])
+    if program is None:
+        raise SetupError(f"{words[0]} is not there, but this step needs it: {shlex.join(words)}")
+    try:
+        process = subprocess.run(  # noqa: S603 - the commands that were shown
+            [program, *words[1:]],
+            env={**machine.environment, "PATH": machine.search_path},
+            input=command.content,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise SetupError(f"{shlex.join(words)}: cannot be started ({error.strerror}).") from error
+    if process.returncode:
+        raise SetupError(
+            f"{shlex.join(words)}: ended with {process.returncode}. What was done before it stays; mend the cause and "
+            "run pi-setup --yes again, it goes on from there."
+        )
+
+
+def _replace(edit: Edit) -> None:
+    """All or nothing, with the mode and the owner that the file has."""
+    new = edit.path.with_name(f"{edit.path.name}.new")
+    try:
+        old = edit.path.stat()
+        new.write_text(edit.text, encoding="utf-8")
+        new.chmod(old.st_mode)
+        os.chown(new, old.st_uid, old.st_gid)
+        new.replace(edit.path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise SetupError(f"{edit.path}: cannot be written ({error.strerror}).") from error

@@ -1,0 +1,142 @@
+"""Trying things in processes of their own: what crashes or hangs there cannot take the doctor along."""
+
+import json
+import re
+import signal
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .machine import Machine, Ran
+
+# The slowest boards take seconds to load a runtime from a slow card; who needs longer than this hangs.
+PROBE_TIMEOUT_S = 20.0
+# Each takes some 70 MB, and the smallest board has 512.
+AT_ONCE = 3
+
+Cause = Literal["missing", "crashed", "numpy", "hangs", "failed"]
+
+_IMPORT = """
+import importlib, importlib.metadata, importlib.util, json, sys
+module, package = sys.argv[1:]
+if importlib.util.find_spec(module.partition(".")[0]) is None:
+    print(json.dumps({"cause": "missing"}))
+    raise SystemExit
+loaded = importlib.import_module(module)
+try:
+    version = importlib.metadata.version(package)
+except importlib.metadata.PackageNotFoundError:
+    version = str(getattr(loaded, "__version__", ""))
+print(json.dumps({"version": version}))
+"""
+
+_RUNTIME = """
+import json, sys
+from edge_mnist.edge.bundle import SHIPPED, open_bundle
+from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
+runtime = RUNTIMES[sys.argv[1]]
+if runtime.installed:
+    load_classifier(open_bundle(SHIPPED), runtime, "int8")
+    print(json.dumps({"version": runtime.version}))
+else:
+    print(json.dumps({"cause": "missing"}))
+"""
+
+_CAMERAS = """
+import json, sys
+from pathlib import Path
+from edge_mnist.edge.cameras.choose import find_cameras
+print(json.dumps({"found": [f"{camera.name} ({camera.source})" for camera in find_cameras(Path(sys.argv[1]))]}))
+"""
+
+# In the order in which one is chosen, with the packages that they come in. Importing one proves little: with the
+# wrong numpy, tflite-runtime fails when a model is loaded. So each loads the shipped one and runs its golden vectors.
+RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
+
+# Of the other packages, the module to import, and the package that it comes in.
+IMPORTS = {
+    "numpy": ("numpy", "numpy"),
+    "opencv": ("cv2", "opencv-python-headless"),
+    "libcamera": ("libcamera", "libcamera"),
+    "picamera2": ("picamera2", "picamera2"),
+}
+
+# What extensions built for numpy 1 say when they meet numpy 2, and the other way round.
+NUMPY_SIGNS = ("_ARRAY_API", "multiarray failed to import", "dtype size changed", "compiled using NumPy 1.x")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of it.
+
+    Attributes:
+        version: Of what was tried; empty if it does not tell.
+        cause: Why it failed; None if it worked.
+        error: The failure in its own words.
+        found: Names of what was found, where things were looked for.
+    """
+
+    version: str = ""
+    cause: Cause | None = None
+    error: str = ""
+    found: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What checks judge by.
+
+    Attributes:
+        machine: Where facts are read.
+        probes: What was tried: every name of RUNTIMES and IMPORTS, and `cameras` (which there are).
+    """
+
+    machine: Machine
+    probes: Mapping[str, Probe]
+
+
+def gather(machine: Machine) -> Evidence:
+    """Run all probes, a few at once."""
+    jobs: dict[str, list[str]] = {
+        "cameras": [_CAMERAS, str(machine.root)],
+        **{name: [_RUNTIME, name] for name in RUNTIMES},
+        **{name: [_IMPORT, *what] for name, what in IMPORTS.items()},
+    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(lambda job: _probe(machine, job), jobs.values())
+        return Evidence(machine, dict(zip(jobs, results, strict=True)))
+
+
+def _probe(machine: Machine, arguments: list[str]) -> Probe:
+    quiet = {"ORT_DISABLE_TELEMETRY": "1", "LIBCAMERA_LOG_LEVELS": "*:ERROR"}
+    there = replace(machine, environment={**machine.environment, **quiet})
+    # -P: a folder called numpy where somebody happens to be is not numpy.
+    ran = there.run([machine.python, "-P", "-c", *arguments], PROBE_TIMEOUT_S)
+    return Probe(cause="hangs", error=f"no answer in {PROBE_TIMEOUT_S:.0f} s") if ran is None else read_probe(ran)
+
+
+def read_probe(ran: Ran) -> Probe:
+    """Understand what a probe's process left behind."""
+    if ran.returncode < 0:
+        return Probe(cause="crashed", error=_name_signal(-ran.returncode))
+    if ran.returncode:
+        lines = ran.stderr.strip().splitlines()
+        cause: Cause = "numpy" if any(sign in ran.stderr for sign in NUMPY_SIGNS) else "failed"
+        # Of a traceback, what it ends with; our own errors are sentences that need no class before them.
+        error = re.sub(r"^edge_mnist\.[\w.]+: ", "", lines[-1]) if lines else f"exit code {ran.returncode}"
+        return Probe(cause=cause, error=error)
+    try:
+        answer: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        return Probe(cause="failed", error="it ended early, without an error")
+    return Probe(**{**answer, "found": tuple(answer.get("found", ()))})
+
+
+def _name_signal(number: int) -> str:
+    if number == signal.SIGILL:
+        return "illegal instruction: it was built for a newer processor"
+    try:
+        return f"ended by {signal.Signals(number).name}"
+    except ValueError:
+        return f"ended by signal {number}"

@@ -1,0 +1,132 @@
+"""The service that reads from boot on: its unit made to fit this machine, installed, and taken away again."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EdgeMnistError
+from .machine import Machine
+from .steps import Command, Step
+from .surroundings import SERVICE, UNIT
+
+FILES = Path(__file__).parent / "files"
+DEFAULTS = Path("etc/default/edge-mnist")
+STATE = Path("var/lib/edge-mnist")
+# systemd would read anything else in a path as an escape, a specifier or the end of a word.
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@:,=~-]+")
+
+
+class SetupError(EdgeMnistError):
+    """This machine cannot be set up so; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What of the unit depends on the machine.
+
+    Attributes:
+        user: Who runs it; not root.
+        program: The `edge-mnist` of the environment.
+        is_in_home: Whether that lies in somebody's home.
+    """
+
+    user: str
+    program: Path
+    is_in_home: bool
+
+    def render(self) -> str:
+        """The unit."""
+        lines = {
+            "User": self.user,
+            "ExecStart": f"{self.program} $EDGE_MNIST_COMMAND $EDGE_MNIST_ARGS",
+            # What lies at home has to be seen to be run, but not to be changed.
+            "ProtectHome": "read-only" if self.is_in_home else "yes",
+        }
+        text = (FILES / UNIT.name).read_text(encoding="utf-8")
+        for name, value in lines.items():
+            text = re.sub(rf"(?m)^{name}=.*$", lambda _, line=f"{name}={value}": line, text)
+        return text
+
+
+def choose_service(machine: Machine, user: str | None) -> Service:
+    """Decide who runs which program.
+
+    Args:
+        machine: Where it will run.
+        user: Asked for; None is who asks.
+
+    Raises:
+        SetupError: That cannot work: root, a program that is not there or that the user cannot reach.
+    """
+    name, program = user or machine.user, machine.prefix / "bin/edge-mnist"
+    if name == "root":
+        raise SetupError("The service is to run without root's rights: name another user, e.g. --user edge-mnist.")
+    if not program.exists():
+        raise SetupError(f"{program} is not there: install edge-mnist into this environment first.")
+    if not PLAIN_PATH.fullmatch(str(program)):
+        raise SetupError(f"{program}: systemd takes no such characters in a path. Make the environment elsewhere.")
+    homes = (machine.root / "home", machine.root / "root")
+    is_in_home = any(program.is_relative_to(home) for home in homes)
+    if is_in_home and name != machine.user:
+        raise SetupError(
+            f"{program} is in a home that {name} may not enter: make the environment in /opt/edge-mnist, or let "
+            f"{machine.user} run the service."
+        )
+    return Service(name, program, is_in_home)
+
+
+def plan_service(machine: Machine, service: Service) -> Step:
+    """Have it installed, enabled and running with this very unit."""
+    title, unit = f"The service {SERVICE} starts at boot, as {service.user}", service.render()
+    actions: list[Command] = []
+    if not _exists(machine, service.user):
+        add = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", service.user)
+        actions.append(Command(add))
+    if not (machine.root / DEFAULTS).exists():
+        defaults = (FILES / "edge-mnist.default").read_text(encoding="utf-8")
+        actions += _write(machine.root / DEFAULTS, defaults, "0600", FILES / "edge-mnist.default")
+    if machine.read(str(UNIT)) != unit.strip():
+        actions += _write(machine.root / UNIT, unit, "0644", FILES / UNIT.name)
+        actions += [Command(("systemctl", "daemon-reload")), Command(("systemctl", "restart", SERVICE))]
+    enabled = machine.run(["systemctl", "is-enabled", SERVICE])
+    if enabled is None or enabled.stdout.strip() != "enabled":
+        actions.append(Command(("systemctl", "enable", SERVICE)))
+    return Step(
+        title,
+        "not yet so" if actions else "installed and enabled",
+        tuple(actions),
+        undo="edge-mnist pi-setup --uninstall --yes",
+        after=f"Watch it with: journalctl --unit {SERVICE} --follow",
+    )
+
+
+def plan_removal(machine: Machine) -> Step:
+    """Take the service away; what a person may have written or wants to keep stays."""
+    title = f"The service {SERVICE} is gone"
+    kept = [f"/{path}" for path in (DEFAULTS, STATE) if (machine.root / path).exists()]
+    if not (machine.root / UNIT).exists():
+        return Step(title, "it is not installed")
+    return Step(
+        title,
+        "it is installed",
+        (
+            Command(("systemctl", "disable", "--now", SERVICE)),
+            Command(("rm", "--force", str(machine.root / UNIT))),
+            Command(("systemctl", "daemon-reload")),
+        ),
+        undo="edge-mnist pi-setup --service --yes",
+        after=f"Kept, as it may be yours: {', '.join(kept)}" if kept else "",
+    )
+
+
+def _exists(machine: Machine, user: str) -> bool:
+    return any(line.startswith(f"{user}:") for line in (machine.read("etc/passwd") or "").splitlines())
+
+
+def _write(path: Path, content: str, mode: str, source: Path) -> list[Command]:
+    """Under another name first, so that nobody ever finds half of it."""
+    new = f"{path}.new"
+    return [
+        Command(("install", "-m", mode, "/dev/stdin", new), content=content, content_name=source.name),
+        Command(("mv", "--no-target-directory", new, str(path))),
+    ]
