@@ -26,10 +26,16 @@ class WindowError(EdgeMnistError):
 
 
 class Window:
-    """One window for all pictures. Any key goes on to the next; q, Escape and closing the window quit."""
+    """One window for all pictures. Any key goes on to the next; q, Escape and closing the window quit.
 
-    def __init__(self) -> None:
+    It belongs to the thread that opened it: Tk ends the process when another one lets go of the last reference.
+    """
+
+    def __init__(self, instead: str = "--annotate FOLDER") -> None:
         """Open it, hidden until there is a picture.
+
+        Args:
+            instead: The option that also shows what was read where there is no window.
 
         Raises:
             WindowError: There is no display, or Python came without tkinter.
@@ -41,17 +47,18 @@ class Window:
             from PIL import ImageTk  # noqa: PLC0415
         except ImportError as error:
             raise WindowError(
-                "--show needs tkinter, and this Python has none: sudo apt install python3-tk, or use --annotate FOLDER."
+                f"--show needs tkinter, and this Python has none: sudo apt install python3-tk, or use {instead}."
             ) from error
         try:
             self._root = tkinter.Tk(className="edge-mnist")
         except tkinter.TclError as error:
-            raise WindowError(f"--show needs a display ({error}). Use --annotate FOLDER instead.") from error
+            raise WindowError(f"--show needs a display ({error}). Use {instead} instead.") from error
         self._root.withdraw()
         self._make_photo = ImageTk.PhotoImage
         self._label = tkinter.Label(self._root, borderwidth=0)
         self._label.pack()
         self._answer: bool | None = None
+        self._photo: object = None
         self._root.bind("<Key>", lambda event: self._press(event.keysym))
         self._root.protocol("WM_DELETE_WINDOW", lambda: self._press("q"))
 
@@ -65,15 +72,7 @@ class Window:
         Returns:
             Whether to go on; False after q, Escape, or closing the window.
         """
-        picture = Image.fromarray(pixels)
-        # Pillow's thumbnail never enlarges.
-        picture.thumbnail(
-            (int(SCREEN_SHARE * self._root.winfo_screenwidth()), int(SCREEN_SHARE * self._root.winfo_screenheight()))
-        )
-        photo = self._make_photo(picture, master=self._root)
-        self._label.configure(image=photo)
-        self._root.title(title)
-        self._root.deiconify()
+        self.display(pixels, title)
         self._answer = None
         # Tk's own waiting would hold back Ctrl-C in the terminal until something happens in the window.
         while self._answer is None:
@@ -81,8 +80,26 @@ class Window:
             time.sleep(POLL_S)
         return self._answer
 
+    def display(self, pixels: NDArray[np.uint8], title: str) -> None:
+        """Put a picture, uint8 [height, width, 3], RGB, into the window, made as small as the screen demands."""
+        picture = Image.fromarray(pixels)
+        # Pillow's thumbnail never enlarges.
+        picture.thumbnail(
+            (int(SCREEN_SHARE * self._root.winfo_screenwidth()), int(SCREEN_SHARE * self._root.winfo_screenheight()))
+        )
+        # Kept, because Tk does not: it shows nothing of a picture that Python has forgotten.
+        self._photo = self._make_photo(picture, master=self._root)
+        self._label.configure(image=self._photo)
+        self._root.title(title)
+        self._root.deiconify()
+
+    def is_wanted(self) -> bool:
+        """Let the window deal with keys and the mouse, and say whether nobody has quit it yet."""
+        self._root.update()
+        return self._answer is not False
+
     def _press(self, key: str) -> None:
-        if not key.startswith(MODIFIERS):
+        if not key.startswith(MODIFIERS) and self._answer is not False:
             self._answer = key not in QUIT_KEYS
 
     def close(self) -> None:

@@ -384,7 +384,7 @@ def test_auto_says_what_it_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
 
     with pytest.raises(
-        CameraRefusedError,
+        CameraError,
         match=r"no camera found.*at /dev/video\*: none.*picamera2 cannot be used.*python3-picamera2",
     ):
         open_camera("auto", CameraOptions())

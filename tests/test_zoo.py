@@ -91,12 +91,3 @@ def test_the_train_command_takes_every_name() -> None:
     (option,) = (parameter for parameter in train.params if parameter.name == "model")
 
     assert list(option.type.choices) == list(ZOO)
-
-
-@pytest.mark.parametrize("name", list(ZOO))
-def test_every_member_says_in_one_line_what_it_is(name: str) -> None:
-    architecture = ZOO[name]
-
-    assert architecture.summary
-    assert "\n" not in architecture.summary + architecture.claims
-    assert bool(architecture.claims) == (name != "standard")

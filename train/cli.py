@@ -12,6 +12,7 @@ from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
 from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
 from ..edge.options import data_dir_option
 from .fit import Recipe, describe_device, fit
+from .report import write_report
 from .zoo import ZOO
 
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -34,8 +35,9 @@ BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, batch_size: int, out: Path) -> None:
     """Train a model of the zoo and write it, with its card, as a bundle.
 
-    The best epoch is chosen on validation; test is not touched. An interrupted run resumes when repeated. The backend
-    is Keras's: KERAS_BACKEND=tensorflow, jax or torch; a GPU is used where the backend finds one.
+    The best epoch is chosen on validation; test is not touched. Beside the bundle a report is left, OUT.training.html
+    with plots and misread images, and all figures in OUT.training.json. An interrupted run resumes when repeated. The
+    backend is Keras's: KERAS_BACKEND=tensorflow, jax or torch; a GPU is used where the backend finds one.
 
     \b
     Examples:
@@ -54,9 +56,11 @@ def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, 
         except KeyboardInterrupt:
             click.echo(f"\nInterrupted. The same command goes on from {state_path}.", err=True)
             raise
-        _write_bundle(folder, network, splits, recipe, history, best_epoch)
+        card = _write_bundle(folder, network, splits, recipe, history, best_epoch)
     state_path.unlink()
     click.echo(f"{out}: best epoch {best_epoch} of {epochs}, {_validation_line(history, best_epoch, splits)}.")
+    # After the bundle, which no failure here can harm.
+    click.echo(f"Report: {write_report(out, card, network, splits, recipe)}")
     click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8")
 
 
@@ -67,7 +71,7 @@ def _validation_line(history: tuple[Epoch, ...], best_epoch: int, splits: Splits
 
 def _write_bundle(
     folder: Path, model: keras.Model, splits: Splits, recipe: Recipe, history: tuple[Epoch, ...], best_epoch: int
-) -> None:
+) -> ModelCard:
     model.save(folder / SOURCE_NAME)
     backend = keras.backend.backend()
     training = Training(
@@ -89,6 +93,7 @@ def _write_bundle(
         training=training,
     )
     write_card(folder, card)
+    return card
 
 
 def _command() -> str:

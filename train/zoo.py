@@ -6,7 +6,7 @@ to [0, 1] is a layer of the model, so no caller can get it wrong; the softmax is
 `standard` is this project's own. `logistic` is the baseline that anything convolutional has to beat. The others are
 starting points that people publish, rebuilt from their descriptions: where a description leaves something open, the
 function says what was chosen and why. They train by this project's recipe, not by their authors', so the figures that
-their descriptions claim are theirs, to be compared with and not to be expected.
+their descriptions claim are theirs, to be compared with and not to be expected; `edge/catalogue.py` lists them.
 """
 
 from collections.abc import Callable
@@ -28,15 +28,10 @@ class Architecture:
     Attributes:
         name: What `--model` takes, and what the model and its bundle are called.
         build: Makes the model with fresh weights.
-        summary: One line for people.
-        claims: What its published description reports of it, with its own training and not measured here; empty for
-            one of ours.
     """
 
     name: str
     build: Callable[[], keras.Model]
-    summary: str
-    claims: str = ""
 
 
 def standard() -> keras.Model:
@@ -169,45 +164,14 @@ def _dense(units: int) -> keras.Layer:
 
 
 ZOO = {
-    architecture.name: architecture
-    for architecture in (
-        Architecture("standard", standard, "small strided CNN, quick on the edge"),
-        Architecture(
-            "logistic",
-            logistic,
-            "logistic regression, the baseline",
-            claims="92.57 % test (as the baseline of the description of batchnorm-905k)",
-        ),
-        Architecture(
-            "compact-8-16",
-            compact_8_16,
-            "the smallest CNN: conv 8 and 16, dense 10",
-            claims="98.42 % train, 97.42 % validation, 98.15 % test with augmentation and early stopping; "
-            "2,890 parameters, but as described it has 7,184",
-        ),
-        Architecture(
-            "two-conv-122k",
-            two_conv_122k,
-            "conv 32 and 64, dense 64",
-            claims="about 95.1 % test after 5 epochs of Adam in batches of 128, a tenth held out to validate",
-        ),
-        Architecture(
-            "dropout-cnn",
-            dropout_cnn,
-            "conv 32 and 64, dense 128, dropout",
-            claims="99.49 % train, 99.73 % validation after 30 epochs of Adam in batches of 256; layers not given",
-        ),
-        Architecture(
-            "one-hot-cnn",
-            one_hot_cnn,
-            "a single 5x5 conv 32, dropout, dense 128",
-            claims="about 98.9 % validation with Adam; layers not given",
-        ),
-        Architecture(
-            "batchnorm-905k",
-            batchnorm_905k,
-            "conv 32, 64 and 128 with batch norm, dense 128 and 64 with dropout",
-            claims="99.54 % train, 99.27 % test (73 errors) with Adam at 0.001 and augmentation; 905,418 parameters",
-        ),
+    name: Architecture(name, build)
+    for name, build in (
+        ("standard", standard),
+        ("logistic", logistic),
+        ("compact-8-16", compact_8_16),
+        ("two-conv-122k", two_conv_122k),
+        ("dropout-cnn", dropout_cnn),
+        ("one-hot-cnn", one_hot_cnn),
+        ("batchnorm-905k", batchnorm_905k),
     )
 }

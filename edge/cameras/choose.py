@@ -79,7 +79,7 @@ def choose_source(source: str) -> str:
         return source
     found = find_cameras()
     if not found:
-        raise CameraRefusedError(
+        raise CameraError(
             "auto: no camera found. Looked for webcams at /dev/video*: none. Connect a camera, or name a video file, a "
             f"folder of pictures, or a stream's address. {_say_why_no_picamera()}"
         )
