@@ -80,10 +80,12 @@ class Camera(Protocol):
         description: For people: what it is and what it gives, e.g. `/dev/video0 (HD Webcam), 640x480 MJPG, 30 fps`.
         waits: Whether frames that nobody takes are lost, as those of a real camera are, or wait, as those of a file
             that is read as fast as it goes.
+        sizes_differ: Whether frames may be of different sizes. Of most cameras another size is a fault.
     """
 
     description: str
     waits: bool
+    sizes_differ: bool
 
     def grab(self) -> CameraFrame | None:
         """Wait for the next frame; None at the end of a file.

@@ -24,9 +24,6 @@ class FolderCamera:
     """Shows a folder's pictures in the order of their names, whatever their sizes; a damaged one is left out.
 
     The names are those that are there when a round begins.
-
-    Attributes:
-        sizes_differ: That another size is no fault, as it would be of a camera.
     """
 
     sizes_differ = True

@@ -33,6 +33,7 @@ class MjpegCamera:
     """The newest picture of a stream; those that came meanwhile are dropped undecoded."""
 
     waits = False
+    sizes_differ = False
 
     def __init__(self, url: str, options: CameraOptions) -> None:
         """Connect, and wait for the first picture.

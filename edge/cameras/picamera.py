@@ -23,6 +23,7 @@ class PicameraCamera:
     """A camera of libcamera's. Brightness is read where the camera put it; nothing is copied unless it is turned."""
 
     waits = False
+    sizes_differ = False
 
     def __init__(self, number: int, options: CameraOptions) -> None:
         """Open and start it.

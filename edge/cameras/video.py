@@ -30,6 +30,8 @@ class VideoCamera:
     and light depend on the video's range (16 to 235, or 0 to 255), and OpenCV warns on standard error at every frame.
     """
 
+    sizes_differ = False
+
     def __init__(self, path: Path, options: CameraOptions) -> None:
         """Open the file.
 

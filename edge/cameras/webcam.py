@@ -36,6 +36,7 @@ class WebcamCamera:
     """A device such as /dev/video0. What it gives may be of another size than asked for; its description says so."""
 
     waits = False
+    sizes_differ = False
 
     def __init__(
         self,

@@ -1,0 +1,91 @@
+"""`edge-mnist live`: read the digits that a camera sees, until stopped."""
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from ..cameras.choose import check_source, open_camera, show_source
+from ..sinks.options import SinkSettings, make_sinks, sink_options
+from .loop import LiveLoop
+from .options import CameraChoice, ModelChoice, camera_options, model_options
+from .page import AddressType, serve_page
+from .settings import LiveSettings
+
+# Files are played by their own clock, which may be slow, and no cable is pulled out of them.
+FILE_SILENCE_S = 60.0
+
+
+@click.command()
+@camera_options
+@click.option("--wait", "wait_for_camera", is_flag=True, help="Where there is no camera at first: try until there is.")
+@model_options
+@sink_options
+@click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
+              help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
+@click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Tell on standard error what happens, and in the end how fast it was."
+)
+def live(  # noqa: PLR0913 - an argument for each group of options
+    *,
+    camera: CameraChoice,
+    wait_for_camera: bool,
+    model: ModelChoice,
+    sink_settings: SinkSettings,
+    web: tuple[str, int] | None,
+    frames: int | None,
+    seconds: float | None,
+    verbose: bool,
+) -> None:
+    """Read digits from a camera, follow them over frames, and announce what is stable.
+
+    Always the newest frame is read, so that what is announced is never old. A camera that hangs or is unplugged is
+    opened again until it answers. Ctrl-C stops; so does the end of a video. Announcements go to the terminal, and
+    wherever else you say, to any number of places at once.
+
+    \b
+    Examples:
+      edge-mnist live                                       the camera of this machine, a table in the terminal
+      edge-mnist live --camera v4l2:/dev/video2 --show      a webcam, and its picture in a window
+      edge-mnist live --camera meter.mp4 --json             what a video announces, a line of JSON each
+      edge-mnist live --jsonl meter.jsonl --stills changes  into files: lines, and a picture of each change
+      edge-mnist live --mqtt mqtt://broker/meter --wait     a service that survives being started before its camera
+    """
+    if verbose:
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+    check_source(camera.source)
+    is_file = Path(camera.source).is_file() or Path(camera.source).is_dir()
+    settings = LiveSettings(
+        silence_s=FILE_SILENCE_S if is_file else LiveSettings.silence_s,
+        fps=camera.options.fps or None,
+        wait_for_camera=wait_for_camera,
+        frames=frames,
+        seconds=seconds,
+    )
+    source = show_source(camera.source)
+    reader = model.load()
+    with ExitStack() as stack:
+        pages = [serve_page(source, web, model)] if web else []
+        for page in pages:
+            stack.callback(page.close)
+        sinks = [*make_sinks(sink_settings, on_close=lambda: loop.stop()), *pages]  # noqa: PLW0108 - it is made below
+        loop = LiveLoop(partial(open_camera, camera.source, camera.options), source, reader, sinks, settings)
+        with _stopped_by_signals(loop):
+            loop.run()
+
+
+@contextmanager
+def _stopped_by_signals(loop: LiveLoop) -> Iterator[None]:
+    """Ctrl-C and what systemd sends stop the loop instead of the process."""
+    before = {number: signal.signal(number, lambda *_: loop.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,212 @@
+"""The live loop: the newest frame is read, its digits are followed, and sinks are told.
+
+Three kinds of threads. One has the camera (`capture.py`), so that the next frame is captured while one is read. The
+one that calls `run` reads. Each sink has its own (`sinks/outlet.py`), so that a slow one keeps nobody waiting.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cameras.camera import Camera
+from ..reader import Reader, Reading
+from ..sinks.outlet import Outlet, close_outlets
+from ..sinks.sink import Sink
+from .capture import Shot
+from .events import CameraChange, Event, Rates, Sighting
+from .rates import Rate
+from .settings import LiveSettings
+from .systemd import Systemd
+from .tracking import Followed, Tracker
+from .watchdog import State, Watchdog
+
+# What the loop sleeps at most before it looks whether it is to stop and the camera is well.
+TICK_S = 0.2
+# A camera that is asked for as many frames as are read may give them by a clock a little faster than ours: frames that
+# come early by this share of the time between them are read, or each would wait for the next one's time.
+EARLY = 0.05
+# Stopping takes less than a second: at most a tick, this for the camera, and this for the sinks.
+CAMERA_CLOSES_S = 0.2
+SINKS_CLOSE_S = 0.4
+# At a file's end there is time: for a video to be written, or a broker to be told.
+SINKS_FINISH_S = 10.0
+
+_logger = logging.getLogger(__name__)
+
+
+class LiveLoop:
+    """Reads a camera until it is stopped or the camera, being a file, is at its end.
+
+    Attributes:
+        frames_read: How many frames were.
+    """
+
+    def __init__(
+        self,
+        open_camera: Callable[[], Camera],
+        source: str,
+        reader: Reader,
+        sinks: Sequence[Sink],
+        settings: LiveSettings = LiveSettings(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """Nothing begins before `run`.
+
+        Args:
+            open_camera: Opens the camera; called again whenever it was lost, on threads of its own.
+            source: The camera, as it was asked for.
+            reader: Used by the thread that calls `run`.
+            sinks: They are closed by `run`.
+            settings: See there.
+        """
+        self.frames_read = 0
+        self._open_camera = open_camera
+        self._source = source
+        self._reader = reader
+        self._sinks = sinks
+        self._settings = settings
+        self._stopping = False
+        self._tracker = Tracker()
+        self._frame_size: tuple[int, int] | None = None
+        self._camera_rate, self._read_rate = Rate(), Rate()
+        self._due_s = 0.0
+        # When the first frame was there.
+        self._began_s = 0.0
+        self._before_ms = {"draw": 0.0, "publish": 0.0}
+
+    def run(self) -> None:
+        """Read until the end. It begins, and returns, with all sinks open and closed; once only.
+
+        Raises:
+            CameraRefusedError: The camera can never work.
+            CameraError: It does not work, and never did; see `LiveSettings.wait_for_camera`.
+        """
+        self._outlets = [Outlet(sink) for sink in self._sinks]
+        self._systemd = Systemd()
+        self._watchdog = Watchdog(self._open_camera, self._source, self._settings, self._report_change)
+        began_s = time.monotonic()
+        try:
+            while not self._is_over(time.monotonic() - began_s):
+                self._step()
+        finally:
+            self._finish()
+
+    def stop(self) -> None:
+        """Have `run` return within a second. From any thread, and from signal handlers: it takes no lock."""
+        self._stopping = True
+
+    def _is_over(self, seconds: float) -> bool:
+        settings = self._settings
+        return (
+            self._stopping
+            or self._watchdog.ended
+            or (settings.frames is not None and self.frames_read >= settings.frames)
+            or (settings.seconds is not None and seconds >= settings.seconds)
+        )
+
+    def _step(self) -> None:
+        """Read a frame, if one is there and it is time to; return after a tick at the latest."""
+        early_s = self._due_s - time.monotonic()
+        if early_s > 0:
+            self._watchdog.watch()
+            time.sleep(min(early_s, TICK_S))
+        elif (shot := self._watchdog.take(TICK_S)) is not None:
+            self._began_s = self._began_s or time.monotonic()
+            if self._settings.fps:
+                self._due_s = time.monotonic() + (1 - EARLY) / self._settings.fps
+            self._publish(self._read(shot))
+        if self._watchdog.is_healthy:
+            self._systemd.alive()
+
+    def _read(self, shot: Shot) -> Sighting:
+        """Read a frame, and give it back as soon as that is done."""
+        frame = shot.frame
+        try:
+            reading = self._reader.read(frame.gray)
+            height, width = frame.gray.shape
+            picture, draw_ms = self._draw(shot)
+        finally:
+            self._watchdog.release(shot)
+        clock = time.perf_counter()
+        followed = self._follow(reading, (width, height))
+        track_ms = 1000 * (time.perf_counter() - clock)
+        age_s = time.monotonic() - frame.captured_s
+        sighting = Sighting(
+            source=self._source,
+            index=self.frames_read,
+            captured_at=time.time() - age_s,
+            frame_size=(width, height),
+            reading=reading,
+            tracks=followed.tracks,
+            rows=followed.rows,
+            is_new=followed.is_new,
+            latency_ms=1000 * age_s,
+            timing_ms={"capture": shot.capture_ms, **reading.timing_ms, "track": track_ms, **self._before_ms},
+            rates=self._measure_rates(),
+            picture=picture,
+        )
+        self.frames_read += 1
+        self._before_ms = {"draw": draw_ms, "publish": 0.0}
+        return sighting
+
+    def _draw(self, shot: Shot) -> tuple[NDArray[np.uint8] | None, float]:
+        """The frame's picture, if a sink wants one, and the milliseconds that it took."""
+        clock = time.perf_counter()
+        picture = None
+        if any([outlet.wants_picture() for outlet in self._outlets]):  # noqa: C419 - each is to be asked
+            try:
+                picture = shot.frame.read_rgb()
+            except Exception as error:  # a driver raises what it likes
+                self._watchdog.fail(error)
+        return picture, 1000 * (time.perf_counter() - clock)
+
+    def _follow(self, reading: Reading, size: tuple[int, int]) -> Followed:
+        """Places in frames of another size mean something else: digits are followed anew."""
+        if size != self._frame_size:
+            self._tracker.forget()
+            self._frame_size = size
+        return self._tracker.update(reading)
+
+    def _measure_rates(self) -> Rates:
+        return Rates(
+            camera_fps=self._camera_rate.per_second(self._watchdog.given),
+            read_fps=self._read_rate.per_second(self.frames_read),
+            skipped=self._watchdog.skipped,
+        )
+
+    def _publish(self, event: Event) -> None:
+        clock = time.perf_counter()
+        for outlet in self._outlets:
+            outlet.put(event)
+        self._before_ms["publish"] = 1000 * (time.perf_counter() - clock)
+
+    def _report_change(self, state: State, message: str) -> None:
+        _logger.info("camera %s: %s", state, message)
+        # Waiting for a camera is what a service is for, too.
+        self._systemd.ready()
+        self._systemd.status(f"camera {state}: {message}")
+        self._publish(CameraChange(self._source, state, message, time.time()))
+
+    def _finish(self) -> None:
+        self._systemd.stopping()
+        _logger.info(
+            "%d frames read, %.1f per second; %d skipped.",
+            self.frames_read,
+            self.frames_read / max(1e-9, time.monotonic() - self._began_s),
+            self._watchdog.skipped,
+        )
+        self._watchdog.close(CAMERA_CLOSES_S)
+        if not self._stopping:
+            self._wait_for_sinks()
+        for outlet in close_outlets(self._outlets, SINKS_CLOSE_S):
+            _logger.warning("%s did not finish in time.", outlet.sink.name)
+
+    def _wait_for_sinks(self) -> None:
+        """Give them time, unless somebody wants to stop."""
+        end_s = time.monotonic() + SINKS_FINISH_S
+        for outlet in self._outlets:
+            outlet.start_closing(SINKS_FINISH_S)
+        while not self._stopping and time.monotonic() < end_s and not all(outlet.close(0) for outlet in self._outlets):
+            time.sleep(0.02)

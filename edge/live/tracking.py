@@ -1,0 +1,221 @@
+"""Digits followed over frames, so that what is announced neither flickers nor lags.
+
+A digit is announced when two sightings in a row agree on it, one frame after its first. What is announced then stands
+until others outweigh it: a single misread frame changes nothing, three that agree always do. A digit that is not seen
+is believed to be there for two more frames.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from ..reader import Digit, Reading
+from ..rows import group_into_rows
+from ..shapes import Box
+from .events import Track
+from .matching import REACH, Places, match
+
+# Sightings in a row that agree before a digit is announced, and before it replaces another one whatever was before.
+AGREE = 2
+AGREE_TO_REPLACE = 3
+# What a sighting counts for, compared with the one after it.
+DECAY = 0.7
+# So many times the evidence replaces an announced digit after two sightings. Two digits seen in turns have 1 / DECAY
+# times each other's: less, so that they do not take turns being announced.
+OUTWEIGHS = 1.5
+# Frames in which a digit may be missing before it is given up.
+PATIENCE = 2
+# A digit that moved by less, in reaches, is looked for nowhere else.
+NEARER = 0.5
+# Where neither is worse, 1 in 10: what guessing has.
+LEAST_CONFIDENCE = 0.1
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What is known with a frame; see the attributes of the same names in `Sighting`."""
+
+    tracks: tuple[Track, ...]
+    rows: tuple[str, ...]
+    is_new: bool
+
+
+class Tracker:
+    """Follows digits from reading to reading."""
+
+    def __init__(self) -> None:
+        self._trails: list[_Trail] = []
+        self._count = 0
+        self._shift = np.zeros(2)
+        self._layout = _Layout()
+        self._rows: tuple[str, ...] = ()
+
+    def update(self, reading: Reading) -> Followed:
+        """Add a frame's reading; frames come in order."""
+        seen = self._follow(reading.digits)
+        self._drop_lost()
+        rows = self._read_rows(reading, seen)
+        before, self._rows = self._rows, self._layout.arrange(rows)
+        tracks = tuple(trail.describe() for row in rows for trail in row)
+        return Followed(tracks, self._rows, self._rows != before)
+
+    def forget(self) -> None:
+        """Begin anew, as when places mean something else than before; numbers go on."""
+        self._trails.clear()
+
+    def _follow(self, digits: Sequence[Digit]) -> list["_Trail"]:
+        """Find or begin the trail of each digit, and return them in the digits' order."""
+        trails = self._trails
+        if len(digits) == len(trails) and all(map(_Trail.is_near, trails, digits)):
+            # The same digits in the same order, as in most frames: no need to look which is which.
+            known = dict(enumerate(trails))
+            self._shift[:] = 0
+        else:
+            before = Places.gather((trail.x, trail.y, trail.box.height, trail.digit) for trail in trails)
+            now = Places.gather((*_centre(digit.box), digit.box.height, digit.digit) for digit in digits)
+            pairs, self._shift = match(before, now, self._shift)
+            known = {j: trails[i] for i, j in pairs}
+        dx, dy = self._shift.tolist()
+        for trail in trails:
+            trail.miss(dx, dy)
+        seen = [known.get(i) or _Trail(self._take_number(), digit.box) for i, digit in enumerate(digits)]
+        for trail, digit in zip(seen, digits, strict=True):
+            trail.see(digit)
+        # In reading order, so that the next frame's are found at once.
+        self._trails = seen + [trail for trail in trails if trail.misses]
+        return seen
+
+    def _take_number(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def _drop_lost(self) -> None:
+        """Give up what was missing too long; at once where others became stable, or two pages would be read as one."""
+        patience = PATIENCE - any(trail.just_stable for trail in self._trails)
+        self._trails = [trail for trail in self._trails if trail.misses <= patience]
+
+    def _read_rows(self, reading: Reading, seen: Sequence["_Trail"]) -> list[list["_Trail"]]:
+        """All trails in reading order: as the reader has them, or, where some are missing, grouped anew."""
+        if len(seen) < len(self._trails):
+            return group_into_rows(self._trails, lambda trail: trail.place)
+        order = iter(seen)
+        return [[next(order) for _ in row] for row in reading.rows]
+
+
+class _Layout:
+    """Which trails are announced, in which order.
+
+    The same trails are only arranged otherwise when two frames in a row agree, for in a single frame a row may fall
+    into two.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[list[_Trail]] = []
+        self._proposed: list[list[int]] = []
+
+    def arrange(self, rows: list[list["_Trail"]]) -> tuple[str, ...]:
+        """Take over the stable ones of a frame's rows if it is time to, and say what they read."""
+        stable = [[trail for trail in row if trail.shown is not None] for row in rows]
+        stable = [row for row in stable if row]
+        numbers = [[trail.number for trail in row] for row in stable]
+        if numbers == self._proposed or set(chain.from_iterable(numbers)) != {
+            trail.number for trail in chain.from_iterable(self._rows)
+        }:
+            self._rows = stable
+        # A frame in which some are missing proposes nothing.
+        self._proposed = numbers if not any(trail.misses for trail in chain.from_iterable(rows)) else []
+        return tuple("".join(str(trail.shown) for trail in row) for row in self._rows)
+
+
+@dataclass(eq=False)
+class _Trail:
+    """What is known of one digit.
+
+    Attributes:
+        number: See `Track`.
+        box: Where it was last seen.
+        score: The reader's, then.
+        x: Of its centre, moved along with the page while it is missing.
+        y: The same.
+        shown: The digit that is announced, None until one is.
+        just_stable: Whether the last sighting made it so.
+        misses: Frames since it was last seen.
+    """
+
+    number: int
+    box: Box
+    score: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+    shown: int | None = None
+    just_stable: bool = False
+    misses: int = 0
+    # Of the sightings so far, each counting DECAY times as much as the next: confidence by digit, and how many.
+    _evidence: dict[int, float] = field(default_factory=dict)
+    _weight: float = 0.0
+    _last: int | None = None
+    _run: int = 0
+
+    @property
+    def digit(self) -> int:
+        """The announced digit, else the likeliest."""
+        return max(self._evidence, key=self._evidence.__getitem__) if self.shown is None else self.shown
+
+    @property
+    def place(self) -> Box:
+        """Where it is believed to be now."""
+        width, height = self.box.width, self.box.height
+        return Box(round(self.x - width / 2), round(self.y - height / 2), width, height)
+
+    def is_near(self, digit: Digit) -> bool:
+        """Whether this is surely the same digit: next to where it was, and as tall."""
+        x, y = _centre(digit.box)
+        reach = REACH * self.box.height
+        return (
+            digit.digit == self.digit
+            and abs(x - self.x) < NEARER * reach
+            and abs(y - self.y) < NEARER * reach
+            and abs(digit.box.height - self.box.height) < reach
+        )
+
+    def miss(self, dx: float, dy: float) -> None:
+        """A frame came, and the page moved: until it is seen, it is missing."""
+        self.misses += 1
+        self.just_stable = False
+        self.x += dx
+        self.y += dy
+
+    def see(self, digit: Digit) -> None:
+        """It was seen in this frame."""
+        self.misses = 0
+        self.box, self.score = digit.box, digit.score
+        self.x, self.y = _centre(digit.box)
+        self._run = self._run + 1 if digit.digit == self._last else 1
+        self._last = digit.digit
+        for other in self._evidence:
+            self._evidence[other] *= DECAY
+        self._evidence[digit.digit] = self._evidence.get(digit.digit, 0.0) + digit.confidence
+        self._weight = DECAY * self._weight + 1
+        self._decide(digit.digit)
+
+    def _decide(self, seen: int) -> None:
+        """Announce what was just seen, if it is time to."""
+        if self._run < AGREE or seen == self.shown:
+            return
+        if self.shown is None:
+            self.just_stable = True
+        elif self._run < AGREE_TO_REPLACE and self._evidence[seen] < OUTWEIGHS * self._evidence[self.shown]:
+            return
+        self.shown = seen
+
+    def describe(self) -> Track:
+        """See `Track`."""
+        digit = self.digit
+        confidence = max(LEAST_CONFIDENCE, self._evidence[digit] / self._weight)
+        return Track(self.number, Digit(digit, round(confidence, 4), self.score, self.box), self.shown is not None)
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return box.x + box.width / 2, box.middle

@@ -1,0 +1,184 @@
+"""Keeps a camera at work: notices one that is lost, whatever way, and opens it again and again until it is back."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from ..cameras.camera import Camera, CameraError, CameraRefusedError
+from .capture import Capture, Shot
+from .settings import LiveSettings
+
+# Between the beginnings of two tries: the first pause, and the longest, each twice the one before.
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 4.0
+# A camera that worked for so long was lost anew: pauses begin anew, too. One that comes and goes is opened rarely.
+STEADY_S = 5.0
+# So many threads may hang in a driver; then no camera is opened until one of them comes back. That no longer counts as
+# healthy: systemd's watchdog, where there is one, starts the process anew.
+MOST_STUCK = 3
+
+State = Literal["open", "lost", "ended"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """The camera of a live loop, used by its thread alone.
+
+    Attributes:
+        ended: Whether the camera was a file, and all its frames were taken.
+    """
+
+    def __init__(
+        self,
+        open_camera: Callable[[], Camera],
+        source: str,
+        settings: LiveSettings,
+        report: Callable[[State, str], None],
+    ) -> None:
+        """Begin to open the camera.
+
+        Args:
+            open_camera: May hang, and raise what it likes.
+            source: What people call it.
+            settings: See there.
+            report: Called with each change, on the thread that takes frames: its state and a sentence.
+        """
+        self.ended = False
+        self._open_camera = open_camera
+        self._source = source
+        self._settings = settings
+        self._report = report
+        self._state: State | None = None
+        self._first_open_s: float | None = None
+        self._given_before = self._skipped_before = 0
+        # Threads that were given up and are not over.
+        self._given_up: list[Capture] = []
+        self._capture: Capture | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self._next_try_s = 0.0
+        self._tried_s = self._since_s = 0.0
+        self._open()
+
+    @property
+    def given(self) -> int:
+        """Frames that came so far."""
+        return self._given_before + (self._capture.given if self._capture else 0)
+
+    @property
+    def skipped(self) -> int:
+        """Frames so far that newer ones replaced."""
+        return self._skipped_before + (self._capture.skipped if self._capture else 0)
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether there are frames or, at least, tries to get some."""
+        return len(self._given_up) < MOST_STUCK
+
+    def take(self, timeout_s: float) -> Shot | None:
+        """The newest frame, to be given to `release`; None where none comes within the time.
+
+        Raises:
+            CameraError: The camera never worked, and is not to be waited for.
+        """
+        self.watch()
+        if self._capture is None:
+            time.sleep(timeout_s)
+            return None
+        shot = self._capture.take(timeout_s)
+        if shot is not None and self._state != "open":
+            self._first_open_s = self._first_open_s or self._capture.open_s
+            self._since_s = time.monotonic()
+            self._change("open", self._capture.description)
+        return shot
+
+    def release(self, shot: Shot) -> None:
+        """Give a frame back."""
+        if self._capture is not None:
+            self._capture.release(shot)
+
+    def fail(self, error: Exception) -> None:
+        """Take the camera for lost: something is wrong with its frames."""
+        if self._capture is not None:
+            self._capture.fail(error)
+
+    def watch(self) -> None:
+        """See whether the camera is well, and do what is to be done if not.
+
+        Raises:
+            CameraError: See `take`.
+        """
+        self._given_up = [capture for capture in self._given_up if capture.is_alive]
+        capture = self._capture
+        if capture is None:
+            self._try_again()
+        elif (failure := capture.failure) is not None:
+            self._lose(capture, failure)
+        elif capture.ended:
+            self.ended = True
+            self._change("ended", capture.description)
+        elif self._hangs(capture):
+            what = "open" if capture.open_s is None else "give a frame"
+            self._lose(capture, CameraError(f"it did not {what} within {self._limit_s(capture):.1f} s."))
+
+    def close(self, timeout_s: float) -> None:
+        """Let go of the camera, waiting so long at most."""
+        if self._capture is not None:
+            self._capture.give_up()
+            self._capture.join(timeout_s)
+
+    def _open(self) -> None:
+        self._tried_s = time.monotonic()
+        self._capture = Capture(self._open_camera)
+
+    def _hangs(self, capture: Capture) -> bool:
+        """Whether its camera has been at one thing for too long."""
+        return (capture.step_s or 0) > self._limit_s(capture)
+
+    def _limit_s(self, capture: Capture) -> float:
+        """How long the camera may take for what it does."""
+        settings = self._settings
+        if capture.open_s is None:
+            known_s = settings.first_open_s if self._first_open_s is None else self._first_open_s
+            return max(settings.silence_s, known_s)
+        if not capture.given:
+            # A machine on which drivers take long takes long for the first frame, too.
+            return max(settings.longest_silence_s, capture.open_s)
+        return settings.longest_silence_s
+
+    def _lose(self, capture: Capture, error: CameraError) -> None:
+        """Give a camera up, say so once, and set when to open it again."""
+        capture.give_up()
+        text = str(error)
+        message = text if text.startswith(self._source) else f"{self._source}: {text}"
+        waits = self._settings.wait_for_camera and not isinstance(error, CameraRefusedError)
+        if self._first_open_s is None and not waits:
+            raise type(error)(message)
+        self._given_before += capture.given
+        self._skipped_before += capture.skipped
+        self._capture = None
+        self._given_up.append(capture)
+        self._plan_next_try()
+        if self._state == "lost":
+            _logger.info("%s", message)
+        else:
+            self._change("lost", message)
+
+    def _plan_next_try(self) -> None:
+        now = time.monotonic()
+        if self._state == "open" and now - self._since_s >= STEADY_S:
+            self._pause_s = FIRST_PAUSE_S
+        self._next_try_s = max(self._tried_s + self._pause_s, now + FIRST_PAUSE_S)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _try_again(self) -> None:
+        """Open the camera anew if it is time to, and the thread that had it has let go of it or hangs."""
+        if time.monotonic() < self._next_try_s or not self.is_healthy:
+            return
+        if all(self._hangs(capture) for capture in self._given_up):
+            self._open()
+
+    def _change(self, state: State, message: str) -> None:
+        self._state = state
+        self._report(state, message)

@@ -1,0 +1,261 @@
+"""New readings and the camera's state, told to an MQTT broker, so that many machines report to one place.
+
+Below the topic of the address there are three:
+
+    reading  Each new announcement, as `describe_event` has it, at least once and in order (QoS 1).
+    camera   The camera's state, in the same order; the last one is retained for those who subscribe later.
+    status   `online` or `offline`, retained. The broker itself says `offline` when it no longer hears from us.
+
+Readings and camera states also have `machine`, `started_at` and `sequence`: which machine, when it began, and a number
+that grows by one with each message since then. A receiver can tell by them what came twice and what is missing: after
+a lost connection the first message may come twice, as QoS 1 allows.
+
+What the sink promises hangs on one message being on its way at a time: the next is sent when the broker has confirmed
+the last. So there is no order for a new connection to upset, and what a buffer holds is exactly what was not confirmed.
+"""
+
+import json
+import logging
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ..live.events import CameraChange, Event
+from .broker import Broker
+from .format import describe_event, format_time
+from .sink import Backlog, SinkError
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+# Messages that wait while the broker is away; then the oldest is lost first. At one announcement a second: 16 minutes.
+CAPACITY = 1000
+# The broker says that we are offline after one and a half of these without a sign of life.
+KEEPALIVE_S = 20
+CONNECT_TIMEOUT_S = 4.0
+# Pauses before connecting again double from the first to the last.
+FIRST_PAUSE_S, LAST_PAUSE_S = 1, 16
+# At the end, what still waits is sent as long as the broker confirms something in this time.
+FLUSH_S = 0.2
+# Trouble that comes and goes, as with two machines that push each other out, is not reported more often.
+REPORT_AGAIN_S = 60.0
+
+_logger = logging.getLogger(__name__)
+
+
+class _Message(NamedTuple):
+    topic: str
+    payload: str
+    retain: bool
+
+
+class MqttSink:
+    """Publishes new announcements and changes of the camera; while the broker is away they wait.
+
+    Attributes:
+        lost: Messages that were lost because more than the capacity waited.
+    """
+
+    name: str
+    backlog: Backlog = "all"
+
+    def __init__(self, broker: Broker, capacity: int = CAPACITY) -> None:
+        """Start to connect. When that fails, it is reported once and tried again, as after a lost connection.
+
+        Raises:
+            SinkError: The package paho-mqtt is missing.
+        """
+        self.name = broker.name
+        self.lost = 0
+        self._broker = broker
+        self._capacity = capacity
+        self._origin = {"machine": socket.gethostname(), "started_at": format_time(time.time())}
+        self._sequence = 0
+        self._trouble = _Trouble(self.name)
+        # Guards what follows. paho calls back with locks of its own held: never call paho with this one held.
+        self._changed = threading.Condition()
+        self._waiting: deque[_Message] = deque()
+        self._in_flight: _Message | None = None
+        self._confirmed: set[int] = set()
+        self._connected = self._closing = False
+        # So that `online` is never said after the `offline` of `close`.
+        self._saying = threading.Lock()
+        self._client = self._make_client()
+        # paho's thread, which calls the `_on_` methods, from now on.
+        self._client.loop_start()
+        threading.Thread(target=self._publish_all, name=f"publish {self.name}", daemon=True).start()
+
+    def wants_picture(self) -> bool:
+        """Never."""
+        return False
+
+    def take(self, event: Event) -> None:
+        """Have it published, if it is a new announcement or about the camera. Does not wait for the broker."""
+        is_camera = isinstance(event, CameraChange)
+        if not (is_camera or event.is_new):
+            return
+        document = {**describe_event(event), **self._origin, "sequence": self._sequence}
+        self._sequence += 1
+        topic = f"{self._broker.topic}/{'camera' if is_camera else 'reading'}"
+        with self._changed:
+            if len(self._waiting) == self._capacity:
+                self._waiting.popleft()
+                self.lost += 1
+            self._waiting.append(_Message(topic, json.dumps(document, separators=(",", ":")), retain=is_camera))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send what waits as long as the broker takes it, say goodbye, disconnect."""
+        with self._changed:
+            left = self._unconfirmed
+            while left and self._changed.wait_for(lambda left=left: self._unconfirmed < left, FLUSH_S):
+                left = self._unconfirmed
+            self._closing = True
+            self._changed.notify_all()
+            connected = self._connected
+        if left:
+            _logger.warning("%s: the last %d messages could not be sent.", self.name, left)
+        # In any case: paho's thread may just have said that we are online.
+        self._say("offline")
+        self._client.disconnect()
+        # Without a connection, that thread may be trying to get one; it ends when it looks up.
+        if connected:
+            self._client.loop_stop()
+
+    @property
+    def _unconfirmed(self) -> int:
+        return len(self._waiting) + (self._in_flight is not None)
+
+    def _make_client(self) -> "Client":
+        try:
+            # Loaded here, because only who reports to a broker needs it.
+            from paho.mqtt.client import Client  # noqa: PLC0415
+            from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+        except ImportError as error:
+            raise SinkError("--mqtt needs the package paho-mqtt: pip install 'edge-mnist[mqtt]'") from error
+        broker = self._broker
+        client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
+        client.will_set(f"{broker.topic}/status", "offline", qos=1, retain=True)
+        if broker.user is not None:
+            client.username_pw_set(broker.user, broker.password)
+        if broker.tls is not None:
+            client.tls_set_context(broker.tls)
+        elif broker.password is not None:
+            _logger.warning("%s: the password is sent without encryption; mqtts:// would encrypt it.", self.name)
+        client.on_socket_open = self._on_socket_open
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.connect_async(broker.host, broker.port, KEEPALIVE_S)
+        return client
+
+    def _publish_all(self) -> None:
+        """Publish one message after the other; on a thread of its own, until closing."""
+        while (message := self._next()) is not None:
+            # Without a connection, or when it is lost now, paho keeps the message and sends it with the next one.
+            number = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
+            with self._changed:
+                self._changed.wait_for(lambda number=number: number in self._confirmed or self._closing)
+                if number in self._confirmed:
+                    self._in_flight = None
+                    self._changed.notify_all()
+
+    def _next(self) -> _Message | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or (self._connected and self._waiting))
+            if self._closing:
+                return None
+            self._confirmed.clear()
+            self._in_flight = self._waiting.popleft()
+            return self._in_flight
+
+    def _say(self, status: Literal["online", "offline"]) -> None:
+        """Without confirmation: with it, paho would keep one of each broken connection to send them all later."""
+        with self._saying:
+            if status == "offline" or not self._closing:
+                self._client.publish(f"{self._broker.topic}/status", status, qos=0, retain=True)
+
+    def _on_socket_open(self, client: "Client", userdata: None, connection: object) -> None:
+        # `close` came while paho was about to connect, and found nothing to disconnect.
+        if self._closing:
+            client.disconnect()
+
+    def _on_connect(
+        self,
+        client: "Client",
+        userdata: None,
+        flags: "ConnectFlags",
+        reason: "ReasonCode",
+        properties: "Properties | None",
+    ) -> None:
+        if reason.is_failure:
+            self._trouble.report(f"the broker refuses us: {reason}")
+            return
+        with self._changed:
+            waiting, lost = self._unconfirmed, self.lost
+        self._say("online")
+        self._trouble.over(f"{waiting} messages waited, {lost} were lost since the start")
+        with self._changed:
+            self._connected = True
+            self._changed.notify_all()
+
+    def _on_connect_fail(self, client: "Client", userdata: None) -> None:
+        # paho does not say why, but calls this while it handles the reason.
+        error = sys.exception()
+        self._trouble.report(f"cannot connect: {getattr(error, 'strerror', None) or error}")
+
+    def _on_disconnect(
+        self,
+        client: "Client",
+        userdata: None,
+        flags: "DisconnectFlags",
+        reason: "ReasonCode",
+        properties: "Properties | None",
+    ) -> None:
+        with self._changed:
+            was_connected, self._connected = self._connected, False
+            self._changed.notify_all()
+            if self._closing:
+                return
+        # A connection that was refused has been reported already.
+        if was_connected or not self._trouble.is_on:
+            self._trouble.report("the connection was lost")
+
+    def _on_publish(
+        self, client: "Client", userdata: None, number: int, reason: "ReasonCode", properties: "Properties"
+    ) -> None:
+        with self._changed:
+            self._confirmed.add(number)
+            self._changed.notify_all()
+
+
+class _Trouble:
+    """Reports trouble when it begins or has another reason, and its end."""
+
+    def __init__(self, name: str) -> None:
+        self.is_on = False
+        self._name = name
+        self._text = ""
+        self._reported_s = -REPORT_AGAIN_S
+
+    def report(self, text: str) -> None:
+        """There is trouble; while it goes on for the same reason, once is enough."""
+        again = text == self._text and (self.is_on or time.monotonic() - self._reported_s < REPORT_AGAIN_S)
+        self.is_on = True
+        if not again:
+            self._text, self._reported_s = text, time.monotonic()
+            _logger.warning("%s: %s. It is tried again, and readings wait.", self._name, text)
+
+    def over(self, text: str) -> None:
+        """There is none any more."""
+        if self.is_on:
+            _logger.info("%s: connected again; %s.", self._name, text)
+        self.is_on = False

@@ -1,0 +1,96 @@
+"""A window with what the camera sees, as it is read."""
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..live.events import CameraChange, Event, Sighting
+from ..window import POLL_S, Window, WindowError
+from .drawing import draw_sighting
+from .sink import Backlog
+
+# More pictures a second look no smoother, and each takes a Raspberry Pi milliseconds to draw.
+PREVIEW_FPS = 20.0
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
+
+
+class PreviewSink:
+    """Shows the newest picture, darkened while the camera is away; q, Escape and closing the window stop the loop.
+
+    The window has a thread of its own, so that it answers while no events come, e.g. because the camera hangs.
+    """
+
+    name: str = "preview window"
+    backlog: Backlog = "newest"
+
+    def __init__(self, on_close: Callable[[], None]) -> None:
+        """Open the window, hidden until there is a picture.
+
+        Args:
+            on_close: Called once, from the window's thread, when somebody quits it.
+
+        Raises:
+            WindowError: There is no display, or Python came without tkinter.
+        """
+        self._on_close = on_close
+        # For the window's thread: the newest of each kind of event.
+        self._sighting: Sighting | None = None
+        self._change: CameraChange | None = None
+        self._due_s = 0.0
+        self._closing = threading.Event()
+        opened: SimpleQueue[WindowError | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, args=(opened,), name=self.name, daemon=True)
+        self._thread.start()
+        if (error := opened.get(timeout=OPEN_TIMEOUT_S)) is not None:
+            raise error
+
+    def wants_picture(self) -> bool:
+        """While the window is open, when the next picture is due and none waits."""
+        return self._sighting is None and time.monotonic() >= self._due_s and self._thread.is_alive()
+
+    def take(self, event: Event) -> None:
+        """Leave it for the window's thread."""
+        if isinstance(event, CameraChange):
+            self._change = event
+        elif event.picture is not None:
+            self._sighting = event
+
+    def close(self) -> None:
+        """Close the window; `on_close` is not called for that."""
+        self._closing.set()
+        self._thread.join(CLOSE_TIMEOUT_S)
+
+    def _run(self, opened: "SimpleQueue[WindowError | None]") -> None:
+        try:
+            window = Window(instead="--stills FOLDER")
+        except WindowError as error:
+            opened.put(error)
+            return
+        opened.put(None)
+        picture = None
+        while (is_wanted := window.is_wanted()) and not self._closing.wait(POLL_S):
+            picture = self._update(window, picture)
+        window.close()
+        # Here and now: Tk ends the process when another thread collects what is left of it.
+        del window
+        gc.collect()
+        if not is_wanted:
+            self._on_close()
+
+    def _update(self, window: Window, shown: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        """Show what is new, on a picture that was shown before if there is none; return the picture that is shown."""
+        change, self._change = self._change, None
+        sighting, self._sighting = self._sighting, None
+        if sighting is not None and (drawn := draw_sighting(sighting)) is not None:
+            window.display(drawn, f"{sighting.source}: {', '.join(sighting.rows) or 'no digits'}")
+            self._due_s = time.monotonic() + 1 / PREVIEW_FPS
+            shown = drawn
+        if change is not None and change.state != "open" and shown is not None:
+            window.display(shown // 3, f"{change.source} {change.state}: {change.message}")
+        return shown

@@ -1,0 +1,231 @@
+"""Annotated pictures of what the camera saw: as a video, or as stills in a folder."""
+
+import os
+import re
+import shutil
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..drawings import JPEG_QUALITY
+from ..live.events import Event, Sighting
+from ..opencv import cv
+from .drawing import draw_sighting
+from .format import format_time
+from .sink import Backlog, SinkError
+
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+VIDEO_FPS = 15.0
+# A longer time without frames, as while the camera is away, is shortened to this: hours of one still would keep the
+# encoder busy for minutes.
+LONGEST_STILL_S = 10.0
+# A recording ends while there is room to finish the file. OpenCV does not say when a disk is full.
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+# Between looks at the disk.
+LOOK_S = 2.0
+# Stills are named by their time in UTC, so that names sort by it. Files named otherwise are never deleted.
+STILL_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z\.digits\.jpg")
+
+
+class VideoSink:
+    """Records a video that gets its name when it is complete; an older file of that name is kept.
+
+    A second of the file is a second of the clock: pictures are left out, or repeated where none came. All have the
+    size of the first; others are made to fit between black bars.
+    """
+
+    name: str
+    backlog: Backlog = "newest"
+
+    def __init__(self, path: Path, fps: float = VIDEO_FPS) -> None:
+        """Check that a video can be written there; the file is begun with the first picture.
+
+        Args:
+            path: Ends in .mp4 or .avi. Where there is a file of that name already, NAME-2 is written, and so on.
+            fps: Frames per second of the file.
+
+        Raises:
+            SinkError: Another suffix, no such folder, or no permission to write there.
+        """
+        if path.suffix.lower() not in CODECS:
+            raise SinkError(f"{path}: expected a name that ends in {' or '.join(CODECS)} for --record.")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise SinkError(f"{path}: {path.parent} is no folder that may be written to. Choose another --record.")
+        self.name = str(path)
+        self._path = path
+        self._fps = fps
+        self._file: _VideoFile | None = None
+        # By time.monotonic(): when the next frame of the file, and the next look at the disk, is due.
+        self._due_s = self._look_s = 0.0
+
+    def wants_picture(self) -> bool:
+        """When the next frame of the file is due."""
+        return time.monotonic() >= self._due_s
+
+    def take(self, event: Event) -> None:
+        """Write a frame, if one is due.
+
+        Raises:
+            SinkError: The disk is almost full, or OpenCV cannot write such a file.
+        """
+        now_s = time.monotonic()
+        if not isinstance(event, Sighting) or now_s < self._due_s or (drawn := draw_sighting(event)) is None:
+            return
+        self._require_room(now_s)
+        if self._file is None:
+            self._file = _VideoFile(self._path, self._fps, drawn)
+            # Each picture takes the place of the file that is nearest in time.
+            self._due_s = now_s - 0.5 / self._fps
+        self._repeat_until(now_s, self._file)
+        self._file.write(drawn)
+        self._due_s += 1 / self._fps
+
+    def close(self) -> None:
+        """Finish the file and give it its name; the last frame stays until now."""
+        if self._file is not None:
+            self._repeat_until(time.monotonic(), self._file)
+            self._file.finish()
+            self._file = None
+
+    def _repeat_until(self, now_s: float, file: "_VideoFile") -> None:
+        missed = max(0, int((now_s - self._due_s) * self._fps))
+        for _ in range(min(missed, round(LONGEST_STILL_S * self._fps))):
+            file.repeat()
+        self._due_s += missed / self._fps
+
+    def _require_room(self, now_s: float) -> None:
+        if now_s < self._look_s:
+            return
+        self._look_s = now_s + LOOK_S
+        free = shutil.disk_usage(self._path.parent).free
+        if free < LEAST_FREE_BYTES:
+            raise SinkError(f"{self._path}: the disk has only {free / 1e6:.0f} MB left, so the recording ends.")
+
+
+class _VideoFile:
+    """A video that is being written under a hidden name."""
+
+    def __init__(self, path: Path, fps: float, first: NDArray[np.uint8]) -> None:
+        self._path = path
+        # The suffix tells OpenCV which kind of file it is.
+        self._unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix.lower()}")
+        # Encoders want even sides.
+        width, height = (side - side % 2 for side in first.shape[1::-1])
+        code = cv.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
+        self._writer = cv.VideoWriter(str(self._unfinished), code, fps, (width, height))
+        if not self._writer.isOpened():
+            self._unfinished.unlink(missing_ok=True)
+            raise SinkError(f"{path}: OpenCV cannot write it. Try the other of {' and '.join(CODECS)}.")
+        # What was written last, BGR.
+        self._frame = np.zeros((height, width, 3), np.uint8)
+
+    def write(self, picture: NDArray[np.uint8]) -> None:
+        """Write a picture, uint8 [height, width, 3], RGB, of any size."""
+        self._frame = _letterbox(cv.cvtColor(picture, cv.COLOR_RGB2BGR), self._frame.shape[:2])
+        self._writer.write(self._frame)
+
+    def repeat(self) -> None:
+        """Write the last one again."""
+        self._writer.write(self._frame)
+
+    def finish(self) -> None:
+        """Complete the file and give it its name."""
+        self._writer.release()
+        self._unfinished.rename(_choose_free(self._path))
+
+
+def _letterbox(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Make a picture fit into (height, width), with black bars where its proportions differ."""
+    height, width = shape
+    if picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1):
+        return np.ascontiguousarray(picture[:height, :width])
+    scale = min(height / picture.shape[0], width / picture.shape[1])
+    inner_height, inner_width = (max(1, round(scale * side)) for side in picture.shape[:2])
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    fitted = np.zeros((height, width, 3), np.uint8)
+    fitted[top : top + inner_height, left : left + inner_width] = cv.resize(
+        picture, (inner_width, inner_height), interpolation=cv.INTER_AREA
+    )
+    return fitted
+
+
+def _choose_free(path: Path) -> Path:
+    """The path, or the first of NAME-2, NAME-3, ... that is not taken."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+class StillsSink:
+    """Writes a JPEG at each new announcement, or each so many seconds, and keeps the newest of them.
+
+    An announcement that digits are gone is not worth a picture.
+    """
+
+    name: str
+    backlog: Backlog = "newest"
+
+    def __init__(self, folder: Path, every_s: float | None = None, kept_files: int = 1000) -> None:
+        """Make the folder, with its parents.
+
+        Args:
+            folder: For files such as 20250301T120000.250Z.digits.jpg; no others in it are touched.
+            every_s: Seconds between pictures; None for one at each new announcement.
+            kept_files: So many; beyond that the oldest are deleted, those of earlier runs included.
+
+        Raises:
+            SinkError: It cannot be made or written to.
+        """
+        self.name = str(folder)
+        self._folder = folder
+        self._every_s = every_s
+        self._kept_files = kept_files
+        self._due_s = 0.0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SinkError(f"{folder}: cannot be made ({error.strerror}). Choose another --stills.") from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SinkError(f"{folder}: no permission to write there. Choose another --stills.")
+        self._written = deque(sorted(path for path in folder.iterdir() if STILL_NAME.fullmatch(path.name)))
+
+    def wants_picture(self) -> bool:
+        """When the next one is due; which frame announces something is not known before it is read."""
+        return self._every_s is None or time.monotonic() >= self._due_s
+
+    def take(self, event: Event) -> None:
+        """Write the picture, if it is one to be written, and delete the oldest if there are too many.
+
+        Raises:
+            OSError: It cannot be written; nothing remains of it.
+        """
+        if not isinstance(event, Sighting) or not self._is_due(event) or (drawn := draw_sighting(event)) is None:
+            return
+        self._due_s = time.monotonic() + (self._every_s or 0.0)
+        self._save(drawn, self._folder / f"{re.sub('[-:]', '', format_time(event.captured_at))}.digits.jpg")
+        while len(self._written) > self._kept_files:
+            self._written.popleft().unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Every picture is already written."""
+
+    def _is_due(self, sighting: Sighting) -> bool:
+        if self._every_s is None:
+            return sighting.is_new and len(sighting.rows) > 0
+        return time.monotonic() >= self._due_s
+
+    def _save(self, drawn: NDArray[np.uint8], path: Path) -> None:
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with unfinished.open("wb") as file:
+                Image.fromarray(drawn).save(file, "JPEG", quality=JPEG_QUALITY)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        self._written.append(path)

@@ -1,0 +1,141 @@
+"""A table in the terminal that is always up to date: what is announced, how fast it goes, and where the time goes."""
+
+import time
+from collections.abc import Iterator
+
+from rich.bar import Bar
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ..live.events import STAGES, CameraChange, Event, Sighting
+from .big_digits import draw_big
+from .sink import Backlog
+
+# Times a second; people read no faster.
+DRAW_FPS = 8.0
+# Of a new time in the average that is shown: figures that change eight times a second cannot be read.
+NEW_SHARE = 0.2
+STATE_STYLES = {"open": "bold green", "lost": "bold red", "ended": "bold yellow"}
+# Lines besides the announcement: the camera, the rates, a panel's frame; and those of the stages, where there is room.
+FIXED_LINES = 4
+STAGE_LINES = len(STAGES) + 1
+LEAST_ANNOUNCEMENT_LINES = 3
+MOST_ANNOUNCEMENT_LINES = 12
+WIDEST = 100
+
+
+class TerminalSink:
+    """Draws the table below what the terminal shows, again and again; it stays there when the loop ends."""
+
+    name: str = "terminal"
+    backlog: Backlog = "newest"
+
+    def __init__(self, console: Console | None = None) -> None:
+        """Draw on standard output.
+
+        Args:
+            console: Another terminal.
+        """
+        self._console = console or Console()
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._change: CameraChange | None = None
+        self._sighting: Sighting | None = None
+        self._timing_ms: dict[str, float] = {}
+        self._drawn_s = 0.0
+
+    def wants_picture(self) -> bool:
+        """Never."""
+        return False
+
+    def take(self, event: Event) -> None:
+        """Draw the table anew. Takes its time, so that the newest event is always the next one and always drawn.
+
+        Raises:
+            OSError: The terminal has gone.
+        """
+        if isinstance(event, CameraChange):
+            self._change = event
+        else:
+            self._sighting = event
+            for stage, ms in event.timing_ms.items():
+                self._timing_ms[stage] = ms + (1 - NEW_SHARE) * (self._timing_ms.get(stage, ms) - ms)
+        time.sleep(max(0.0, self._drawn_s + 1 / DRAW_FPS - time.monotonic()))
+        # The cursor is hidden from here on, until `close`.
+        self._live.start()
+        self._live.update(self._draw(), refresh=True)
+        self._drawn_s = time.monotonic()
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        width, height = min(self._console.width, WIDEST), self._console.height
+        room = height - FIXED_LINES - STAGE_LINES
+        has_stages = room >= LEAST_ANNOUNCEMENT_LINES
+        lines = min(room if has_stages else height - FIXED_LINES, MOST_ANNOUNCEMENT_LINES)
+        parts: list[RenderableType] = []
+        if self._change is not None:
+            parts.append(_draw_camera(self._change))
+        if self._sighting is not None:
+            is_over = self._change is not None and self._change.state != "open"
+            title = "announced before" if is_over else "announced"
+            parts += [_draw_announcement(self._sighting.rows, title, width, lines), _draw_rates(self._sighting)]
+            if has_stages:
+                parts.append(_draw_stages(self._sighting, self._timing_ms, width))
+        return Group(*parts)
+
+
+def _draw_camera(change: CameraChange) -> Text:
+    state = (f"camera {change.state} ", STATE_STYLES[change.state])
+    # Why it was lost is worth a second line, what it is is not.
+    return Text.assemble(state, change.message, no_wrap=change.state == "open", overflow="ellipsis")
+
+
+def _draw_announcement(rows: tuple[str, ...], title: str, width: int, lines: int) -> Panel:
+    if rows:
+        text = Text("\n".join(draw_big(rows, width - 4, lines)), "bold", no_wrap=True, overflow="ellipsis")
+    else:
+        text = Text("no digits", "dim")
+    return Panel(text, width=width, title=title, title_align="left")
+
+
+def _draw_rates(sighting: Sighting) -> Text:
+    rates = sighting.rates
+    figures = (
+        f"reads {rates.read_fps:.1f} of {rates.camera_fps:.1f} fps",
+        f"latency {sighting.latency_ms:.1f} ms",
+        f"{len(sighting.tracks)} digits followed",
+        f"{rates.skipped} frames skipped",
+    )
+    return Text(" | ".join(figures), no_wrap=True, overflow="ellipsis")
+
+
+def _draw_stages(sighting: Sighting, timing_ms: dict[str, float], width: int) -> Table:
+    """A bar for each stage, beginning where the one before ends: together, what a frame takes of the time it has."""
+    spent_ms = sum(ms for stage, ms in timing_ms.items() if stage != "capture")
+    has_ms = 1000 / sighting.rates.camera_fps if sighting.rates.camera_fps > 0 else spent_ms
+    table = Table(box=None, padding=(0, 1, 0, 0), show_header=False, show_footer=True, width=width)
+    table.add_column(footer="all")
+    table.add_column(footer=f"{spent_ms:.2f}", justify="right")
+    table.add_column(footer=f"ms of the {has_ms:.1f} ms between frames", ratio=1, no_wrap=True, overflow="ellipsis")
+    for stage, begin_ms, ms in _line_up(timing_ms):
+        style = "dim" if stage == "capture" else "cyan"
+        bar = Bar(
+            max(spent_ms, has_ms), begin_ms, begin_ms + ms, color="bright_black" if stage == "capture" else "cyan"
+        )
+        table.add_row(Text(stage, style), f"{ms:.2f}", bar)
+    return table
+
+
+def _line_up(timing_ms: dict[str, float]) -> Iterator[tuple[str, float, float]]:
+    """Each stage with the time at which it begins and its own; capture goes on beside the others."""
+    begin_ms = 0.0
+    for stage in STAGES:
+        ms = timing_ms.get(stage, 0.0)
+        yield stage, begin_ms, ms
+        if stage != "capture":
+            begin_ms += ms

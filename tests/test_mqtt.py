@@ -1,0 +1,380 @@
+"""Reports to a broker: a real Mosquitto, with passwords and TLS, that is killed and comes back."""
+
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_mnist.edge.sinks import mqtt
+from edge_mnist.edge.sinks.broker import PASSWORD_VARIABLE, Broker, TlsFiles, parse_broker
+from edge_mnist.edge.sinks.mqtt import MqttSink
+from edge_mnist.edge.sinks.outlet import Outlet
+from edge_mnist.edge.sinks.sink import SinkError
+
+from .broker import PATIENCE_S, Mosquitto, Subscriber, require_broker
+from .conftest import REPOSITORY
+from .sightings import make_change, make_sighting
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    require_broker()
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
+    subscriber = Subscriber(mosquitto.port)
+    yield subscriber
+    subscriber.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses before connecting again are too long for tests that wait for them."""
+    monkeypatch.setattr(mqtt, "FIRST_PAUSE_S", 0.1)
+
+
+def _broker(port: int, scheme: str = "mqtt", host: str = "127.0.0.1", **more: Path) -> Broker:
+    tls = TlsFiles(**{name: path for name, path in more.items() if name != "password_file"})
+    return parse_broker(f"{scheme}://{host}:{port}/hall/meter", tls, more.get("password_file"))
+
+
+def _wait_for(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def test_announcements_and_camera_states_arrive_numbered_and_in_order(
+    mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+
+    outlet.put(make_change("open"))
+    for i in range(20):
+        outlet.put(make_sighting(i, (str(i),), is_new=i % 2 == 0))
+    subscriber.wait_for(lambda: len(subscriber.of("hall/meter/reading")) == 10)
+    assert outlet.close(PATIENCE_S)
+
+    (camera,) = subscriber.of("hall/meter/camera")
+    readings = subscriber.of("hall/meter/reading")
+    assert (camera["event"], camera["state"], camera["sequence"]) == ("camera", "open", 0)
+    assert [reading["announced"] for reading in readings] == [[str(i)] for i in range(0, 20, 2)]
+    assert [reading["sequence"] for reading in readings] == list(range(1, 11))
+    assert {reading["started_at"] for reading in readings} == {camera["started_at"]}
+
+
+def test_status_says_whether_somebody_is_there(mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+    subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online"])
+
+    assert outlet.close(PATIENCE_S)
+
+    subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online", "offline"])
+
+
+@pytest.mark.parametrize("delay_ms", [0, 1, 2, 3, 5, 10])
+def test_whenever_a_sink_is_closed_it_is_offline_in_the_end(
+    delay_ms: int, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    """Also when that happens while it connects."""
+    sink = MqttSink(_broker(mosquitto.port))
+    time.sleep(delay_ms / 1000)
+
+    sink.close()
+
+    _wait_for(lambda: not [thread for thread in threading.enumerate() if "edge-mnist" in thread.name])
+    time.sleep(0.1)
+    subscriber.wait_for(lambda: subscriber.of("hall/meter/status")[-1:] in ([], ["offline"]))
+
+
+def test_status_and_camera_are_there_for_who_subscribes_later(mosquitto: Mosquitto) -> None:
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+    outlet.put(make_change("lost", "unplugged"))
+    outlet.put(make_sighting(is_new=True))
+    assert outlet.close(PATIENCE_S)
+
+    late = Subscriber(mosquitto.port)
+    late.wait_for(lambda: len(late.messages) >= 2)
+    late.close()
+
+    assert {(topic, retain) for topic, _, retain in late.messages} == {
+        ("hall/meter/camera", True),
+        ("hall/meter/status", True),
+    }
+
+
+def test_the_broker_says_so_when_the_process_is_killed(mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from edge_mnist.edge.sinks.broker import TlsFiles, parse_broker
+from edge_mnist.edge.sinks.mqtt import MqttSink
+sink = MqttSink(parse_broker(sys.argv[1], TlsFiles(), None))
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code, f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter"])
+    try:
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online"])
+    finally:
+        process.kill()
+        process.wait()
+
+    subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online", "offline"])
+
+
+def test_an_outage_of_the_broker_loses_nothing_and_keeps_the_order(tmp_path: Path) -> None:
+    require_broker()
+    from .broker_outage import run_outage
+
+    result = run_outage(tmp_path, outage_s=3.0, around_s=1.0)
+
+    assert (result.lost, result.reordered) == (0, 0)
+    assert result.published > 60
+    # At most the one message whose confirmation the broker did not get to send.
+    assert result.duplicates <= 1
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_broker_that_starts_later_gets_everything(
+    mosquitto: Mosquitto, subscriber: Subscriber, caplog: pytest.LogCaptureFixture
+) -> None:
+    mosquitto.stop()
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+    outlet.put(make_sighting(7, is_new=True))
+    _wait_for(lambda: caplog.records)
+
+    mosquitto.start()
+    subscriber.wait_for(lambda: subscriber.of("hall/meter/reading"))
+    assert outlet.close(PATIENCE_S)
+
+    assert [record.message for record in caplog.records] == [
+        f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot connect: Connection refused. "
+        "It is tried again, and readings wait."
+    ]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_more_than_the_buffer_holds_loses_the_oldest(mosquitto: Mosquitto, subscriber: Subscriber) -> None:
+    mosquitto.stop()
+    sink = MqttSink(_broker(mosquitto.port), capacity=5)
+    for i in range(20):
+        sink.take(make_sighting(i, is_new=True))
+
+    mosquitto.start()
+    subscriber.wait_for(lambda: len(subscriber.of("hall/meter/reading")) >= 5)
+    sink.close()
+
+    assert [reading["sequence"] for reading in subscriber.of("hall/meter/reading")] == [15, 16, 17, 18, 19]
+    assert sink.lost == 15
+
+
+def test_closing_without_a_broker_takes_no_time_and_says_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    require_broker()
+    outlet = Outlet(MqttSink(_broker(1)))
+    for i in range(3):
+        outlet.put(make_sighting(i, is_new=True))
+
+    assert outlet.close(2.0)
+
+    assert "the last 3 messages could not be sent." in caplog.text
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "Connection refused"), ("no-such-host.invalid", "")],
+    ids=["nobody listens", "unknown host"],
+)
+def test_a_broker_that_cannot_be_reached_is_reported_once(
+    host: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    require_broker()
+    sink = MqttSink(_broker(1, host=host))
+
+    _wait_for(lambda: caplog.records)
+    # Further attempts follow.
+    time.sleep(0.5)
+    sink.close()
+
+    (record,) = caplog.records
+    assert f"mqtt://{host}:1/hall/meter: cannot connect: {reason}" in record.message
+
+
+def _ask_for_passwords(folder: Path) -> str:
+    """Settings of a broker that knows one user."""
+    if shutil.which("mosquitto_passwd") is None:
+        pytest.skip("needs mosquitto_passwd: apt install mosquitto")
+    file = folder / "users"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", file, "meter", "right horse"], check=True, capture_output=True)
+    file.chmod(0o600)
+    return f"allow_anonymous false\npassword_file {file}"
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_password_lets_in_and_a_wrong_one_is_reported_once_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    require_broker()
+    mosquitto = Mosquitto(tmp_path, _ask_for_passwords(tmp_path))
+    mosquitto.start()
+    address = f"mqtt://meter@127.0.0.1:{mosquitto.port}/hall/meter"
+    (tmp_path / "password").write_text("right horse\nnot this\n")
+    try:
+        subscriber = Subscriber(mosquitto.port, "meter", "right horse")
+        monkeypatch.setenv(PASSWORD_VARIABLE, "wrong horse")
+        wrong = MqttSink(parse_broker(address, TlsFiles(), None))
+        _wait_for(lambda: "refuses" in caplog.text)
+        time.sleep(0.5)
+        wrong.close()
+        from_file = MqttSink(parse_broker(address, TlsFiles(), tmp_path / "password"))
+        from_file.take(make_sighting(is_new=True))
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/reading"))
+        from_file.close()
+        subscriber.close()
+    finally:
+        mosquitto.kill()
+
+    assert "horse" not in caplog.text
+    assert caplog.text.count("the broker refuses us: Not authorized. It is tried again") == 1
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority and what it vouches for: a broker called localhost, and a client."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: object) -> None:
+        subprocess.run(["openssl", *map(str, arguments)], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", 2)
+    try:
+        openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem",
+                "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    for name, alternative in (("localhost", "DNS:localhost"), ("client", "DNS:client")):
+        openssl("req", "-x509", *key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem",
+                "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", f"subjectAltName={alternative}",
+                "-addext", "basicConstraints=critical,CA:false")  # fmt: skip
+    return folder
+
+
+# paho forgets the socket of a handshake that failed; Python closes it at once, and says so.
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who does not know the authority does not connect; who does, but has no certificate, is not let in."""
+    require_broker()
+    mosquitto = Mosquitto(
+        tmp_path,
+        f"allow_anonymous true\ncafile {certificates}/ca.pem\ncertfile {certificates}/localhost.pem\n"
+        f"keyfile {certificates}/localhost.key\nrequire_certificate true",
+    )
+    mosquitto.start()
+    ca, certificate, key = (certificates / name for name in ("ca.pem", "client.pem", "client.key"))
+    tls = ssl.create_default_context(cafile=ca)
+    tls.load_cert_chain(certificate, key)
+    try:
+        subscriber = Subscriber(mosquitto.port, tls=tls)
+        stranger = MqttSink(_broker(mosquitto.port, "mqtts", "localhost"))
+        _wait_for(lambda: "certificate verify failed" in caplog.text)
+        stranger.close()
+        nameless = MqttSink(_broker(mosquitto.port, "mqtts", "localhost", ca=ca))
+        _wait_for(lambda: len(caplog.records) == 2)
+        nameless.close()
+        sink = MqttSink(_broker(mosquitto.port, "mqtts", "localhost", ca=ca, certificate=certificate, key=key))
+        sink.take(make_sighting(is_new=True))
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/reading"))
+        sink.close()
+        subscriber.close()
+    finally:
+        mosquitto.kill()
+
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://host/topic", "--mqtt http://host/topic: expected mqtt://[user@]host[:port]/topic, or mqtts://"),
+        ("mqtt:///topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://host", "expected a topic after the host"),
+        ("mqtt://host/a/#", "expected a topic after the host, without + and #"),
+        ("mqtt://host/a/+/b", "expected a topic after the host, without + and #"),
+        ("mqtt://host:99999/topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://a..b/topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://me:secret@host/topic", "can see a password in an address"),
+        ("mqtt://me:sec/ret@host/topic", "expected mqtt://[user@]host[:port]/topic"),
+    ],
+)  # fmt: skip
+def test_an_address_that_cannot_be_meant_is_one_sentence_without_the_password(url: str, message: str) -> None:
+    with pytest.raises(SinkError) as caught:
+        parse_broker(url, TlsFiles(), None)
+
+    assert message in str(caught.value)
+    assert "sec" not in str(caught.value)
+
+
+def test_an_address_says_where_and_who() -> None:
+    broker = parse_broker("mqtt://me%40home@[::1]/a/b%20c", TlsFiles(), None)
+    encrypted = parse_broker("mqtts://host/a", TlsFiles(), None)
+
+    assert (broker.host, broker.port, broker.topic, broker.user) == ("::1", 1883, "a/b c", "me@home")
+    assert broker.name == "mqtt://[::1]:1883/a/b c"
+    assert encrypted.port == 8883
+    assert encrypted.tls is not None
+    assert encrypted.tls.check_hostname
+    assert broker.client_id != encrypted.client_id
+    assert broker.client_id == parse_broker("mqtt://other/a/b%20c", TlsFiles(), None).client_id
+
+
+def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, "secret")
+
+    broker = parse_broker("mqtt://me@host/topic", TlsFiles(), None)
+
+    assert broker.password == os.environ[PASSWORD_VARIABLE]
+    assert "secret" not in repr(broker)
+    with pytest.raises(SinkError, match="there is a password, but no user"):
+        parse_broker("mqtt://host/topic", TlsFiles(), None)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "files", "message"),
+    [
+        ("mqtt", {"ca": REPOSITORY / "LICENSE"}, "certificates are for mqtts://"),
+        ("mqtts", {"ca": REPOSITORY / "LICENSE"}, "expected certificates in PEM format"),
+        ("mqtts", {"certificate": REPOSITORY / "LICENSE"}, "expected a certificate and its key in PEM format"),
+        ("mqtts", {"key": REPOSITORY / "LICENSE"}, "--mqtt-key is of use only with its --mqtt-cert"),
+        ("mqtt", {"password_file": REPOSITORY / "missing"}, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_files_that_do_not_fit_are_one_sentence(scheme: str, files: dict[str, Path], message: str) -> None:
+    with pytest.raises(SinkError) as caught:
+        _broker(1883, scheme, **files)
+
+    assert message in str(caught.value)
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+
+    with pytest.raises(SinkError, match=r"pip install 'edge-mnist\[mqtt\]'"):
+        MqttSink(_broker(1883))

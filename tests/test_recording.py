@@ -1,0 +1,370 @@
+"""Annotated video, stills and the preview window: what is drawn, when, and what becomes of the files."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_mnist.edge.annotate import SURE_COLOUR
+from edge_mnist.edge.sinks import recording
+from edge_mnist.edge.sinks.drawing import draw_sighting
+from edge_mnist.edge.sinks.outlet import Outlet
+from edge_mnist.edge.sinks.recording import StillsSink, VideoSink
+from edge_mnist.edge.sinks.sink import SinkError
+
+from .conftest import python_process
+from .sightings import make_change, make_sighting
+
+PATIENCE_S = 20.0
+
+
+def _picture(gray: int = 255, width: int = 320, height: int = 240) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), gray, np.uint8)
+
+
+class _Clock:
+    """Stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
+    clock = _Clock()
+    monkeypatch.setattr(recording, "time", clock)
+    return clock
+
+
+def _frames(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
+    """The frames of a video, and how many there are a second."""
+    video = cv2.VideoCapture(str(path))
+    fps = video.get(cv2.CAP_PROP_FPS)
+    frames = []
+    while (frame := video.read()[1]) is not None:
+        frames.append(frame)
+    video.release()
+    return frames, fps
+
+
+def _has(
+    picture: NDArray[np.uint8], colour: tuple[int, int, int], left: int, top: int, right: int, bottom: int
+) -> bool:
+    return bool((picture[top:bottom, left:right] == colour).all(axis=2).any())
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 480), (320, 120), (32, 24)])
+def test_boxes_are_drawn_where_they_are_in_pictures_of_any_size(width: int, height: int) -> None:
+    """The second digit of the frame is at (60, 30), 20 x 40 pixels; small pictures are enlarged."""
+    drawn = draw_sighting(make_sighting(rows=("12",), picture=_picture(width=width, height=height)))
+
+    assert drawn is not None
+    assert drawn.shape[1] == max(width, 320)
+    across, down = drawn.shape[1] / 320, drawn.shape[0] / 240
+    left, right = round(60 * across), round(80 * across)
+    middle = round(50 * down)
+    assert _has(drawn, SURE_COLOUR, left - 8, middle - 2, left, middle + 2)
+    assert _has(drawn, SURE_COLOUR, right, middle - 2, right + 8, middle + 2)
+    assert not _has(drawn, SURE_COLOUR, left + 8, middle - 2, right - 8, middle + 2)
+
+
+def test_only_stable_digits_have_a_frame_and_a_tag() -> None:
+    picture = _picture()
+
+    drawn = draw_sighting(make_sighting(picture=picture, stable=False))
+
+    assert drawn is not None
+    assert not (drawn == SURE_COLOUR).all(axis=2).any()
+    assert (drawn == (255, 210, 0)).all(axis=2).any()
+    assert (picture == 255).all()
+
+
+def test_without_a_picture_nothing_is_drawn() -> None:
+    assert draw_sighting(make_sighting()) is None
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_second_of_the_video_is_a_second_of_the_clock(suffix: str, tmp_path: Path, clock: _Clock) -> None:
+    """A camera of 40 fps for a second, then one of 2 fps for two, at 10 frames per second of the file."""
+    path = tmp_path / f"video{suffix}"
+    sink = VideoSink(path, fps=10)
+    wanted = 0
+    sink.take(make_change())
+
+    for gray, step_s, count in ((40, 0.025, 40), (200, 0.5, 4)):
+        for _ in range(count):
+            if sink.wants_picture():
+                wanted += 1
+                sink.take(make_sighting(rows=(), picture=_picture(gray)))
+            clock.now_s += step_s
+        clock.now_s += 0.06
+    assert not path.exists()
+    sink.close()
+
+    frames, fps = _frames(path)
+    assert fps == 10
+    assert len(frames) == pytest.approx(31, abs=1)
+    assert [bool(frame.mean() > 120) for frame in frames] == [False] * 11 + [True] * (len(frames) - 11)
+    assert wanted < 20
+    assert [path.name for path in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_long_time_without_frames_is_shortened(tmp_path: Path, clock: _Clock) -> None:
+    sink = VideoSink(tmp_path / "video.avi", fps=10)
+    sink.take(make_sighting(picture=_picture()))
+
+    clock.now_s += 3600
+    sink.take(make_sighting(picture=_picture()))
+    sink.close()
+
+    assert len(_frames(tmp_path / "video.avi")[0]) == recording.LONGEST_STILL_S * 10 + 2
+
+
+def test_all_frames_have_the_size_of_the_first(tmp_path: Path, clock: _Clock) -> None:
+    """Odd sides lose a pixel, for encoders want even ones; a wider picture has black bars above and below."""
+    sink = VideoSink(tmp_path / "video.avi", fps=10)
+    for width, height in ((321, 241), (640, 240), (321, 241)):
+        sink.take(make_sighting(rows=(), picture=_picture(width=width, height=height)))
+        clock.now_s += 0.1
+    sink.close()
+
+    frames, _ = _frames(tmp_path / "video.avi")
+    assert [frame.shape for frame in frames[:3]] == [(240, 320, 3)] * 3
+    assert frames[1][:50].max() < 40
+    assert frames[1][100:140].min() > 215
+    assert frames[2].min() > 215
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_older_video_is_kept(tmp_path: Path) -> None:
+    for _ in range(3):
+        sink = VideoSink(tmp_path / "video.avi")
+        sink.take(make_sighting(picture=_picture()))
+        sink.close()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["video-2.avi", "video-3.avi", "video.avi"]
+
+
+def test_without_a_picture_there_is_no_file(tmp_path: Path) -> None:
+    sink = VideoSink(tmp_path / "video.mp4")
+    sink.take(make_sighting())
+    sink.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_ends_while_the_disk_has_room_for_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = namedtuple("usage", "free")
+    free = [10**9, 10**6]
+    monkeypatch.setattr(recording, "LOOK_S", 0.0)
+    monkeypatch.setattr(recording.shutil, "disk_usage", lambda _: usage(free.pop(0)))
+    sink = VideoSink(tmp_path / "video.mp4", fps=1000)
+    outlet = Outlet(sink)
+
+    outlet.put(make_sighting(0, picture=_picture()))
+    _wait_for(lambda: len(free) == 1)
+    time.sleep(0.05)
+    outlet.put(make_sighting(1, picture=_picture()))
+    _wait_for(lambda: outlet.broken)
+    assert outlet.close(PATIENCE_S)
+
+    assert "has only 1 MB left, so the recording ends." in caplog.text
+    assert len(_frames(tmp_path / "video.mp4")[0]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("video.mov", "ends in .mp4 or .avi for --record"), ("missing/video.mp4", "is no folder that may be written to")],
+)
+def test_a_video_that_cannot_be_written_is_one_sentence(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SinkError) as caught:
+        VideoSink(tmp_path / name)
+
+    assert message in str(caught.value)
+
+
+def _wait_for(condition: Callable[[], object]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
+def test_a_still_is_written_at_each_new_announcement(tmp_path: Path) -> None:
+    sink = StillsSink(tmp_path / "deep" / "stills")
+
+    sink.take(make_change())
+    sink.take(make_sighting(0, is_new=True, picture=_picture()))
+    sink.take(make_sighting(1, picture=_picture()))
+    sink.take(make_sighting(2, (), is_new=True, picture=_picture()))
+    sink.take(make_sighting(4, ("3",), is_new=True, picture=_picture()))
+    sink.close()
+
+    stills = sorted((tmp_path / "deep" / "stills").iterdir())
+    assert [still.name for still in stills] == [
+        "20250301T120000.000Z.digits.jpg",
+        "20250301T120000.250Z.digits.jpg",
+    ]
+    with Image.open(stills[0]) as image:
+        assert image.size == (320, 240)
+        assert np.asarray(image).min() < 100
+
+
+def test_stills_each_so_many_seconds_ask_only_then_for_a_picture(tmp_path: Path, clock: _Clock) -> None:
+    sink = StillsSink(tmp_path, every_s=2)
+
+    for i in range(50):
+        if sink.wants_picture():
+            sink.take(make_sighting(i, picture=_picture()))
+        clock.now_s += 0.1
+
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_only_stills_are_deleted_when_there_are_too_many(tmp_path: Path) -> None:
+    others = ["20250301.jpg", "20240101T000000.000Z.jpg", "notes.txt"]
+    for name in (*others, "20240101T000000.000Z.digits.jpg"):
+        (tmp_path / name).touch()
+    sink = StillsSink(tmp_path, kept_files=2)
+
+    for i in range(0, 16, 4):
+        sink.take(make_sighting(i, is_new=True, picture=_picture()))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*others, "20250301T120000.500Z.digits.jpg", "20250301T120000.750Z.digits.jpg"]
+    )
+
+
+def test_a_still_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_the_disk(_: Image.Image, file: object, *__: object, **___: object) -> None:
+        file.write(b"some of it")  # pyright: ignore[reportAttributeAccessIssue]
+        raise OSError(28, "No space left on device")
+
+    sink = StillsSink(tmp_path)
+    monkeypatch.setattr(Image.Image, "save", fill_the_disk)
+
+    with pytest.raises(OSError, match="No space left"):
+        sink.take(make_sighting(is_new=True, picture=_picture()))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SinkError, match=r"cannot be made \(File exists\)\. Choose another --stills\."):
+        StillsSink(tmp_path / "file")
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """A screen that nobody sees."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb: apt install xvfb")
+    pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
+    reading_end, writing_end = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing_end), "-screen", "0", "800x600x24"],
+        pass_fds=[writing_end],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing_end)
+    with os.fdopen(reading_end) as answer:
+        number = answer.readline().strip()
+    yield f":{number}"
+    server.terminate()
+    server.wait(PATIENCE_S)
+
+
+# A window in a process of its own, as Tk wants: what it shows is looked at, and keys pressed, from its own thread.
+PREVIEW = """
+import gc, sys, threading, time
+import numpy as np
+from edge_mnist.edge.sinks import preview
+from edge_mnist.edge.sinks.outlet import Outlet
+from tests.sightings import make_change, make_sighting
+
+seen = []
+class Window(preview.Window):
+    key = None
+    def display(self, pixels, title):
+        super().display(pixels, title)
+        seen.append((title, pixels.shape, int(pixels.max())))
+    def is_wanted(self):
+        if Window.key and seen:
+            self._root.focus_force()
+            self._root.event_generate(f"<Key-{Window.key}>")
+        return super().is_wanted()
+preview.Window = Window
+
+def wait_for(condition):
+    end = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < end, seen
+        time.sleep(0.02)
+
+closed = []
+sink = preview.PreviewSink(lambda: closed.append(threading.current_thread().name))
+outlet = Outlet(sink)
+wait_for(outlet.wants_picture)
+outlet.put(make_change())
+outlet.put(make_sighting(rows=("12", "3"), picture=np.full((480, 640, 3), 255, np.uint8)))
+wait_for(lambda: len(seen) == 1)
+outlet.put(make_change("lost", "unplugged"))
+wait_for(lambda: len(seen) == 2)
+if sys.argv[1] != "none":
+    Window.key = "space"
+    time.sleep(0.2)
+    print(closed, end=" ")
+    Window.key = sys.argv[1]
+    wait_for(lambda: closed)
+    print(outlet.wants_picture(), end=" ")
+print(outlet.close(5), closed, seen)
+gc.collect()
+"""
+SEEN = "[('auto: 12, 3', (480, 640, 3), 255), ('auto lost: unplugged', (480, 640, 3), 85)]\n"
+
+
+@pytest.mark.parametrize("key", ["q", "Escape"])
+def test_a_key_closes_the_window_and_stops_the_loop(key: str, display: str) -> None:
+    process = python_process(PREVIEW, key, DISPLAY=display)
+
+    assert process.stdout == f"[] False True ['preview window'] {SEEN}", process.stderr
+    assert process.returncode == 0
+
+
+def test_a_loop_that_ends_closes_the_window(display: str) -> None:
+    process = python_process(PREVIEW, "none", DISPLAY=display)
+
+    assert process.stdout == f"True [] {SEEN}", process.stderr
+    assert process.returncode == 0
+
+
+def test_a_preview_without_a_display_is_one_sentence() -> None:
+    code = """
+from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
+from edge_mnist.edge.window import WindowError
+try:
+    make_sinks(SinkSettings(as_json=True, show=True), print)
+except WindowError as error:
+    print(error)
+"""
+
+    process = python_process(code, DISPLAY="")
+
+    assert process.stdout.startswith("--show needs a display (")
+    assert "Use --stills FOLDER instead." in process.stdout
