@@ -1,0 +1,132 @@
+"""The page and its files, ONNX Runtime's files for the browser, and the benchmark report."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from .answers import document_errors
+from .fetch_runtime import FILES, runtime_dir
+from .refusals import RefusedError
+from .service import Service
+
+STATIC = Path(__file__).parent / "static"
+PAGE = "index.html"
+RUNTIME_VARIABLE = "EDGE_MNIST_WEB_RUNTIME"
+# Types that browsers insist on, whatever the machine's own table says.
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+}
+RUNTIME_FILES = frozenset(Path(name).name for name in FILES)
+# Asked for each time, and sent only when it changed.
+_REVALIDATE = "no-cache"
+# A report has its styles and pictures in itself. It runs no scripts and can reach nothing, not even this server.
+REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+
+def add_file_routes(app: FastAPI, service: Service) -> None:
+    """Add what browsers load; none of it is part of the API but the report."""
+    files = load_static_files(STATIC)
+
+    async def send_page(request: Request) -> Response:
+        return send_bytes(request, *_find(files, PAGE))
+
+    async def send_static(request: Request) -> Response:
+        return send_bytes(request, *_find(files, request.path_params["name"]))
+
+    async def send_runtime(request: Request) -> Response:
+        return send_runtime_file(find_runtime_folder(), request.path_params["name"])
+
+    # Starlette's own routes answer HEAD, too.
+    app.router.add_route("/", send_page, include_in_schema=False)
+    app.router.add_route("/static/{name}", send_static, include_in_schema=False)
+    app.router.add_route("/runtime/{name}", send_runtime, include_in_schema=False)
+
+    @app.get(
+        "/v1/report",
+        summary="The benchmark report",
+        response_class=Response,
+        responses={200: {"content": {"text/html": {}}}, **document_errors(404)},
+    )
+    async def send_report() -> Response:
+        path = service.report
+        if path is None or not path.is_file():
+            raise RefusedError(404, "path", "There is no report here: start the server with --report FILE.")
+        headers = {"Content-Security-Policy": REPORT_POLICY, "Cache-Control": "no-store"}
+        return FileResponse(path, media_type=_media_type(PAGE), headers=headers)
+
+
+def load_static_files(folder: Path) -> dict[str, tuple[bytes, str]]:
+    """By name, each file's content and media type; what is not there now is never served."""
+    return {
+        path.name: (path.read_bytes(), _media_type(path.name))
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.suffix in MEDIA_TYPES
+    }
+
+
+def find_runtime_folder() -> Path:
+    """Where onnxruntime-web's files are, if they are installed."""
+    given = os.environ.get(RUNTIME_VARIABLE)
+    return Path(given) if given else runtime_dir()
+
+
+def find_runtime_version(folder: Path) -> str | None:
+    """Of these files, as their package says; None if not all of them are there."""
+    if not all((folder / name).is_file() for name in RUNTIME_FILES):
+        return None
+    try:
+        return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def send_runtime_file(folder: Path, name: str) -> Response:
+    """One of these files.
+
+    Raises:
+        RefusedError: 404, there is none of that name.
+    """
+    if name not in RUNTIME_FILES or not (folder / name).is_file():
+        raise RefusedError(404, "path", "There is no such file here: onnxruntime-web is not installed, or not whole.")
+    # Megabytes, so not read into memory; Starlette's ETag is of time and size.
+    return FileResponse(folder / name, media_type=_media_type(name), headers={"Cache-Control": _REVALIDATE})
+
+
+def send_bytes(request: Request, content: bytes, media_type: str) -> Response:
+    """Content, or nothing where the client has it already."""
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": _REVALIDATE}
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if etag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=media_type)
+
+
+class _Package(msgspec.Struct):
+    """As much of a package.json as matters here."""
+
+    version: str
+
+
+def _media_type(name: str) -> str:
+    return MEDIA_TYPES[Path(name).suffix]
+
+
+def _find(files: dict[str, tuple[bytes, str]], name: str) -> tuple[bytes, str]:
+    if name not in files:
+        raise RefusedError(404, "path", "There is nothing here.")
+    return files[name]

@@ -1,0 +1,153 @@
+"""How much the web server takes on, and who is told to come back later."""
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .refusals import RefusedError
+
+
+@dataclass(frozen=True)
+class WebLimits:
+    """All limits; whoever exceeds one is refused, and others are served on.
+
+    Attributes:
+        upload_bytes: Of one picture as it is sent.
+        megapixels: Of one picture. A phone's 4032 x 3024 pixels are 12.2.
+        held_bytes: Of all pictures that are being received, wait or are read.
+        body_s: Seconds in which a picture must have arrived.
+        header_s: Seconds in which a request's header must have arrived.
+        stall_s: Seconds for which a client may take nothing of what it is sent.
+        requests_per_s: Of one client address, on average; 0 = as many as it likes.
+        burst: Requests of one address that may come at once.
+        frames_per_s: The same for live pictures, which come at the camera's pace and cost little.
+        addresses: Client addresses that are remembered for that.
+        watchers: Clients that follow live events or wait for a live picture, together.
+        connections: Open at the same time.
+        readers: Pictures that are read at the same time.
+        waiting: Pictures that wait for that.
+        poll_s: Seconds after which who waits for a live picture is told that there is no newer one.
+        ping_s: Seconds without an event after which a sign of life is sent.
+        events_per_s: Sent to one client; newer ones replace older ones.
+    """
+
+    upload_bytes: int = 10_000_000
+    megapixels: float = 13.0
+    held_bytes: int = 64_000_000
+    body_s: float = 10.0
+    header_s: float = 10.0
+    stall_s: float = 20.0
+    requests_per_s: float = 20.0
+    burst: int = 40
+    frames_per_s: float = 60.0
+    addresses: int = 4096
+    watchers: int = 32
+    connections: int = 256
+    readers: int = 2
+    waiting: int = 64
+    poll_s: float = 10.0
+    ping_s: float = 10.0
+    events_per_s: float = 60.0
+
+
+class RateLimiter:
+    """A token bucket for each client; used on the event loop's thread alone."""
+
+    def __init__(
+        self, per_second: float, burst: int, most_clients: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin with full buckets.
+
+        Args:
+            per_second: Requests by which a bucket fills again; 0 switches the limiter off.
+            burst: Requests that a full bucket holds.
+            most_clients: Buckets that are kept; whoever was not seen for longest is forgotten first.
+            clock: Seconds.
+        """
+        self._per_second = per_second
+        self._burst = burst
+        self._most_clients = most_clients
+        self._clock = clock
+        # Client: requests left, and when that was so. The least recently seen is first.
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Clients that are remembered."""
+        return len(self._buckets)
+
+    def check(self, client: str) -> None:
+        """Count a request.
+
+        Raises:
+            RefusedError: 429, the client's bucket is empty.
+        """
+        if not self._per_second:
+            return
+        now = self._clock()
+        left, at = self._buckets.pop(client, (float(self._burst), now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        self._buckets[client] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > self._most_clients:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            raise RefusedError(
+                429,
+                "rate",
+                f"Too many requests from your address, at most {self._per_second:g} a second are answered: slow down.",
+                retry_after_s=math.ceil((1 - left) / self._per_second),
+            )
+
+
+class Slots:
+    """A number of places; used on the event loop's thread alone."""
+
+    def __init__(self, most: int, reason: str, message: str) -> None:
+        """With all places free; `reason` and `message` are what those hear who find none."""
+        self.used = 0
+        self._most = most
+        self._reason = reason
+        self._message = message
+
+    @contextmanager
+    def hold(self, count: int = 1) -> Iterator[None]:
+        """Take places for as long as the block runs.
+
+        Raises:
+            RefusedError: 503, so many are not free.
+        """
+        self.take(count)
+        try:
+            yield
+        finally:
+            self.used -= count
+
+    def take(self, count: int) -> None:
+        """Take places; `release` gives them back.
+
+        Raises:
+            RefusedError: 503, so many are not free.
+        """
+        if self.used + count > self._most:
+            raise RefusedError(503, self._reason, self._message, retry_after_s=1)
+        self.used += count
+
+    def release(self, count: int) -> None:
+        """Give places back."""
+        self.used -= count
+
+
+@lru_cache(maxsize=4096)
+def name_client(address: str) -> str:
+    """Whom a request counts for: its IPv4 address, or the /64 network that one household's IPv6 addresses share."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -1,0 +1,97 @@
+"""What Prometheus scrapes: counted as it happens, or looked up when it asks."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from ..live.events import Sighting
+from .board import LiveBoard
+
+# Seconds. A stage takes from tens of microseconds to, with a large photograph on a small machine, a second.
+STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class Metrics:
+    """The server's own registry."""
+
+    def __init__(self, board: LiveBoard | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+        self._registry = CollectorRegistry()
+        self._readings = Counter(
+            "edge_mnist_readings", "Pictures and frames that were read.", ["origin"], registry=self._registry
+        )
+        self._refused = Counter(
+            "edge_mnist_refused_requests", "Requests that were refused.", ["reason"], registry=self._registry
+        )
+        self._stages = Histogram(
+            "edge_mnist_stage_seconds",
+            "Time in each stage; of the live frames, those that the page's sink took.",
+            ["origin", "stage"],
+            buckets=STAGE_BUCKETS,
+            registry=self._registry,
+        )
+        self._read_before = 0
+        self._registry.register(_Gauges(board, count_waiting, count_watchers))
+        ProcessCollector(registry=self._registry)
+        if board is not None:
+            board.add_listener(self.count_sighting)
+
+    def count_refusal(self, reason: str) -> None:
+        """A request was refused."""
+        self._refused.labels(reason).inc()
+
+    def count_reading(self, timing_ms: dict[str, float]) -> None:
+        """An uploaded picture was read."""
+        self._readings.labels("upload").inc()
+        self._time("upload", timing_ms)
+
+    def count_sighting(self, sighting: Sighting) -> None:
+        """A live frame was read, and so were those between it and the one before that was counted."""
+        # When the loop starts anew, it counts from 0 again.
+        before = self._read_before if sighting.index >= self._read_before else 0
+        self._readings.labels("live").inc(sighting.index + 1 - before)
+        self._read_before = sighting.index + 1
+        self._time("live", sighting.timing_ms)
+
+    def write(self) -> bytes:
+        """All of them as Prometheus reads them."""
+        return generate_latest(self._registry)
+
+    def _time(self, origin: str, timing_ms: dict[str, float]) -> None:
+        for stage, ms in timing_ms.items():
+            self._stages.labels(origin, stage).observe(ms / 1000)
+
+
+class _Gauges:
+    """What is so at the moment, looked up when it is asked for."""
+
+    def __init__(self, board: LiveBoard | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+        self._board = board
+        self._count_waiting = count_waiting
+        self._count_watchers = count_watchers
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client's `Collector`."""
+        yield _gauge("edge_mnist_waiting_pictures", "Pictures that are read or wait.", self._count_waiting())
+        yield _gauge("edge_mnist_watchers", "Clients of the live view.", self._count_watchers())
+        if self._board is not None:
+            yield from _describe_camera(self._board)
+
+
+def _describe_camera(board: LiveBoard) -> Iterable[Metric]:
+    state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the state that it is in.", labels=["state"])
+    for name in ("starting", "open", "lost", "ended"):
+        state.add_metric([name], float(board.state == name))
+    yield state
+    if board.sighting is None or not isinstance(board.sighting.event, Sighting):
+        return
+    rates = board.sighting.event.rates
+    yield _gauge("edge_mnist_camera_fps", "Frames a second that the camera gave.", rates.camera_fps)
+    yield _gauge("edge_mnist_read_fps", "Frames a second that were read.", rates.read_fps)
+    yield CounterMetricFamily(
+        "edge_mnist_skipped_frames", "Frames replaced by newer ones before they were read.", rates.skipped
+    )
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, description, value)

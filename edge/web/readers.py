@@ -1,0 +1,186 @@
+"""The server's readers: a few threads, each with its own, and a short queue before them.
+
+Whoever asks chooses among models, runtimes and precisions. What nobody asked for is not loaded: a small machine has
+no memory to spare.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bundle import Bundle, open_bundle
+from ..card import Precision
+from ..classifiers import RUNTIMES, choose_runtime
+from ..errors import EdgeMnistError
+from ..pictures import PictureError, read_gray
+from ..reader import Reader, Reading
+from .limits import Slots, WebLimits
+from .refusals import RefusedError, WebError
+from .uploads import check_pixels
+
+OFFERED: tuple[Precision, ...] = ("int8", "float32")
+NOT_LOADED, PASSED = "not loaded", "passed"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What reads: a model's name, a runtime, and the precision of its file."""
+
+    model: str
+    runtime: str
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a picture says.
+
+    Attributes:
+        choice: What read it.
+        reading: Its digits.
+        frame_size: (width, height), pixels, upright.
+        timing_ms: wait (for a reader), decode, and the stages of `Reading`.
+    """
+
+    choice: Choice
+    reading: Reading
+    frame_size: tuple[int, int]
+    timing_ms: dict[str, float]
+
+
+class ReaderPool:
+    """Reads pictures on threads of its own.
+
+    Attributes:
+        bundles: By the model's name.
+        choices: All there are; the first is what reads when nobody chooses.
+        golden: For each, `passed`, `not loaded`, or why it was refused.
+        waiting: Pictures that are read or wait.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Path],
+        runtimes: Sequence[str],
+        precisions: Sequence[Precision],
+        threads: int,
+        limits: WebLimits,
+    ) -> None:
+        """Open the bundles; models load when they are used.
+
+        Args:
+            models: Folders of bundles, one or more.
+            runtimes: Their names; none for all that are installed.
+            precisions: None for those of OFFERED that the bundles have.
+            threads: Of each inference.
+            limits: Of the server.
+
+        Raises:
+            ModelCardError: A bundle does not hold, or has no file that was asked for.
+            RuntimeUnavailableError: A runtime that was asked for is not installed, or none is.
+            WebError: Two models have the same name.
+        """
+        opened = [open_bundle(path) for path in models]
+        self.bundles = {bundle.card.name: bundle for bundle in opened}
+        if len(self.bundles) < len(opened):
+            names = ", ".join(bundle.card.name for bundle in opened)
+            raise WebError(f"Models are chosen by name, but of {names} two have the same: give only one of them.")
+        self.choices = tuple(choice for bundle in opened for choice in _list_choices(bundle, runtimes, precisions))
+        self.golden = dict.fromkeys(self.choices, NOT_LOADED)
+        self._threads = threads
+        self._megapixels = limits.megapixels
+        self._executor = ThreadPoolExecutor(limits.readers, "web reader")
+        self._slots = Slots(limits.readers + limits.waiting, "busy", "Too many pictures are waiting: try again.")
+        self._readers = threading.local()
+
+    @property
+    def waiting(self) -> int:
+        """See the class."""
+        return self._slots.used
+
+    def start_loading(self) -> Future[Reader]:
+        """Load what reads when nobody chooses; the result raises what `Reader` does."""
+        return self._executor.submit(self._find_reader, self.choices[0])
+
+    def choose(self, model: str | None, runtime: str | None, precision: str | None) -> Choice:
+        """The first choice with all that was asked for.
+
+        Raises:
+            RefusedError: 400, there is none.
+        """
+        wanted = (self.choices[0].model if model is None else model, runtime, precision)
+        for choice in self.choices:
+            there = (choice.model, choice.runtime, choice.precision)
+            if all(want in {None, have} for want, have in zip(wanted, there, strict=True)):
+                return choice
+        there = ", ".join(f"{choice.model} {choice.precision} on {choice.runtime}" for choice in self.choices)
+        raise RefusedError(400, "choice", f"There is no such model, runtime or precision here: choose among {there}.")
+
+    async def read(self, content: bytes, choice: Choice) -> Answer:
+        """Decode and read a picture.
+
+        Raises:
+            RefusedError: 413 for too many pixels, 422 for what is no picture, 503 when too many wait or the choice
+                cannot be loaded.
+        """
+        with self._slots.hold():
+            job = self._executor.submit(self._read, content, choice, time.perf_counter())
+            try:
+                return await asyncio.wrap_future(job)
+            except PictureError as error:
+                raise RefusedError(422, "picture", str(error)) from error
+
+    def close(self) -> None:
+        """Read what is being read to its end, and nothing else."""
+        self._executor.shutdown(cancel_futures=True)
+
+    def _read(self, content: bytes, choice: Choice, asked_s: float) -> Answer:
+        begun_s = time.perf_counter()
+        check_pixels(content, self._megapixels)
+        gray = read_gray(content, "The picture")
+        decoded_s = time.perf_counter()
+        try:
+            reader = self._find_reader(choice)
+        except EdgeMnistError as error:
+            raise RefusedError(503, "model", str(error)) from error
+        reading = reader.read(gray)
+        height, width = gray.shape
+        waited = {"wait": _milliseconds(begun_s - asked_s), "decode": _milliseconds(decoded_s - begun_s)}
+        return Answer(choice, reading, (width, height), waited | reading.timing_ms)
+
+    def _find_reader(self, choice: Choice) -> Reader:
+        """This thread's reader, for none may be used by two at a time."""
+        readers: dict[Choice, Reader] = self._readers.__dict__.setdefault("by_choice", {})
+        if choice not in readers:
+            try:
+                path = self.bundles[choice.model].path
+                readers[choice] = Reader(path, choice.runtime, choice.precision, self._threads)
+            except EdgeMnistError as error:
+                self.golden[choice] = str(error)
+                raise
+            self.golden[choice] = PASSED
+        return readers[choice]
+
+
+def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[Precision]) -> list[Choice]:
+    """All that a bundle and this machine offer; what was asked for by name must be there."""
+    names = [choose_runtime(name).name for name in runtimes] or [
+        runtime.name for runtime in RUNTIMES.values() if runtime.installed
+    ]
+    if not names:
+        choose_runtime(None)  # says what to install
+    there = {(file.format, file.precision) for file in bundle.files}
+    pairs: list[tuple[str, Precision]] = [(name, precision) for precision in precisions or OFFERED for name in names]
+    if not precisions:
+        pairs = [pair for pair in pairs if (RUNTIMES[pair[0]].format, pair[1]) in there] or pairs[:1]
+    for name, precision in pairs:
+        bundle.file(RUNTIMES[name].format, precision)
+    return [Choice(bundle.card.name, name, precision) for name, precision in pairs]
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)

@@ -1,0 +1,205 @@
+"""The server: a socket, a thread, and an end to both."""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+import threading
+from dataclasses import replace
+
+import click
+import uvicorn
+
+from .app import create_app
+from .board import LiveBoard
+from .protocol import PatientProtocol
+from .readers import ReaderPool
+from .refusals import WebError
+from .security import Hosts
+from .service import Service, WebSettings
+from .tokens import find_token, make_token
+
+# Of those who are being answered when the server stops; then they are hung up on.
+GRACE_S = 0.4
+STARTS_WITHIN_S = 30.0
+STOPS_WITHIN_S = 2.0
+# Answers are made and sent by one thread, and the system holds so many connections until it gets to them.
+BACKLOG = 128
+# Reserved for documentation (RFC 5737): nothing is sent there, but the system says by which address it would be.
+ELSEWHERE = ("192.0.2.1", 9)
+
+
+class WebServer:
+    """A running server.
+
+    Attributes:
+        url: Of the page, for people; with the token in its fragment, which browsers do not send, if one was made.
+        port: That it listens on.
+        service: Its parts.
+    """
+
+    def __init__(self, listener: socket.socket, service: Service, url: str) -> None:
+        self.url = url
+        self.port: int = listener.getsockname()[1]
+        self.service = service
+        self._server = _make_server(service)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="web", daemon=True)
+        self._thread.start()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the model is loaded.
+
+        Raises:
+            ModelCardError: It cannot be: it does not compute what its card says.
+            RuntimeUnavailableError: The runtime cannot run it.
+        """
+        self.service.loading.result()
+
+    def close(self) -> None:
+        """Stop within a second, whoever is connected. Calling it again does nothing."""
+        self._server.should_exit = True
+        self._thread.join(STOPS_WITHIN_S)
+        self.service.pool.close()
+
+
+def start_server(
+    board: LiveBoard | None,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    settings: WebSettings = WebSettings(),  # noqa: B008 - it is frozen
+) -> WebServer:
+    """Serve the page and the API from a thread of their own, and say on standard error where.
+
+    Args:
+        board: Of a live loop, if there is one; it is one of the loop's sinks.
+        host: Name or address to listen on. Any that other machines can reach demands a token.
+        port: 0 takes a free one.
+        settings: See there. Without a token in it, $EDGE_MNIST_TOKEN is looked at.
+
+    Raises:
+        ModelCardError: A bundle does not hold.
+        RuntimeUnavailableError: A runtime is not installed.
+        WebError: The host or port cannot be had, or the token cannot be used.
+    """
+    pool = ReaderPool(settings.models, settings.runtimes, settings.precisions, settings.threads, settings.limits)
+    listener = open_listener(host, port)
+    given = settings.token or find_token(None)
+    made = None if given or is_own(listener) else make_token()
+    hosts = name_hosts(listener, host, settings.allow_hosts)
+    service = Service(replace(settings, token=given or made), pool, hosts, board)
+    url = describe_url(listener) + (f"#token={made}" if made else "")
+    server = WebServer(listener, service, url)
+    note = " (the token is the one that it was given)" if given else ""
+    click.echo(f"Serving on {url}{note}", err=True)
+    return server
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Listen on the first of a host's addresses that this machine has.
+
+    Raises:
+        WebError: The host is not known or not ours, or the port is taken or privileged.
+    """
+    where = f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise WebError(f"{host}: no such host. Give --host an address of this machine, e.g. 127.0.0.1.") from error
+    reason: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        listener = socket.socket(family, kind, protocol)
+        try:
+            # Or the port of a server that just stopped would be taken for a minute.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            reason = error
+        else:
+            return listener
+    advice = {
+        "EADDRINUSE": "is taken by another program. Choose another --port, or 0 for any that is free",
+        "EACCES": "is only for root. Choose a --port of 1024 or above",
+        "EADDRNOTAVAIL": "is not an address of this machine. Choose another --host, e.g. 127.0.0.1",
+    }
+    code = errno.errorcode.get(reason.errno or 0, "") if reason else ""
+    raise WebError(f"{where} {advice.get(code, f'cannot be listened on ({reason})')}.") from reason
+
+
+def is_own(listener: socket.socket) -> bool:
+    """Whether nothing but this machine reaches the socket."""
+    return _address(listener).is_loopback
+
+
+def name_hosts(listener: socket.socket, host: str, allow_hosts: tuple[str, ...]) -> Hosts:
+    """By what names clients may call a server that listens there."""
+    names = {"localhost", "127.0.0.1", "[::1]"}
+    own = is_own(listener)
+    if not own:
+        machine = socket.gethostname().lower()
+        names |= {host.lower(), machine, f"{machine}.local"}
+    further = frozenset(name.lower() for name in allow_hosts)
+    return Hosts(frozenset(names), further, listener.getsockname()[1], any_address=not own)
+
+
+def describe_url(listener: socket.socket) -> str:
+    """Where people find the page."""
+    address, port = _address(listener), listener.getsockname()[1]
+    host = str(address) if not address.is_unspecified else _find_own_address()
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _address(listener: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+
+
+def _find_own_address() -> str:
+    """One by which other machines reach this one; without a network, the one by which it reaches itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(ELSEWHERE)
+        except OSError:
+            return "127.0.0.1"
+        return probe.getsockname()[0]
+
+
+def _make_server(service: Service) -> uvicorn.Server:
+    limits = service.limits
+    config = uvicorn.Config(
+        create_app(service),
+        http=type("Protocol", (PatientProtocol,), {"limits": limits}),
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        # Its own words would be among those of other sinks; what went wrong is still logged.
+        log_config=None,
+        log_level=logging.ERROR,
+        access_log=False,
+        server_header=False,
+        # Anybody could say that they come from somewhere else.
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=1,
+    )
+    return _Server(config, service.board)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, which by itself waits for streams that do not end."""
+
+    def __init__(self, config: uvicorn.Config, board: LiveBoard | None) -> None:
+        super().__init__(config)
+        self._board = board
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hang up on those who watch at once, and on everybody else soon."""
+        if self._board is not None:
+            self._board.hang_up()
+        asyncio.get_running_loop().call_later(GRACE_S, self._abort)
+        await super().shutdown(sockets)
+
+    def _abort(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

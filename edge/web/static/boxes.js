@@ -1,0 +1,100 @@
+/**
+ * Boxes and tags over a picture, as `edge/annotate.py` draws them: what is unsure has another colour and a question
+ * mark.
+ *
+ * @typedef {{digit: number, confidence: number, box: [number, number, number, number]}} Marked
+ */
+
+export const UNSURE_BELOW = 0.9;
+const SURE_COLOUR = "rgb(0 96 160)";
+const UNSURE_COLOUR = "rgb(190 70 0)";
+/** Of the box's height, within these bounds in pixels of the screen. */
+const [TAG_SHARE, SMALLEST_TAG, LARGEST_TAG] = [0.3, 16, 30];
+
+/**
+ * Make a canvas as large as it is shown, in the screen's own pixels, and empty.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @returns {CanvasRenderingContext2D} That measures in CSS pixels.
+ */
+export function prepareCanvas(canvas) {
+  const { clientWidth, clientHeight } = canvas;
+  const density = window.devicePixelRatio || 1;
+  [canvas.width, canvas.height] = [Math.round(clientWidth * density), Math.round(clientHeight * density)];
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.setTransform(density, 0, 0, density, 0, 0);
+  return context;
+}
+
+/**
+ * Give a frame its picture's shape, and no more height than the window has.
+ *
+ * @param {HTMLElement} frame
+ * @param {{width: number, height: number}} picture
+ */
+export function shapeFrame(frame, { width, height }) {
+  frame.style.aspectRatio = `${width} / ${height}`;
+  frame.style.maxWidth = `calc(80vh * ${width / height})`;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas  Drawn anew.
+ * @param {Marked[]} digits
+ * @param {{width: number, height: number}} frame  What the boxes are measured in; it fills the canvas.
+ */
+export function drawBoxes(canvas, digits, frame) {
+  const context = prepareCanvas(canvas);
+  const across = canvas.clientWidth / frame.width;
+  const down = canvas.clientHeight / frame.height;
+  const marks = digits.map((digit) => {
+    const [x, y, width, height] = digit.box;
+    return { digit, x: x * across - 5, y: y * down - 5, width: width * across + 10, height: height * down + 10 };
+  });
+  for (const mark of marks) drawBox(context, mark);
+  // After all boxes, so that none is covered by a neighbour's.
+  for (const mark of marks) drawTag(context, mark, canvas);
+}
+
+/** @typedef {{digit: Marked, x: number, y: number, width: number, height: number}} Mark */
+
+/** @param {CanvasRenderingContext2D} context @param {Mark} mark */
+function drawBox(context, mark) {
+  for (const [colour, width] of /** @type {[string, number][]} */ ([["white", 5], [colourOf(mark), 2.5]])) {
+    [context.strokeStyle, context.lineWidth] = [colour, width];
+    context.beginPath();
+    context.roundRect(mark.x, mark.y, mark.width, mark.height, 6);
+    context.stroke();
+  }
+}
+
+/**
+ * Above the box, within it where there is no room.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Mark} mark
+ * @param {HTMLCanvasElement} canvas
+ */
+function drawTag(context, mark, canvas) {
+  const side = Math.min(Math.max(TAG_SHARE * mark.height, SMALLEST_TAG), LARGEST_TAG);
+  const text = isUnsure(mark.digit) ? `${mark.digit.digit}?` : String(mark.digit.digit);
+  context.font = `600 ${Math.round(0.8 * side)}px system-ui, sans-serif`;
+  const width = Math.max(side, context.measureText(text).width + 0.5 * side);
+  const left = Math.min(Math.max(0, mark.x - 1), canvas.clientWidth - width);
+  const top = mark.y >= side ? mark.y - side + 2 : Math.max(0, mark.y);
+  context.fillStyle = colourOf(mark);
+  context.beginPath();
+  context.roundRect(left, top, width, side, 5);
+  context.fill();
+  [context.fillStyle, context.textAlign, context.textBaseline] = ["white", "center", "middle"];
+  context.fillText(text, left + width / 2, top + 0.54 * side);
+}
+
+/** @param {Mark} mark */
+function colourOf(mark) {
+  return isUnsure(mark.digit) ? UNSURE_COLOUR : SURE_COLOUR;
+}
+
+/** @param {Marked} digit */
+export function isUnsure(digit) {
+  return digit.confidence < UNSURE_BELOW;
+}

@@ -1,0 +1,84 @@
+/**
+ * Reads drawings in this page: the page's end of `worker.js`.
+ *
+ * @typedef {import("./types.js").Gray} Gray
+ * @typedef {import("./types.js").Reading} Reading
+ */
+
+import { fetchModelFile } from "./api.js";
+
+/** How long fourteen megabytes of WebAssembly may take to arrive and compile, milliseconds. */
+const LOADING_MS = 60_000;
+
+export class BrowserReader {
+  /** Whether it needs the server once it is loaded. */
+  needsServer = false;
+  #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  #asked = 0;
+  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
+  #waiting = new Map();
+  /** Why it reads no more. @type {Error | null} */
+  #broken = null;
+
+  constructor() {
+    this.runtime = { version: "", threads: 1 };
+    this.#worker.onmessage = ({ data }) => {
+      const asked = this.#waiting.get(data.id);
+      this.#waiting.delete(data.id);
+      if ("error" in data) asked?.reject(new Error(`The model in this page failed: ${data.error}`));
+      else asked?.resolve(data.result);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new Error(`The model in this page stopped: ${event.message || "its files did not load"}.`));
+    };
+  }
+
+  /**
+   * Load the runtime and the model.
+   *
+   * @param {import("./types.js").Abstention} abstention
+   * @throws {Error} Either cannot be loaded, or this browser cannot run it.
+   */
+  static async open(abstention) {
+    const model = await fetchModelFile();
+    const reader = new BrowserReader();
+    const late = new Error("The model in this page did not load in a minute.");
+    const timer = setTimeout(() => reader.#fail(late), LOADING_MS);
+    try {
+      reader.runtime = await reader.ask("load", { model, abstention });
+      return reader;
+    } catch (error) {
+      reader.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param {import("./strokes.js").Drawing} drawing @returns {Promise<Reading>} */
+  read(drawing) {
+    return this.ask("read", { ink: drawing.rasterize() });
+  }
+
+  /** Have the worker do something. @param {string} task @param {object} details @returns {Promise<any>} */
+  ask(task, details) {
+    const id = ++this.#asked;
+    return new Promise((resolve, reject) => {
+      if (this.#broken) return reject(this.#broken);
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, task, ...details });
+    });
+  }
+
+  close() {
+    this.#worker.terminate();
+  }
+
+  /** @param {Error} error */
+  #fail(error) {
+    this.#broken = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

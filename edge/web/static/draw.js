@@ -1,0 +1,89 @@
+/**
+ * The first part: what is drawn is read as it is drawn.
+ *
+ * @typedef {import("./choices.js").DrawingReader} DrawingReader
+ */
+
+import { UnreachableError } from "./api.js";
+import { drawBoxes } from "./boxes.js";
+import { newestOnly } from "./newest.js";
+import { Pad } from "./pad.js";
+import { formatMs, showDigits, showRows } from "./result.js";
+
+/** Of drawing before it is read, milliseconds: as long as a few movements of the pen. */
+const PAUSE_MS = 60;
+
+/** @param {string} id @returns {any} */
+const byId = (id) => document.getElementById(id);
+
+/** @returns {{useReader: (reader: DrawingReader) => void, readAgain: () => void}} */
+export function setUpDrawing() {
+  const pad = new Pad(byId("pad"));
+  /** @type {DrawingReader | null} */
+  let reader = null;
+
+  const readSoon = newestOnly(async () => {
+    if (!reader) return;
+    if (pad.isEmpty) return showNothing();
+    const drawing = pad.drawing();
+    const started = performance.now();
+    try {
+      const reading = await reader.read(drawing);
+      if (!pad.isEmpty) show(reading, performance.now() - started, reader);
+    } catch (error) {
+      showFailure(/** @type {Error} */ (error));
+    }
+  }, PAUSE_MS);
+
+  pad.addEventListener("change", () => {
+    byId("undo").disabled = !pad.canUndo;
+    byId("clear").disabled = pad.isEmpty;
+    byId("pad-hint").hidden = !pad.isEmpty;
+    readSoon(null);
+  });
+  connectTools(pad);
+  return {
+    useReader: (next) => {
+      reader = next;
+      readSoon(null);
+    },
+    readAgain: () => readSoon(null),
+  };
+}
+
+/** @param {Pad} pad */
+function connectTools(pad) {
+  byId("undo").addEventListener("click", () => pad.undo());
+  byId("clear").addEventListener("click", () => pad.clear());
+  byId("pen-width").addEventListener("input", () => (pad.penWidth = byId("pen-width").valueAsNumber));
+  document.addEventListener("keydown", (event) => {
+    const undo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+    if (!undo || byId("draw").hidden) return;
+    event.preventDefault();
+    pad.undo();
+  });
+}
+
+/** @param {import("./types.js").Reading} reading @param {number} took_ms @param {DrawingReader} reader */
+function show(reading, took_ms, reader) {
+  showRows(byId("draw-rows"), reading.rows, "No digit yet");
+  showDigits(byId("draw-digits"), reading);
+  drawBoxes(byId("pad-boxes"), reading.digits, reading.frame);
+  const where = reader.needsServer ? "by the server" : "in this browser";
+  byId("draw-note").textContent = `Read ${where} in ${formatMs(took_ms)}.`;
+  byId("draw-note").classList.remove("failure");
+}
+
+function showNothing() {
+  showRows(byId("draw-rows"), [], "Nothing yet");
+  byId("draw-digits").replaceChildren();
+  drawBoxes(byId("pad-boxes"), [], { width: 1, height: 1 });
+  byId("draw-note").textContent = "";
+}
+
+/** @param {Error} error */
+function showFailure(error) {
+  const waiting = error instanceof UnreachableError;
+  byId("draw-note").textContent = waiting ? "Not read yet: the server does not answer." : error.message;
+  byId("draw-note").classList.add("failure");
+}

@@ -1,0 +1,141 @@
+/** The page: its three parts, what reads, and what it says when something is wrong. */
+
+import { UnreachableError, fetchModel, request } from "./api.js";
+import { fillSelect, listChoices, openReader } from "./choices.js";
+import { watchConnection } from "./connection.js";
+import { setUpDrawing } from "./draw.js";
+import { LiveView } from "./live.js";
+import { setUpPhotos } from "./photo.js";
+import { setUpTabs } from "./tabs.js";
+import { currentToken, takeTokenFromAddress } from "./token.js";
+
+/**
+ * @typedef {import("./choices.js").Choice} Choice
+ * @typedef {import("./types.js").ServerModel} ServerModel
+ */
+
+/** @param {string} id @returns {any} */
+const byId = (id) => document.getElementById(id);
+
+/** @type {Choice[]} */
+let choices = [];
+/** @type {ServerModel | null} */
+let model = null;
+/** @type {import("./choices.js").DrawingReader | null} */
+let reader = null;
+
+takeTokenFromAddress();
+window.addEventListener("hashchange", takeTokenFromAddress);
+const drawing = setUpDrawing();
+const photos = setUpPhotos(serverChoice);
+const live = new LiveView();
+setUpTabs(byId("tabs"), (name) => live.choose(name === "live"));
+byId("reader").addEventListener("change", chooseReader);
+byId("report").addEventListener("click", openReport);
+byId("again").addEventListener("click", start);
+byId("dismiss").addEventListener("click", () => say(""));
+watchConnection(sayLost, start);
+start();
+
+/** Ask the server what it can do; again whenever it came back. */
+async function start() {
+  try {
+    model = await fetchModel();
+  } catch (error) {
+    // Of a server that does not answer, sayLost() has told.
+    if (!(error instanceof UnreachableError)) say(/** @type {Error} */ (error).message, { again: true });
+    return;
+  }
+  say("");
+  const known = choices.length > 0;
+  if (!known) {
+    choices = listChoices(model);
+    fillSelect(byId("reader"), choices);
+  }
+  if (!known || !reader) await chooseReader();
+  else drawing.readAgain();
+  photos.readAgain();
+  live.restart();
+}
+
+/**
+ * What the server reads photos with: the choice, or its own where drawings are read in this page.
+ *
+ * @returns {Record<string, string>}
+ */
+function serverChoice() {
+  return choices[Number(byId("reader").value)]?.server ?? {};
+}
+
+async function chooseReader() {
+  const choice = choices[Number(byId("reader").value)];
+  if (!choice || !model) return;
+  byId("reader-note").textContent = choice.server ? "" : "Loading the model into this page…";
+  try {
+    reader = await openReader(choice, model);
+    drawing.useReader(reader);
+    photos.readAgain();
+    byId("reader-note").textContent = describe(choice, model);
+  } catch (error) {
+    fallBack(/** @type {Error} */ (error));
+  }
+}
+
+/** @param {Choice} choice @param {ServerModel} known */
+function describe(choice, known) {
+  if (!choice.server) return "Drawings do not leave this page; photos are read by the server.";
+  return known.browser_runtime === null ? "The server has no onnxruntime-web, so it reads drawings itself." : "";
+}
+
+/** The model does not run in this page: the server reads. @param {Error} error */
+async function fallBack(error) {
+  const onServer = choices.findIndex((choice) => choice.server);
+  if (onServer < 0) return say(error.message, { again: true });
+  byId("reader").value = String(onServer);
+  await chooseReader();
+  byId("reader-note").textContent = `${error.message} The server reads instead.`;
+}
+
+function sayLost() {
+  const goesOn = reader && !reader.needsServer ? " Drawings are still read in this page." : "";
+  say(`The server does not answer. Trying again…${goesOn}`, { waiting: true });
+}
+
+/**
+ * Across the top of the page; the empty string takes it away.
+ *
+ * @param {string} words
+ * @param {{again?: boolean, waiting?: boolean}} [options]  Whether people, or the page itself, may try again.
+ */
+function say(words, { again = false, waiting = false } = {}) {
+  byId("notice-words").textContent = words;
+  byId("notice").hidden = words === "";
+  byId("notice").classList.toggle("waiting", waiting);
+  byId("again").hidden = !again;
+  byId("dismiss").hidden = again || waiting;
+}
+
+/**
+ * Where a token is asked for, a link cannot carry it: there the report is handed over as a file.
+ *
+ * @param {Event} event
+ */
+async function openReport(event) {
+  event.preventDefault();
+  try {
+    const report = await (await request("/v1/report")).blob();
+    if (currentToken() === null) window.open(byId("report").href, "_blank", "noopener");
+    else download(report, "edge-mnist-report.html");
+  } catch (error) {
+    say(/** @type {Error} */ (error).message);
+  }
+}
+
+/** @param {Blob} content @param {string} name */
+function download(content, name) {
+  const link = document.createElement("a");
+  [link.href, link.download] = [URL.createObjectURL(content), name];
+  link.click();
+  // The browser is done with it long before.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

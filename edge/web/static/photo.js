@@ -1,0 +1,151 @@
+/** The second part: a photo that is dropped, chosen, pasted or taken, and read by the server. */
+
+import { UnreachableError, readPicture } from "./api.js";
+import { drawBoxes, prepareCanvas, shapeFrame } from "./boxes.js";
+import { newestOnly } from "./newest.js";
+import { formatMs, showDigits, showRows } from "./result.js";
+
+/** Digits on larger pictures are as legible at this size; larger files only take longer to send. */
+const LONGEST_SIDE = 2048;
+const MOST_BYTES = 4 * 1024 * 1024;
+/** What this browser opens may be more than the server does; anything else is sent as JPEG. */
+const SENT_AS_THEY_ARE = ["image/jpeg", "image/png", "image/webp"];
+const JPEG_QUALITY = 0.92;
+
+/** @param {string} id @returns {any} */
+const byId = (id) => document.getElementById(id);
+
+/** @typedef {{bitmap: ImageBitmap, blob: Blob}} Photo */
+
+/** @param {() => Record<string, string>} currentChoice  What the server is to read with. */
+export function setUpPhotos(currentChoice) {
+  /** @type {Photo | null} */
+  let photo = null;
+  /** @type {import("./types.js").Reading | null} */
+  let reading = null;
+
+  const paint = () => photo && paintPhoto(photo.bitmap, reading);
+  const readAgain = newestOnly(async () => {
+    if (!photo) return;
+    const started = performance.now();
+    reading = null;
+    paint();
+    byId("photo-note").textContent = "Reading…";
+    try {
+      reading = await readPicture(photo.blob, currentChoice());
+      show(reading, performance.now() - started);
+      paint();
+    } catch (error) {
+      showFailure(/** @type {Error} */ (error));
+    }
+  }, 0);
+
+  const open = newestOnly(async (/** @type {Blob} */ file) => {
+    try {
+      photo = await preparePhoto(file);
+      readAgain(null);
+    } catch (error) {
+      showFailure(/** @type {Error} */ (error));
+    }
+  }, 0);
+
+  connectSources(open);
+  new ResizeObserver(paint).observe(byId("photo-frame"));
+  return { readAgain: () => readAgain(null) };
+}
+
+/** @param {(file: Blob) => void} open */
+function connectSources(open) {
+  for (const id of ["photo-file", "photo-camera"]) {
+    byId(id).addEventListener("change", () => {
+      const [file] = byId(id).files;
+      if (file) open(file);
+      // So that the same file can be chosen again.
+      byId(id).value = "";
+    });
+    byId(`${id}-button`).addEventListener("click", () => byId(id).click());
+  }
+  byId("photo-frame").addEventListener("click", () => byId("photo-file").click());
+  const zone = byId("photo");
+  for (const kind of ["dragenter", "dragover"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      zone.classList.add("dropping");
+    });
+  }
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? zone.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("dropping");
+    openFirst(event.dataTransfer, open);
+  });
+  document.addEventListener("paste", (event) => openFirst(event.clipboardData, open));
+}
+
+/**
+ * Wherever on the page it was dropped or pasted, the photo is shown.
+ *
+ * @param {DataTransfer | null} data
+ * @param {(file: Blob) => void} open
+ */
+function openFirst(data, open) {
+  const [file] = data?.files ?? [];
+  if (!file) return;
+  byId("tab-photo").click();
+  open(file);
+}
+
+/** @param {Blob} file @returns {Promise<Photo>} */
+async function preparePhoto(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    throw new Error("This file is not a picture that this browser can open. Choose a JPEG, PNG or WebP.");
+  }
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const fits = scale === 1 && file.size <= MOST_BYTES && SENT_AS_THEY_ARE.includes(file.type);
+  if (fits) return { bitmap, blob: file };
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  // JPEG has no transparency; the server would show it on white, too.
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve, reject) => {
+    const take = (/** @type {Blob | null} */ blob) =>
+      blob ? resolve({ bitmap, blob }) : reject(new Error("This browser could not make the picture smaller."));
+    canvas.toBlob(take, "image/jpeg", JPEG_QUALITY);
+  });
+}
+
+/** @param {ImageBitmap} bitmap @param {import("./types.js").Reading | null} reading */
+function paintPhoto(bitmap, reading) {
+  byId("photo").classList.add("filled");
+  shapeFrame(byId("photo-frame"), bitmap);
+  const canvas = byId("photo-picture");
+  const context = prepareCanvas(canvas);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.clientWidth, canvas.clientHeight);
+  drawBoxes(byId("photo-boxes"), reading?.digits ?? [], reading?.frame ?? bitmap);
+}
+
+/** @param {import("./types.js").Reading} reading @param {number} took_ms */
+function show(reading, took_ms) {
+  showRows(byId("photo-rows"), reading.rows, "No digits found");
+  showDigits(byId("photo-digits"), reading);
+  const { width, height } = reading.frame;
+  byId("photo-note").textContent = `${width} by ${height} pixels, read by the server in ${formatMs(took_ms)}.`;
+  byId("photo-note").classList.remove("failure");
+}
+
+/** @param {Error} error */
+function showFailure(error) {
+  const waiting = error instanceof UnreachableError;
+  showRows(byId("photo-rows"), [], "Not read");
+  byId("photo-digits").replaceChildren();
+  byId("photo-note").textContent = waiting ? "Not read yet: the server does not answer." : error.message;
+  byId("photo-note").classList.add("failure");
+}

@@ -1,0 +1,115 @@
+"""The live part of the API: events as they come, and the newest picture."""
+
+import asyncio
+
+from fastapi import FastAPI, Query
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .answers import document_errors
+from .board import LiveBoard
+from .limits import Slots, WebLimits
+from .refusals import RefusedError
+from .service import Service
+
+# A client whose stream broke comes back after so many milliseconds.
+_RETRY = b"retry: 2000\n\n"
+_SIGN_OF_LIFE = b": nothing new\n\n"
+
+
+def add_watching_routes(app: FastAPI, service: Service) -> None:
+    """Add `/v1/live` and `/v1/live/frame.jpg`."""
+
+    @app.get(
+        "/v1/live",
+        summary="What the camera's digits are, as server-sent events",
+        description="Each event's data is a JSON document as `edge-mnist live --json` writes it. Who is slow misses "
+        "some, and always gets the newest.",
+        response_class=Response,
+        responses={200: {"content": {"text/event-stream": {}}}, **document_errors(404, 503)},
+    )
+    async def follow() -> Response:
+        return EventStream(_find_board(service), service.watchers, service.limits)
+
+    @app.get(
+        "/v1/live/frame.jpg",
+        summary="The newest live picture",
+        description="Waits until there is another one than that of the frame `after`; 204 when there is none in time.",
+        response_class=Response,
+        responses={
+            200: {"content": {"image/jpeg": {}}},
+            204: {"description": "No other picture yet"},
+            **document_errors(400, 404, 409, 503),
+        },
+    )
+    async def send_picture(
+        after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the one before."),
+    ) -> Response:
+        board = _find_board(service)
+        with service.watchers.hold():
+            picture = await board.wait_for_picture(after, service.limits.poll_s)
+        if picture is None and board.state == "ended":
+            raise RefusedError(409, "ended", "The camera's file is at its end: there are no more pictures.")
+        if picture is None:
+            return Response(status_code=204)
+        headers = {"X-Frame-Index": str(picture.index), "X-Captured-At": f"{picture.captured_at:.3f}"}
+        return Response(picture.jpeg, headers=headers, media_type="image/jpeg")
+
+
+class EventStream(Response):
+    """Server-sent events until the client leaves or the server stops."""
+
+    def __init__(self, board: LiveBoard, watchers: Slots, limits: WebLimits) -> None:
+        super().__init__(media_type="text/event-stream")
+        # Its length is not known.
+        del self.headers["content-length"]
+        self._board = board
+        self._watchers = watchers
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI.
+
+        Raises:
+            RefusedError: 503, too many watch already.
+        """
+        with self._watchers.hold():
+            tasks = [asyncio.create_task(self._send_events(send)), asyncio.create_task(_wait_until_gone(receive))]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _send_events(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await _send_part(send, _RETRY)
+        version = 0
+        while not self._board.is_over:
+            notes = await self._board.wait_for_news(version, self._limits.ping_s)
+            for note in notes:
+                await _send_part(send, b"data: " + note.text + b"\n\n")
+                version = note.version
+            if not notes:
+                await _send_part(send, _SIGN_OF_LIFE)
+            await asyncio.sleep(1 / self._limits.events_per_s)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _find_board(service: Service) -> LiveBoard:
+    if service.board is None:
+        raise RefusedError(404, "path", "This server has no camera: start it with --camera.")
+    return service.board
+
+
+async def _send_part(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
