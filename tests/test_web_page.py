@@ -36,6 +36,7 @@ class Drawn:
 
     description = "a drawn page, 25 frames per second"
     waits = False
+    sizes_differ = False
 
     def __init__(self) -> None:
         self.frame = cv2.resize(draw_page(("471",), seed=3, pen=Pen(96, 8)), (640, 480))

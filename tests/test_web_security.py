@@ -4,6 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -304,8 +305,11 @@ def test_with_any_address_names_must_still_be_known_but_addresses_need_not() -> 
 
 def list_listening(pid: int) -> list[tuple[str, int]]:
     """Addresses and ports on which a process listens, from what the kernel says of its sockets."""
-    descriptors = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
-    inodes = {match[1] for link in descriptors if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    inodes = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        # The connection that asked whether it serves may end while this looks.
+        with suppress(FileNotFoundError):
+            inodes.update(re.findall(r"^socket:\[(\d+)\]$", str(path.readlink())))
     found = []
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
