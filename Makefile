@@ -5,7 +5,7 @@ OUT := demo
 # The newest of these decides whether the environment is up to date.
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-pi web-runtime check format clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -16,6 +16,9 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 
 test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
 	$(BIN)/pytest
+
+web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` computes in the browser
+	$(BIN)/python -m edge_mnist.edge.web.fetch_runtime
 
 check: .venv/dev  ## Format, lint, types, and the rules between stages
 	$(BIN)/ruff format --check .

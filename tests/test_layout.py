@@ -52,7 +52,8 @@ def test_reading_digits_loads_no_training_framework(tmp_path: Path, runtime: str
 
 
 def test_every_module_of_the_edge_imports_without_a_training_framework() -> None:
-    modules = [f"edge_mnist.edge.{path.stem}" for path in (REPOSITORY / "edge").glob("*.py")]
+    paths = [path.relative_to(REPOSITORY).with_suffix("") for path in (REPOSITORY / "edge").glob("**/*.py")]
+    modules = [f"edge_mnist.{'.'.join(path.parts)}".removesuffix(".__init__") for path in paths]
 
     loaded = _modules_after(f"import {', '.join(modules)}")
 
@@ -124,17 +125,27 @@ def test_the_wheel_holds_every_tracked_file_of_the_stages(wheel: Path) -> None:
 def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-q", "-c", REPOSITORY / "constraints.txt", wheel]
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    install = [*pip, "install", "-q", "-c", REPOSITORY / "constraints.txt", f"{wheel}[onnx,pi,web]"]
     subprocess.run(install, check=True, capture_output=True)
+    installed = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout.lower()
     command = tmp_path / "venv" / "bin" / "edge-mnist"
 
     drawn = subprocess.run([command, "example", "page.png"], cwd=tmp_path, check=False, capture_output=True, text=True)
     read = subprocess.run([command, "run", "page.png"], cwd=tmp_path, check=False, capture_output=True, text=True)
     refused = subprocess.run([command, "export"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    (tmp_path / "frames").mkdir()
+    shutil.copy(tmp_path / "page.png", tmp_path / "frames" / "1.png")
+    watch = [command, "live", "--camera", "frames", "--loop", "--fps", "0", "--frames", "5", "--json"]
+    watched = subprocess.run(watch, cwd=tmp_path, check=False, capture_output=True, text=True)
 
+    assert "fastapi==" in installed
+    assert not re.search(r"^(tensorflow|keras|onnx|tf2onnx)\b", installed.replace("onnxruntime", ""), re.MULTILINE)
     assert drawn.returncode == 0, drawn.stderr
     assert read.returncode == 0, read.stderr
     assert "31415926" in read.stdout
+    assert watched.returncode == 0, watched.stderr
+    assert '"announced":["0123456789","31415926","2718"]' in watched.stdout.replace(", ", ",").replace(": ", ":")
     assert refused.returncode == 1
     assert refused.stderr == "Error: export needs the package tensorflow: pip install 'edge-mnist[export]'\n"
 

@@ -34,6 +34,7 @@ export function showRows(output, rows, nothing) {
   output.dataset.shown = text;
   output.classList.toggle("empty", rows.length === 0);
   const lines = rows.length ? rows : [nothing];
+  output.style.setProperty("--longest", `${Math.max(...lines.map((line) => line.length))}`);
   output.replaceChildren(...lines.map((line) => element("div", "row", line)));
 }
 
