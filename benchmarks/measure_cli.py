@@ -17,7 +17,12 @@ from .abstention_report import format_abstention_tables, write_abstention_report
 from .files import check_writable
 from .frame_report import format_times, write_frame_reports
 from .frames import FrameSettings, run_frames
+from .live_speed import run_live_speed
+from .live_speed_report import format_live_speed, write_live_reports
 from .others import read_others
+from .robustness import draw_contact_sheet, run_robustness
+from .robustness_report import format_robustness_tables, write_robustness_reports
+from .robustness_results import RobustnessSettings
 from .roundtrip import RoundtripSettings, run_roundtrip
 from .roundtrip_report import describe_verdict, format_tallies, write_roundtrip_reports
 
@@ -42,7 +47,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the JS
 
 @click.group()
 def measure() -> None:
-    """Measure how the reader reads: its time for a frame, what it refuses, and what the way over paper costs."""
+    """Measure how the reader reads: its time for a frame, what it refuses, what the way over paper costs."""
 
 
 @measure.command()
@@ -123,6 +128,74 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     results = run_roundtrip(_held_out(open_bundle(model), data_dir), model, settings)
     text = f"{format_tallies(results, 'simple')}\n\n{describe_verdict(results)}"
     _show(results, lambda: text, write_roundtrip_reports(results, out), as_json)
+
+
+@measure.command()
+@bundle_option
+@click.option(
+    "--runtime",
+    "runtimes",
+    type=click.Choice(list(RUNTIMES)),
+    multiple=True,
+    help="What computes; give it again for another one.  [default: the first one installed]",
+)
+@data_dir_option
+@click.option(
+    "--count",
+    type=click.IntRange(min=10),
+    help=f"Images under each corruption and severity, as many of each digit.  [default: {RobustnessSettings().count}]",
+)
+@click.option("--all", "all_images", is_flag=True, help="Take all images: ten times as long with MNIST's 10,000.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of noise, places, directions.")
+@out_option
+@json_option
+def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
+    model: Path,
+    runtimes: tuple[str, ...],
+    data_dir: Path | None,
+    count: int | None,
+    all_images: bool,
+    seed: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Corrupt digits in fifteen ways after MNIST-C, in five severities: what do float32 and int8 still read?
+
+    \b
+    Examples:
+      edge-mnist measure corruptions
+      edge-mnist measure corruptions --all --runtime litert --runtime onnxruntime
+    """
+    if all_images and count is not None:
+        raise click.UsageError("expected --count or --all, got both.")
+    check_writable(out)
+    bundle = open_bundle(model)
+    held_out = _held_out(bundle, data_dir)
+    chosen = None if all_images else count or RobustnessSettings().count
+    settings = RobustnessSettings(runtimes=runtimes or None, count=chosen, seed=seed)
+    results = run_robustness(bundle, held_out, settings)
+    written = write_robustness_reports(results, draw_contact_sheet(held_out.evaluations[0], seed), out)
+    _show(results, lambda: format_robustness_tables(results, "simple"), written, as_json)
+
+
+@measure.command()
+@click.option("--frames", type=click.IntRange(min=50), default=1500, show_default=True, help="Read in each round.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Of each kind, in turns.")
+@out_option
+@json_option
+def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
+    """Time the live loop on a video that is drawn for it: alone, with JSON and the page watched, and from its start.
+
+    It needs the packages of the page: pip install 'edge-mnist[web]'.
+
+    \b
+    Examples:
+      edge-mnist measure live
+      edge-mnist measure live --frames 300 --rounds 2
+    """
+    check_writable(out)
+    results = run_live_speed(frames, rounds)
+    _show(results, lambda: format_live_speed(results, "simple"), write_live_reports(results, out), as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
