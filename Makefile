@@ -17,6 +17,9 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
 	$(BIN)/pytest
 
+test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the reason where they cannot be built
+	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs
+
 web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` computes in the browser
 	$(BIN)/python -m edge_mnist.edge.web.fetch_runtime
 

@@ -102,7 +102,7 @@ def test_every_folder_with_python_is_listed_for_the_wheel() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     # setuptools would pack what an earlier build left there, deleted modules included.
-    shutil.rmtree(REPOSITORY / "build", ignore_errors=True)
+    shutil.rmtree(REPOSITORY / "build" / "lib", ignore_errors=True)
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, REPOSITORY],
         check=True,

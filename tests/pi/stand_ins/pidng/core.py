@@ -1,0 +1,5 @@
+"""Only what picamera2 imports."""
+
+
+class PICAM2DNG:
+    """Never made."""
