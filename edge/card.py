@@ -5,6 +5,7 @@ and the card holds the SHA-256 of everything else in the bundle. A changed byte 
 proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
+    4  How training was set up: teachers, the bundle it started from, several seeds, precision, devices.
     3  From which score on something is a digit, and the temperature of its probability.
     2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
        which runtimes are too old; agreement of all files; the report; the exporting processor; what a model that did
@@ -21,7 +22,9 @@ import msgspec
 
 from .errors import EdgeMnistError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+# Fields that came since are left out where they have their default, so an older card keeps the bytes it was sealed as.
+OLDEST_READABLE_VERSION = 3
 
 # The contract: one gray image in, ten logits out.
 IMAGE_SHAPE = (28, 28, 1)
@@ -34,6 +37,7 @@ PRECISION_KEY = "edge_mnist.precision"
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+TrainingPrecision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 # A plain file name: a card must never lead a reader out of its own folder.
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -105,8 +109,40 @@ class Epoch(_Record, frozen=True, kw_only=True):
     seconds: float
 
 
-class Training(_Record, frozen=True, kw_only=True):
-    """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone."""
+class Ancestor(_Record, frozen=True, kw_only=True):
+    """A bundle that training learned from: its name, its `model.keras`, and all data sets that it goes back to."""
+
+    name: str
+    sha256: Sha256
+    datasets: tuple[str, ...]
+
+
+class SeedRun(_Record, frozen=True, kw_only=True):
+    """What one of several seeds came to; `best_epoch` counts from 1, the accuracy in [0, 1] is that epoch's."""
+
+    seed: int
+    best_epoch: Count
+    validation_accuracy: float
+
+
+class SeedTrials(_Record, frozen=True, kw_only=True):
+    """Several seeds, and mean and sample standard deviation of their validation accuracies."""
+
+    runs: tuple[SeedRun, ...]
+    mean: float
+    deviation: float
+
+
+class Training(_Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone.
+
+    Attributes:
+        precision: What the layers computed in while training; weights and the saved model are float32.
+        devices: How many shared each batch.
+        start: The bundle whose weights it started from.
+        teachers: The bundles whose logits it was to match.
+        seeds: Where several were tried; all else here is of the one that validation liked best.
+    """
 
     dataset: str
     train: ImageSet
@@ -118,6 +154,11 @@ class Training(_Record, frozen=True, kw_only=True):
     best_epoch: Count
     device: str
     tools: dict[str, str]
+    precision: TrainingPrecision = "float32"
+    devices: Count = 1
+    start: Ancestor | None = None
+    teachers: tuple[Ancestor, ...] = ()
+    seeds: SeedTrials | None = None
 
 
 class Evaluation(_Record, frozen=True, kw_only=True):
@@ -344,7 +385,7 @@ def decode_card(content: bytes, origin: str) -> ModelCard:
     """
     try:
         version = msgspec.json.decode(content, type=_AnyVersion).card.schema_version
-        if version != SCHEMA_VERSION:
+        if not OLDEST_READABLE_VERSION <= version <= SCHEMA_VERSION:
             advice = "Update edge-mnist" if version > SCHEMA_VERSION else "Export the model again with this version"
             raise ModelCardError(f"{origin}: expected schema_version {SCHEMA_VERSION}, got {version}. {advice}.")
         card = msgspec.json.decode(content, type=_Sealed).card

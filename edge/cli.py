@@ -8,7 +8,9 @@ from .errors import EdgeMnistError
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
+    "models": ("edge_mnist.edge.list_models", "models", "List the networks to train and what they achieve.", ""),
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
+    "explain": ("edge_mnist.train.explain", "explain", "Show which parts of a digit the model goes by.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in pictures, videos and streams.", ""),
     "live": ("edge_mnist.edge.live.cli", "live", "Read digits from a camera, until stopped.", ""),
@@ -18,6 +20,7 @@ COMMANDS = {
     "verify": ("edge_mnist.edge.verify", "verify", "Check a bundle's hashes and golden vectors on this machine.", ""),
     "inspect": ("edge_mnist.edge.inspect", "inspect", "Say what a TFLite or ONNX file holds, without running it.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
+    "compare": ("edge_mnist.benchmarks.compare_cli", "compare", "Draw models: accuracy against latency and size.", ""),
     "measure": ("edge_mnist.benchmarks.measure_cli", "measure", "Time frames, refusals, and the way over paper.", ""),
     "scenes": ("edge_mnist.benchmarks.scenes_cli", "scenes", "Make photo-like pictures of digits, with labels.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
-from .card import IMAGE_SHAPE, ImageSet
-from .mnist_files import SHA256, DataError, obtain, sha256
+from .card import IMAGE_SHAPE
+from .idx_splits import split_idx
+from .images import Images, Splits, first_per_digit  # noqa: F401 - read from here by other stages
+from .mnist_files import MNIST_FILES, DataError
+from .other_data import load_other
 
-VALIDATION_PER_DIGIT = 500
 SAMPLE_CALIBRATION_PER_DIGIT = 50
 SAMPLE_PER_DIGIT = 500
 
@@ -24,62 +25,6 @@ SAMPLE_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50
 
 MNIST = "mnist"
 SAMPLE = "mnist-sample-5k"
-
-
-@dataclass(frozen=True)
-class Images:
-    """A named, ordered set of labelled digits.
-
-    Attributes:
-        name: What reports call it, e.g. `mnist-test-10k`.
-        source: The file that `indices` count in.
-        pixels: uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
-        labels: uint8 [N], 0 to 9.
-        indices: int64 [N], each image's place in `source`.
-    """
-
-    name: str
-    source: str
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    indices: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, positions: NDArray[np.int64], name: str | None = None) -> "Images":
-        """The images at these positions (not indices), in that order."""
-        return Images(
-            name or self.name,
-            self.source,
-            self.pixels[positions],
-            self.labels[positions],
-            self.indices[positions],
-        )
-
-    def describe(self) -> ImageSet:
-        """What a card says of these images."""
-        return ImageSet(name=self.name, source=self.source, count=len(self), sha256=self.sha256)
-
-    @property
-    def sha256(self) -> str:
-        """Of pixels, then labels: two sets with this equal hold the same images in the same order."""
-        return sha256(self.pixels.tobytes() + self.labels.tobytes())
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The three disjoint sets that a model is trained, selected and reported on."""
-
-    name: str
-    train: Images
-    validation: Images
-    test: Images
-
-
-def first_per_digit(labels: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
-    """Positions of the first `count` images of each digit: int64 [10 * count], digit by digit, in file order."""
-    return np.concatenate([np.flatnonzero(labels == digit)[:count] for digit in range(10)])
 
 
 def load_mnist(data_dir: Path | None = None) -> Splits:
@@ -93,17 +38,7 @@ def load_mnist(data_dir: Path | None = None) -> Splits:
     Raises:
         DataError: No place has all four files and no mirror could be reached.
     """
-    files = {name: obtain(name, data_dir) for name in SHA256}
-    full = _images("mnist-train-60k", files["train-images-idx3-ubyte"], files["train-labels-idx1-ubyte"])
-    test = _images("mnist-test-10k", files["t10k-images-idx3-ubyte"], files["t10k-labels-idx1-ubyte"])
-    held_out = first_per_digit(full.labels, VALIDATION_PER_DIGIT)
-    rest = np.setdiff1d(np.arange(len(full)), held_out)
-    return Splits(
-        MNIST,
-        train=full.take(rest, "mnist-train-55k"),
-        validation=full.take(held_out, "mnist-validation-5k"),
-        test=test,
-    )
+    return split_idx(MNIST, MNIST_FILES, data_dir)
 
 
 def load_sample() -> Images:
@@ -189,15 +124,18 @@ class HeldOut:
 def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> HeldOut:
     """Choose the evaluation images for a model: MNIST's test set, or without MNIST what the sample can offer.
 
-    Falling back to the sample is said on stderr, and the sets' names carry it into every report.
+    A model of another data set is evaluated on that set's own test images. Falling back to the sample is said on
+    stderr, and the sets' names carry it into every report.
 
     Args:
-        trained_on: `MNIST`, `SAMPLE`, or None where nobody knows.
-        data_dir: See `load_mnist`.
+        trained_on: The data set's name, as in the card; None where nobody knows.
+        data_dir: See `load_mnist` and `load_other`.
 
     Raises:
-        DataError: Neither MNIST nor the sample can be had.
+        DataError: Neither MNIST nor the sample can be had, or not the other data set.
     """
+    if trained_on not in {MNIST, SAMPLE, None}:
+        return _held_out(load_other(str(trained_on), data_dir))
     try:
         splits = load_mnist(data_dir)
     except DataError as error:
@@ -212,14 +150,10 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
 
 def _held_out_of_sample(trained_on: str | None) -> HeldOut:
     if trained_on == SAMPLE:
-        splits = sample_splits()
-        return HeldOut(splits.train, splits.validation, (splits.test,), certain=True)
+        return _held_out(sample_splits())
     calibration, choice, evaluation = divide_sample(load_sample())
     return HeldOut(calibration, choice, (evaluation,), certain=trained_on == MNIST)
 
 
-def _images(source: str, images: bytes, labels: bytes) -> Images:
-    """Parse a pair of idx files; their hashes are known, so their headers (16 and 8 bytes) are too."""
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, *IMAGE_SHAPE)
-    digits = np.frombuffer(labels, np.uint8, offset=8)
-    return Images(source, source, pixels, digits, np.arange(len(digits)))
+def _held_out(splits: Splits) -> HeldOut:
+    return HeldOut(splits.train, splits.validation, (splits.test,), certain=True)

@@ -1,4 +1,4 @@
-"""MNIST's four files: find them, download them, verify them. Nothing is used whose SHA-256 is not the published one.
+"""The four files of MNIST, and of sets in its format: find, download, verify. Nothing is used whose SHA-256 is unknown.
 
 MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.
 """
@@ -9,7 +9,8 @@ import os
 import tempfile
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,10 +20,6 @@ from tqdm import tqdm
 
 from .errors import EdgeMnistError
 
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-)
 # Being offline must show at once, not hang.
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 1 << 16
@@ -36,8 +33,40 @@ SHA256 = {
 }
 
 
+@dataclass(frozen=True)
+class Published:
+    """A data set in MNIST's format, as it was published.
+
+    Attributes:
+        title: For messages.
+        sha256: Of each file; the keys are names without `.gz`.
+        gzipped: Whether that is the SHA-256 of the gzip file, which then is the only form that can be used.
+        mirrors: Where the gzip files lie.
+        folders: Where in a folder of data they are looked for; the last of them is that in the cache and on mirrors of
+            one's own.
+    """
+
+    title: str
+    sha256: Mapping[str, str]
+    gzipped: bool
+    mirrors: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+MNIST_FILES = Published(
+    "MNIST",
+    SHA256,
+    gzipped=False,
+    mirrors=(
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    ),
+    folders=("mnist", ""),
+)
+
+
 class DataError(EdgeMnistError):
-    """MNIST could not be had, or what was found is not MNIST."""
+    """A data set could not be had, or what was found is not that set."""
 
 
 def cache_dir() -> Path:
@@ -45,59 +74,64 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path("edge-mnist")
 
 
-def mirrors() -> tuple[str, ...]:
-    """`$EDGE_MNIST_MIRRORS` (spaces between addresses; empty means never download), else the two public ones."""
+def mirrors(published: Published = MNIST_FILES) -> tuple[str, ...]:
+    """`$EDGE_MNIST_MIRRORS` (spaces between addresses; empty means never download), else the public ones."""
     configured = os.environ.get("EDGE_MNIST_MIRRORS")
-    return MIRRORS if configured is None else tuple(configured.split())
+    if configured is None:
+        return published.mirrors
+    return tuple(f"{mirror.rstrip('/')}/{published.folders[-1]}" for mirror in configured.split())
 
 
-def obtain(name: str, data_dir: Path | None) -> bytes:
+def obtain(name: str, data_dir: Path | None, published: Published = MNIST_FILES) -> bytes:
     """One of the four files, uncompressed and verified.
 
     Args:
-        name: A key of `SHA256`.
+        name: A key of `published.sha256`.
         data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+        published: The data set.
 
     Raises:
         DataError: No place has it and no mirror could be reached.
     """
-    for path in _candidates(name, data_dir):
-        content = _read_verified(path, name)
+    for path in _candidates(name, data_dir, published):
+        content = _read_verified(path, name, published)
         if content is not None:
             return content
-    return _download(name, cache_dir() / f"{name}.gz")
+    return _download(name, cache_dir() / published.folders[-1] / f"{name}.gz", published)
 
 
-def _candidates(name: str, data_dir: Path | None) -> Iterator[Path]:
+def _candidates(name: str, data_dir: Path | None, published: Published) -> Iterator[Path]:
     """Every place where the file may lie, plain or gzipped, in the order in which places are trusted."""
     from_environment = os.environ.get("EDGE_MNIST_DATA")
     folders = [data_dir, Path(from_environment) if from_environment else None, cache_dir()]
     for folder in folders:
         if folder is not None:
-            for parent in (folder, folder / "mnist"):
-                yield parent / name
-                yield parent / f"{name}.gz"
+            for parent in published.folders[::-1]:
+                if not published.gzipped:
+                    yield folder / parent / name
+                yield folder / parent / f"{name}.gz"
 
 
-def _read_verified(path: Path, name: str) -> bytes | None:
+def _read_verified(path: Path, name: str, published: Published) -> bytes | None:
     """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
     if not path.is_file():
         return None
     try:
-        content = _uncompressed(path.read_bytes())
+        content = path.read_bytes()
+        uncompressed = _uncompressed(content)
     except (OSError, EOFError, zlib.error) as error:
         click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
         return None
-    found = sha256(content)
-    if found != SHA256[name]:
-        click.echo(f"{path}: passed over, its SHA-256 is {found[:12]}…, expected {SHA256[name][:12]}….", err=True)
+    found, expected = sha256(content if published.gzipped else uncompressed), published.sha256[name]
+    if found != expected:
+        click.echo(f"{path}: passed over, its SHA-256 is {found[:12]}…, expected {expected[:12]}….", err=True)
         return None
-    return content
+    return uncompressed
 
 
-def _download(name: str, destination: Path) -> bytes:
+def _download(name: str, destination: Path, published: Published) -> bytes:
     failures: list[str] = []
-    for mirror in mirrors():
+    for mirror in mirrors(published):
         url = f"{mirror.rstrip('/')}/{name}.gz"
         try:
             compressed = _fetch(url)
@@ -105,15 +139,18 @@ def _download(name: str, destination: Path) -> bytes:
         except (OSError, EOFError, ValueError, zlib.error) as error:
             failures.append(f"{urlsplit(url).hostname}: {_reason(error)}")
             continue
-        if sha256(content) != SHA256[name]:
-            failures.append(f"{urlsplit(url).hostname}: what came has another SHA-256 than MNIST's")
+        if sha256(compressed if published.gzipped else content) != published.sha256[name]:
+            failures.append(f"{urlsplit(url).hostname}: what came has another SHA-256 than {published.title}'s")
             continue
         _store(compressed, destination)
         return content
+    folder = published.folders[-1]
+    place = f"a subfolder named {folder} of a folder" if folder else "a folder"
     raise DataError(
-        "MNIST is not on this machine and cannot be downloaded ("
+        f"{published.title} is not on this machine and cannot be downloaded ("
         + ("; ".join(failures) or "downloads are switched off by an empty EDGE_MNIST_MIRRORS")
-        + "). Put the four files into a folder and pass --data-dir or set EDGE_MNIST_DATA."
+        + f"). Put the four {'.gz ' if published.gzipped else ''}files into {place} and pass --data-dir "
+        "or set EDGE_MNIST_DATA."
     )
 
 

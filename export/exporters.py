@@ -56,7 +56,7 @@ class Exporter:
 
 
 TFLITE = FormatTools(
-    "tflite", "litert", tflite.describe_tensors, tflite.min_runtime, tflite_metadata.write_metadata, noise.tflite_noise
+    "tflite", "litert", tflite.describe_tensors, tflite.min_runtime, tflite_metadata.seal, noise.tflite_noise
 )
 ONNX = FormatTools("onnx", "onnxruntime", onnx.describe_tensors, lambda _: None, onnx.write_metadata, noise.onnx_noise)
 

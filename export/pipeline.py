@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import (
     PRECISION_KEY,
+    SCHEMA_VERSION,
     Architecture,
     Calibration,
     Export,
@@ -26,7 +27,8 @@ from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
 from ..edge.golden import check_golden, pack_pixels
 from ..edge.host import count_cores, describe_machine
-from ..edge.mnist import Images, held_out_images
+from ..edge.mnist import HeldOut, Images, held_out_images
+from ..edge.picture_folder import PREFIX
 from .abstain import choose_abstention
 from .adopt import check_convention
 from .c_array import to_c_source
@@ -110,6 +112,7 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
     (folder / SOURCE_NAME).write_bytes(source.read())
     model = load_source(folder / SOURCE_NAME, source.path, source.convention)
     held_out = held_out_images(source.trained_on, data_dir)
+    _check_pictures(source, held_out)
     calibration = choose_calibration(held_out.calibration_pool)
     check_convention(model, source.convention, calibration, source.path)
     references = tuple(keras_reference(model, images) for images in held_out.evaluations)
@@ -117,7 +120,9 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
     base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
     return _Work(
         folder=folder,
-        card=msgspec.structs.replace(base, source=describe_file(folder, SOURCE_NAME), export=None),
+        card=msgspec.structs.replace(
+            base, schema_version=SCHEMA_VERSION, source=describe_file(folder, SOURCE_NAME), export=None
+        ),
         model=model,
         weights=Weights(model, calibration),
         calibration=calibration,
@@ -126,6 +131,15 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
         validation=keras_reference(model, held_out.validation),
         certain=held_out.certain,
     )
+
+
+def _check_pictures(source: Source, held_out: HeldOut) -> None:
+    """Pictures of one's own may have changed since training; then nobody knows which of them the model has seen."""
+    training = source.bundle.card.training if source.bundle else None
+    if training and training.dataset.startswith(PREFIX) and training.train.sha256 != held_out.calibration_pool.sha256:
+        raise ExportError(
+            f"{source.path}: --data-dir has other pictures than it was trained on. Restore them, or train it again."
+        )
 
 
 @dataclass(frozen=True)

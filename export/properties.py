@@ -16,7 +16,6 @@ GOLDEN_IMAGES = 3
 CONTRACT = {
     "edge_mnist.description": "Reads a handwritten digit: raw pixels in, ten logits out.",
     "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
-    "edge_mnist.labels": "0 1 2 3 4 5 6 7 8 9",
 }
 
 
@@ -35,6 +34,8 @@ def describe_properties(
     logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:GOLDEN_IMAGES]]
     vectors = {"pixels": pack_pixels(golden[:GOLDEN_IMAGES]), "logits": logits}
     return CONTRACT | {
+        # Of several words each, so that spaces are left to part them.
+        "edge_mnist.labels": " ".join(label.replace(" ", "_") for label in card.labels),
         "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",
         PRECISION_KEY: file.precision,
         "edge_mnist.output": _describe_output(file),

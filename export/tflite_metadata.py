@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BufferT, MetadataT
 
 from .calibrate import ExportError
-from .tflite_graph import MODEL_IDENTIFIER, pack, unpack
+from .tflite_graph import MODEL_IDENTIFIER, pack, shorten_names, unpack
 
 PROPERTIES_ENTRY = "edge_mnist"
 STANDARD_ENTRY = "TFLITE_METADATA"
@@ -26,6 +26,11 @@ STANDARD_FIELD_COUNT = 8
 MIN_PARSER_VERSION = "1.0.0"
 # Longer properties, such as golden vectors, are for programs, not for a viewer's description.
 LONGEST_DESCRIBED = 200
+
+
+def seal(content: bytes, properties: dict[str, str]) -> bytes:
+    """The file as it is kept: with metadata, see `write_metadata`, and with short names of tensors."""
+    return shorten_names(write_metadata(content, properties))
 
 
 def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.bundle import SHIPPED
-from edge_mnist.edge.card import SCHEMA_VERSION
+from edge_mnist.edge.bundle import SHIPPED, open_bundle
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
 
@@ -126,8 +125,8 @@ def test_a_bad_bundle_is_one_sentence_for_every_command(
         path.write_bytes(content)
     elif damage == "newer card":
         card = bundle / "card.json"
-        newer = card.read_bytes().replace(b'"schema_version": %d' % SCHEMA_VERSION, b'"schema_version": 99')
-        card.write_bytes(newer)
+        found = open_bundle(SHIPPED).card.schema_version
+        card.write_bytes(card.read_bytes().replace(b'"schema_version": %d' % found, b'"schema_version": 99'))
     elif damage == "no card":
         (bundle / "card.json").unlink()
     before = sorted(tmp_path.rglob("*"))

@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 40
 @pytest.fixture
 def small_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Pretend that MNIST is one small file whose hash is known; the cache is empty, nothing else is configured."""
-    monkeypatch.setattr(mnist_files, "SHA256", {NAME: hashlib.sha256(CONTENT).hexdigest()})
+    monkeypatch.setitem(mnist_files.SHA256, NAME, hashlib.sha256(CONTENT).hexdigest())
     monkeypatch.setattr(mnist_files, "cache_dir", lambda: tmp_path / "cache")
     monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
     folder = tmp_path / "data"

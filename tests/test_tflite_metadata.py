@@ -14,7 +14,7 @@ from edge_mnist.edge.mnist import Images
 from edge_mnist.export import tflite
 from edge_mnist.export.calibrate import ExportError, choose_calibration
 from edge_mnist.export.source import load_source
-from edge_mnist.export.tflite_metadata import encode_standard, write_metadata
+from edge_mnist.export.tflite_metadata import encode_standard, seal, write_metadata
 
 PROPERTIES = {
     "edge_mnist.precision": "int8",
@@ -188,3 +188,21 @@ def test_weights_behind_the_flatbuffer_are_refused(content: bytes) -> None:
 
     with pytest.raises(ExportError, match="behind the flatbuffer"):
         write_metadata(bytes(builder.Output()), PROPERTIES)
+
+
+def test_sealed_files_have_short_names_of_their_own_and_compute_the_same(content: bytes) -> None:
+    sealed = seal(content, PROPERTIES)
+
+    before, after = (_names(one) for one in (write_metadata(content, PROPERTIES), sealed))
+    assert len(set(after)) == len(after) == len(before)
+    assert all(short.partition(".")[0] in name for short, name in zip(after, before, strict=True))
+    assert sum(map(len, after)) < sum(map(len, before)) / 2
+    assert len(sealed) < len(write_metadata(content, PROPERTIES))
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1), np.uint8)
+    assert np.array_equal(_outputs(sealed, images), _outputs(content, images))
+    assert seal(sealed, PROPERTIES) == sealed
+
+
+def _names(content: bytes) -> list[str]:
+    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    return [tensor.name.decode() for tensor in model.subgraphs[0].tensors]

@@ -10,7 +10,10 @@ from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train.augment import Augment, Distortion, sample_bilinear
-from edge_mnist.train.fit import Recipe, ResumeError, fit
+from edge_mnist.train.devices import Devices
+from edge_mnist.train.epoch_images import EpochImages
+from edge_mnist.train.fit import Recipe, fit
+from edge_mnist.train.training_state import ResumeError
 from edge_mnist.train.zoo import ZOO
 
 from .conftest import edge_mnist
@@ -88,10 +91,12 @@ def test_a_killed_run_resumes_to_the_same_result(
     history, best_epoch = fit(whole, tiny, recipe, tmp_path / "whole")
     train_epoch = fit_module._train_epoch
 
-    def killed(trainer: keras.Model, images: mnist.Images, recipe: Recipe, epoch: int) -> tuple[float, float]:
+    def killed(
+        trainer: keras.Model, images: EpochImages, recipe: Recipe, epoch: int, devices: Devices
+    ) -> tuple[float, float]:
         if epoch == 2:
             raise KeyboardInterrupt
-        return train_epoch(trainer, images, recipe, epoch)
+        return train_epoch(trainer, images, recipe, epoch, devices)
 
     monkeypatch.setattr(fit_module, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -172,11 +177,15 @@ def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
     assert card.export is None
     assert card.training.command == (
         f"KERAS_BACKEND={keras.backend.backend()} edge-mnist train "
-        "--model standard --data mnist-sample-5k --epochs 4 --seed 1 --batch-size 64 --out small"
+        "--model standard --data mnist-sample-5k --epochs 4 --seed 1 --seeds 1 --batch-size 64 --learning-rate 0.002 "
+        "--augment 1.0 --devices 1 --out small"
     )
     assert len(card.training.history) == 4
     assert card.training.train.count == 4_000
-    assert [path.name for path in trained.parent.iterdir()] == [trained.name]
+    assert {path.name for path in trained.iterdir()} == {"card.json", "model.keras"}
+    assert {path.name for path in trained.parent.iterdir()} == {
+        trained.name, f"{trained.name}.training.html", f"{trained.name}.training.json",
+    }  # fmt: skip
 
 
 def test_the_shipped_model_was_trained_on_the_55000_and_selected_on_validation(full_mnist: mnist.Splits) -> None:

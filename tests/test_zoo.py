@@ -16,6 +16,9 @@ from edge_mnist.train.zoo import ZOO
 # Parameters, of which trainable, and multiply-adds for an image.
 SIZES = {
     "standard": (168_874, 168_170, 9_126_272),
+    "nano": (5_644, 5_532, 560_800),
+    "nano-2890": (2_868, 2_796, 130_460),
+    "max": (686_938, 684_730, 95_235_168),
     "logistic": (7_850, 7_850, 7_840),
     "compact-8-16": (7_184, 7_184, 272_100),
     "two-conv-122k": (121_930, 121_930, 2_528_000),

@@ -9,6 +9,7 @@ networks applied to visual document analysis" (ICDAR 2003); the displacement fie
 interpolated by Gaussians, which costs two small matrix products instead of a convolution.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,11 @@ class Distortion:
     elastic_px: float = 0.9
     thickness: float = 0.4
     blur: float = 0.6
+
+    def scaled(self, factor: float) -> "Distortion":
+        """All limits times a factor; a share of the neighbourhood is at most 1."""
+        limits = {name: factor * limit for name, limit in dataclasses.asdict(self).items()}
+        return Distortion(**limits | {name: min(1.0, limits[name]) for name in ("thickness", "blur")})
 
 
 class Augment(keras.layers.Layer):

@@ -8,31 +8,83 @@ import click
 import keras
 
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
-from ..edge.card import Architecture, Epoch, ModelCard, Training, count_macs
-from ..edge.mnist import MNIST, SAMPLE, Splits, load_mnist, sample_splits
+from ..edge.card import Architecture, ModelCard, SeedTrials, Training, TrainingPrecision, count_macs
+from ..edge.datasets import DATASETS, load_splits
+from ..edge.mnist import MNIST, SAMPLE, Splits
 from ..edge.options import data_dir_option
-from .fit import Recipe, describe_device, fit
+from ..edge.picture_folder import PREFIX
+from .ancestors import inherit_weights, load_parent, load_teachers
+from .augment import Distortion
+from .devices import ALL, Devices, find_devices
+from .fit import Setup, describe_device
+from .recipe import Recipe
 from .report import write_report
+from .seeds import Trained, build, train_seeds
 from .zoo import ZOO
 
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+PRECISIONS: dict[str | None, TrainingPrecision] = {
+    None: "float32",
+    "float16": "mixed_float16",
+    "bfloat16": "mixed_bfloat16",
+}
+
+
+def _check_data(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value not in DATASETS and not Path(value).is_dir():
+        raise click.BadParameter(f"expected {', '.join(DATASETS)} or a folder of pictures, got {value!r}.")
+    return value
+
+
+def _check_devices(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value != ALL and not (value.isdecimal() and int(value) > 0):
+        raise click.BadParameter(f"expected {ALL} or a number from 1 on, got {value!r}.")
+    return value
 
 
 @click.command()
 @click.option("--model", type=click.Choice(list(ZOO)), default="standard", show_default=True, help="Architecture.")
-@click.option(
-    "--data",
-    type=click.Choice([MNIST, SAMPLE]),
-    default=MNIST,
-    show_default=True,
-    help="MNIST's 55,000 training images, or 4,000 of the offline sample (for a quick try).",
-)
+@click.option("--data", callback=_check_data, default=MNIST, show_default=True, metavar="NAME|FOLDER",
+              help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 that need no network, for a quick try. "
+              "fashion-mnist. Or a folder with a subfolder of pictures for each of ten classes.")  # fmt: skip
 @data_dir_option
 @click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True, help="Passes over the images.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Train this many, from --seed on, and keep the one that validation likes best.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=Recipe.learning_rate,
+              show_default=True, help="Its peak, after the warm-up.")  # fmt: skip
+@click.option("--augment", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
+@click.option("--extras", type=click.FloatRange(min=0), default=None, show_default="3/11; 0 for data but MNIST's",
+              help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
+@click.option("--teacher", "teachers", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="BUNDLE",
+              help="Learn from this bundle's logits, too; may be repeated, they are averaged.")  # fmt: skip
+@click.option("--from", "start", type=click.Path(exists=True, path_type=Path), metavar="BUNDLE",
+              help="Start from this bundle's weights, where a layer of the same name has the same shape.")  # fmt: skip
+@click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
+              help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]")  # fmt: skip
+@click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
+              help="Share each batch among so many GPUs (or CPU devices), or all.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the bundle.")
-def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, batch_size: int, out: Path) -> None:
+def train(  # noqa: PLR0913, PLR0917 - an argument for each option
+    model: str,
+    data: str,
+    data_dir: Path | None,
+    epochs: int,
+    seed: int,
+    seeds: int,
+    batch_size: int,
+    learning_rate: float,
+    augment: float,
+    extras: float | None,
+    teachers: tuple[Path, ...],
+    start: Path | None,
+    mixed_precision: str | None,
+    devices: str,
+    out: Path,
+) -> None:
     """Train a model of the zoo and write it, with its card, as a bundle.
 
     The best epoch is chosen on validation; test is not touched. Beside the bundle a report is left, OUT.training.html
@@ -43,51 +95,128 @@ def train(model: str, data: str, data_dir: Path | None, epochs: int, seed: int, 
     Examples:
       edge-mnist train --out my-model
       KERAS_BACKEND=jax edge-mnist train --epochs 80 --seed 7 --out my-model
+      edge-mnist train --model nano --teacher max-1 --teacher max-2 --out my-nano
+      edge-mnist train --data fashion-mnist --from my-model --seeds 3 --out clothes
     """
-    recipe = Recipe(epochs=epochs, seed=seed, batch_size=batch_size)
-    splits = load_mnist(data_dir) if data == MNIST else sample_splits()
-    click.echo(f"Training {model} on {splits.train.name} with {describe_device()}.", err=True)
+    found = find_devices(devices)
+    recipe = Recipe(
+        epochs=epochs,
+        seed=seed,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        extras=_choose_extras(extras, data),
+        distortion=Distortion().scaled(augment),
+    )
+    splits = load_splits(data, data_dir)
+    setup = Setup(
+        start=load_parent(start, splits) if start else None,
+        teachers=load_teachers(teachers, splits),
+        precision=PRECISIONS[mixed_precision],
+        devices=found,
+    )
+    click.echo(f"Training {model} on {splits.train.name} with {_describe_devices(found)}.", err=True)
+    state_paths = {one: _state_path(out, one if seeds > 1 else None, found) for one in range(seed, seed + seeds)}
+    if found.rank:
+        _train(model, splits, recipe, setup, state_paths)
+        _remove(state_paths)
+        click.echo("Done; the first process writes the bundle.")
+        return
     with replacing(out) as folder:
-        state_path = out.absolute().with_name(f"{out.absolute().name}.training-state.npz")
-        keras.utils.set_random_seed(seed)
-        network = ZOO[model].build()
-        try:
-            history, best_epoch = fit(network, splits, recipe, state_path)
-        except KeyboardInterrupt:
-            click.echo(f"\nInterrupted. The same command goes on from {state_path}.", err=True)
-            raise
-        card = _write_bundle(folder, network, splits, recipe, history, best_epoch)
-    state_path.unlink()
-    click.echo(f"{out}: best epoch {best_epoch} of {epochs}, {_validation_line(history, best_epoch, splits)}.")
+        trained, trials = _train(model, splits, recipe, setup, state_paths)
+        card = _write_bundle(folder, trained, trials, splits, setup)
+    _remove(state_paths)
+    click.echo(_describe_result(out, trained, trials, splits))
     # After the bundle, which no failure here can harm.
-    click.echo(f"Report: {write_report(out, card, network, splits, recipe)}")
-    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8")
+    click.echo(f"Report: {write_report(out, card, trained.model, splits, trained.recipe)}")
+    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_data_dir_of(splits, data)}")
 
 
-def _validation_line(history: tuple[Epoch, ...], best_epoch: int, splits: Splits) -> str:
-    accuracy = history[best_epoch - 1].validation_accuracy
-    return f"validation accuracy {accuracy:.2%} on {len(splits.validation):,} images"
+def _choose_extras(asked: float | None, data: str) -> float:
+    """Shapes that are no digits go with digits; among them are printed digits, which other data has no class for."""
+    if data in {MNIST, SAMPLE}:
+        return Recipe.extras if asked is None else asked
+    if asked:
+        raise click.UsageError(
+            f"--extras: expected 0 for {data}, got {asked:g}. The shapes are drawn to go with digits."
+        )
+    return 0.0
 
 
-def _write_bundle(
-    folder: Path, model: keras.Model, splits: Splits, recipe: Recipe, history: tuple[Epoch, ...], best_epoch: int
-) -> ModelCard:
+def _describe_devices(devices: Devices) -> str:
+    more = f" and {devices.count - 1} more" if devices.count > 1 else ""
+    return f"{describe_device()}{more}"
+
+
+def _state_path(out: Path, seed: int | None, devices: Devices) -> Path:
+    """Beside the bundle; one for each seed and process."""
+    parts = [out.absolute().name, *([f"seed-{seed}"] if seed is not None else [])]
+    parts += [f"rank-{devices.rank}"] if devices.rank else []
+    return out.absolute().with_name(".".join([*parts, "training-state", "npz"]))
+
+
+def _train(
+    name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]
+) -> tuple[Trained, SeedTrials | None]:
+    def make(seed: int) -> keras.Model:
+        model = build(name, seed)
+        if setup.start:
+            anew = inherit_weights(model, setup.start, splits.labels)
+            click.echo(f"From {setup.start.record.name}: all layers but {', '.join(anew) or 'none'}.", err=True)
+        return model
+
+    try:
+        return train_seeds(make, splits, recipe, setup, state_paths)
+    except KeyboardInterrupt:
+        there = [str(path) for path in state_paths.values() if path.exists()]
+        if there:
+            click.echo(f"\nInterrupted. The same command goes on from {' and '.join(there)}.", err=True)
+        raise
+
+
+def _remove(state_paths: dict[int, Path]) -> None:
+    for path in state_paths.values():
+        path.unlink()
+
+
+def _describe_result(out: Path, trained: Trained, trials: SeedTrials | None, splits: Splits) -> str:
+    accuracy = f"validation accuracy {trained.best.validation_accuracy:.2%} on {len(splits.validation):,} images"
+    line = f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, {accuracy}."
+    if trials is None:
+        return line
+    return (
+        f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is {trials.mean:.2%}, the "
+        f"standard deviation {100 * trials.deviation:.2f} points."
+    )
+
+
+def _data_dir_of(splits: Splits, data: str) -> str:
+    """What the export needs to find pictures of one's own again."""
+    return f" --data-dir {shlex.quote(data)}" if splits.name.startswith(PREFIX) else ""
+
+
+def _write_bundle(folder: Path, trained: Trained, trials: SeedTrials | None, splits: Splits, setup: Setup) -> ModelCard:
+    model, backend = trained.model, keras.backend.backend()
     model.save(folder / SOURCE_NAME)
-    backend = keras.backend.backend()
     training = Training(
         dataset=splits.name,
         train=splits.train.describe(),
         validation=splits.validation.describe(),
         command=_command(),
-        seed=recipe.seed,
-        recipe=recipe.as_numbers(),
-        history=history,
-        best_epoch=best_epoch,
+        seed=trained.recipe.seed,
+        recipe=trained.recipe.as_numbers(),
+        history=trained.history,
+        best_epoch=trained.best_epoch,
         device=describe_device(),
         tools={name: version(name) for name in ("edge-mnist", "keras", "numpy", BACKEND_PACKAGES[backend])},
+        precision=setup.precision,
+        devices=setup.devices.count,
+        start=setup.start.record if setup.start else None,
+        teachers=tuple(teacher.record for teacher in setup.teachers),
+        seeds=trials,
     )
     card = ModelCard(
         name=model.name,
+        labels=splits.labels,
         architecture=Architecture(name=model.name, parameters=model.count_params(), macs=count_macs(model.layers)),
         source=describe_file(folder, SOURCE_NAME),
         training=training,
@@ -99,7 +228,11 @@ def _write_bundle(
 def _command() -> str:
     """The command that would train the same again, every option spelled out, without folders of this machine."""
     context = click.get_current_context()
-    values = {**context.params, "out": context.params["out"].name}
-    options = [option for option in context.command.params if option.name != "data_dir"]
-    words = [word for option in options for word in (option.opts[0], str(values[option.name]))]
+    words: list[str] = []
+    for option in context.command.params:
+        value = context.params[option.name or ""]
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        for one in () if option.name == "data_dir" else values:
+            path = Path(one) if isinstance(one, Path) or (option.name == "data" and one not in DATASETS) else None
+            words += [option.opts[0], path.resolve().name if path else str(one)]
     return f"KERAS_BACKEND={keras.backend.backend()} {shlex.join(['edge-mnist', 'train', *words])}"

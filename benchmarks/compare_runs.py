@@ -1,0 +1,135 @@
+"""What is compared: the measured files of a bundle, from its card, or of a benchmark, from its JSON."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ..edge.bundle import Bundle, open_bundle
+from ..edge.card import Format, Precision, encode_card
+from ..edge.errors import EdgeMnistError
+from ..edge.statistics import wilson_interval
+from .results import SCHEMA_VERSION, Results
+
+
+class CompareError(EdgeMnistError):
+    """Runs cannot be compared; the message says which and why."""
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A file on a runtime.
+
+    Attributes:
+        model: The bundle's name, with the run's where several have the same.
+        runtime: With its version.
+        interval: 95 % Wilson interval of the accuracy, in [0, 1].
+        latency_us: Median at batch 1, microseconds; None where nobody timed it.
+        on_front: No other file is at least as good in everything and better in something.
+    """
+
+    model: str
+    file: str
+    format: Format
+    precision: Precision
+    runtime: str
+    size_bytes: int
+    correct: int
+    count: int
+    interval: tuple[float, float]
+    latency_us: float | None = None
+    on_front: bool = False
+
+    @property
+    def accuracy(self) -> float:
+        """In [0, 1]."""
+        return self.correct / self.count
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """What all latencies of a comparison share."""
+
+    processor: str
+    machine: str
+    num_threads: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one argument of the command holds."""
+
+    path: Path
+    card_sha256: str
+    name: str
+    evaluated_on: str
+    points: tuple[Point, ...]
+    timing: Timing | None = None
+
+
+def read_run(path: Path) -> Run:
+    """Read a bundle's folder or a benchmark's JSON."""
+    return _read_bundle(open_bundle(path)) if path.is_dir() else _read_results(path)
+
+
+def _read_bundle(bundle: Bundle) -> Run:
+    images = bundle.export.evaluations[0].images
+    return Run(
+        path=bundle.path,
+        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        name=bundle.card.name,
+        evaluated_on=images.name,
+        points=tuple(
+            Point(
+                model=bundle.card.name,
+                file=file.record.name,
+                format=file.format,
+                precision=file.precision,
+                runtime=file.verification.runtime,
+                size_bytes=file.record.size_bytes,
+                correct=file.verification.correct,
+                count=images.count,
+                interval=wilson_interval(file.verification.correct, images.count),
+            )
+            for file in bundle.files
+        ),
+    )
+
+
+def _read_results(path: Path) -> Run:
+    try:
+        results = msgspec.json.decode(path.read_bytes(), type=Results)
+    except OSError as error:
+        raise CompareError(
+            f"{path}: cannot be read ({error.strerror}). Expected the folder of a bundle, or the JSON that edge-mnist "
+            "benchmark writes."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CompareError(f"{path}: not the JSON of edge-mnist benchmark ({error}).") from error
+    if results.schema_version != SCHEMA_VERSION:
+        raise CompareError(
+            f"{path}: expected schema_version {SCHEMA_VERSION}, got {results.schema_version}. Run the benchmark again."
+        )
+    host = results.host_before
+    return Run(
+        path=path,
+        card_sha256=results.card_sha256,
+        name=results.name,
+        evaluated_on=results.evaluated_on,
+        points=tuple(
+            Point(
+                model=results.name,
+                file=row.file,
+                format=row.format,
+                precision=row.precision,
+                runtime=f"{row.runtime} {row.runtime_version}",
+                size_bytes=row.size_bytes,
+                correct=row.accuracy.correct,
+                count=row.accuracy.count,
+                interval=row.accuracy.interval,
+                latency_us=row.latency.p50 if row.latency else None,
+            )
+            for row in results.rows
+            if row.accuracy
+        ),
+        timing=Timing(processor=host.model, machine=host.machine, num_threads=results.num_threads),
+    )

@@ -1,0 +1,108 @@
+"""What is in the zoo, as a table that needs no training framework: sizes, and what others publish of the same networks.
+
+`train/zoo.py` builds the networks; a test holds this table to what it builds. The claims are those of the published
+descriptions, made by their authors' own training and measurements; nothing of them was measured here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An accuracy in [0, 1] that a description reports; `rough` where it says "about"."""
+
+    split: Split
+    accuracy: float
+    rough: bool = False
+
+    def __str__(self) -> str:
+        return f"{'about ' if self.rough else ''}{100 * self.accuracy:.6g} % {self.split}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network of the zoo.
+
+    Attributes:
+        name: What `train --model` takes.
+        summary: One line for people.
+        parameters: All of them, batch norm's moving statistics included.
+        macs: Multiply-adds for an image.
+        claims: What its published description reports; empty for one of ours.
+        remark: What else the description says, or leaves open.
+    """
+
+    name: str
+    summary: str
+    parameters: int
+    macs: int
+    claims: tuple[Claim, ...] = ()
+    remark: str = ""
+
+    @property
+    def reference(self) -> Claim | None:
+        """The claim to be compared with: on test where there is one, else on validation."""
+        by_split = {claim.split: claim for claim in self.claims}
+        return by_split.get("test") or by_split.get("validation")
+
+
+CATALOGUE = {
+    entry.name: entry
+    for entry in (
+        Entry("standard", "small strided CNN, quick on the edge", 168_874, 9_126_272),
+        Entry("nano", "as deep as standard, for int8 files of 14 kB", 6_840, 664_248),
+        Entry("nano-2890", "four convolutions, at most 2,890 parameters", 2_868, 130_460),
+        Entry("max", "five residual blocks, for accuracy", 686_938, 95_235_168),
+        Entry(
+            "logistic",
+            "logistic regression, the baseline",
+            7_850,
+            7_840,
+            (Claim("test", 0.9257),),
+            "as the baseline of the description of batchnorm-905k",
+        ),
+        Entry(
+            "compact-8-16",
+            "the smallest CNN: conv 8 and 16, dense 10",
+            7_184,
+            272_100,
+            (Claim("train", 0.9842), Claim("validation", 0.9742), Claim("test", 0.9815)),
+            "with augmentation and early stopping; claims 2,890 parameters, but as described it has 7,184",
+        ),
+        Entry(
+            "two-conv-122k",
+            "conv 32 and 64, dense 64",
+            121_930,
+            2_528_000,
+            (Claim("test", 0.951, rough=True),),
+            "after 5 epochs of Adam in batches of 128, a tenth held out to validate",
+        ),
+        Entry(
+            "dropout-cnn",
+            "conv 32 and 64, dense 128, dropout",
+            225_034,
+            2_631_040,
+            (Claim("train", 0.9949), Claim("validation", 0.9973)),
+            "after 30 epochs of Adam in batches of 256; layers not given",
+        ),
+        Entry(
+            "one-hot-cnn",
+            "a single 5x5 conv 32, dropout, dense 128",
+            592_074,
+            1_051_904,
+            (Claim("validation", 0.989, rough=True),),
+            "with Adam; layers not given",
+        ),
+        Entry(
+            "batchnorm-905k",
+            "conv 32, 64 and 128 with batch norm, dense 128 and 64 with dropout",
+            905_418,
+            8_262_784,
+            (Claim("train", 0.9954), Claim("test", 0.9927)),
+            "73 errors, with Adam at 0.001 and augmentation; 905,418 parameters",
+        ),
+    )
+}

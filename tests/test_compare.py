@@ -1,0 +1,255 @@
+"""Comparing models: nothing invented, nothing mixed that does not mix, and drawings that show all of it."""
+
+import hashlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from edge_mnist.benchmarks.compare import Comparison, Reference, compare, mark_front
+from edge_mnist.benchmarks.compare_chart import HEIGHT, WIDTH, Cost, draw_scatter, front_of
+from edge_mnist.benchmarks.compare_cli import compare as command
+from edge_mnist.benchmarks.compare_report import describe, draw_charts, format_comparison_page
+from edge_mnist.benchmarks.compare_runs import CompareError, Point
+from edge_mnist.benchmarks.results import Accuracy, Latency, Results, Row
+from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
+from edge_mnist.edge.card import ModelCardError, encode_card
+from edge_mnist.edge.catalogue import CATALOGUE
+from edge_mnist.edge.host import Host
+from edge_mnist.edge.statistics import wilson_interval
+
+HOST = Host(
+    model="Board", machine="aarch64", system="Linux", python="3.11", cores=4, governor=None, load_1m=None,
+    temperature_c=None,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Bundle:
+    return open_bundle(SHIPPED)
+
+
+def _results(name: str, latency_us: float, correct: int = 9_900, **changes: object) -> Results:
+    """A benchmark of one int8 TFLite file."""
+    latency = Latency(
+        p50=latency_us, p90=latency_us, p99=latency_us, max=latency_us, images_per_second=1, rounds=[[latency_us]]
+    )
+    accuracy = Accuracy(
+        correct=correct, count=10_000, interval=wilson_interval(correct, 10_000), drop_vs_keras_pp=0,
+        drop_vs_float_pp=None, p_vs_float=None, agreement=1,
+    )  # fmt: skip
+    row = Row(
+        file=f"{name}-int8.tflite", format="tflite", precision="int8", size_bytes=10_000, runtime="litert",
+        runtime_version="2", accuracy=accuracy, latency=latency,
+    )  # fmt: skip
+    missing = Row(
+        file=f"{name}-int8.tflite", format="tflite", precision="int8", size_bytes=10_000, runtime="tflite-runtime",
+        unavailable="not installed",
+    )  # fmt: skip
+    results = Results(
+        edge_mnist="0", name=name, card_sha256=hashlib.sha256(name.encode()).hexdigest(), parameters=1, macs=1,
+        evaluated_on="mnist-test-10k", image_count=10_000, held_out=True, keras_correct=correct, num_threads=1,
+        rounds=1, calls=100, started="", host_before=HOST, host_after=HOST, rows=[row, missing],
+    )  # fmt: skip
+    return msgspec.structs.replace(results, **changes)
+
+
+def _write(folder: Path, results: Results, name: str | None = None) -> Path:
+    path = folder / f"{name or results.name}.json"
+    path.write_bytes(msgspec.json.encode(results))
+    return path
+
+
+def _point(correct: int, size_bytes: int, latency_us: float | None = None, model: str = "m") -> Point:
+    return Point(
+        model=model, file=f"{model}.tflite", format="tflite", precision="int8", runtime="litert 2",
+        size_bytes=size_bytes, correct=correct, count=100, interval=wilson_interval(correct, 100),
+        latency_us=latency_us,
+    )  # fmt: skip
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_a_bundle_is_compared_by_what_its_card_says(shipped: Bundle) -> None:
+    comparison = compare([SHIPPED])
+
+    found = {(point.file, point.size_bytes, point.correct, point.latency_us) for point in comparison.points}
+    assert found == {(one.record.name, one.record.size_bytes, one.verification.correct, None) for one in shipped.files}
+    assert comparison.front_of == ("accuracy", "size")
+
+
+def test_latency_is_never_drawn_where_nobody_measured_it() -> None:
+    comparison = compare([SHIPPED])
+
+    assert comparison.timing is None
+    assert set(draw_charts(comparison)) == {"size"}
+    assert any(sentence.startswith("Not timed: ") for sentence in describe(comparison))
+
+
+def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: Bundle, tmp_path: Path) -> None:
+    sha256 = hashlib.sha256(encode_card(shipped.card)).hexdigest()
+    timed = _write(
+        tmp_path,
+        _results("standard", 250.0, card_sha256=sha256, evaluated_on=shipped.export.evaluations[0].images.name),
+    )
+
+    comparison = compare([SHIPPED, timed])
+
+    assert len(comparison.points) == len(shipped.files)
+    assert {point.file: point.latency_us for point in comparison.points if point.latency_us} == {
+        "standard-int8.tflite": 250.0
+    }
+    assert set(draw_charts(comparison)) == {"size", "latency"}
+
+
+def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
+    comparison = compare([_write(tmp_path, _results("a", 1.0))])
+
+    assert [point.runtime for point in comparison.points] == ["litert 2"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluated_on": "mnist-sample-evaluation-4000"}, "different images"),
+        ({"num_threads": 2}, "--threads 1.*--threads 2"),
+        ({"host_before": msgspec.structs.replace(HOST, model="Other")}, "Board.*Other"),
+    ],
+    ids=["images", "threads", "machine"],
+)
+def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    first, second = _write(tmp_path, _results("a", 1.0)), _write(tmp_path, _results("b", 1.0, **changes))
+
+    with pytest.raises(CompareError, match=message):
+        compare([first, second])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{}", "not the JSON of edge-mnist benchmark"),
+        (b"\xff\xfe", "not the JSON of edge-mnist benchmark"),
+        (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 1, got 9"),
+        (msgspec.json.encode(_results("a", 1.0, rows=[])), "no file there was measured"),
+        (None, "cannot be read"),
+    ],
+    ids=["other JSON", "no text", "other version", "no rows", "missing"],
+)
+def test_what_is_no_benchmark_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "results.json"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(CompareError, match=message):
+        compare([path])
+
+
+def test_a_bundle_that_was_not_exported_is_refused(trained: Path) -> None:
+    with pytest.raises(ModelCardError, match="Run: edge-mnist export"):
+        compare([trained])
+
+
+def test_models_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [
+        _write(tmp_path, _results("a", 1.0), "monday"),
+        _write(tmp_path, _results("a", 2.0, card_sha256="0" * 64), "tuesday"),
+    ]
+
+    assert {point.model for point in compare(paths).points} == {"a (monday)", "a (tuesday)"}
+
+
+@pytest.mark.parametrize(
+    ("points", "timed", "front"),
+    [
+        ([(90, 10, 5.0), (80, 10, 5.0)], True, {0}),
+        ([(90, 10, 5.0), (80, 9, 6.0)], True, {0, 1}),
+        ([(90, 10, 5.0), (90, 10, 5.0)], True, {0, 1}),
+        ([(90, 10, 5.0), (90, 10, 4.0)], True, {1}),
+        ([(90, 10, 5.0), (80, 20, 1.0)], False, {0}),
+    ],
+    ids=["worse", "smaller", "equal", "faster", "speed does not count untimed"],
+)
+def test_the_front_has_what_nothing_beats(points: list[tuple[int, int, float]], timed: bool, front: set[int]) -> None:
+    named = [_point(*point, model=str(i)) for i, point in enumerate(points)]
+
+    assert {int(point.model) for point in mark_front(named, timed) if point.on_front} == front
+
+
+def test_the_stairs_go_over_the_points_that_cost_least() -> None:
+    points = [_point(80, 10), _point(95, 40), _point(90, 20), _point(85, 30)]
+
+    assert [point.accuracy for point in front_of(Cost("size", lambda one: one.size_bytes), points)] == [0.8, 0.9, 0.95]
+
+
+def test_the_reference_marks_are_the_catalogues_claims() -> None:
+    claims = {entry.name: entry.reference for entry in CATALOGUE.values() if entry.reference}
+
+    references = compare([SHIPPED]).references
+
+    assert {(one.name, one.accuracy, one.split, one.rough) for one in references} == {
+        (name, claim.accuracy, claim.split, claim.rough) for name, claim in claims.items()
+    }
+
+
+def test_claims_about_mnist_stand_beside_no_other_images(tmp_path: Path) -> None:
+    comparison = compare([_write(tmp_path, _results("a", 1.0, evaluated_on="fashion-mnist-test-10k"))])
+
+    assert comparison.references == []
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [_point(100, 10)],
+        [_point(0, 10), _point(100, 10)],
+        [_point(50 + i, 10 ** (i % 5 + 2), model=f"a model with a long name {i}") for i in range(40)],
+    ],
+    ids=["a single perfect one", "all and nothing", "many"],
+)
+def test_drawings_hold_every_point_and_nothing_outside(points: list[Point]) -> None:
+    references = [Reference(name="<published>", accuracy=0.9, split="test", rough=True)]
+
+    svg = draw_scatter("Title", Cost("size", lambda one: one.size_bytes), points, references)
+    drawing = ElementTree.fromstring(svg)  # noqa: S314 - made a line above
+
+    circles = [element for element in drawing.iter() if element.tag.endswith("circle")]
+    assert len(circles) == len(points)
+    assert all(0 < float(circle.attrib["cx"]) < WIDTH and 0 < float(circle.attrib["cy"]) < HEIGHT for circle in circles)
+    texts = [element for element in drawing.iter() if element.tag.endswith("}text")]
+    assert all(0 <= float(text.attrib.get("x", 0)) <= WIDTH for text in texts)
+    assert "<published>: about 90 %" in [text.text for text in texts]
+
+
+def test_the_command_writes_page_drawings_table_and_json(tmp_path: Path) -> None:
+    runs = [_write(tmp_path, _results("fast", 10.0)), _write(tmp_path, _results("good", 90.0, correct=9_980))]
+
+    result = _run(*runs, "--out", tmp_path / "out")
+
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "compare.html", "compare.json", "compare.md", "compare-size.svg", "compare-latency.svg",
+    }  # fmt: skip
+    comparison = msgspec.json.decode((tmp_path / "out" / "compare.json").read_bytes(), type=Comparison)
+    assert comparison == compare(runs)
+    assert [point.model for point in comparison.points] == ["good", "fast"]
+    assert "compare-latency.svg" in (tmp_path / "out" / "compare.md").read_text()
+    assert "99.80" in result.stdout
+
+
+def test_json_is_one_document(tmp_path: Path) -> None:
+    path = _write(tmp_path, _results("a", 1.0))
+
+    result = _run(path, "--json", "--out", tmp_path / "out")
+
+    assert msgspec.json.decode(result.stdout, type=Comparison) == compare([path])
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    page = format_comparison_page(compare([SHIPPED])).replace('xmlns="http://www.w3.org/2000/svg"', "")
+
+    assert "://" not in page
+    assert "<script" not in page

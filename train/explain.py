@@ -1,0 +1,187 @@
+"""`edge-mnist explain`: what the model reads in a picture, and which parts of it the model went by."""
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.abstention import estimate_confidence, score_digits
+from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
+from ..edge.card import IMAGE_SHAPE, Convention
+from ..edge.finding import find_digits
+from ..edge.framing import frame_digits
+from ..edge.pictures import read_gray
+from ..edge.second_look import Guess, choose_digits
+from .explanation_sheet import draw_sheet
+from .files import write_whole
+from .gradcam import ExplainError, Explanation, check_backend, explain_images
+
+# Log odds, in nats, from which on something is a digit where no export has chosen better: as likely as not.
+UNCALIBRATED_THRESHOLD = 0.0
+
+
+class ExplainedDigit(msgspec.Struct, frozen=True, kw_only=True):
+    """One digit: what it was read as and how surely, and the second likeliest; both given that it is a digit.
+
+    Digits have the names that the card gives the classes: `0` to `9` unless the model was trained on something else.
+    """
+
+    digit: str
+    confidence: float
+    runner_up: str
+    runner_up_confidence: float
+
+
+@dataclass(frozen=True)
+class Settled:
+    """From which score on something is a digit, in nats, and what logits are divided by before their softmax."""
+
+    threshold: float
+    temperature: float
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped one",
+              help="Bundle: the folder that train or export wrote; its model.keras is explained.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="The PNG to write.  [default: ./NAME.explained.png]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
+    """Show which parts of each digit in IMAGE the Keras model went by: Grad-CAM.
+
+    Digits are found and framed as `run` does, without its second look at digits that touch or are broken. A picture of
+    exactly 28 by 28 pixels is taken as it is, 0 = paper and 255 = ink. The PNG has, for each digit, the image that the
+    model sees, the heat laid over it, what it reads, how surely, and what comes second. It needs TensorFlow; the model
+    may have been trained on any backend.
+
+    \b
+    Examples:
+      edge-mnist explain page.png
+      edge-mnist explain seven.png --model my-model --out why.png
+    """
+    check_backend()
+    bundle = _open(model)
+    network = load_network(bundle)
+    gray = read_gray(image)
+    settled = _settle(bundle)
+    pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
+    if not len(pixels):
+        raise ExplainError(f"{image}: the model finds no digit there, so there is nothing to explain.")
+    explanation = explain_images(network, pixels)
+    digits = describe_digits(explanation, settled.temperature, bundle.card.labels)
+    captions = [format_digit(digit) for digit in digits]
+    destination = out or Path(f"{image.stem}.explained.png")
+    _write(destination, draw_sheet(pixels, explanation, captions))
+    if as_json:
+        click.echo(msgspec.json.encode({"layer": explanation.layer, "digits": digits}).decode())
+    else:
+        click.echo("\n".join(captions))
+    click.echo(f"Heat of {explanation.layer}: {shlex.quote(str(destination))}", err=True)
+
+
+def load_network(bundle: Bundle) -> keras.Model:
+    """Load a bundle's Keras model, its hash checked first, in Keras's safe mode, which runs no code hidden in the file.
+
+    Raises:
+        ModelCardError: The file is not the one that the card describes.
+        ExplainError: The model reads or gives something else than this project's do, or cannot be loaded.
+    """
+    if bundle.card.convention != Convention():
+        raise ExplainError(
+            f"{bundle.path}: expected a model that takes raw pixels and gives logits, as this project's do; this one "
+            f"takes {bundle.card.convention.pixels} and gives {bundle.card.convention.outputs}."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        # What is loaded is what was checked, whatever happens to the bundle meanwhile.
+        path = Path(folder) / SOURCE_NAME
+        path.write_bytes(bundle.read(bundle.card.source))
+        try:
+            loaded: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (ValueError, TypeError, KeyError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ExplainError(f"{bundle.path / SOURCE_NAME}: cannot be loaded as a Keras model ({reason}).") from error
+    # Saving makes a list of the only input; this takes it as it is.
+    return keras.Model(loaded.inputs[0], loaded.outputs[0], name=loaded.name)
+
+
+def frame_found(network: Any, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
+    """Find a picture's digits and frame them, in reading order: uint8 [N, 28, 28, 1].
+
+    Args:
+        network: Says which shapes are digits.
+        gray: uint8 [height, width].
+        threshold: What scores less is no digit.
+    """
+    finding = find_digits(gray)
+    if not finding.shapes:
+        return np.zeros((0, *IMAGE_SHAPE), np.uint8)
+    images = frame_digits([finding.ink(shape) for shape in finding.shapes])
+    logits: Any = keras.ops.convert_to_numpy(network(images, training=False))
+    scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
+    sure = estimate_confidence(logits, 1.0).tolist()
+    guesses = [Guess(*fields) for fields in zip(finding.shapes, digits, scores, sure, strict=True)]
+    places = {id(guess): place for place, guess in enumerate(guesses)}
+    rows = choose_digits(guesses, [], [], threshold)
+    return images[[places[id(guess)] for row in rows for guess in row]]
+
+
+def describe_digits(explanation: Explanation, temperature: float, labels: Sequence[str]) -> list[ExplainedDigit]:
+    """The two likeliest digits of each image, and how likely each is given that there is one.
+
+    Args:
+        explanation: Has the logits.
+        temperature: Logits are divided by it.
+        labels: The names of the ten classes.
+    """
+    scaled = explanation.logits / temperature
+    shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    order = np.argsort(-shares, axis=1)
+    return [
+        ExplainedDigit(
+            digit=labels[int(first)],
+            confidence=round(float(share[first]), 4),
+            runner_up=labels[int(second)],
+            runner_up_confidence=round(float(share[second]), 4),
+        )
+        for share, (first, second) in zip(shares, order[:, :2], strict=True)
+    ]
+
+
+def format_digit(digit: ExplainedDigit) -> str:
+    """`7  99.2 %, then 1  0.5 %`."""
+    return f"{digit.digit}  {digit.confidence:.1%}, then {digit.runner_up}  {digit.runner_up_confidence:.1%}"
+
+
+def _settle(bundle: Bundle) -> Settled:
+    """What the export chose, and plain values where there was none."""
+    export = bundle.card.export
+    return (
+        Settled(export.abstention.threshold, export.abstention.temperature)
+        if export
+        else Settled(UNCALIBRATED_THRESHOLD, 1.0)
+    )
+
+
+def _open(path: Path) -> Bundle:
+    if (path / CARD_NAME).is_file() and not (path / SOURCE_NAME).is_file():
+        raise ExplainError(
+            f"{path}: has no {SOURCE_NAME}, and exported files have no gradients to explain them by. Copy it from "
+            "where the bundle was trained, or train the model again."
+        )
+    return open_bundle(path)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise ExplainError(f"{path}: cannot be written ({error.strerror}). Choose another --out.") from error

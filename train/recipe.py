@@ -1,0 +1,53 @@
+"""Everything that decides the weights of a model, apart from its architecture and the data."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from ..edge.mnist import Images
+from .augment import Distortion
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the training images.
+        seed: Of the weights, the shuffles and the distortions.
+        batch_size: Images a step, over all devices.
+        learning_rate: AdamW's peak, reached after `warmup_epochs`, then a half cosine down to 0.
+        weight_decay: Decoupled, times the learning rate.
+        label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which int8 likes.
+        ema_share: Share of all steps that the moving average of the weights looks back on; the average is what is
+            evaluated and kept.
+        extras: Images an epoch that are drawn for each training digit, most of which are no digits; see `outliers.py`.
+        teacher_weight: With teachers, share of the loss that is the distance to their logits; the rest is the labels'.
+        temperature: Logits are divided by it before teachers and student are compared.
+        distortion: How far each training image is distorted.
+    """
+
+    epochs: int
+    seed: int
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    warmup_epochs: float = 1.0
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.05
+    ema_share: float = 0.05
+    extras: float = 3 / 11
+    teacher_weight: float = 0.9
+    temperature: float = 2.0
+    distortion: Distortion = dataclasses.field(default_factory=Distortion)
+
+    def count_extras(self, train: Images) -> int:
+        """How many images are drawn beside these."""
+        return round(self.extras * len(train))
+
+    def count_images(self, train: Images) -> int:
+        """Images an epoch."""
+        return len(train) + self.count_extras(train)
+
+    def as_numbers(self) -> dict[str, int | float]:
+        """Flat, for the card: `distortion.rotation_degrees` and so on."""
+        flat = dataclasses.asdict(self)
+        return {**{f"distortion.{key}": value for key, value in flat.pop("distortion").items()}, **flat}

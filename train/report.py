@@ -1,0 +1,178 @@
+"""The training report: what a run did and what its model gets wrong, as a page and as JSON beside the bundle.
+
+Beside it, not in it: a bundle holds what its card vouches for, and an export in place makes the folder anew. The JSON
+has the SHA-256 of the model it is about. The weights are saved before any of this begins. Only the images that the run
+trained and chose on are looked at; test is not.
+"""
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.card import NUM_CLASSES, Architecture, ModelCard, Training
+from ..edge.errors import EdgeMnistError
+from ..edge.mnist import Images, Splits
+from .augment import Augment
+from .baseline import fit_baseline
+from .files import write_whole
+from .fit import EVALUATION_BATCH
+from .outliers import Extras, draw_extras
+from .recipe import Recipe
+from .report_page import format_page
+from .schedule import make_schedule, sample_schedule
+from .scores import Gain, ValidationScores, compare_with_baseline, score_validation
+
+REPORT_VERSION = 1
+# Of each class, in the page.
+SAMPLES, VARIANTS = 8, 7
+EXTRA_TILES = 32
+
+
+class ReportError(EdgeMnistError):
+    """The report cannot be written; the bundle is whole."""
+
+
+class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures of a run.
+
+    Attributes:
+        model_sha256: Of the bundle's `model.keras`.
+        labels: The names of the ten classes, as in the card.
+        training: As in the card: command, seed, recipe, every epoch, the best one, device, versions.
+        learning_rates: At the end of each epoch.
+        median_epoch_seconds: Validation included.
+        train_counts: Training images of each class; `validation_counts` the same.
+        extras_per_epoch: Images drawn beside the training images, most of which belong to no class.
+        gain: Over logistic regression.
+    """
+
+    report_version: int = REPORT_VERSION
+    name: str
+    model_sha256: str
+    labels: tuple[str, ...]
+    architecture: Architecture
+    training: Training
+    learning_rates: list[float]
+    median_epoch_seconds: float
+    train_counts: list[int]
+    validation_counts: list[int]
+    extras_per_epoch: int
+    validation: ValidationScores
+    gain: Gain
+
+
+@dataclass(frozen=True)
+class Album:
+    """The pictures of the page.
+
+    Attributes:
+        samples: Of each class the first training images, uint8 [SAMPLES, 28, 28, 1]; fewer where there are not so many.
+        variants: Of each class an image as it is and then distorted, uint8 [1 + VARIANTS, 28, 28, 1].
+        extras: What is drawn beside them, if anything.
+        mistakes: The misread validation images, uint8 [N, 28, 28, 1], in the order of the report.
+    """
+
+    samples: list[NDArray[np.uint8]]
+    variants: list[NDArray[np.uint8]]
+    extras: Extras
+    mistakes: NDArray[np.uint8]
+
+
+def report_path(out: Path) -> Path:
+    """The page of the bundle `out`; the JSON has the same name but for its suffix."""
+    return out.absolute().with_name(f"{out.absolute().name}.training.html")
+
+
+def write_report(out: Path, card: ModelCard, model: keras.Model, splits: Splits, recipe: Recipe) -> Path:
+    """Measure, draw and write; seconds for MNIST.
+
+    Args:
+        out: The finished bundle.
+        card: Its card.
+        model: With the weights that were kept.
+        splits: Only `train` and `validation` are touched.
+        recipe: That of the run.
+
+    Returns:
+        The page; the JSON lies beside it.
+
+    Raises:
+        ReportError: The folder cannot be written.
+        ValueError: The card has no training.
+    """
+    click.echo("Report: logistic regression for comparison …", err=True)
+    report = make_report(card, model, splits, recipe)
+    click.echo("Report: plots and pictures …", err=True)
+    page = report_path(out)
+    try:
+        write_whole(page.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+        write_whole(page, format_page(report, _fill_album(splits, recipe, report.validation)).encode())
+    except OSError as error:
+        raise ReportError(
+            f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is whole."
+        ) from error
+    return page
+
+
+def make_report(card: ModelCard, model: Any, splits: Splits, recipe: Recipe) -> TrainingReport:
+    """Score the model on validation beside a baseline fitted to the same training images."""
+    if card.training is None:
+        raise ValueError("expected the card of a trained model")
+    train, validation = splits.train, splits.validation
+    logits = model.predict(validation.pixels, batch_size=EVALUATION_BATCH, verbose=0).astype(np.float32)
+    baseline = fit_baseline(train, recipe.seed)
+    extras = recipe.count_extras(train)
+    return TrainingReport(
+        name=card.name,
+        model_sha256=card.source.sha256,
+        labels=card.labels,
+        architecture=card.architecture,
+        training=card.training,
+        learning_rates=_rates_after_epochs(recipe, len(train) + extras),
+        median_epoch_seconds=statistics.median(epoch.seconds for epoch in card.training.history),
+        train_counts=np.bincount(train.labels, minlength=NUM_CLASSES).tolist(),
+        validation_counts=np.bincount(validation.labels, minlength=NUM_CLASSES).tolist(),
+        extras_per_epoch=extras,
+        validation=score_validation(logits, validation),
+        gain=compare_with_baseline(
+            logits.argmax(axis=1), baseline.classify(validation), validation.labels, baseline.seconds
+        ),
+    )
+
+
+def _rates_after_epochs(recipe: Recipe, images_per_epoch: int) -> list[float]:
+    steps_per_epoch = -(-images_per_epoch // recipe.batch_size)
+    schedule = make_schedule(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
+    return sample_schedule(schedule, steps_per_epoch * np.arange(1, recipe.epochs + 1, dtype=np.float32)).tolist()
+
+
+def _fill_album(splits: Splits, recipe: Recipe, validation: ValidationScores) -> Album:
+    train = splits.train
+    samples = [train.pixels[np.flatnonzero(train.labels == label)[:SAMPLES]] for label in range(NUM_CLASSES)]
+    shown = [images[:1] for images in samples if len(images)]
+    variants = _distort(np.repeat(np.concatenate(shown), VARIANTS, axis=0), recipe).reshape(
+        len(shown), VARIANTS, *train.pixels.shape[1:]
+    )
+    return Album(
+        samples=samples,
+        variants=[np.concatenate([before, after]) for before, after in zip(shown, variants, strict=True)],
+        extras=draw_extras(train, min(EXTRA_TILES, recipe.count_extras(train)), np.random.default_rng(recipe.seed)),
+        mistakes=_find_images(splits.validation, [mistake.index for mistake in validation.mistakes]),
+    )
+
+
+def _distort(pixels: NDArray[np.uint8], recipe: Recipe) -> NDArray[np.uint8]:
+    distorted: Any = keras.ops.convert_to_numpy(Augment(recipe.distortion, recipe.seed)(pixels, training=True))
+    return distorted
+
+
+def _find_images(images: Images, indices: list[int]) -> NDArray[np.uint8]:
+    places = {int(index): place for place, index in enumerate(images.indices)}
+    return images.pixels[[places[index] for index in indices]]

@@ -1,0 +1,77 @@
+"""Several seeds of one recipe: each is trained, and the one that validation likes best is kept."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import keras
+
+from ..edge.card import Epoch, SeedRun, SeedTrials
+from ..edge.mnist import Splits
+from .fit import Setup, fit
+from .recipe import Recipe
+from .zoo import ZOO
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, float32, with the recipe and the record of its run; `best_epoch` counts from 1."""
+
+    model: keras.Model
+    recipe: Recipe
+    history: tuple[Epoch, ...]
+    best_epoch: int
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose weights were kept."""
+        return self.history[self.best_epoch - 1]
+
+
+def build(name: str, seed: int) -> keras.Model:
+    """A model of the zoo with the fresh weights of this seed."""
+    keras.utils.set_random_seed(seed)
+    return ZOO[name].build()
+
+
+def train_seeds(
+    make: Callable[[int], keras.Model], splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]
+) -> tuple[Trained, SeedTrials | None]:
+    """Train each seed in turn and choose on validation: most images right, among equals the lowest loss.
+
+    Args:
+        make: The model of a seed.
+        splits: Only `train` and `validation` are touched.
+        recipe: Of all seeds but for the seed.
+        setup: Of all seeds.
+        state_paths: The file of each seed that an interrupted run resumes from; one that is through is only read.
+
+    Returns:
+        The best; and the comparison where there are several.
+
+    Raises:
+        ResumeError: A state file holds a run with other settings.
+    """
+    done: list[Trained] = []
+    for seed, path in state_paths.items():
+        if len(state_paths) > 1:
+            click.echo(f"Seed {seed} ({len(done) + 1} of {len(state_paths)})", err=True)
+        model, own = make(seed), dataclasses.replace(recipe, seed=seed)
+        done.append(Trained(model, own, *fit(model, splits, own, path, setup)))
+    best = max(done, key=lambda one: (one.best.validation_accuracy, -one.best.validation_loss))
+    return best, _compare(done) if len(done) > 1 else None
+
+
+def _compare(done: list[Trained]) -> SeedTrials:
+    accuracies = [one.best.validation_accuracy for one in done]
+    return SeedTrials(
+        runs=tuple(
+            SeedRun(seed=one.recipe.seed, best_epoch=one.best_epoch, validation_accuracy=one.best.validation_accuracy)
+            for one in done
+        ),
+        mean=statistics.fmean(accuracies),
+        deviation=statistics.stdev(accuracies),
+    )

@@ -1,0 +1,84 @@
+"""The file that an interrupted run resumes from: every variable, every random state, and the best weights so far."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.card import Epoch
+from ..edge.errors import EdgeMnistError
+
+
+class ResumeError(EdgeMnistError):
+    """An interrupted run lies there, but not of this model, recipe, backend, data, teachers or devices."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come, and the best weights so far. Epochs count from 1."""
+
+    history: list[Epoch]
+    best_epoch: int
+    best_weights: list[NDArray[np.float32]]
+
+    def add(self, epoch: Epoch, weights: list[NDArray[np.float32]]) -> None:
+        """An epoch has ended; its weights are kept if validation likes them best."""
+        self.history.append(epoch)
+        if best_epoch(self.history) == len(self.history):
+            self.best_epoch, self.best_weights = len(self.history), weights
+
+
+def best_epoch(history: list[Epoch]) -> int:
+    """Most validation images right; among equals the lowest validation loss. Counted from 1."""
+    return 1 + max(range(len(history)), key=lambda i: (history[i].validation_accuracy, -history[i].validation_loss))
+
+
+def save_state(path: Path, variables: list[Any], progress: Progress, identity: dict[str, Any]) -> None:
+    """Write all of it, or leave what was there."""
+    arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
+    history = [[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history]
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        np.savez(file, identity=_encode(identity), history=np.array(history), best_epoch=progress.best_epoch, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Progress:
+    """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
+
+    Raises:
+        ResumeError: The file is of a run with other settings.
+    """
+    if not path.exists():
+        return Progress([], 0, [])
+    with np.load(path, allow_pickle=False) as state:
+        _check_identity(path, json.loads(str(state["identity"])), json.loads(_encode(identity)))
+        for i, variable in enumerate(variables):
+            variable.assign(state[f"variable_{i}"])
+        best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state.files) - 1)]
+        history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
+        progress = Progress(history, int(state["best_epoch"]), best_weights)
+    click.echo(f"Resuming after epoch {len(history)}: {path}", err=True)
+    return progress
+
+
+def _encode(identity: dict[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True)
+
+
+def _check_identity(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    differing = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
+    if differing:
+        raise ResumeError(
+            f"{path}: an interrupted run with other settings ({', '.join(differing)}). Repeat its options to resume "
+            "it, or delete the file."
+        )
