@@ -18,15 +18,14 @@ from tqdm import tqdm
 
 from ..edge.abstention import accepted, estimate_confidence, score_digits
 from ..edge.bundle import Bundle
-from ..edge.card import Abstention, ImageSet, encode_card
-from ..edge.classifiers import Classifier, RuntimeUnavailableError, load_classifier
+from ..edge.card import Abstention, ImageSet, ModelFile, encode_card
+from ..edge.classifiers import RUNTIMES, Classifier, Runtime, RuntimeUnavailableError, load_classifier
 from ..edge.framing import FAINTEST, frame_digit
 from ..edge.host import describe_host
 from ..edge.mnist import SAMPLE, SAMPLE_SHA256, HeldOut, Images
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram, Separation
 from .abstention_scores import measure_auroc, measure_calibration_error, thin_out, trace_risk
 from .others import Others
-from .targets import Target, list_targets
 
 HISTOGRAM_BINS = 60
 # Of coverage, between points of the curves that are kept: half a percent of the digits.
@@ -42,7 +41,7 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: Others) -> Abstent
     digits, abstention = held_out.evaluations[0], bundle.export.abstention
     started = datetime.now(UTC).isoformat(timespec="seconds")
     questions = _ask(digits, others)
-    with tqdm(list_targets(bundle), unit="file", leave=False, disable=None) as bar:
+    with tqdm(_list_targets(bundle), unit="file", leave=False, disable=None) as bar:
         answers = [(target, _classify(bundle, target, questions)) for target in bar]
     return AbstentionResults(
         edge_mnist=version("edge-mnist"),
@@ -57,6 +56,24 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: Others) -> Abstent
         host=describe_host(),
         rows=tuple(_make_rows(answers, digits.labels, abstention)),
     )
+
+
+@dataclass
+class _Target:
+    """A file on a runtime of its format; `unavailable` says why it cannot be asked."""
+
+    file: ModelFile
+    runtime: Runtime
+    unavailable: str | None = None
+
+
+def _list_targets(bundle: Bundle) -> list[_Target]:
+    return [
+        _Target(file, runtime, None if runtime.installed else f"not installed: pip install {runtime.package}")
+        for file in bundle.files
+        for runtime in RUNTIMES.values()
+        if runtime.format == file.format
+    ]
 
 
 @dataclass(frozen=True)
@@ -91,7 +108,7 @@ def crop_to_ink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image[y : y + height, x : x + width]
 
 
-def _classify(bundle: Bundle, target: Target, questions: _Both) -> _Both | None:
+def _classify(bundle: Bundle, target: _Target, questions: _Both) -> _Both | None:
     """Logits, or None with the target saying why not."""
     if target.unavailable:
         return None
@@ -108,7 +125,7 @@ def _answer(classifier: Classifier, pair: _Pair) -> _Pair:
 
 
 def _make_rows(
-    answers: list[tuple[Target, _Both | None]], labels: NDArray[np.uint8], abstention: Abstention
+    answers: list[tuple[_Target, _Both | None]], labels: NDArray[np.uint8], abstention: Abstention
 ) -> Iterator[AbstentionRow]:
     floats = {target.runtime.name: both for target, both in answers if target.file.precision == "float32"}
     for target, both in answers:

@@ -3,12 +3,14 @@
 import io
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..edge.bundle import Bundle
-from ..edge.card import Evaluation, ModelCardError
+from ..edge.card import NUM_CLASSES, Evaluation, ModelCardError
 from ..edge.mnist import HeldOut, Images
-from ..edge.statistics import mcnemar_p, wilson_interval
+from ..edge.statistics import wilson_interval
+from .paired import measure_drop
 from .results import Accuracy
 
 
@@ -46,25 +48,42 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
 
 def compare(
     logits: NDArray[np.float32],
-    reference: NDArray[np.float32],
+    reference: NDArray[np.float32] | None,
     float_logits: NDArray[np.float32] | None,
     labels: NDArray[np.uint8],
 ) -> Accuracy:
-    """One file's accuracy, its drops, and whether they mean anything. All logits are [N, 10], labels [N]."""
-    count = len(labels)
-    right = logits.argmax(axis=1) == labels
-    keras_right = reference.argmax(axis=1) == labels
-    drop_vs_float_pp = p_vs_float = None
+    """One file's accuracy, what it loses, and whether that means anything.
+
+    Args:
+        logits: Of the file, [N, 10].
+        reference: Of the Keras model; None for a peer, which was not made of it.
+        float_logits: Of the float32 file that it is compared with; None where there is none.
+        labels: uint8 [N].
+    """
+    read = logits.argmax(axis=1)
+    right = read == labels
+    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    np.add.at(confusion, (labels, read), 1)
+    accuracy = Accuracy(
+        correct=int(right.sum()),
+        count=len(labels),
+        interval=wilson_interval(int(right.sum()), len(labels)),
+        confusion=confusion.tolist(),
+        misread=[(int(i), int(read[i])) for i in np.flatnonzero(~right)],
+    )
+    if reference is not None:
+        keras = measure_drop(reference.argmax(axis=1) == labels, right)
+        agreement = float((read == reference.argmax(axis=1)).mean())
+        accuracy = replace(accuracy, drop_vs_keras_pp=keras.points, p_vs_keras=keras.p, agreement=agreement)
     if float_logits is not None:
         float_right = float_logits.argmax(axis=1) == labels
-        drop_vs_float_pp = 100 * (int(float_right.sum()) - int(right.sum())) / count
-        p_vs_float = mcnemar_p(int((float_right & ~right).sum()), int((right & ~float_right).sum()))
-    return Accuracy(
-        correct=int(right.sum()),
-        count=count,
-        interval=wilson_interval(int(right.sum()), count),
-        drop_vs_keras_pp=100 * (int(keras_right.sum()) - int(right.sum())) / count,
-        drop_vs_float_pp=drop_vs_float_pp,
-        p_vs_float=p_vs_float,
-        agreement=float((logits.argmax(axis=1) == reference.argmax(axis=1)).mean()),
-    )
+        drop = measure_drop(float_right, right)
+        accuracy = replace(
+            accuracy,
+            drop_vs_float_pp=drop.points,
+            drop_interval_pp=drop.interval,
+            p_vs_float=drop.p,
+            lost=np.flatnonzero(float_right & ~right).tolist(),
+            gained=np.flatnonzero(right & ~float_right).tolist(),
+        )
+    return accuracy

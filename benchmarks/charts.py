@@ -55,7 +55,7 @@ def draw_curves(title: str, axes: tuple[Axis, Axis], curves: Sequence[Sequence[t
         f'<path class="{name}" d="M{" L".join(_point(axes, x, y) for x, y in curve)}"/>'
         for name, curve in zip(("first", "second"), curves, strict=False)
     ]
-    return _frame(title, axes, "".join(paths))
+    return draw_frame(title, axes, "".join(paths))
 
 
 def draw_histograms(
@@ -79,7 +79,7 @@ def draw_histograms(
         paths.append(f'<path class="bars {name}" d="M{" L".join(_point(axes, x, y) for x, y in corners)} Z"/>')
     x = LEFT + axes[0].place(mark, WIDTH - LEFT - RIGHT)
     paths.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-    return _frame(title, axes, "".join(paths))
+    return draw_frame(title, axes, "".join(paths))
 
 
 def _point(axes: tuple[Axis, Axis], x: float, y: float) -> str:
@@ -87,7 +87,7 @@ def _point(axes: tuple[Axis, Axis], x: float, y: float) -> str:
     return f"{across:.1f} {HEIGHT - BOTTOM - axes[1].place(y, HEIGHT - TOP - BOTTOM):.1f}"
 
 
-def _frame(title: str, axes: tuple[Axis, Axis], content: str) -> str:
+def draw_frame(title: str, axes: tuple[Axis, Axis], content: str) -> str:
     """Axes, ticks and titles around what is drawn."""
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<text class="title" x="{LEFT}" y="16">{html.escape(title)}</text>']

@@ -1,4 +1,4 @@
-"""`edge-mnist benchmark`: parse, measure, print the table, write the reports."""
+"""`edge-mnist benchmark`: parse, measure, print the tables, write the reports."""
 
 import shlex
 from pathlib import Path
@@ -6,29 +6,132 @@ from typing import cast, get_args
 
 import click
 import msgspec
+from tabulate import tabulate
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
 from ..edge.options import data_dir_option
+from .accuracy import choose_evaluation
+from .benchmark_command import CommandWithOthers
+from .everywhere import measure_everywhere
 from .files import check_writable
+from .job import PeerInput
+from .old_runtime import make_old_runtime
 from .pages import write_page
+from .peers import describe_peer
 from .photo_labels import SHIPPED_PHOTOS
 from .photo_report import describe_total, format_scores, write_photo_reports
 from .photos import PhotoSettings, run_photos
+from .remote import RemoteOptions
 from .report import format_tables, summarize, write_reports
-from .run import run_benchmark
-from .targets import Settings
+from .results import Settings
+from .ssh import SshOptions, parse_host
+from .targets import ALL_PROCESSORS, list_offers
+
+# A full run of the shipped bundle: ten thousand inferences a row in minutes. A quick one: less than a minute.
+FULL = Settings(rounds=5, calls=1000, seconds=2.0, threads=[1, ALL_PROCESSORS], batches=[8, 32], paced_calls=20)
+QUICK = Settings(rounds=3, calls=200, seconds=0.5, threads=[1], batches=[], paced_calls=0, is_quick=True)
 
 
-@click.command()
+class Benchmark(CommandWithOthers):
+    """Measures, compares, and looks back."""
+
+    others = {  # noqa: RUF012 - never changed
+        "compare": (".comparison_cli", "compare", "Compare two runs, for continuous integration, too."),
+        "history": (".history_cli", "history", "Draw how a folder of runs developed."),
+    }
+
+
+def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        rows = [(offer.name, offer.here or "not here", offer.note) for offer in list_offers()]
+        click.echo(tabulate(rows, ["target", "here", "what it is, or how to get it"], tablefmt="simple"))
+        ctx.exit()
+
+
+@click.command(cls=Benchmark)
 @click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
 @data_dir_option
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
-@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes a row.")
+@click.option("--quick", is_flag=True, help="Less of everything, in less than a minute; the report says so.")
 @click.option(
-    "--calls", type=click.IntRange(min=100), default=2000, show_default=True, help="Timed in each, after warm-up."
+    "--rounds",
+    type=click.IntRange(min=3),
+    help=f"Fresh processes a row.  [default: {FULL.rounds}; quick: {QUICK.rounds}]",
+)
+@click.option(
+    "--calls",
+    type=click.IntRange(min=10),
+    help=f"Timed in each, after warming up.  [default: {FULL.calls}; quick: {QUICK.calls}]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"After which each stops calling.  [default: {FULL.seconds}; quick: {QUICK.seconds}]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="For the inference; 0 is all processors. May be given several times.  [default: 1 and 0; quick: 1]",
+)
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(min=2),
+    multiple=True,
+    help="Time calls with so many images, too. May be given several times.  [default: 8 and 32; quick: none]",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the order of processes.")
+@click.option(
+    "--peer",
+    "peers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Another project's .tflite or .onnx file, measured beside ours. May be given several times.",
+)
+@click.option(
+    "--peer-input",
+    "peer_inputs",
+    type=click.Choice(get_args(PeerInput)),
+    multiple=True,
+    help="What it reads, 0 being paper: pixels / 255, pixels as floats, or pixels. Once for each peer, or for all.",
+)
+@click.option(
+    "--old-runtime",
+    is_flag=True,
+    help="Make an environment with tflite-runtime 2.14, if there is none; from then on it is measured, too.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    metavar="USER@HOST[:PORT]",
+    multiple=True,
+    help="Measure there, too, over SSH with a key. May be given several times: they measure at the same time.",
+)
+@click.option(
+    "--ssh-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The private key for --host.  [default: as ssh chooses]",
+)
+@click.option(
+    "--known-hosts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file with the keys of --host.  [default: the user's]",
+)
+@click.option(
+    "--remote-python",
+    metavar="PATH",
+    help="A Python there that has this version of edge-mnist.  [default: one is made, each time]",
+)
+@click.option(
+    "--list-targets",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_targets,
+    help="Say what can be measured here, and how to get the rest.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
@@ -53,19 +156,31 @@ from .targets import Settings
 def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     bundle: Path,
     data_dir: Path | None,
-    threads: int,
-    rounds: int,
-    calls: int,
+    quick: bool,
+    rounds: int | None,
+    calls: int | None,
+    seconds: float | None,
+    threads: tuple[int, ...],
+    batches: tuple[int, ...],
+    seed: int,
+    peers: tuple[Path, ...],
+    peer_inputs: tuple[PeerInput, ...],
+    old_runtime: bool,
+    hosts: tuple[str, ...],
+    ssh_key: Path | None,
+    known_hosts: Path | None,
+    remote_python: str | None,
     out: Path,
     as_json: bool,
     photos: str | None,
     runtime: str | None,
     precision: str | None,
 ) -> None:
-    """Measure each file of a bundle on each runtime installed here.
+    """Measure each file of a bundle on each runtime installed here, and other projects' models beside them.
 
-    Accuracy with its 95 % interval and the paired drop against float; latency at batch 1; throughput, size, load time
-    and peak memory. Without BUNDLE, the shipped one. A runtime that is missing is a row that says so.
+    Accuracy with its 95 % interval and the paired drop against float. Latency in fresh processes that take turns:
+    back to back, at a camera's rate, with several images; the share of our own layer in it; load time, memory, and
+    energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
 
     With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
     accuracy, and a page that shows every picture with an error.
@@ -73,29 +188,57 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     \b
     Examples:
       edge-mnist benchmark
-      edge-mnist benchmark my-model --rounds 5 --calls 10000 --out reports
+      edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
+      edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
+      edge-mnist benchmark --list-targets
       edge-mnist benchmark --photos my-photos
-      edge-mnist benchmark --photos shipped --precision float32
+      edge-mnist benchmark compare before.json after.json
     """
     if photos is not None:
         settings = PhotoSettings(
-            bundle=bundle, runtime=runtime, precision=cast("Precision", precision or "int8"), num_threads=threads
+            bundle=bundle,
+            runtime=runtime,
+            precision=cast("Precision", precision or "int8"),
+            num_threads=max(1, threads[0]) if threads else 1,
         )
         _benchmark_photos(SHIPPED_PHOTOS if photos == "shipped" else Path(photos), settings, out, as_json)
         return
     if runtime or precision:
         raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
+    if (peers and len(peer_inputs) not in {1, len(peers)}) or (peer_inputs and not peers):
+        raise click.UsageError(
+            f"--peer-input goes with --peer, once for all or once for each: {len(peers)} and {len(peer_inputs)} given."
+        )
     opened = open_bundle(bundle)
+    described = [describe_peer(*one) for one in zip(peers, peer_inputs * len(peers), strict=False)]
+    for host in hosts:
+        parse_host(host)
     check_writable(out)
-    trained_on = opened.card.training.dataset if opened.card.training else None
-    results = run_benchmark(opened, held_out_images(trained_on, data_dir), Settings(rounds, calls, threads))
-    json_path, markdown_path = write_reports(results, out)
+    if old_runtime:
+        make_old_runtime()
+    given = {"rounds": rounds, "calls": calls, "seconds": seconds, "threads": [*threads], "batches": [*batches]}
+    chosen = {name: value for name, value in given.items() if value}
+    held_out = held_out_images(opened.card.training.dataset if opened.card.training else None, data_dir)
+    results = measure_everywhere(
+        opened,
+        held_out,
+        msgspec.structs.replace(QUICK if quick else FULL, seed=seed, **chosen),
+        described,
+        hosts,
+        RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python),
+    )
+    paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     if as_json:
         click.echo(msgspec.json.encode(results).decode())
     else:
         click.echo(format_tables(results, "simple"))
         click.echo("\n".join(["", *summarize(results)]))
-    click.echo(f"Reports: {markdown_path} and {json_path}", err=True)
+    click.echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    if results.unreachable:
+        # The report has everything else; who asked for these machines is to notice.
+        raise click.ClickException(
+            " ".join(f"{name} was not measured: {reason}" for name, reason in results.unreachable.items())
+        )
 
 
 def _benchmark_photos(folder: Path, settings: PhotoSettings, out: Path, as_json: bool) -> None:

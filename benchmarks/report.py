@@ -1,31 +1,40 @@
-"""The report: the same tables for the terminal and for Markdown, and the files it is kept in."""
+"""The report: short tables for the terminal and a README, what they say, and the files that a run is kept in."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from tabulate import tabulate
 
+from ..edge.mnist import Images
+from .csv_rows import format_csv
 from .files import write_whole
-from .results import Latency, Results, Row
+from .findings import Group, group_alike, name_group
+from .report_page import format_page
+from .results import MachineRun, Results, Row
+from .summary import summarize
+from .wording import count, format_us, name_place, tell
 
-ACCURACY_HEADERS = ["file", "runtime", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
-LATENCY_HEADERS = ["file", "runtime", "p50 us", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
-# Accuracies closer than what chance explains at this level are called equal.
-SIGNIFICANCE = 0.05
+ACCURACY_HEADERS = ["file", "on", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
+LATENCY_HEADERS = ["file", "on", "p50 us", "95 % interval", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
+# What is added to a row's target in tables where it is not valid.
+MARKS = {"valid": "", "unstable": " (unstable)", "invalid": " (invalid)"}
 
 
 def format_tables(results: Results, style: str) -> str:
     """Accuracy and latency as tables, and why a row has none.
 
+    Rows of a file that read every image alike share a line of the first table.
+
     Args:
         results: A run.
         style: One of tabulate's: `simple` for people at a terminal, `github` for Markdown.
     """
-    accuracy = [_accuracy_cells(row) for row in results.rows]
-    latency = [_latency_cells(row, row.latency) for row in results.rows if row.latency]
-    missing = [f"- {row.file} on {row.runtime}: {row.unavailable}" for row in results.rows if row.unavailable]
+    accuracy = [_accuracy_cells(results, group) for group in group_alike(results)]
+    latency = [_latency_cells(results, row) for row in results.rows if row.latency]
     parts = [_tabulate(accuracy, ACCURACY_HEADERS, style), _tabulate(latency, LATENCY_HEADERS, style)]
-    return "\n\n".join([*parts, "\n".join(missing)] if missing else parts)
+    return "\n\n".join([*parts, *(["\n".join(missing)] if (missing := _list_missing(results)) else [])])
 
 
 def format_report(results: Results) -> str:
@@ -42,95 +51,117 @@ def format_report(results: Results) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def summarize(results: Results) -> list[str]:
-    """What the tables say about quantization, a sentence for each int8 file that ran beside its float file."""
-    floats = {row.runtime: row for row in results.rows if row.precision == "float32" and row.latency}
-    sentences: list[str] = []
-    for row in results.rows:
-        base = floats.get(row.runtime)
-        if row.precision == "int8" and row.latency and row.accuracy and base and base.latency:
-            p = row.accuracy.p_vs_float if row.accuracy.p_vs_float is not None else 1.0
-            drop = row.accuracy.drop_vs_float_pp or 0.0
-            verdict = "no measurable difference in accuracy" if p > SIGNIFICANCE else f"{-drop:+.2f} points of accuracy"
-            sentences.append(
-                f"int8 on {row.runtime}: {verdict} (drop {drop:+.2f} points, p = {p:.2f}), "
-                f"{base.latency.p50 / row.latency.p50:.2f} times as fast as float32, "
-                f"{base.size_bytes / row.size_bytes:.1f} times smaller."
-            )
-    return sentences
-
-
 def describe_conditions(results: Results) -> list[str]:
     """How it was measured, on what, with what."""
-    host, after = results.host_before, results.host_after
+    settings = results.settings
     doubt = "" if results.held_out else " (whether the model was trained on them is not known)"
-    versions = sorted({f"{row.runtime} {row.runtime_version}" for row in results.rows if row.runtime_version})
+    rounds, calls = count(settings.rounds, "fresh process", "fresh processes"), f"{settings.calls:,}"
     return [
         f"**Accuracy**: {results.image_count:,} images, {results.evaluated_on}{doubt}. The Keras model itself: "
         f"{results.keras_correct / results.image_count:.2%}. Intervals are Wilson's; drops are percentage points "
-        "against the float32 file on the same runtime, image by image, and p is exact McNemar's.",
-        f"**Latency**: batch 1, {_count(results.num_threads, 'thread', 'threads')}, through this package's Python "
-        f"layer; {_count(results.rounds, 'fresh process', 'fresh processes')} a row in random order, "
-        f"{results.calls:,} calls in each after warm-up, loading excluded. The JSON file has every raw value.",
-        "**Load** includes importing the runtime; **peak MB** is of the whole process. kB and MB are powers of ten.",
-        f"**Machine**: {host.model}, {_count(host.cores, 'core', 'cores')}, {host.system}, Python {host.python}, "
-        f"governor {host.governor or 'not told'}, load average {_told(host.load_1m)} before and "
-        f"{_told(after.load_1m)} after, temperature {_told(host.temperature_c, ' °C')} and "
-        f"{_told(after.temperature_c, ' °C')}.",
-        f"**Versions**: edge-mnist {results.edge_mnist}, {', '.join(versions)}. Started {results.started}.",
+        "against the float32 file of the same format on the same runtime, image by image, with a paired bootstrap "
+        "interval, and p is exact McNemar's.",
+        f"**Latency**: batch 1 through this package's Python layer; {rounds} a row in random order, {calls} "
+        f"calls in each once it is steady, or as many as {settings.seconds:g} s have, loading excluded. Intervals are "
+        "of the median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "
+        "file has every raw value.",
+        "**Load** includes importing the runtime; **peak MB** is of the whole process; both are medians over "
+        "processes. kB and MB are powers of ten.",
+        *(_describe_machine(machine) for machine in results.machines),
+        f"**Run**: edge-mnist {results.edge_mnist}, {results.name} with {results.parameters:,} parameters, card "
+        f"SHA-256 {results.card_sha256[:12]}…. Started {results.started}, took {results.seconds:,.0f} s, seed "
+        f"{settings.seed}.",
     ]
 
 
-def write_reports(results: Results, folder: Path) -> tuple[Path, Path]:
-    """Write `NAME.json` with every raw value and `NAME.md`; returns both paths.
+def write_reports(results: Results, folder: Path, images: Images | None = None) -> tuple[Path, ...]:
+    """Write a run into an existing folder: `NAME.json` with every raw value, `NAME.md`, `NAME.html` and `NAME.csv`.
+
+    Args:
+        results: A run.
+        folder: Where to.
+        images: Those that it was evaluated on, for pictures of what changed; without them, the page says so.
+
+    Returns:
+        The paths, in this order.
 
     Raises:
+        ValueError: The images are others.
         OSError: The folder cannot be written.
     """
-    json_path, markdown_path = folder / f"{results.name}.json", folder / f"{results.name}.md"
-    write_whole(json_path, msgspec.json.encode(results) + b"\n")
-    write_whole(markdown_path, format_report(results).encode())
-    return json_path, markdown_path
+    if images is not None and images.sha256 != results.images_sha256:
+        raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
+    page = format_page(results, images, describe_conditions(results))
+    contents = {
+        "json": msgspec.json.encode(results) + b"\n",
+        "md": format_report(results).encode(),
+        "html": page.encode(),
+        "csv": format_csv(results).encode(),
+    }
+    paths = tuple(folder / f"{results.name}.{suffix}" for suffix in contents)
+    for path, content in zip(paths, contents.values(), strict=True):
+        write_whole(path, content)
+    return paths
 
 
-def _accuracy_cells(row: Row) -> list[str]:
-    if row.accuracy is None:
-        return [row.file, row.runtime, "", "not measured", "", ""]
-    low, high = row.accuracy.interval
-    drop = row.accuracy.drop_vs_float_pp
+def _accuracy_cells(results: Results, group: Group) -> list[str]:
+    row, accuracy = group.rows[0], group.accuracy
+    low, high = accuracy.interval
+    drop = accuracy.drop_vs_float_pp
     return [
         row.file,
-        row.runtime,
-        f"{100 * row.accuracy.share:.2f}",
+        name_group(results, group),
+        f"{100 * accuracy.share:.2f}",
         f"{100 * low:.2f} to {100 * high:.2f}",
-        "" if drop is None or row.precision == "float32" else f"{drop:+.2f}",
-        f"{100 * row.accuracy.agreement:.2f}",
+        "" if drop is None or row.precision == "float32" else f"{drop:+z.2f}",
+        "" if accuracy.agreement is None else f"{100 * accuracy.agreement:.2f}",
     ]
 
 
-def _latency_cells(row: Row, latency: Latency) -> list[str]:
+def _latency_cells(results: Results, row: Row) -> list[str]:
+    latency = row.latency
+    assert latency is not None  # noqa: S101 - only rows with a latency have a line
+    low, high = latency.p50_interval
     return [
         row.file,
-        row.runtime,
-        f"{latency.p50:.0f}",
-        f"{latency.p90:.0f}",
-        f"{latency.p99:.0f}",
+        name_place(results, row) + MARKS[row.validity],
+        format_us(latency.p50),
+        f"{format_us(low)} to {format_us(high)}",
+        format_us(latency.p90),
+        format_us(latency.p99),
         f"{latency.images_per_second:,.0f}",
         f"{row.size_bytes / 1000:.0f}",
-        f"{row.load_ms:.0f}",
-        f"{row.peak_memory_mb:.0f}",
+        _median(row.load_ms),
+        _median(row.peak_memory_mb),
     ]
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{np.median(values):.0f}" if values else ""
+
+
+def _list_missing(results: Results) -> list[str]:
+    """A line for each reason, with the rows that it keeps from being measured."""
+    reasons: dict[str, list[str]] = {}
+    for row in results.rows:
+        if row.unavailable:
+            reasons.setdefault(row.unavailable, []).append(f"{row.file} on {name_place(results, row)}")
+    return [f"- not measured: {', '.join(rows)}: {reason}" for reason, rows in reasons.items()]
+
+
+def _describe_machine(machine: MachineRun) -> str:
+    host, first, last = machine.host, machine.samples[:1], machine.samples[-1:]
+    loads = [tell(sample.load_1m) for sample in (*first, *last)]
+    heat = [tell(sample.temperature_c, " °C") for sample in (*first, *last)]
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return (
+        f"**Machine** ({machine.name}): {host.model}, {count(host.cores, 'core', 'cores')}, {host.system}, Python "
+        f"{host.python}, governor {tell(host.governor)}, processors {', '.join(map(str, machine.affinity))}, load "
+        f"average {' before and '.join(loads)} after, temperature {' and '.join(heat)}. {versions}."
+    )
 
 
 def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
     """Names to the left, figures to the right."""
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align if rows else None)
-
-
-def _count(number: int, noun: str, plural: str) -> str:
-    return f"{number} {noun if number == 1 else plural}"
-
-
-def _told(value: float | None, unit: str = "") -> str:
-    return "not told" if value is None else f"{value:g}{unit}"

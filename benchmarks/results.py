@@ -2,14 +2,22 @@
 
 Version history of the schema:
     1  First version.
+    2  Rows of several machines, runtimes' delegates, threads, batch sizes and peers; conditions over time; validity.
 """
+
+from typing import Literal
 
 import msgspec
 
 from ..edge.card import Format, Precision
 from ..edge.host import Host
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+Delegate = Literal["default", "none"]
+Validity = Literal["valid", "unstable", "invalid"]
+# Of a measured file: an exported one's, or the Keras model that they were made of.
+RowFormat = Format | Literal["keras"]
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,19 +25,33 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         interval: 95 % Wilson interval of the accuracy, in [0, 1].
-        drop_vs_keras_pp: Against the Keras model, on the same images.
-        drop_vs_float_pp: Against the float32 file of the same format on the same runtime; None where that did not run.
+        drop_vs_keras_pp: Against the Keras model, on the same images; None for a peer.
+        p_vs_keras: Exact McNemar p-value of that comparison.
+        drop_vs_float_pp: Against the float32 file of the same format on the same runtime, with the same delegate and
+            threads; None where that did not run, for that file itself, and for a peer.
+        drop_interval_pp: 95 % paired bootstrap interval of that drop.
         p_vs_float: Exact McNemar p-value of that comparison.
-        agreement: Share of images on which it names the same digit as Keras.
+        lost: Images that float reads correctly and this file does not, by index.
+        gained: The other way round.
+        agreement: Share of images on which it names the same digit as Keras; None for a peer.
+        confusion: Images of digit i that were read as j, [10][10].
+        misread: Every image that it reads wrong: its index, and the digit that it names instead. With it, files of
+            different runs are compared image by image.
     """
 
     correct: int
     count: int
     interval: tuple[float, float]
-    drop_vs_keras_pp: float
-    drop_vs_float_pp: float | None
-    p_vs_float: float | None
-    agreement: float
+    confusion: list[list[int]]
+    misread: list[tuple[int, int]] = []
+    drop_vs_keras_pp: float | None = None
+    p_vs_keras: float | None = None
+    drop_vs_float_pp: float | None = None
+    drop_interval_pp: tuple[float, float] | None = None
+    p_vs_float: float | None = None
+    lost: list[int] = []
+    gained: list[int] = []
+    agreement: float | None = None
 
     @property
     def share(self) -> float:
@@ -38,35 +60,167 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Batch 1, microseconds, through our own Python layer; `rounds` holds every call, a list for each process."""
+    """Of calls with `batch` images each, microseconds a call unless the owner says milliseconds.
 
+    Attributes:
+        p50: The median call of a typical process: the geometric mean of the processes' medians.
+        p50_interval: 95 % interval of that over processes that might as well have been measured.
+        p90: As p99, p999 and max: of the calls of all processes together.
+        images_per_second: From the mean, not the median.
+        rounds: Every call, a list for each process.
+    """
+
+    batch: int
     p50: float
+    p50_interval: tuple[float, float]
     p90: float
     p99: float
+    p999: float
     max: float
     images_per_second: float
     rounds: list[list[float]]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A file on a runtime. Either `unavailable` says why there are no figures, or all of them are there."""
+    """A file on a runtime of a machine. Either `unavailable` says why there are no figures, or they are there.
 
+    Attributes:
+        machine: Index into `Results.machines`.
+        file_sha256: Of the model file.
+        is_peer: Another project's model, measured beside ours.
+        delegate: `default` is what the runtime does unless told otherwise (XNNPACK in LiteRT); `none` is without it.
+        latency: Back to back, through this package's Python layer.
+        bare: Of the interpreter's own call on the same images in the same processes, taking turns with `latency`.
+        paced: Through the layer, a call every 1/30 s as a camera has it; caches and clocks cool down meanwhile.
+        batches: Back to back with several images a call, where the runtime takes them.
+        load_ms: Of each process, importing the runtime included.
+        first_ms: The first inference of each process.
+        peak_memory_mb: Of each process before its evaluation, MB (10**6 bytes).
+        energy_mj: Of the whole package or board per image, millijoules; None where no counter is exposed.
+        energy_source: Which counter.
+        clock_resolution_us: Smallest step of the clock that timed it, where that is coarser than this machine's own.
+        validity: Whether its latencies may be believed; `reasons` says what speaks against it.
+    """
+
+    machine: int = 0
     file: str
-    format: Format
-    precision: Precision
+    file_sha256: str
+    format: RowFormat
+    precision: Precision | None
     size_bytes: int
+    is_peer: bool = False
+    parameters: int | None = None
+    macs: int | None = None
     runtime: str
     runtime_version: str | None = None
+    delegate: Delegate = "default"
+    threads: int = 1
     unavailable: str | None = None
     accuracy: Accuracy | None = None
     latency: Latency | None = None
-    load_ms: float | None = None
-    first_ms: float | None = None
-    peak_memory_mb: float | None = None
+    bare: Latency | None = None
+    paced: Latency | None = None
+    batches: list[Latency] = []
+    load_ms: list[float] = []
+    first_ms: list[float] = []
+    peak_memory_mb: list[float] = []
+    energy_mj: float | None = None
+    energy_source: str | None = None
+    clock_resolution_us: float | None = None
+    validity: Validity = "valid"
+    reasons: list[str] = []
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What identifies it within a machine, from one run to the next: file, runtime, delegate, threads."""
+        return self.file, self.runtime, self.delegate, self.threads
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine at one moment. None stands for what it does not tell.
+
+    Attributes:
+        at_s: Seconds since the run started.
+        frequency_mhz: Of each processor that may be used.
+        temperature_c: The hottest thermal zone, degrees Celsius.
+        throttled: A Raspberry Pi's throttling bits.
+        throttle_count: How often x86 processors were slowed for their heat since they were started, all added up.
+        load_1m: Load average over a minute.
+        busy_elsewhere: Share of all processors' time since the last sample that other processes took, in [0, 1].
+    """
+
+    at_s: float
+    frequency_mhz: list[float] | None = None
+    temperature_c: float | None = None
+    throttled: int | None = None
+    throttle_count: int | None = None
+    load_1m: float | None = None
+    busy_elsewhere: float | None = None
+
+
+class MachineRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine, and how it was while it measured.
+
+    Attributes:
+        name: `this machine`, or the host as it was asked for.
+        affinity: Processors that the measuring processes may use.
+        timer_overhead_us: Median time between two readings of the clock with nothing between.
+        samples: Before, during and after.
+        validity: Of the whole run there; `reasons` says what changed.
+    """
+
+    name: str
+    host: Host
+    affinity: list[int]
+    versions: dict[str, str]
+    timer_overhead_us: float
+    samples: list[Sample]
+    validity: Validity = "valid"
+    reasons: list[str] = []
+
+
+class StageBudget(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the reader's time goes: median milliseconds of each stage on one frame, and of the whole, milliseconds."""
+
+    machine: int = 0
+    file: str
+    runtime: str
+    width: int
+    height: int
+    digits: int
+    stages_ms: dict[str, float]
+    total_ms: Latency
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much was measured.
+
+    Attributes:
+        rounds: Fresh processes of each row, at least 3.
+        calls: Of each process through our layer, and as many of the bare interpreter, unless `seconds` are over first.
+        seconds: After which a process stops calling.
+        threads: 0 stands for all processors that may be used.
+        batches: Numbers of images to time calls with, besides 1.
+        paced_calls: At a camera's rate, of each process on one thread.
+        seed: Of the order.
+    """
+
+    rounds: int
+    calls: int
+    seconds: float
+    threads: list[int]
+    batches: list[int]
+    paced_calls: int = 0
+    is_quick: bool = False
+    seed: int = 0
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run and its conditions."""
+    """A whole run and its conditions.
+
+    Attributes:
+        unreachable: Machines that were asked for and have no rows: by name, a sentence that says why not.
+    """
 
     schema_version: int = SCHEMA_VERSION
     edge_mnist: str
@@ -75,13 +229,14 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     macs: int
     evaluated_on: str
+    images_sha256: str
     image_count: int
     held_out: bool
     keras_correct: int
-    num_threads: int
-    rounds: int
-    calls: int
+    settings: Settings
     started: str
-    host_before: Host
-    host_after: Host
+    seconds: float
+    machines: list[MachineRun]
+    unreachable: dict[str, str] = {}
     rows: list[Row]
+    budgets: list[StageBudget] = []

@@ -1,34 +1,53 @@
-"""A whole benchmark run: measure all targets and put together what they found."""
+"""A whole benchmark run: measure all targets here and put together what they found."""
 
 import hashlib
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.metadata import version
-
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
+from importlib.metadata import PackageNotFoundError, version
 
 from ..edge.bundle import Bundle
 from ..edge.card import encode_card
 from ..edge.host import describe_host
 from ..edge.mnist import HeldOut
-from ..edge.statistics import summarize_latencies
-from .accuracy import choose_evaluation, compare, read_reference
-from .results import Latency, Results, Row
-from .targets import Settings, Target, measure_targets, measured
+from .accuracy import choose_evaluation, read_reference
+from .machine_state import Watch, list_affinity
+from .old_runtime import find_old_runtime, launch_old_runtime
+from .peers import Peer
+from .results import MachineRun, Results, Row, Settings
+from .rounds import Reading, measure_all
+from .rows import make_rows
+from .stage_budget import list_jobs, put_together
+from .targets import list_targets
+from .timing import measure_timer_overhead_us
+from .validity import judge_machine
+
+HERE = "this machine"
+# Whose versions latencies may depend on, besides those of the runtimes.
+PACKAGES = ("numpy", "opencv-python-headless")
 
 
-def run_benchmark(bundle: Bundle, held_out: HeldOut, settings: Settings) -> Results:
-    """Measure every file of the bundle on every runtime here.
+def run_benchmark(bundle: Bundle, held_out: HeldOut, settings: Settings, peers: Sequence[Peer] = ()) -> Results:
+    """Measure every file of the bundle, and peers, on every runtime here.
 
     Raises:
         ModelCardError: The bundle lacks the reference for the images at hand.
     """
     images, evaluation = choose_evaluation(bundle, held_out)
     reference = read_reference(bundle, evaluation)
-    started, host_before = datetime.now(UTC), describe_host()
-    targets = measure_targets(bundle, images, settings)
-    floats = {target.runtime.name: logits for target, logits in measured(targets) if target.file.precision == "float32"}
+    started, began, watch, host = datetime.now(UTC), time.monotonic(), Watch(), describe_host()
+    timer_overhead_us = measure_timer_overhead_us()
+    with ExitStack() as stack:
+        python = find_old_runtime()
+        old = stack.enter_context(launch_old_runtime(python)) if python else None
+        targets = list_targets(bundle, peers, settings, old)
+        readings = [Reading(job, []) for job in list_jobs(bundle, settings.is_quick)]
+        measure_all(targets, readings, images, settings, watch)
+    rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
+    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
+    budgets = [put_together(bundle, reading.job, reading.parts) for reading in readings]
     return Results(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
@@ -36,47 +55,37 @@ def run_benchmark(bundle: Bundle, held_out: HeldOut, settings: Settings) -> Resu
         parameters=bundle.card.architecture.parameters,
         macs=bundle.card.architecture.macs,
         evaluated_on=images.name,
+        images_sha256=images.sha256,
         image_count=len(images),
         held_out=evaluation.held_out,
         keras_correct=evaluation.correct,
-        num_threads=settings.num_threads,
-        rounds=settings.rounds,
-        calls=settings.calls,
+        settings=settings,
         started=started.isoformat(timespec="seconds"),
-        host_before=host_before,
-        host_after=describe_host(),
-        rows=[_make_row(target, reference, floats, images.labels) for target in targets],
+        seconds=round(time.monotonic() - began, 1),
+        machines=[
+            MachineRun(
+                name=HERE,
+                host=host,
+                affinity=list_affinity(),
+                versions=_list_versions(rows),
+                timer_overhead_us=timer_overhead_us,
+                samples=watch.samples,
+                validity=verdict.validity,
+                reasons=list(verdict.reasons),
+            )
+        ],
+        rows=rows,
+        budgets=[budget for budget in budgets if budget],
     )
 
 
-def _make_row(
-    target: Target,
-    reference: NDArray[np.float32],
-    floats: dict[str, NDArray[np.float32]],
-    labels: NDArray[np.uint8],
-) -> Row:
-    row = Row(
-        file=target.file.record.name,
-        format=target.file.format,
-        precision=target.file.precision,
-        size_bytes=target.file.record.size_bytes,
-        runtime=target.runtime.name,
-        runtime_version=target.runtime.version if target.runtime.installed else None,
-        unavailable=target.unavailable,
-    )
-    if target.unavailable is not None or target.logits is None:
-        return row
-    return msgspec.structs.replace(
-        row,
-        accuracy=compare(target.logits, reference, floats.get(target.runtime.name), labels),
-        latency=_summarize(target),
-        load_ms=float(np.median([one.load_ms for one in target.measurements])),
-        first_ms=float(np.median([one.first_ms for one in target.measurements])),
-        peak_memory_mb=float(np.median([one.peak_memory_mb for one in target.measurements])),
-    )
-
-
-def _summarize(target: Target) -> Latency:
-    rounds = [one.latencies_us for one in target.measurements]
-    pooled = np.concatenate([np.asarray(one) for one in rounds])
-    return Latency(**summarize_latencies(pooled), images_per_second=1e6 / float(pooled.mean()), rounds=rounds)
+def _list_versions(rows: Iterable[Row]) -> dict[str, str]:
+    """Of Python, of packages, and of every runtime that ran."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            # Systems bring it under other names.
+            continue
+    return versions | {row.runtime: row.runtime_version for row in rows if row.runtime_version}

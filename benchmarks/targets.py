@@ -1,135 +1,177 @@
-"""Measure every file of a bundle on every runtime: fresh processes, in rounds, in random order.
+"""What is measured: every file on every runtime of its format, with each delegate and number of threads."""
 
-One process after the other in each round, so that a slow minute of the machine falls on all targets alike.
-"""
-
-import random
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.bundle import Bundle
-from ..edge.card import ModelFile
-from ..edge.classifiers import RUNTIMES, Runtime
-from ..edge.mnist import Images
-from .worker import EXIT_UNAVAILABLE, Job, Measurement
+from ..edge.card import ModelFile, Precision
+from ..edge.host import count_cores
+from .browser import explain_absence, find_browser
+from .job import Measurement
+from .keras_target import has_gpu, thread_environment
+from .old_runtime import VERSION, find_old_runtime
+from .peers import Peer
+from .processes import Launcher
+from .results import Delegate, RowFormat, Settings
+from .runtimes import ENGINES, WEB_RUNTIME, Engine
 
-TIMING_IMAGES = 100
-# Far more than any measurement takes, so that a runtime that hangs ends as a row that says so.
-PROCESS_TIMEOUT_S = 600
+LEFT_OUT = "left out of a quick run: it takes seconds to load"
+ALL_PROCESSORS = 0
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How much to measure: `rounds` processes a target, each timing `calls`, on `num_threads` threads."""
+class Subject:
+    """A file to be measured: one of the bundle's, its Keras model, or a peer."""
 
-    rounds: int
-    calls: int
-    num_threads: int
+    name: str
+    sha256: str
+    format: RowFormat
+    precision: Precision | None
+    size_bytes: int
+    bundle: Path | None = None
+    peer: Peer | None = None
 
 
 @dataclass
 class Target:
-    """A file on a runtime, and what its processes have measured so far."""
+    """A file on a runtime, and what its processes have measured so far.
 
-    file: ModelFile
-    runtime: Runtime
+    Attributes:
+        launcher: Starts its process.
+        unavailable: Why it is not measured, or no longer.
+        places: Of its processes' samples of the machine, in the order of measuring.
+    """
+
+    subject: Subject
+    runtime: str
+    delegate: Delegate
+    threads: int
+    launcher: Launcher = field(default_factory=Launcher)
+    unavailable: str | None = None
     measurements: list[Measurement] = field(default_factory=list)
     logits: NDArray[np.float32] | None = None
-    unavailable: str | None = None
+    places: list[int] = field(default_factory=list)
 
     @property
     def label(self) -> str:
         """What the progress bar says."""
-        return f"{self.file.record.name} on {self.runtime.name}"
+        return f"{self.subject.name} on {self.runtime}"
+
+    @property
+    def is_plain(self) -> bool:
+        """As most people run it: one thread, and the delegate that the runtime chooses."""
+        return self.threads == 1 and self.delegate == "default"
 
 
-def list_targets(bundle: Bundle) -> list[Target]:
-    """Every file on every runtime that reads its format, installed or not."""
+def list_targets(
+    bundle: Bundle, peers: Sequence[Peer], settings: Settings, old_runtime: Launcher | None = None
+) -> list[Target]:
+    """All that could be measured here; what cannot be says why.
+
+    Args:
+        bundle: Its files, and the Keras model.
+        peers: Measured on the runtime that most people have for their format.
+        settings: Its threads, and whether it is quick.
+        old_runtime: Starts a worker in an environment with tflite-runtime; None where there is none.
+    """
+    subjects = [_describe(bundle, file) for file in bundle.files]
+    source = bundle.card.source
+    subjects.append(Subject(source.name, source.sha256, "keras", "float32", source.size_bytes, bundle.path.resolve()))
     targets = [
-        Target(file, runtime) for file in bundle.files for runtime in RUNTIMES.values() if runtime.format == file.format
+        target
+        for subject in subjects
+        for engine in ENGINES.values()
+        if engine.format == subject.format
+        for target in _spread(subject, engine, settings, old_runtime)
     ]
-    for target in targets:
-        if not target.runtime.installed:
-            target.unavailable = f"not installed: pip install {target.runtime.package}"
+    taken = {subject.name for subject in subjects}
+    for peer in peers:
+        targets.append(_describe_peer(peer, taken))
+        taken.add(targets[-1].subject.name)
     return targets
 
 
-def measure_targets(bundle: Bundle, images: Images, settings: Settings) -> list[Target]:
-    """Fill in every target of the bundle; one that cannot run says why and is left out of later rounds."""
-    targets = list_targets(bundle)
-    order = random.Random(0)  # noqa: S311 - an order, not a secret; the same each time
-    with tempfile.TemporaryDirectory() as folder:
-        paths = _write_images(Path(folder), images)
-        installed = sum(target.unavailable is None for target in targets)
-        with tqdm(total=installed * settings.rounds, unit="process", leave=False, disable=None) as progress:
-            for round_number in range(settings.rounds):
-                for target in order.sample(targets, len(targets)):
-                    if target.unavailable is None:
-                        progress.set_description(target.label)
-                        _measure(target, bundle, settings, paths, evaluate=round_number == 0)
-                        progress.update()
-    return targets
+def _describe(bundle: Bundle, file: ModelFile) -> Subject:
+    record = file.record
+    return Subject(record.name, record.sha256, file.format, file.precision, record.size_bytes, bundle.path.resolve())
+
+
+def _describe_peer(peer: Peer, taken: set[str]) -> Target:
+    """Under its name, or where that is taken, its whole path."""
+    name = str(peer.path) if peer.path.name in taken else peer.path.name
+    subject = Subject(name, peer.sha256, peer.format, None, peer.size_bytes, peer=peer)
+    engine = ENGINES["litert" if peer.format == "tflite" else "onnxruntime"]
+    return Target(subject, engine.name, "default", 1, unavailable=None if engine.installed else _missing(engine))
+
+
+def _spread(subject: Subject, engine: Engine, settings: Settings, old_runtime: Launcher | None) -> list[Target]:
+    """A target for each delegate and number of threads that the engine is measured with."""
+    if engine.name == "keras-gpu" and not has_gpu():
+        return []
+    launcher, unavailable = _launch(engine, old_runtime)
+    if settings.is_quick and engine.is_heavy and not unavailable:
+        unavailable = LEFT_OUT
+    if unavailable:
+        return [Target(subject, engine.name, "default", 1, launcher, unavailable)]
+    delegates = engine.delegates[:1] if settings.is_quick else engine.delegates
+    threads = resolve_threads(settings.threads) if engine.takes_threads else [1]
+    return [Target(subject, engine.name, delegate, count, launcher) for delegate in delegates for count in threads]
+
+
+def resolve_threads(threads: Sequence[int]) -> list[int]:
+    """Numbers of threads, 0 standing for all processors that may be used; each once."""
+    return list(dict.fromkeys(count_cores() if count == ALL_PROCESSORS else count for count in threads))
+
+
+def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str | None]:
+    """How to start its process, and why that is not possible here, if so."""
+    if engine.name == WEB_RUNTIME:
+        return Launcher(module="edge_mnist.benchmarks.browser_worker"), explain_absence()
+    if engine.name == "tflite-runtime" and not engine.installed and old_runtime:
+        return old_runtime, None
+    environment = thread_environment(1, on_gpu=engine.name == "keras-gpu") if engine.format == "keras" else {}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"} if engine.is_heavy else {}
+    return Launcher(environment=environment | quiet), None if engine.installed else _missing(engine)
+
+
+def _missing(engine: Engine) -> str:
+    if engine.name == "tflite-runtime":
+        return f"not installed: --old-runtime makes an environment with {VERSION}"
+    return f"not installed: {engine.how_to_get}"
 
 
 @dataclass(frozen=True)
-class _Paths:
-    timing: Path
-    evaluation: Path
-    logits: Path
+class Offer:
+    """A target as `--list-targets` shows it; `here` is a version or None, `note` says what it is or how to get it."""
+
+    name: str
+    here: str | None
+    note: str
 
 
-def _write_images(folder: Path, images: Images) -> _Paths:
-    paths = _Paths(folder / "timing.npy", folder / "evaluation.npy", folder / "logits.npy")
-    np.save(paths.timing, images.pixels[:: max(1, len(images) // TIMING_IMAGES)][:TIMING_IMAGES])
-    np.save(paths.evaluation, images.pixels)
-    return paths
+def list_offers() -> list[Offer]:
+    """Every kind of target, whether it is here, and how to get what is not."""
+    ssh = shutil.which("ssh")
+    elsewhere = "--host USER@HOST measures there, too" if ssh else "apt install openssh-client"
+    return [*map(_offer, ENGINES.values()), Offer("other machines", ssh, elsewhere)]
 
 
-def _measure(target: Target, bundle: Bundle, settings: Settings, paths: _Paths, evaluate: bool) -> None:
-    """Run one process for the target."""
-    job = Job(
-        bundle=str(bundle.path.resolve()),
-        runtime=target.runtime.name,
-        precision=target.file.precision,
-        num_threads=settings.num_threads,
-        calls=settings.calls,
-        timing_images=str(paths.timing),
-        evaluation_images=str(paths.evaluation) if evaluate else None,
-        logits=str(paths.logits),
-    )
-    try:
-        process = subprocess.run(
-            # -P: a random.py in the current folder is not to be imported.
-            [sys.executable, "-P", "-m", "edge_mnist.benchmarks.worker"],
-            input=msgspec.json.encode(job),
-            capture_output=True,
-            timeout=PROCESS_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        target.unavailable = f"did not finish within {PROCESS_TIMEOUT_S} s"
-        return
-    if process.returncode != 0:
-        lines = process.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        expected = process.returncode == EXIT_UNAVAILABLE
-        target.unavailable = lines[-1] if expected else f"ended with code {process.returncode}: {lines[-1]}"
-        return
-    target.measurements.append(msgspec.json.decode(process.stdout, type=Measurement))
-    if evaluate:
-        target.logits = np.load(paths.logits, allow_pickle=False)
-
-
-def measured(targets: list[Target]) -> Iterator[tuple[Target, NDArray[np.float32]]]:
-    """Those that ran, with their logits on the evaluation images."""
-    for target in targets:
-        if target.unavailable is None and target.logits is not None:
-            yield target, target.logits
+def _offer(engine: Engine) -> Offer:
+    here, how = engine.version if engine.installed else None, engine.how_to_get
+    if engine.name == "tflite-runtime" and here is None:
+        here = f"{VERSION}, in an environment of its own" if find_old_runtime() else None
+        how = f"edge-mnist benchmark --old-runtime makes an environment with {VERSION}, once"
+    elif engine.name == "keras-gpu" and here and not has_gpu():
+        here, how = None, "no GPU here"
+    elif engine.name == WEB_RUNTIME:
+        absence = explain_absence()
+        here, how = (None, absence) if absence else (f"in {find_browser()}", "")
+    delegates = ", with and without its delegate" if len(engine.delegates) > 1 else ""
+    threads = ", on one thread and on all processors" if engine.takes_threads else ""
+    quick = "; not in a quick run" if engine.is_heavy else ""
+    return Offer(engine.name, here, f"{engine.format} files{delegates}{threads}{quick}" if here else how)

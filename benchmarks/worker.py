@@ -1,96 +1,149 @@
-"""The process that one measurement runs in: load a file, time it, perhaps evaluate it, print JSON, and end.
+"""The process that one measurement runs in: load a file, time it, perhaps evaluate it, leave the answer, and end.
 
 A process of its own, so that load time and peak memory are this file's alone and no measurement warms up the next.
-Run by `targets.py` as `python -m edge_mnist.benchmarks.worker`, with a `Job` as JSON on standard input.
+Run as `python -m edge_mnist.benchmarks.worker FOLDER`, see `desk.py`.
 """
 
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle import open_bundle
-from ..edge.card import Precision
-from ..edge.classifiers import RUNTIMES, Classifier, RuntimeUnavailableError, load_classifier
+from ..edge.bundle import Bundle, open_bundle
+from ..edge.card import NUM_CLASSES
+from ..edge.classifiers import Classifier, load_file
+from ..edge.errors import EdgeMnistError
+from ..edge.golden import check_golden, unpack_pixels
+from .desk import Desk
+from .energy import find_meter, measure_energy
+from .job import Job, Measurement
+from .machine_state import read_frequencies
+from .processes import EXIT_UNAVAILABLE
+from .runtimes import find_runtime
+from .steady import warm_up
+from .timing import LEAST_CALLS, time_batch, time_paced, time_turns
 
-EXIT_UNAVAILABLE = 3
-# Caches and branch predictors settle within a few calls, the processor's clock within tenths of a second.
-WARMUP_SECONDS = 0.3
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What to measure.
-
-    Attributes:
-        timing_images: An .npy file, uint8 [N, 28, 28, 1], gone through in turn, one image a call.
-        evaluation_images: Another one, to classify after the timing; None skips that.
-        logits: Where to write the evaluation's logits, .npy, float32 [N, 10].
-        calls: How many to time.
-    """
-
-    bundle: str
-    runtime: str
-    precision: Precision
-    num_threads: int
-    calls: int
-    timing_images: str
-    evaluation_images: str | None
-    logits: str
+# Of the calls at batch 1, and of their time, so much goes into each other number of images.
+BATCH_SHARE = 8
+# Images evaluated at once: little memory, and a sign of life after each.
+BLOCK = 250
 
 
-class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. Loading includes importing the runtime; memory is the process's peak, before evaluation."""
-
-    load_ms: float
-    first_ms: float
-    latencies_us: list[float]
-    peak_memory_mb: float
-
-
-def measure(job: Job) -> Measurement:
-    """Do the job; logits go to its file.
+def measure(job: Job, desk: Desk) -> Measurement:
+    """Do the job; logits of the evaluation go to the desk.
 
     Raises:
         RuntimeUnavailableError: The runtime cannot run the file.
         ModelCardError: The bundle does not hold.
     """
-    bundle = open_bundle(Path(job.bundle))
-    runtime = RUNTIMES[job.runtime]
+    bundle = open_bundle(Path(job.bundle)) if job.bundle else None
     images = np.load(job.timing_images, allow_pickle=False)
     started = time.perf_counter()
-    classifier = load_classifier(bundle, runtime, job.precision, job.num_threads)
+    target, check = load(job, bundle)
     loaded = time.perf_counter()
-    classifier.logits(images[:1])
+    target.logits(images[:1])
     first = time.perf_counter()
-    latencies_us = time_calls(classifier, images, job.calls)
-    memory = peak_memory_mb()
+    check()
+    checked = time.perf_counter()
+    desk.beat()
+    measurement = _time(job, target, images, desk)
     if job.evaluation_images is not None:
-        np.save(job.logits, classifier.logits(np.load(job.evaluation_images, allow_pickle=False)))
-    return Measurement(
-        load_ms=1000 * (loaded - started),
+        np.save(desk.logits, _evaluate(target, np.load(job.evaluation_images, allow_pickle=False), desk))
+    return msgspec.structs.replace(
+        measurement,
+        runtime_version=describe_version(job.runtime),
+        load_ms=1000 * (loaded - started + checked - first),
         first_ms=1000 * (first - loaded),
-        latencies_us=[round(value, 2) for value in latencies_us],
-        peak_memory_mb=memory,
     )
 
 
-def time_calls(classifier: Classifier, images: NDArray[np.uint8], calls: int) -> list[float]:
-    """Latency of each of so many calls with one image, microseconds, after warming up."""
+def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, Callable[[], None]]:
+    """Load what the job names; returns it, and what holds it to its golden vectors, for which it has to run.
+
+    Raises:
+        RuntimeUnavailableError: The runtime cannot run it.
+        ModelCardError: The bundle's file does not hold; or, when it is checked, does not compute what its card says.
+    """
+    if job.peer and job.peer_input:
+        from .peers import load_peer  # noqa: PLC0415 - only for peers
+
+        return load_peer(Path(job.peer), job.peer_input, job.runtime, job.delegate, job.threads), lambda: None
+    if bundle is None:
+        raise ValueError("expected a bundle or a peer.")
+    if job.runtime.startswith("keras"):
+        from .keras_target import load_keras  # noqa: PLC0415 - takes seconds
+
+        return load_keras(bundle, on_gpu=job.runtime == "keras-gpu"), lambda: None
+    if job.precision is None:
+        raise ValueError("expected a precision.")
+    runtime = find_runtime(job.runtime, job.delegate)
+    file = bundle.file(runtime.format, job.precision)
+    classifier = load_file(runtime, bundle.read(file.record), file, job.threads)
+    golden = unpack_pixels(bundle.export.golden_pixels)
+    return classifier, lambda: check_golden(classifier.logits, file, golden, runtime.name)
+
+
+def describe_version(runtime: str) -> str:
+    """Of what was loaded."""
+    if runtime.startswith("keras"):
+        from .keras_target import describe_version as describe_keras  # noqa: PLC0415 - takes seconds
+
+        return describe_keras()
+    return sys.modules["tensorflow"].__version__ if runtime == "tf.lite" else find_runtime(runtime, "default").version
+
+
+def _time(job: Job, target: Classifier, images: NDArray[np.uint8], desk: Desk) -> Measurement:
     singles = [images[i : i + 1] for i in range(len(images))]
-    warm = time.perf_counter() + WARMUP_SECONDS
-    while time.perf_counter() < warm:
-        classifier.logits(singles[0])
-    latencies_us: list[float] = []
-    for call in range(calls):
-        image = singles[call % len(singles)]
-        started = time.perf_counter_ns()
-        classifier.logits(image)
-        latencies_us.append((time.perf_counter_ns() - started) / 1000)
-    return latencies_us
+    bare = target.bare()
+    bare(singles[0])
+    warmup = warm_up(lambda: target.logits(singles[0]), job.warmup_s)
+    desk.beat()
+    ours_us, bare_us = time_turns(target.logits, bare, singles, job.calls, job.seconds)
+    frequencies = read_frequencies()
+    desk.beat()
+    batches = [
+        time_batch(target.logits, images, batch, max(LEAST_CALLS, job.calls // BATCH_SHARE), job.seconds / BATCH_SHARE)
+        for batch in job.batches
+    ]
+    desk.beat()
+    paced_us = time_paced(target.logits, singles, job.paced_calls)
+    desk.beat()
+    meter = find_meter()
+    energy = measure_energy(lambda: target.logits(singles[0]), meter) if meter else None
+    desk.beat()
+    return Measurement(
+        runtime_version="",
+        load_ms=0,
+        first_ms=0,
+        peak_memory_mb=peak_memory_mb(),
+        warmup_s=round(warmup.seconds, 3),
+        steady=warmup.steady,
+        latencies_us=_round(ours_us),
+        bare_us=_round(bare_us),
+        batches=[_round(one) for one in batches],
+        paced_us=_round(paced_us),
+        energy_mj=energy,
+        energy_source=meter.source if meter and energy is not None else None,
+        frequency_mhz=frequencies,
+    )
+
+
+def _evaluate(target: Classifier, images: NDArray[np.uint8], desk: Desk) -> NDArray[np.float32]:
+    logits = np.empty((len(images), NUM_CLASSES), np.float32)
+    for start in range(0, len(images), BLOCK):
+        logits[start : start + BLOCK] = target.logits(images[start : start + BLOCK])
+        desk.beat()
+    return logits
+
+
+def _round(latencies_us: list[float]) -> list[float]:
+    """To ten nanoseconds: clocks tell no more."""
+    return [round(value, 2) for value in latencies_us]
 
 
 def peak_memory_mb() -> float:
@@ -108,14 +161,14 @@ def peak_memory_mb() -> float:
 
 
 def main() -> None:
-    """Read the job, measure, print."""
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    """Read the job, measure, leave the answer."""
+    desk = Desk(Path(sys.argv[1]))
     try:
-        measurement = measure(job)
-    except RuntimeUnavailableError as error:
+        measurement = measure(msgspec.json.decode(desk.job.read_bytes(), type=Job), desk)
+    except EdgeMnistError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    sys.stdout.buffer.write(msgspec.json.encode(measurement))
+    desk.answer.write_bytes(msgspec.json.encode(measurement))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         governor: Of the first processor's frequency.
         load_1m: Load average over a minute, which other busy processes raise.
         temperature_c: Of the first thermal zone, degrees Celsius.
+        flags: Of its instructions, those that decide how integers are multiplied.
+        is_virtual: Whether a hypervisor is beneath: its other guests are not seen from here.
+        on_battery: Whether no mains adapter is plugged in.
     """
 
     model: str
@@ -33,6 +36,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None
     load_1m: float | None
     temperature_c: float | None
+    flags: tuple[str, ...] = ()
+    is_virtual: bool | None = None
+    on_battery: bool | None = None
 
 
 def describe_host(root: Path = Path("/")) -> Host:
@@ -48,7 +54,22 @@ def describe_host(root: Path = Path("/")) -> Host:
         governor=_read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         load_1m=float(load.split()[0]) if load else None,
         temperature_c=int(temperature) / 1000 if temperature else None,
+        flags=describe_machine(root).flags,
+        is_virtual=_is_virtual(root),
+        on_battery=_on_battery(root),
     )
+
+
+def _is_virtual(root: Path) -> bool | None:
+    """Only x86 says so, among its flags."""
+    flags = _flags(root)
+    return "hypervisor" in flags if "fpu" in flags else None
+
+
+def _on_battery(root: Path) -> bool | None:
+    supplies = (root / "sys/class/power_supply").glob("*")
+    plugged = [_read(supply / "online") for supply in supplies if _read(supply / "type") == "Mains"]
+    return "1" not in plugged if plugged else None
 
 
 def count_cores() -> int:

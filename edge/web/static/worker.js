@@ -23,8 +23,10 @@ async function load(task) {
   ort.env.wasm.numThreads = 1;
   session = await ort.InferenceSession.create(new Uint8Array(task.model), { graphOptimizationLevel: "all" });
   abstention = task.abstention;
+  const started = performance.now();
   await classify(new Uint8Array(28 * 28));
-  return { version: ort.env.versions.web, threads: ort.env.wasm.numThreads };
+  const first_ms = performance.now() - started;
+  return { version: ort.env.versions.web, threads: ort.env.wasm.numThreads, first_ms };
 }
 
 /** @type {import("./recognizing.js").Classify} */

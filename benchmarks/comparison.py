@@ -1,0 +1,196 @@
+"""Two runs side by side: did anything get slower or less accurate from the first to the second?
+
+Runs that were measured under different conditions are refused: what differs between them may as well be the machine's
+doing. Latencies are compared by processes, accuracies image by image.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from ..edge.errors import EdgeMnistError
+from .findings import compare_latencies, find_right
+from .paired import Drop, measure_drop
+from .results import Accuracy, Results, Row
+from .run_conditions import find_differences
+from .slowdowns import Slowdown
+from .wording import FEWEST_COMPARED
+
+COMPARISON_VERSION = 1
+# Below it, another day on the same machine is enough to explain a difference.
+THRESHOLD_PERCENT = 5.0
+
+Speed = Literal["regression", "slower", "faster", "same", "not judged"]
+Reading = Literal["regression", "better", "same", "not judged"]
+
+
+class ComparisonError(EdgeMnistError):
+    """Two runs do not compare; the message says why and what to do."""
+
+
+class RowChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A row from the first run to the second.
+
+    Attributes:
+        same_file: Whether the model file is the same to the byte.
+        p50_us: Medians in both runs, microseconds; None where either has none.
+        slowdown: Of the second; None where it is not judged.
+        speed: `regression` is slower by more than the threshold, with all of the interval; `slower` and `faster` are
+            measurable and less than that; `same` is no measurable difference.
+        accuracies: In both runs, in [0, 1].
+        drop: From the first to the second, image by image; None where it is not judged.
+        reading: `regression` is measurably less accurate.
+        notes: Why something is not judged, or what else changed.
+    """
+
+    machine: str
+    file: str
+    runtime: str
+    delegate: str
+    threads: int
+    same_file: bool
+    p50_us: tuple[float, float] | None = None
+    slowdown: Slowdown | None = None
+    speed: Speed = "not judged"
+    accuracies: tuple[float, float] | None = None
+    drop: Drop | None = None
+    reading: Reading = "not judged"
+    notes: list[str] = []
+
+    @property
+    def is_regression(self) -> bool:
+        """Slower by more than the threshold, or measurably less accurate, or gone."""
+        return "regression" in {self.speed, self.reading}
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows that both runs have and at least one of them could measure.
+
+    Attributes:
+        threshold_percent: More than this, with all of the interval, is a regression of latency.
+        differences: Conditions that differ, as sentences; empty unless the comparison was forced.
+        only_first: Rows that the second run lacks altogether.
+        only_second: Rows that the first one lacks.
+    """
+
+    comparison_version: int = COMPARISON_VERSION
+    first: str
+    second: str
+    threshold_percent: float
+    differences: list[str]
+    rows: list[RowChange]
+    only_first: list[str]
+    only_second: list[str]
+
+    @property
+    def regressions(self) -> list[RowChange]:
+        """What got worse."""
+        return [row for row in self.rows if row.is_regression]
+
+
+def compare_results(
+    first: Results, second: Results, threshold_percent: float = THRESHOLD_PERCENT, force: bool = False
+) -> Comparison:
+    """Compare two runs, the second with the first as its reference.
+
+    Args:
+        first: The reference.
+        second: What may have got worse.
+        threshold_percent: How much slower is a regression, >= 0.
+        force: Compare runs made under different conditions, too; the comparison then names them.
+
+    Raises:
+        ComparisonError: Conditions differ, or the runs have no row in common.
+    """
+    differences = find_differences(first, second)
+    if differences and not force:
+        raise ComparisonError(
+            f"these runs were made under different conditions ({'; '.join(differences)}): what differs between them "
+            "may be the machine's doing. Measure both alike, or compare them all the same with --force."
+        )
+    before, after = dict(_name_rows(first)), dict(_name_rows(second))
+    # What ran in neither says nothing.
+    common = [name for name in before if name in after and not (before[name].unavailable and after[name].unavailable)]
+    if not common:
+        raise ComparisonError("these runs have no row in common: no file ran on the same target in both.")
+    same_images = first.images_sha256 == second.images_sha256
+    return Comparison(
+        first=f"{first.name}, {first.started}",
+        second=f"{second.name}, {second.started}",
+        threshold_percent=threshold_percent,
+        differences=differences,
+        rows=[_compare_rows(name[0], before[name], after[name], threshold_percent, same_images) for name in common],
+        only_first=[_describe(name) for name in before if name not in after],
+        only_second=[_describe(name) for name in after if name not in before],
+    )
+
+
+def _name_rows(results: Results) -> Iterator[tuple[tuple[str, tuple[str, str, str, int]], Row]]:
+    for row in results.rows:
+        yield (results.machines[row.machine].name, row.key), row
+
+
+def _describe(name: tuple[str, tuple[str, str, str, int]]) -> str:
+    machine, (file, runtime, delegate, threads) = name
+    return f"{file} on {runtime} (delegate {delegate}, threads {threads}, {machine})"
+
+
+def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_images: bool) -> RowChange:
+    change = RowChange(
+        machine=machine,
+        file=after.file,
+        runtime=after.runtime,
+        delegate=after.delegate,
+        threads=after.threads,
+        same_file=before.file_sha256 == after.file_sha256,
+    )
+    if before.unavailable is not None:
+        return msgspec.structs.replace(change, notes=[f"was not measured in the first run: {before.unavailable}"])
+    if after.unavailable is not None:
+        # Whoever watches for regressions wants to know of a file that does not run any more.
+        return msgspec.structs.replace(
+            change, speed="regression", notes=[f"does not run in the second run: {after.unavailable}"]
+        )
+    return _judge_reading(_judge_speed(change, before, after, threshold), before.accuracy, after.accuracy, same_images)
+
+
+def _judge_speed(change: RowChange, before: Row, after: Row, threshold: float) -> RowChange:
+    if before.latency is None or after.latency is None:
+        return change
+    medians = before.latency.p50, after.latency.p50
+    change = msgspec.structs.replace(change, p50_us=medians)
+    doubts = [
+        f"latency is {row.validity} in the {name} run ({'; '.join(row.reasons) or 'no reason given'}), measure it again"
+        for name, row in (("first", before), ("second", after))
+        if row.validity != "valid"
+    ]
+    if doubts:
+        return msgspec.structs.replace(change, notes=doubts)
+    slowdown = compare_latencies(before.latency, after.latency)
+    if min(slowdown.processes) < FEWEST_COMPARED:
+        notes = [f"{min(slowdown.processes)} processes are too few: it takes {FEWEST_COMPARED} in each run"]
+        return msgspec.structs.replace(change, notes=notes)
+    return msgspec.structs.replace(change, slowdown=slowdown, speed=_call(slowdown, threshold))
+
+
+def _call(slowdown: Slowdown, threshold: float) -> Speed:
+    low = slowdown.interval_percent[0] if slowdown.interval_percent else -np.inf
+    if not slowdown.measurable:
+        return "same"
+    if low > threshold:
+        return "regression"
+    return "slower" if slowdown.percent > 0 else "faster"
+
+
+def _judge_reading(change: RowChange, before: Accuracy | None, after: Accuracy | None, same_images: bool) -> RowChange:
+    if before is None or after is None:
+        return change
+    shares = before.share, after.share
+    if not same_images:
+        notes = [*change.notes, "accuracies are of different images"]
+        return msgspec.structs.replace(change, accuracies=shares, notes=notes)
+    drop = measure_drop(find_right(before), find_right(after))
+    reading: Reading = "same" if not drop.measurable else "regression" if drop.points > 0 else "better"
+    return msgspec.structs.replace(change, accuracies=shares, drop=drop, reading=reading)

@@ -1,0 +1,179 @@
+"""The page's first part: what accuracy costs, in time and in size, and which files nothing else beats."""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, draw_frame
+from .findings import mark_front, rows_of
+from .lanes import LogAxis, make_log_axis
+from .latency_plots import kind_of
+from .latency_section import judge_validity
+from .page_parts import Html, join, link, link_raw, paragraph, section, table, to_html, two_lines
+from .results import Accuracy, Latency, Results, Row
+from .wording import format_us, name_target
+
+HEAD = ["row", "front", "file", "on", "accuracy %", "p50 us", "kB", "validity"]
+# Accuracies that are written at the axis, in percent.
+ACCURACY_TICKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)
+
+STYLE = """
+svg.chart { overflow: visible; }
+.scatter { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem; }
+.chart .mark-shape { fill: var(--mark); fill-opacity: .85; stroke: var(--paper); stroke-width: 1; }
+.chart .doubt { fill: var(--paper); stroke: var(--mark); stroke-width: 1.5; stroke-dasharray: 2 2; }
+.chart .whisker { stroke: var(--mark); stroke-width: 1.5; }
+.chart .stairs { stroke: var(--ink); stroke-dasharray: 4 3; fill: none; stroke-width: 1.2; }
+.chart .number { fill: var(--paper); font-size: 10px; font-weight: 700; } .chart .doubtful.number { fill: var(--ink); }
+"""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A row as the drawing has it."""
+
+    place: int
+    row: Row
+    accuracy: Accuracy
+    latency: Latency
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is drawn to the right, and how it is read off a mark."""
+
+    title: str
+    name: str
+    of: Callable[[Mark], float]
+
+
+TIME = Cost("median latency at batch 1, microseconds, logarithmic", "latency", lambda mark: mark.latency.p50)
+SIZE = Cost("size of the file, kB, logarithmic", "size", lambda mark: mark.row.size_bytes / 1000)
+
+
+def draw_costs(results: Results, file: str) -> Html:
+    """Drawings and a table for each machine that timed anything.
+
+    Args:
+        results: A run.
+        file: Name of the JSON beside the page.
+    """
+    parts: list[Html] = []
+    for place, machine in enumerate(results.machines):
+        marks = [
+            Mark(i, row, row.accuracy, row.latency)
+            for i, row in rows_of(results, place)
+            if row.accuracy and row.latency
+        ]
+        if marks:
+            title = f"<h3>{to_html(machine.name)}: {to_html(machine.host.model)}</h3>"
+            parts += [Html(title), _draw_machine(marks, file)]
+    return section("cost", "Accuracy, latency and size", *parts)
+
+
+def _draw_machine(marks: Sequence[Mark], file: str) -> Html:
+    front = mark_front((mark.place, mark.row) for mark in marks)
+    drawn = _pick_fastest(marks)
+    drawings = join(_draw_scatter(cost, drawn) for cost in (TIME, SIZE))
+    lines = [
+        [
+            link(f"raw-{mark.place}", str(mark.place)),
+            "★" if mark.place in front else "",
+            mark.row.file + (" (peer)" if mark.row.is_peer else ""),
+            name_target(mark.row),
+            two_lines(
+                f"{100 * mark.accuracy.share:.2f}",
+                " to ".join(f"{100 * bound:.2f}" for bound in mark.accuracy.interval),
+            ),
+            two_lines(format_us(mark.latency.p50), " to ".join(map(format_us, mark.latency.p50_interval))),
+            f"{mark.row.size_bytes / 1000:.0f}",
+            judge_validity(mark.row),
+        ]
+        for mark in marks
+    ]
+    note = paragraph(
+        "Better is to the top left. Of a file's targets on a runtime, the fastest is drawn, with the number of its row "
+        "in the table; whiskers are 95 % intervals; circles are TFLite, squares other formats; hollow marks are "
+        "unstable or invalid. The stairs are the front of what is drawn; ★ is the front of accuracy, latency and size "
+        "together: nothing else is at least as good in all three. Two rows on it may still differ by less than can "
+        "be measured.",
+        "note",
+    )
+    raw = link_raw(
+        file, {f"rows[{mark.place}].{name}": f"raw-{mark.place}" for mark in marks for name in ("accuracy", "latency")}
+    )
+    return join([
+        Html(f'<figure><div class="scatter">{drawings}</div><figcaption>{note}{raw}</figcaption></figure>'),
+        table(HEAD, lines, left=4),
+    ])  # fmt: skip
+
+
+def _pick_fastest(marks: Sequence[Mark]) -> list[Mark]:
+    """Of each file on each runtime, the target with the lowest median: all of them would cover one another."""
+    fastest: dict[tuple[str, str], Mark] = {}
+    for mark in sorted(marks, key=TIME.of, reverse=True):
+        fastest[mark.row.file, mark.row.runtime] = mark
+    return [mark for mark in marks if mark in fastest.values()]
+
+
+def _draw_scatter(cost: Cost, marks: Sequence[Mark]) -> Html:
+    costs = [cost.of(mark) for mark in marks]
+    across = make_log_axis(cost.title, min(costs) / 1.1, max(costs) * 1.1)
+    count = marks[0].accuracy.count
+    errors = [_error(bound, mark.accuracy.count) for mark in marks for bound in mark.accuracy.interval]
+    ticks = [100 - tick for tick in ACCURACY_TICKS]
+    worst = min((tick for tick in ticks if tick >= 100 * max(errors)), default=100.0)
+    best = max((tick for tick in ticks if tick <= 100 * min(errors)), default=100 - ACCURACY_TICKS[-1])
+    written = [tick for tick in ticks if best <= tick <= worst]
+    # From much error at the bottom to little at the top.
+    up = LogAxis(f"accuracy, %, n = {count:,}", written, lambda error: f"{100 - error:.6g}")
+    # The large ones first, so that none hides a smaller one.
+    ordered = sorted(marks, key=lambda mark: -mark.row.size_bytes)
+    largest = ordered[0].row.size_bytes
+    drawn = "".join(_draw_mark((across, up), cost, mark, largest) for mark in ordered)
+    return Html(draw_frame(f"Accuracy and {cost.name}", (across, up), _draw_stairs((across, up), cost, marks) + drawn))
+
+
+def _error(accuracy: float, count: int) -> float:
+    """At least half an image: a logarithm cannot show none."""
+    return max(1 - accuracy, 0.5 / count)
+
+
+def _place(axes: tuple[Axis, Axis], cost: float, accuracy: float, count: int) -> tuple[float, float]:
+    x = LEFT + axes[0].place(cost, WIDTH - LEFT - RIGHT)
+    return x, HEIGHT - BOTTOM - axes[1].place(100 * _error(accuracy, count), HEIGHT - TOP - BOTTOM)
+
+
+def _draw_stairs(axes: tuple[Axis, Axis], cost: Cost, marks: Sequence[Mark]) -> str:
+    """Between two marks of the front, nothing is had but the cheaper one."""
+    best, steps = 0.0, []
+    for mark in sorted(marks, key=lambda one: (cost.of(one), -one.accuracy.share)):
+        if mark.row.validity != "invalid" and mark.accuracy.share > best:
+            best = mark.accuracy.share
+            x, y = _place(axes, cost.of(mark), best, mark.accuracy.count)
+            steps.append(f"H{x:.1f} V{y:.1f}" if steps else f"M{x:.1f} {y:.1f}")
+    return f'<path class="stairs" d="{" ".join(steps)} H{WIDTH - RIGHT}"/>' if steps else ""
+
+
+def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) -> str:
+    accuracy, row = mark.accuracy, mark.row
+    x, y = _place(axes, cost.of(mark), accuracy.share, accuracy.count)
+    low, high = (_place(axes, cost.of(mark), bound, accuracy.count)[1] for bound in accuracy.interval)
+    radius = 7 + 4 * math.sqrt(row.size_bytes / largest)
+    style = "mark-shape" if row.validity == "valid" else "doubt"
+    if row.format == "tflite":
+        shape = f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+    else:
+        side, corner = 1.8 * radius, 0.9 * radius
+        place = f'x="{x - corner:.1f}" y="{y - corner:.1f}" width="{side:.1f}" height="{side:.1f}"'
+        shape = f'<rect class="{style}" {place}/>'
+    told = (
+        f"row {mark.place}: {row.file} on {name_target(row)}, {accuracy.share:.2%}, p50 {format_us(mark.latency.p50)}"
+    )
+    number = "number" if row.validity == "valid" else "doubtful number"
+    return (
+        f'<a href="#raw-{mark.place}" class="{kind_of(row)}"><title>{html.escape(told)} us, {row.size_bytes:,} bytes'
+        f'</title><line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>{shape}'
+        f'<text class="{number}" x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{mark.place}</text></a>'
+    )

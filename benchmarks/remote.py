@@ -1,0 +1,158 @@
+"""Measure on other machines over SSH: the same code, the same files, the same images, several machines at once.
+
+A machine that fails costs the others nothing: it is named, with the reason, and has no rows.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..edge.bundle import Bundle
+from ..edge.card import encode_card
+from ..edge.errors import EdgeMnistError
+from ..edge.mnist import HeldOut, Images
+from .accuracy import choose_evaluation
+from .remote_check import Expected, check_results
+from .remote_job import pack_job
+from .remote_session import Parcel, RemoteError, Session
+from .results import MachineRun, Results, Row, Settings, StageBudget
+from .ssh import SshOptions, parse_host
+from .wheel import build_wheel, find_constraints
+
+MODULE = "edge_mnist.benchmarks.remote_job"
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """How to measure elsewhere.
+
+    Attributes:
+        ssh: How to connect.
+        python: An interpreter there that has edge-mnist of this version; None makes an environment each time.
+        wheel: To install there; None builds it from this checkout.
+        limit_s: For everything on one machine, installing included.
+    """
+
+    ssh: SshOptions = field(default_factory=SshOptions)
+    python: str | None = None
+    wheel: Path | None = None
+    limit_s: int = 3600
+
+
+@dataclass
+class RemoteResults:
+    """What came of it, in the order in which the machines were named.
+
+    Rows and budgets have their machine's number: 1 is the first of these, 0 is left to the machine that asks.
+    """
+
+    machines: list[MachineRun] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    budgets: list[StageBudget] = field(default_factory=list)
+    unreachable: dict[str, str] = field(default_factory=dict)
+
+
+def measure_remotely(
+    hosts: Sequence[str],
+    bundle: Bundle,
+    held_out: HeldOut,
+    settings: Settings,
+    options: RemoteOptions = RemoteOptions(),
+    *,
+    say: Callable[[str], None] = partial(click.echo, err=True),  # noqa: B008 - as above
+) -> RemoteResults:
+    """Measure the bundle on all of these machines at the same time.
+
+    Args:
+        hosts: As the user named them: `user@host` or `user@host:port`.
+        bundle: What to measure.
+        held_out: On these images; the same that are evaluated on here.
+        settings: How much.
+        options: How.
+        say: Is told what happens where, line by line.
+
+    Raises:
+        SshError: A host is not named as hosts are.
+        ModelCardError: The bundle lacks the reference for the images at hand.
+    """
+    images, _ = choose_evaluation(bundle, held_out)
+    sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
+    try:
+        parcel = _pack(pack_job(bundle, images, held_out.certain, settings), options)
+    except EdgeMnistError as error:
+        return RemoteResults(unreachable={session.host.name: str(error) for session in sessions})
+    expected = _expect(bundle, images, settings)
+    return _collect(_run_all(sessions, parcel, expected))
+
+
+def _tell(say: Callable[[str], None], name: str, words: str) -> None:
+    say(f"{name}: {words}")
+
+
+def _pack(files: dict[str, bytes], options: RemoteOptions) -> Parcel:
+    if options.python is not None:
+        return Parcel(files, MODULE, options.limit_s, python=options.python)
+    with tempfile.TemporaryDirectory() as folder:
+        wheel, constraints = options.wheel or build_wheel(Path(folder)), find_constraints()
+        added = {path.name: _read(path) for path in (wheel, constraints) if path}
+    names = wheel.name, constraints and constraints.name
+    return Parcel({**files, **added}, MODULE, options.limit_s, *names)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RemoteError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _expect(bundle: Bundle, images: Images, settings: Settings) -> Expected:
+    return Expected(
+        edge_mnist=version("edge-mnist"),
+        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        images_sha256=images.sha256,
+        image_count=len(images),
+        settings=settings,
+        files=frozenset((record.name, record.sha256, record.size_bytes) for record in bundle.card.records()),
+    )
+
+
+def _run_all(sessions: list[Session], parcel: Parcel, expected: Expected) -> dict[str, Results | EdgeMnistError]:
+    """Every machine's results, or why it has none."""
+    with ThreadPoolExecutor(max(1, len(sessions))) as pool:
+        try:
+            answers = pool.map(partial(_run, parcel=parcel, expected=expected), sessions)
+            return {session.host.name: answer for session, answer in zip(sessions, answers, strict=True)}
+        except BaseException:
+            # Ctrl-C: nobody would otherwise tell the machines, which end and tidy up when we hang up.
+            for session in sessions:
+                session.hang_up("was stopped.")
+            raise
+
+
+def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | EdgeMnistError:
+    try:
+        return check_results(session.run(parcel), expected)
+    except EdgeMnistError as error:
+        return error
+
+
+def _collect(answers: dict[str, Results | EdgeMnistError]) -> RemoteResults:
+    together = RemoteResults()
+    for name, answer in answers.items():
+        if isinstance(answer, EdgeMnistError):
+            together.unreachable[name] = str(answer)
+            continue
+        together.machines.append(msgspec.structs.replace(answer.machines[0], name=name))
+        number = len(together.machines)
+        together.rows += [msgspec.structs.replace(row, machine=number) for row in answer.rows]
+        together.budgets += [msgspec.structs.replace(budget, machine=number) for budget in answer.budgets]
+    return together

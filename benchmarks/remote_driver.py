@@ -1,0 +1,201 @@
+"""What runs on the other machine: its text is sent there and executed, before anything of the package is there.
+
+So it imports the standard library alone. On standard input come a line of JSON, the files that it announces, and then
+nothing: when that end is closed, whoever asked has gone, and everything here ends. All that it makes lies in one
+temporary folder, which is removed whatever happens. What it says are lines that begin with a mark that the other side
+chose, for a login script may print, too.
+"""
+
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO
+
+CHUNK_BYTES = 1 << 20
+RESULT = "result.json"
+# From outside, when the connection is lost, and when it took too long.
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+class Failure(Exception):  # noqa: N818 - not an error of this program
+    """Why there is no result; the message continues the machine's name."""
+
+
+def main() -> None:
+    """Do what is ordered, and say how it went."""
+    given = sys.stdin.buffer
+    order = json.loads(given.readline())
+
+    def say(kind: str, **details: object) -> None:
+        sys.stdout.write(f"{order['mark']} {json.dumps({'kind': kind, **details})}\n")
+        sys.stdout.flush()
+
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    signal.alarm(order["limit_s"])
+    try:
+        content = serve(given, order, say)
+    except Failure as failure:
+        say("failure", text=str(failure))
+    except OSError as error:
+        say("failure", text=explain(error))
+    else:
+        say("result", size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def serve(given: BinaryIO, order: dict[str, Any], say: Any) -> bytes:
+    """Unpack, install, measure; the result's bytes, and nothing left on the disk.
+
+    Raises:
+        Failure: Installing or measuring did not work.
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    with temporary_folder() as folder:
+        receive(given, order["files"], folder)
+        threading.Thread(target=_watch, args=(given.fileno(),), daemon=True).start()
+        if order["is_installed"]:
+            check_installed()
+            python = sys.executable
+        else:
+            say("progress", text="makes an environment and installs edge-mnist")
+            python = install(folder, order["wheel"], order["extras"], order["constraints"])
+        say("progress", text="measures")
+        run([python, "-P", "-m", order["module"], str(folder), RESULT], folder, "the measurement")
+        if not (folder / RESULT).is_file():
+            raise Failure("the measurement ended there without results.")
+        return (folder / RESULT).read_bytes()
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that goes away, and is not kept from it: who asked may hang up at that very moment."""
+    folder = Path(tempfile.mkdtemp(prefix="edge-mnist-remote-"))
+    try:
+        yield folder
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def receive(given: BinaryIO, files: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write the announced files, each checked against its hash.
+
+    Raises:
+        Failure: What came is not what was announced.
+        OSError: It cannot be written.
+    """
+    for file in files:
+        path, digest, left = folder / file["name"], hashlib.sha256(), file["size"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            while left and (chunk := given.read(min(left, CHUNK_BYTES))):
+                digest.update(chunk)
+                out.write(chunk)
+                left -= len(chunk)
+        if digest.hexdigest() != file["sha256"]:
+            raise Failure(f"{file['name']} did not arrive as it was sent.")
+
+
+def check_installed() -> None:
+    """Look whether this Python has edge-mnist.
+
+    Raises:
+        Failure: It has not.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec("edge_mnist.benchmarks"):
+            return
+    raise Failure(f"{sys.executable} there has no edge-mnist: install it there, or leave out --remote-python.")
+
+
+def install(folder: Path, wheel: str, extras: str, constraints: str | None) -> str:
+    """Make a virtual environment with the wheel, and with its extras where they can be had; returns its Python.
+
+    Raises:
+        Failure: There is no venv, or a package cannot be had.
+    """
+    if importlib.util.find_spec("ensurepip") is None:
+        raise Failure("its Python cannot make virtual environments: apt install python3-venv there.")
+    run([sys.executable, "-m", "venv", "venv"], folder, "making a virtual environment")
+    python = str(folder / "venv" / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    pip += ["--constraint", constraints] if constraints else []
+    run([*pip, wheel], folder, "installing edge-mnist")
+    # Not every machine has wheels of every runtime; a runtime that is missing is a row that says so.
+    with contextlib.suppress(Failure):
+        run([*pip, f"{wheel}{extras}"], folder, "installing further runtimes")
+    return python
+
+
+def run(command: list[str], folder: Path, what: str) -> None:
+    """Run a step in the folder, with its temporary files there, too; ended with us.
+
+    Raises:
+        Failure: It failed; with the last thing that it said.
+    """
+    process = subprocess.Popen(  # noqa: S603 - the order came through the user's own connection
+        command,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        said, _ = process.communicate()
+    finally:
+        # Whatever it started, too.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    words = said.decode(errors="replace")
+    if process.returncode == 0:
+        return
+    if os.strerror(errno.ENOSPC) in words or "No space left on device" in words:
+        raise Failure(f"its disk is full: {what} needs more room where temporary files are kept ({folder.parent}).")
+    if process.returncode < 0:
+        hint = ", as systems do that run out of memory" if process.returncode == -signal.SIGKILL else ""
+        raise Failure(f"{what} was ended there by signal {-process.returncode}{hint}.")
+    lines = [line for line in words.splitlines() if line.strip()] or ["no message"]
+    # pip's last lines are advice; what is wrong is said before.
+    told = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
+    raise Failure(f"{what} failed there: {told.strip()[:300]}")
+
+
+def explain(error: OSError) -> str:
+    """A failed write in words."""
+    where = tempfile.gettempdir()
+    if error.errno == errno.ENOSPC:
+        return f"its disk is full: there is no room where temporary files are kept ({where})."
+    return f"temporary files cannot be written there ({where}: {error.strerror})."
+
+
+def _watch(descriptor: int) -> None:
+    """End this process when the other side hangs up. Without Python's buffer, whose lock would outlast the thread."""
+    while os.read(descriptor, CHUNK_BYTES):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

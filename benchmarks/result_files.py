@@ -1,0 +1,107 @@
+"""Reading the JSON of a benchmark, and saying in one sentence what is wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ..edge.errors import EdgeMnistError
+from .results import SCHEMA_VERSION, Accuracy, Latency, Results
+
+# Room for rounding of the places that a JSON file has.
+CLOSE = 1e-6
+
+
+class ResultsError(EdgeMnistError):
+    """A file does not hold the results of a benchmark; the message says which and why."""
+
+
+class _Versioned(msgspec.Struct):
+    """What every version of the schema has."""
+
+    schema_version: int
+    rows: list[msgspec.Raw]
+    card_sha256: str
+    image_count: int
+
+
+def read_results(path: Path) -> Results:
+    """Read what `edge-mnist benchmark` wrote.
+
+    Raises:
+        ResultsError: It cannot be read, is damaged, is something else, has another schema's version, or lacks raw
+            values that its figures come from.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({error.strerror}).") from error
+    results = _decode(path, content)
+    fault = next(_find_faults(results), None)
+    if fault:
+        raise ResultsError(f"{path}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
+    return results
+
+
+def _decode(path: Path, content: bytes) -> Results:
+    try:
+        found = msgspec.json.decode(content, type=_Versioned).schema_version
+    except msgspec.ValidationError as error:
+        raise ResultsError(f"{path}: these are not the results of edge-mnist benchmark ({error}).") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}: damaged, this is not whole JSON ({error}).") from error
+    if found != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{path}: expected schema_version {SCHEMA_VERSION}, got {found}; this version of edge-mnist cannot compare "
+            "them. Measure again."
+        )
+    try:
+        return msgspec.json.decode(content, type=Results)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}: damaged, it does not follow schema {SCHEMA_VERSION} ({error}).") from error
+
+
+def _find_faults(results: Results) -> Iterator[str]:
+    """What the schema cannot say: whether the figures and the values behind them belong together."""
+    count = len(results.machines)
+    for i, row in enumerate(results.rows):
+        if not 0 <= row.machine < count:
+            yield f"rows[{i}] is of machine {row.machine}, and there are {count}"
+        if row.accuracy:
+            yield from _check_accuracy(f"rows[{i}].accuracy", row.accuracy)
+        elif row.unavailable is None:
+            yield f"rows[{i}] has neither an accuracy nor a reason for having none"
+        named = {"latency": row.latency, "bare": row.bare, "paced": row.paced}
+        named |= {f"batches[{j}]": batch for j, batch in enumerate(row.batches)}
+        for name, latency in named.items():
+            if latency:
+                yield from _check_latency(f"rows[{i}].{name}", latency)
+    for i, budget in enumerate(results.budgets):
+        if not 0 <= budget.machine < count:
+            yield f"budgets[{i}] is of machine {budget.machine}, and there are {count}"
+        yield from _check_latency(f"budgets[{i}].total_ms", budget.total_ms)
+
+
+def _check_accuracy(name: str, accuracy: Accuracy) -> Iterator[str]:
+    if accuracy.count <= 0 or not 0 <= accuracy.correct <= accuracy.count:
+        yield f"{name} has {accuracy.correct} correct of {accuracy.count}"
+    if len(accuracy.misread) != accuracy.count - accuracy.correct:
+        yield (
+            f"raw values are missing: {name} has {accuracy.count - accuracy.correct} wrong images, and misread names "
+            f"{len(accuracy.misread)}"
+        )
+    table = accuracy.confusion
+    if len(table) != 10 or any(len(line) != 10 for line in table):
+        yield f"{name}.confusion is not 10 by 10"
+
+
+def _check_latency(name: str, latency: Latency) -> Iterator[str]:
+    if not latency.rounds or not all(latency.rounds):
+        yield f"raw values are missing: {name}.rounds has none of at least one process"
+        return
+    smallest = min(map(min, latency.rounds))
+    largest = max(map(max, latency.rounds))
+    if smallest <= 0:
+        yield f"{name}.rounds holds {smallest:g}, which is no time"
+    elif abs(largest - latency.max) > CLOSE * largest:
+        yield f"raw values are missing: the largest of {name}.rounds is {largest:g}, and its max says {latency.max:g}"

@@ -1,0 +1,134 @@
+"""Measure all targets in rounds: each in a fresh process in every round, in random order.
+
+So a slow minute of the machine falls on all alike. The machine is looked at between processes.
+"""
+
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..edge.card import NUM_CLASSES
+from ..edge.mnist import Images
+from .job import Job, Measurement
+from .machine_state import Watch
+from .processes import WorkerError, run_worker
+from .results import Settings
+from .stage_budget import Budget, BudgetJob, measure_budget
+from .targets import Target
+
+TIMING_IMAGES = 100
+# When to give up waiting for steady latencies.
+WARMUP_S = 2.0
+QUICK_WARMUP_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Paths:
+    timing: Path
+    evaluation: Path
+
+
+@dataclass
+class Reading:
+    """The reader's budget on a runtime, and what its processes have measured; None is one that failed."""
+
+    job: BudgetJob
+    parts: list[Budget | None]
+
+
+def measure_all(
+    targets: Sequence[Target], readings: Sequence[Reading], images: Images, settings: Settings, watch: Watch
+) -> None:
+    """Fill in all targets and readings; a target that cannot run says why and is left out of later rounds."""
+    order = random.Random(settings.seed)  # noqa: S311 - an order, not a secret
+    with tempfile.TemporaryDirectory(prefix="edge-mnist-") as folder:
+        paths = _write_images(Path(folder), images)
+        here = [target for target in targets if target.unavailable is None]
+        watch.sample()
+        with tqdm(
+            total=(len(here) + len(readings)) * settings.rounds, unit="process", leave=False, disable=None
+        ) as bar:
+            for number in range(settings.rounds):
+                for one in order.sample([*here, *readings], len(here) + len(readings)):
+                    if isinstance(one, Reading):
+                        bar.set_description(f"reading on {one.job.runtime}")
+                        one.parts.append(measure_budget(one.job))
+                        watch.sample()
+                    elif one.unavailable is None:
+                        bar.set_description(one.label)
+                        _measure(one, settings, paths, watch, len(images) if number == 0 else 0)
+                    bar.update()
+
+
+def _write_images(folder: Path, images: Images) -> _Paths:
+    paths = _Paths(folder / "timing.npy", folder / "evaluation.npy")
+    np.save(paths.timing, images.pixels[:: max(1, len(images) // TIMING_IMAGES)][:TIMING_IMAGES])
+    np.save(paths.evaluation, images.pixels)
+    return paths
+
+
+def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, evaluated: int) -> None:
+    """Run one process for the target; with `evaluated` images to classify at its end."""
+    job = _make_job(target, settings, paths, evaluated > 0)
+    try:
+        measurement, logits = run_worker(target.launcher, job, Measurement)
+        if evaluated:
+            target.logits = _check_logits(logits, evaluated)
+        _check_latencies(measurement)
+    except WorkerError as error:
+        target.unavailable = str(error)
+        watch.sample()
+        return
+    target.measurements.append(measurement)
+    target.places.append(len(watch.samples))
+    watch.sample(measurement.frequency_mhz)
+
+
+def _make_job(target: Target, settings: Settings, paths: _Paths, is_evaluated: bool) -> Job:
+    subject = target.subject
+    return Job(
+        bundle=str(subject.bundle) if subject.bundle else None,
+        precision=subject.precision,
+        peer=str(subject.peer.path) if subject.peer else None,
+        peer_input=subject.peer.reads if subject.peer else None,
+        runtime=target.runtime,
+        delegate=target.delegate,
+        threads=target.threads,
+        calls=settings.calls,
+        seconds=settings.seconds,
+        batches=settings.batches,
+        paced_calls=settings.paced_calls if target.is_plain else 0,
+        warmup_s=QUICK_WARMUP_S if settings.is_quick else WARMUP_S,
+        timing_images=str(paths.timing),
+        evaluation_images=str(paths.evaluation) if is_evaluated else None,
+    )
+
+
+def _check_latencies(measurement: Measurement) -> None:
+    """Refuse times that are none, as a clock with coarse steps gives.
+
+    Raises:
+        WorkerError: There are some.
+    """
+    rounds = [measurement.latencies_us, measurement.bare_us, measurement.paced_us, *measurement.batches]
+    if not measurement.latencies_us or any(not value > 0 for latencies in rounds for value in latencies):
+        raise WorkerError("gave latencies that are not above 0: its clock is too coarse")
+
+
+def _check_logits(logits: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:
+    """Refuse an evaluation that is none.
+
+    Raises:
+        WorkerError: There is none, of another shape, or with numbers that are not finite.
+    """
+    if logits is None or logits.shape != (count, NUM_CLASSES):
+        raise WorkerError(f"gave {'no scores' if logits is None else f'scores of {logits.shape}'} for {count} images")
+    if not np.isfinite(logits).all():
+        raise WorkerError("gave scores that are not finite")
+    return logits

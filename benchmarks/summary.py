@@ -1,0 +1,120 @@
+"""What a run's figures say, in sentences for who decides."""
+
+from collections.abc import Sequence
+
+from .findings import (
+    Group,
+    compare_latencies,
+    find_fastest,
+    find_float,
+    find_right,
+    group_alike,
+    measure_ratio,
+    rows_of,
+)
+from .paired import measure_drop
+from .results import MachineRun, Results, Row
+from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row
+
+QUICK = "Quick run: few calls, so intervals are wide; measure without --quick before deciding anything."
+# More doubtful rows than this are counted, not named one by one.
+MOST_NAMED = 3
+
+
+def summarize(results: Results) -> list[str]:
+    """All that there is to say: doubts first, then what was found."""
+    return describe_doubts(results) + describe_findings(results)
+
+
+def describe_doubts(results: Results) -> list[str]:
+    """What to know before reading any figure; empty where nothing speaks against them."""
+    doubts = [QUICK] if results.settings.is_quick else []
+    doubts += [f"{name} was not measured: {reason}" for name, reason in results.unreachable.items()]
+    for place, machine in enumerate(results.machines):
+        doubts += _doubt_machine(machine, [row for _, row in rows_of(results, place)])
+    return doubts
+
+
+def describe_findings(results: Results) -> list[str]:
+    """What figures say about quantization, our own layer, and peers."""
+    sentences = [
+        _describe_quantization(results, group)
+        for group in group_alike(results)
+        if group.rows[0].precision not in {None, "float32"}
+    ]
+    for place, machine in enumerate(results.machines):
+        rows = rows_of(results, place)
+        where = f"{machine.name}: " if len(results.machines) > 1 else ""
+        found = [*_describe_layer([row for _, row in rows]), *_describe_peers(rows)]
+        sentences += [f"{where}{sentence}" for sentence in found]
+    return sentences
+
+
+def _doubt_machine(machine: MachineRun, rows: Sequence[Row]) -> list[str]:
+    """Why latencies may not be believed, of the machine and of single rows."""
+    doubts: list[str] = []
+    if machine.validity != "valid":
+        reasons = "; ".join(machine.reasons) or "no reason given"
+        doubts.append(f"Latencies of {machine.name} are {machine.validity}: {reasons}.")
+    doubtful = [row for row in rows if row.validity != "valid"]
+    if len(doubtful) <= MOST_NAMED:
+        doubts += [f"{name_row(row)} is {row.validity}: {'; '.join(row.reasons)}." for row in doubtful]
+    elif not doubts:
+        doubts.append(f"{len(doubtful)} of {len(rows)} rows are unstable or invalid; the tables say which and why.")
+    fewest = min((len(row.latency.rounds) for row in rows if row.latency), default=FEWEST_COMPARED)
+    if fewest < FEWEST_COMPARED:
+        doubts.append(f"{fewest} processes of a row are too few to tell times apart: it takes {FEWEST_COMPARED}.")
+    return doubts
+
+
+def _describe_quantization(results: Results, group: Group) -> str:
+    """A quantized file's accuracy against float, and what time it takes beside it where nothing is unusual."""
+    row = group.rows[0]
+    parts = [f"{row.file}: {describe_drop(group.accuracy) or 'no float32 file to compare with'}"]
+    times: list[str] = []
+    for one in group.rows:
+        if one.threads > 1 or one.delegate == "none":
+            continue
+        base = find_float(results, one)
+        if base and base.latency and one.latency and "invalid" not in {one.validity, base.validity}:
+            slowdown = compare_latencies(base.latency, one.latency)
+            if min(slowdown.processes) >= FEWEST_COMPARED:
+                times.append(f"{judge_slowdown(slowdown)} ({name_place(results, one)})")
+    if times:
+        parts.append(f"beside float32 on one thread: {', '.join(times)}")
+    sizes = [one.size_bytes for one in results.rows if one.precision == "float32" and one.format == row.format]
+    if sizes:
+        parts.append(f"the file is {sizes[0] / row.size_bytes:.1f} times smaller")
+    return "; ".join(parts) + "."
+
+
+def _describe_layer(rows: Sequence[Row]) -> list[str]:
+    """What this package's Python layer adds to the interpreter's own call."""
+    ratios = [(row, ratio) for row in rows if (ratio := measure_ratio(row.bare, row.latency))]
+    if not ratios:
+        return []
+    row, most = max(ratios, key=lambda pair: pair[1].value)
+    low, high = (100 * (bound - 1) for bound in most.interval)
+    return [
+        f"This package's layer over the bare interpreter costs {100 * (most.value - 1):.1f} % at most (95 % interval "
+        f"{low:+.1f} to {high:+.1f}; {name_row(row)})."
+    ]
+
+
+def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
+    """Peers, each beside the fastest file of ours on as many threads."""
+    sentences: list[str] = []
+    for _, row in rows:
+        ours = find_fastest([(place, one) for place, one in rows if one.threads == row.threads])
+        if row.is_peer and row.latency and row.accuracy and ours and ours.latency and ours.accuracy:
+            drop = measure_drop(find_right(ours.accuracy), find_right(row.accuracy))
+            points = f"{abs(drop.points):.2f} points {'less' if drop.points > 0 else 'more'} than"
+            verdict = points if drop.measurable else f"{NO_DIFFERENCE} from"
+            slowdown = compare_latencies(ours.latency, row.latency)
+            judged = min(slowdown.processes) >= FEWEST_COMPARED and row.validity != "invalid"
+            time = f"; time beside it: {judge_slowdown(slowdown)}" if judged else ""
+            sentences.append(
+                f"Peer {name_row(row)}: {row.accuracy.share:.2%} accurate, {verdict} {name_row(ours)} (p = "
+                f"{drop.p:.2g}){time}."
+            )
+    return sentences

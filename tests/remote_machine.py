@@ -1,0 +1,136 @@
+"""What tests of measuring elsewhere share: a machine's answer, and a program in the place of the one that measures."""
+
+import hashlib
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge_mnist.benchmarks.accuracy import choose_evaluation
+from edge_mnist.benchmarks.results import Results, Settings
+from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
+from edge_mnist.edge.card import encode_card
+from edge_mnist.edge.mnist import MNIST, HeldOut, Images, held_out_images
+
+from .benchmark_results import make_accuracy, make_latency, make_machine
+from .ssh_server import PATIENCE_S
+
+QUICK = Settings(rounds=3, calls=10, seconds=0.1, threads=[1], batches=[1], is_quick=True)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return open_bundle(SHIPPED)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> HeldOut:
+    """The fewest images that the bundle has a reference for."""
+    found = held_out_images(MNIST)
+    return replace(found, evaluations=found.evaluations[-1:])
+
+
+@pytest.fixture(scope="module")
+def answer(bundle: Bundle, held_out: HeldOut) -> Results:
+    """What an honest machine would send back, made up."""
+    images, _ = choose_evaluation(bundle, held_out)
+    return _make_answer(bundle, images)
+
+
+class StandIn:
+    """A Python whose edge-mnist does something else than measuring."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package = folder / "edge_mnist" / "benchmarks"
+        self.package.mkdir(parents=True)
+        (self.package.parent / "__init__.py").touch()
+        (self.package / "__init__.py").touch()
+        shutil.copy(Path(__file__).with_name("remote_stand_in.py"), self.package / "remote_job.py")
+        self.python = folder / "python"
+        self.python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+        self.python.chmod(0o755)
+        self.pids = folder / "pids"
+
+    def behave(self, behaviour: str, detail: str = "") -> None:
+        (self.package / "behaviour").write_text(f"{behaviour}\n{detail or self.pids}")
+
+    def answer(self, content: bytes) -> None:
+        self.behave("answer")
+        (self.package / "answer.json").write_bytes(content)
+
+    def wait_for_pids(self) -> list[int]:
+        """Of the program and the one that it started, once they run."""
+        wait_until(lambda: self.pids.exists() and self.pids.read_text().count(" ") == 1, "it does not start")
+        return [int(word) for word in self.pids.read_text().split()]
+
+
+class in_thread:  # noqa: N801 - used as a function is
+    """Run something beside the test; the block gets a function that waits for what it returns."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._results: list[Any] = []
+        self._thread = threading.Thread(target=lambda: self._results.append(work()), daemon=True)
+
+    def __enter__(self) -> Callable[[], Any]:
+        self._thread.start()
+        return self._wait
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(PATIENCE_S)
+
+    def _wait(self) -> Any:
+        self._thread.join(PATIENCE_S)
+        assert self._results, "it does not end"
+        return self._results[0]
+
+
+def wait_until(holds: Callable[[], bool], words: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, words
+        time.sleep(0.02)
+
+
+def _make_answer(bundle: Bundle, images: Images) -> Results:
+    random = np.random.default_rng(0)
+    accuracy = msgspec.structs.replace(make_accuracy([]), correct=len(images), count=len(images))
+    rows = [
+        {
+            "file": file.record.name,
+            "file_sha256": file.record.sha256,
+            "size_bytes": file.record.size_bytes,
+            "format": file.format,
+            "precision": file.precision,
+            "runtime": "litert",
+            "accuracy": msgspec.to_builtins(accuracy),
+            "latency": msgspec.to_builtins(make_latency(100.0, random, processes=3, calls=10)),
+        }
+        for file in bundle.files
+    ]
+    facts = {
+        "edge_mnist": version("edge-mnist"),
+        "name": bundle.card.name,
+        "card_sha256": hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        "parameters": 1,
+        "macs": 1,
+        "evaluated_on": images.name,
+        "images_sha256": images.sha256,
+        "image_count": len(images),
+        "held_out": True,
+        "keras_correct": 1,
+        "settings": msgspec.to_builtins(QUICK),
+        "started": "2026-01-02T03:04:05+00:00",
+        "seconds": 1.0,
+        "machines": [msgspec.to_builtins(make_machine())],
+        "rows": rows,
+    }
+    return msgspec.convert(facts, Results)

@@ -1,0 +1,592 @@
+"""A benchmark's reports: the page, Markdown, CSV and the schema say what the results hold, and what they do not."""
+
+import csv
+import io
+import json
+import re
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_mnist.benchmarks.changed_digits import MOST_SHOWN
+from edge_mnist.benchmarks.findings import group_alike, mark_front, measure_ratio, name_group
+from edge_mnist.benchmarks.glossary import GLOSSARY
+from edge_mnist.benchmarks.lanes import make_log_axis
+from edge_mnist.benchmarks.latency_section import HEAD
+from edge_mnist.benchmarks.report import describe_conditions, format_report, format_tables, summarize, write_reports
+from edge_mnist.benchmarks.report_page import format_page
+from edge_mnist.benchmarks.result_files import ResultsError, read_results
+from edge_mnist.benchmarks.results import SCHEMA_VERSION, Results
+from edge_mnist.benchmarks.schema import format_schema, schema
+from edge_mnist.benchmarks.throttling import describe_bits
+from edge_mnist.benchmarks.wording import FEWEST_COMPARED, describe_change, format_us
+
+from .benchmark_results import (
+    COUNT,
+    make_accuracy,
+    make_images,
+    make_latency,
+    make_machine,
+    make_results,
+    make_row,
+    replace_row,
+    summarize_rounds,
+)
+from .chromium import Page, page
+from .conftest import REPOSITORY
+from .parsed_page import ParsedPage, check_self_contained
+
+__all__ = ["page"]
+HOSTILE = """<script>alert('"&')</script>"""
+INT8, INT8_ONNX, PEER, MISSING = 1, 4, 5, 6
+
+
+def _format(results: Results, with_images: bool = True) -> str:
+    images = make_images() if with_images else None
+    return format_page(results, images, describe_conditions(results))
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    return make_results()
+
+
+@pytest.fixture(scope="module")
+def content(results: Results) -> str:
+    return _format(results)
+
+
+@pytest.fixture(scope="module")
+def parsed(content: str) -> ParsedPage:
+    return ParsedPage(content)
+
+
+def test_the_page_takes_nothing_from_elsewhere_and_every_link_leads_somewhere(content: str) -> None:
+    check_self_contained(content)
+
+
+def test_the_same_results_give_the_same_page(results: Results, content: str) -> None:
+    assert _format(results) == content
+
+
+def test_every_raw_value_that_the_page_links_to_is_in_the_json(results: Results, content: str) -> None:
+    document = json.loads(msgspec.json.encode(results))
+    paths = set(re.findall(r"(?:rows|machines|budgets)\[\d+\][\w.\[\]]*", content))
+
+    values = [_follow(document, path) for path in paths]
+
+    assert len(paths) > 6 * 5
+    # Float files lost nothing against themselves, and a peer has no such list.
+    assert all(values[i] not in (None, {}) for i, _ in enumerate(paths))
+    for place, row in enumerate(results.rows):
+        assert (f"rows[{place}].latency.rounds" in paths) == (row.latency is not None)
+
+
+def _follow(document: Any, path: str) -> Any:
+    for part in re.findall(r"\w+", path):
+        document = document[int(part)] if part.isdigit() else document[part]
+    return document
+
+
+def test_the_table_of_latencies_has_every_quantile(results: Results, parsed: ParsedPage) -> None:
+    table = parsed.tables["Latency: how long a call takes"]
+    lines = {line[0]: line for line in table[1 : 1 + sum(row.latency is not None for row in results.rows)]}
+
+    assert table[0] == HEAD
+    for place, row in enumerate(results.rows):
+        if row.latency:
+            low, high = row.latency.p50_interval
+            assert lines[str(place)][1:3] == [row.file, row.runtime + (", no delegate" if place == 2 else "")]
+            assert lines[str(place)][4] == f"{format_us(row.latency.p50)} | {format_us(low)} to {format_us(high)}"
+            quantiles = [row.latency.p90, row.latency.p99, row.latency.p999, row.latency.max]
+            assert lines[str(place)][5:9] == [format_us(value) for value in quantiles]
+
+
+def test_the_table_of_accuracies_has_intervals_and_drops(results: Results, parsed: ParsedPage) -> None:
+    lines = {tuple(line[:2]): line for line in parsed.tables[f"Accuracy on {COUNT:,} images"] if len(line) == 10}
+
+    int8, onnx = lines["toy-int8.tflite", "litert"], lines["toy-int8.onnx", "onnxruntime"]
+    accuracy = results.rows[INT8].accuracy
+    assert accuracy is not None
+    low, high = accuracy.interval
+    assert int8[2] == f"99.50 | {100 * low:.2f} to {100 * high:.2f}"
+    assert int8[4].startswith("+0.05 | ")
+    assert int8[5:8] == ["2 / 1", "1", "no measurable difference"]
+    assert onnx[5] == "21 / 0"
+    assert onnx[7] == "1.05 points less accurate"
+
+
+def test_rows_that_read_every_image_alike_share_a_line(results: Results) -> None:
+    groups = [group.places for group in group_alike(results)]
+
+    assert groups == [(0,), (1, 2), (3,), (4,), (5,)]
+    assert [name_group(results, group) for group in group_alike(results)] == [
+        "litert", "litert", "onnxruntime", "onnxruntime", "litert",
+    ]  # fmt: skip
+
+
+def test_targets_are_named_one_by_one_where_they_do_not_read_alike(results: Results) -> None:
+    other = replace_row(results, 2, accuracy=make_accuracy([1, 2, 3]))
+
+    assert [name_group(other, group) for group in group_alike(other)[1:3]] == ["litert", "litert, no delegate"]
+
+
+def test_a_peer_is_compared_with_ours_on_as_many_threads(results: Results) -> None:
+    random = np.random.default_rng(1)
+    faster = msgspec.structs.replace(results, rows=[*results.rows, make_row("toy-int8.tflite", random, 0.5, threads=2)])
+
+    (sentence,) = [one for one in summarize(faster) if one.startswith("Peer")]
+
+    assert "98.30% accurate, 1.20 points less than toy-int8.tflite on litert (p = " in sentence
+    assert sentence.endswith("time beside it: 10.0 times as fast.")
+
+
+def test_a_peer_that_is_as_accurate_is_said_to_be(results: Results) -> None:
+    alike = replace_row(results, PEER, accuracy=make_accuracy([7, 8, 9, 10, 11, 12, 13, 14]))
+
+    (sentence,) = [one for one in summarize(alike) if one.startswith("Peer")]
+
+    assert "no measurable difference from toy-int8.tflite on litert" in sentence
+
+
+def test_plots_have_units_and_numbers_of_values(parsed: ParsedPage) -> None:
+    assert "microseconds a call at batch 1, logarithmic" in parsed.text
+    assert "n = 1,000 calls of 5 processes" in parsed.text
+    assert f"accuracy, %, n = {COUNT:,}" in parsed.text
+    assert "seconds since the start, n = 31" in parsed.text
+
+
+def test_the_front_is_what_nothing_else_beats(results: Results, parsed: ParsedPage) -> None:
+    rows = [(place, row) for place, row in enumerate(results.rows) if row.latency]
+    lines = parsed.tables["Accuracy, latency and size"][1:]
+
+    # The int8 file without its delegate is only slower; int8 ONNX is slower, larger and worse than int8 TFLite.
+    assert mark_front(rows) == {0, 1, 3, PEER}
+    assert {int(line[0]) for line in lines if line[1] == "★"} == {0, 1, 3, PEER}
+
+
+def test_an_invalid_row_is_marked_with_its_reason_and_beats_nothing(results: Results) -> None:
+    invalid = replace_row(results, PEER, validity="invalid", reasons=["it was throttled"])
+
+    text = ParsedPage(_format(invalid)).text
+
+    assert "invalidit was throttled" in text
+    assert "peer.tflite on litert is invalid: it was throttled." in text
+    assert "not judged: invalid" in text
+    assert PEER not in mark_front((place, row) for place, row in enumerate(invalid.rows))
+
+
+def test_a_doubtful_machine_is_the_first_thing_said(results: Results) -> None:
+    machine = make_machine(validity="unstable", reasons=["other processes took up to 40 % of all processors' time"])
+
+    doubtful = ParsedPage(_format(msgspec.structs.replace(results, machines=[machine])))
+
+    reason = "Latencies of this machine are unstable: other processes took up to 40 %"
+    assert doubtful.text.index(reason) < doubtful.text.index("168,874 parameters")
+
+
+def test_a_quick_run_says_so_everywhere(results: Results) -> None:
+    quick = msgspec.structs.replace(results, settings=msgspec.structs.replace(results.settings, is_quick=True))
+
+    assert "Quick run" in ParsedPage(_format(quick)).text
+    assert "Quick run" in format_report(quick)
+    assert summarize(quick)[0].startswith("Quick run")
+    assert "Quick run" not in format_report(results)
+
+
+def test_what_was_not_measured_is_there_with_its_reason(results: Results) -> None:
+    silent = replace_row(results, 0, latency=None, bare=None, paced=None, batches=[])
+    silent = msgspec.structs.replace(silent, unreachable={"pi@shed": "pi@shed: the host key is not known."})
+
+    lines = ParsedPage(_format(silent)).tables["Not measured"]
+
+    assert ["toy-int8.tflite", "tflite-runtime", "this machine", "not installed: pip install tflite-runtime"] in lines
+    assert [line[3] for line in lines if line[0] == "toy-float32.tflite"] == [
+        "checked for correctness only; its latency is not shown"
+    ]
+    assert ["", "", "pi@shed", "pi@shed: the host key is not known."] in lines
+    assert "not installed: pip install tflite-runtime" in format_tables(silent, "github")
+
+
+def test_no_raspberry_pi_is_there_that_was_not_measured(content: str) -> None:
+    assert "Raspberry" not in content
+
+
+def test_a_raspberry_pi_that_was_measured_has_its_own_plots(results: Results) -> None:
+    random = np.random.default_rng(3)
+    host = msgspec.structs.replace(results.machines[0].host, model="Raspberry Pi 5 Model B Rev 1.0")
+    both = msgspec.structs.replace(
+        results,
+        machines=[*results.machines, make_machine("pi@shed", host=host)],
+        rows=[*results.rows, make_row("toy-int8.tflite", random, 9.0, machine=1)],
+    )
+
+    text = ParsedPage(check_text := _format(both)).text
+
+    check_self_contained(check_text)
+    assert text.count("pi@shed: Raspberry Pi 5 Model B Rev 1.0") == 3
+    # Nothing of one machine is compared with another's.
+    assert "Beside toy-int8.tflite on litert, the fastest of ours" in text
+    assert text.count("toy-int8.tflite on litert, no delegaten = ") == 2
+
+
+def test_the_sheet_shows_every_changed_digit_as_it_is(results: Results, parsed: ParsedPage) -> None:
+    images, pictures = make_images(), parsed.pictures()
+    changed = [place for group in group_alike(results) for place in (*group.accuracy.lost, *group.accuracy.gained)]
+
+    assert len(pictures) == len(changed) == 24
+    for picture, place in zip(pictures, changed, strict=True):
+        np.testing.assert_array_equal(255 - picture, images.pixels[place, :, :, 0])
+    assert "toy-int8.tflite on litert: 2 lost (float32 reads them right, this file does not), 1 gained." in parsed.text
+    assert "a 4, read as 5 image 344" in parsed.text
+
+
+def test_a_sheet_of_a_broken_file_has_an_end(results: Results) -> None:
+    accuracy = results.rows[INT8_ONNX].accuracy
+    assert accuracy is not None
+    broken = replace_row(results, INT8_ONNX, accuracy=msgspec.structs.replace(accuracy, lost=list(range(500))))
+
+    parsed = ParsedPage(_format(broken))
+
+    assert len(parsed.pictures()) == 3 + MOST_SHOWN
+    assert f"The first {MOST_SHOWN} are shown." in parsed.text
+
+
+def test_without_images_the_sheet_has_their_places(results: Results) -> None:
+    parsed = ParsedPage(_format(results, with_images=False))
+
+    assert parsed.pictures() == []
+    assert "Lost: 344, 1777. Gained: 11." in parsed.text
+
+
+def test_nothing_changed_is_a_sentence(results: Results) -> None:
+    same = msgspec.structs.replace(results, rows=[results.rows[0], results.rows[3]])
+
+    assert "No file reads an image otherwise than float32 does" in ParsedPage(_format(same)).text
+
+
+def test_digits_and_confusions_are_those_of_the_results(results: Results, parsed: ParsedPage) -> None:
+    table = parsed.tables[f"Accuracy on {COUNT:,} images"]
+    accuracy = results.rows[INT8_ONNX].accuracy
+    assert accuracy is not None
+
+    digits = next(line for line in table if line[0] == "toy-int8.onnx" and len(line) == 12)
+
+    assert [cell.partition(" |")[0] for cell in digits[2:]] == [
+        f"{100 * line[digit] / sum(line):.1f}" for digit, line in enumerate(accuracy.confusion)
+    ]
+    grids = [line[1:] for line in table if len(line) == 11 and line[0] in set("0123456789")]
+    shown = [[int(re.sub(r"\D", "", cell) or 0) for cell in line] for line in grids[30:40]]
+    assert shown == accuracy.confusion
+
+
+def test_what_a_machine_does_not_tell_is_said(results: Results) -> None:
+    samples = [msgspec.structs.replace(one, temperature_c=None, throttled=None) for one in results.machines[0].samples]
+    silent = ParsedPage(_format(msgspec.structs.replace(results, machines=[make_machine(samples=samples)])))
+
+    assert "Not told by this machine: temperature, slowed for heat." in silent.text
+    assert "Throttling: this machine does not tell." in silent.text
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        ([], "this machine does not tell"),
+        ([0, 0], "none, now or since it was started"),
+        ([0, 0x1], "under-voltage while measuring"),
+        ([0x50000], "under-voltage, throttled since it was started"),
+        ([0x50005], "under-voltage, throttled while measuring"),
+    ],
+)
+def test_throttling_bits_are_words(bits: list[int], words: str) -> None:
+    assert describe_bits(bits) == words
+
+
+def test_text_is_text_whatever_it_looks_like(results: Results) -> None:
+    hostile = msgspec.structs.replace(
+        results,
+        evaluated_on=HOSTILE,
+        machines=[make_machine(HOSTILE, reasons=[HOSTILE], versions={HOSTILE: HOSTILE})],
+    )
+    for place in (INT8, PEER):
+        hostile = replace_row(hostile, place, file=HOSTILE, runtime=HOSTILE, reasons=[HOSTILE], validity="unstable")
+    hostile = replace_row(hostile, MISSING, unavailable=HOSTILE)
+
+    changed = ParsedPage(_format(hostile))
+
+    assert "script" not in [tag for tag, _ in changed.tags]
+    assert changed.text.count(HOSTILE) > 30
+
+
+def test_our_layer_is_a_row_with_its_interval(results: Results, parsed: ParsedPage) -> None:
+    row = results.rows[INT8]
+    ratio = measure_ratio(row.bare, row.latency)
+
+    assert ratio is not None
+    low, high = (100 * (bound - 1) for bound in ratio.interval)
+    assert f"{100 * (ratio.value - 1):+.1f} %95 %: {low:+.1f} to {high:+.1f}" in parsed.text
+    assert low < 100 * (1 / 0.96 - 1) < high
+
+
+def test_a_coarse_clock_is_told(results: Results, parsed: ParsedPage) -> None:
+    coarse = ParsedPage(_format(replace_row(results, INT8, clock_resolution_us=5.0)))
+
+    assert "timed by a clock that steps by 5 us" in coarse.text
+    assert "timed by a clock" not in parsed.text
+
+
+def test_a_ratio_needs_both_sides_and_enough_processes() -> None:
+    latency = make_latency(100, np.random.default_rng(1))
+    two = msgspec.structs.replace(latency, rounds=latency.rounds[:2])
+
+    assert measure_ratio(None, latency) is measure_ratio(latency, None) is None
+    assert measure_ratio(two, two) is None
+    assert measure_ratio(latency, latency) is not None
+
+
+def test_too_few_processes_are_called_so(results: Results) -> None:
+    random = np.random.default_rng(5)
+    few = replace_row(results, PEER, latency=make_latency(11.8, random, processes=3))
+
+    assert f"too few processes to tell (3, it takes {FEWEST_COMPARED} of each)" in ParsedPage(_format(few)).text
+
+
+@pytest.mark.parametrize(
+    ("percent", "words"),
+    [
+        (3.04, "takes 3.0 % longer"),
+        (-3.04, "takes 3.0 % less time"),
+        (50, "takes 1.5 times as long"),
+        (-50, "2.0 times as fast"),
+    ],
+)
+def test_changes_are_said_so_that_nobody_takes_one_for_another(percent: float, words: str) -> None:
+    assert describe_change(percent) == words
+
+
+@pytest.mark.parametrize(("low", "high"), [(11.2, 480), (0.5, 0.9), (100, 100), (3, 1e6), (1, 2)])
+def test_a_logarithmic_axis_reaches_around_its_values(low: float, high: float) -> None:
+    axis = make_log_axis("", low, high)
+
+    assert axis.ticks[0] <= low <= high <= axis.ticks[-1]
+    assert axis.place(axis.ticks[0], 100) == 0
+    assert axis.place(axis.ticks[-1], 100) == pytest.approx(100)
+    assert list(axis.ticks) == sorted(set(axis.ticks))
+
+
+def test_a_logarithmic_axis_has_no_place_for_zero() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        make_log_axis("", 0, 5)
+
+
+@pytest.mark.parametrize(
+    "word", ["p50", "p99.9", "drop", "lost", "peer", "hill", "unstable", "delegate", "front", "layer", "quick", "mJ"]
+)
+def test_words_are_explained(word: str, parsed: ParsedPage) -> None:
+    assert any(word in term for term in GLOSSARY)
+    assert all(term in parsed.text and meaning in parsed.text for term, meaning in GLOSSARY.items())
+
+
+def test_the_reports_are_four_files_and_nothing_else(results: Results, tmp_path: Path) -> None:
+    paths = write_reports(results, tmp_path, make_images())
+
+    assert [path.name for path in paths] == ["toy.json", "toy.md", "toy.html", "toy.csv"]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    assert read_results(paths[0]) == results
+    assert format_tables(results, "github") in paths[1].read_text()
+
+
+def test_pictures_of_other_images_are_refused(results: Results, tmp_path: Path) -> None:
+    others = make_images().take(np.arange(COUNT)[::-1].copy())
+
+    with pytest.raises(ValueError, match="expected the images of made-up-2k"):
+        write_reports(results, tmp_path, others)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_markdown_is_short_and_says_what_the_page_says(results: Results, parsed: ParsedPage) -> None:
+    report = format_report(results)
+
+    assert len(report.splitlines()) < 60
+    for sentence in summarize(results):
+        assert sentence in report
+        assert sentence in parsed.text
+
+
+def test_the_csv_has_a_line_for_every_row(results: Results, tmp_path: Path) -> None:
+    path = write_reports(results, tmp_path)[3]
+
+    lines = list(csv.DictReader(io.StringIO(path.read_text())))
+
+    assert len(lines) == len(results.rows)
+    for line, row in zip(lines, results.rows, strict=True):
+        assert (line["file"], line["runtime"], line["delegate"]) == (row.file, row.runtime, row.delegate)
+        assert (line["p50_us"] == "") == (row.latency is None)
+        if row.latency and row.accuracy:
+            assert float(line["p50_us"]) == row.latency.p50
+            assert float(line["accuracy"]) == row.accuracy.share
+    assert lines[MISSING]["unavailable"] == "not installed: pip install tflite-runtime"
+    assert lines[INT8]["lost"] == "2"
+    assert float(lines[INT8]["batch8_p50_us"]) == results.rows[INT8].batches[0].p50
+
+
+def test_the_published_schema_is_current() -> None:
+    published = REPOSITORY / "docs" / "results" / f"schema-{SCHEMA_VERSION}.json"
+
+    assert published.read_bytes() == format_schema(), f"write it anew: edge-mnist benchmark schema > {published}"
+
+
+def test_results_follow_the_published_schema(results: Results) -> None:
+    validator = jsonschema_rs.Draft202012Validator(json.loads(format_schema()))
+    document = json.loads(msgspec.json.encode(results))
+
+    assert list(validator.iter_errors(document)) == []
+    document["rows"][0]["latency"].pop("rounds")
+    document["schema_version"] = SCHEMA_VERSION - 1
+    assert len(list(validator.iter_errors(document))) >= 2
+
+
+def _without(path: str) -> Any:
+    """The document with a part of it emptied."""
+
+    def change(document: dict[str, Any]) -> None:
+        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+        for part in way:
+            document = document[part]
+        document[last] = []
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_without("rows.0.latency.rounds"), r"raw values are missing: rows\[0\].latency.rounds"),
+        (_without("rows.1.bare.rounds.2"), r"raw values are missing: rows\[1\].bare.rounds"),
+        (_without("rows.1.accuracy.misread"), r"raw values are missing: rows\[1\].accuracy has 10 wrong images"),
+        (_without("budgets.0.total_ms.rounds"), r"raw values are missing: budgets\[0\].total_ms"),
+        (_without("rows.0.accuracy.confusion"), r"rows\[0\].accuracy.confusion is not 10 by 10"),
+        (_without("machines"), r"rows\[0\] is of machine 0, and there are 0"),
+        (lambda document: document.update(schema_version=1), "expected schema_version 2, got 1"),
+        (lambda document: document.update(schema_version=99), "expected schema_version 2, got 99"),
+        (lambda document: document["rows"][0].pop("file"), "damaged, it does not follow schema 2"),
+        (lambda document: document["rows"][0].update(accuracy=None), "neither an accuracy nor a reason"),
+        (lambda document: document["rows"][0]["latency"]["rounds"][0].append(-1.0), "which is no time"),
+        (lambda document: document["rows"][0]["latency"]["rounds"][0].append(1e9), "raw values are missing"),
+        (lambda document: document["rows"][0]["accuracy"].update(count=3), r"has 1991 correct of 3"),
+        (lambda document: document.pop("rows"), "not the results of edge-mnist benchmark"),
+    ],
+)
+def test_a_bad_file_is_one_clear_sentence(results: Results, tmp_path: Path, change: Any, words: str) -> None:
+    document = json.loads(msgspec.json.encode(results))
+    change(document)
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(ResultsError, match=words) as caught:
+        read_results(path)
+
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "damaged, this is not whole JSON"),
+        (b'{"schema_version":2,"rows":[', "damaged, this is not whole JSON"),
+        (b"\xff\xfe\x00", "damaged"),
+        (b"[]", "not the results of edge-mnist benchmark"),
+        (b"{}", "not the results of edge-mnist benchmark"),
+    ],
+)
+def test_a_file_of_something_else_is_one_clear_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(content)
+
+    with pytest.raises(ResultsError, match=words):
+        read_results(path)
+
+
+def test_a_file_that_is_not_there_is_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot be read"):
+        read_results(tmp_path / "none.json")
+
+
+def test_a_cut_off_file_never_passes(results: Results, tmp_path: Path) -> None:
+    whole = msgspec.json.encode(results)
+    path = tmp_path / "cut.json"
+
+    for length in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ResultsError):
+            read_results(path)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Files of a folder, without a word about each."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@pytest.fixture
+def served(results: Results, tmp_path: Path) -> Iterator[str]:
+    """The page's address on this machine."""
+    path = write_reports(results, tmp_path, make_images())[2]
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/{path.name}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "touch"), [(1280, "light", False), (1280, "dark", False), (390, "light", True)]
+)
+def test_the_page_fits_any_screen_and_asks_nobody(
+    page: Page, served: str, width: int, scheme: str, touch: bool
+) -> None:
+    page.show(width, 900, scheme, touch)
+    page.open(served)
+
+    widest = page.driver.execute_script("return document.documentElement.scrollWidth")
+    broken = page.driver.execute_script("return [...document.images].filter((one) => !one.naturalWidth).length")
+    flat = page.driver.execute_script(
+        "return [...document.querySelectorAll('svg')].filter((one) => one.getBoundingClientRect().height < 20).length"
+    )
+
+    assert widest <= width
+    assert broken == flat == 0
+
+
+def test_the_schema_command_prints_the_schema() -> None:
+    result = CliRunner().invoke(schema)
+
+    assert result.exit_code == 0
+    assert result.stdout.encode() == format_schema()
+
+
+def test_made_up_figures_are_those_of_their_raw_values(results: Results) -> None:
+    latency = results.rows[0].latency
+    assert latency is not None
+
+    assert summarize_rounds(latency.rounds) == latency
