@@ -41,6 +41,7 @@ class Benchmark(CommandWithOthers):
     others = {  # noqa: RUF012 - never changed
         "compare": (".comparison_cli", "compare", "Compare two runs, for continuous integration, too."),
         "history": (".history_cli", "history", "Draw how a folder of runs developed."),
+        "schema": (".schema", "schema", "Print the JSON schema of what a benchmark writes."),
     }
 
 
@@ -126,6 +127,11 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
     help="A Python there that has this version of edge-mnist.  [default: one is made, each time]",
 )
 @click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The package that --host installs.  [default: it is built from this checkout]",
+)
+@click.option(
     "--list-targets",
     is_flag=True,
     is_eager=True,
@@ -170,6 +176,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     ssh_key: Path | None,
     known_hosts: Path | None,
     remote_python: str | None,
+    wheel: Path | None,
     out: Path,
     as_json: bool,
     photos: str | None,
@@ -225,7 +232,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         msgspec.structs.replace(QUICK if quick else FULL, seed=seed, **chosen),
         described,
         hosts,
-        RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python),
+        RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
     )
     paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     if as_json:

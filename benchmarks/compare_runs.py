@@ -10,7 +10,7 @@ from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, Precision, encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.statistics import wilson_interval
-from .results import SCHEMA_VERSION, Results
+from .result_files import read_results
 
 
 class CompareError(EdgeMnistError):
@@ -96,20 +96,9 @@ def _read_bundle(bundle: Bundle) -> Run:
 
 
 def _read_results(path: Path) -> Run:
-    try:
-        results = msgspec.json.decode(path.read_bytes(), type=Results)
-    except OSError as error:
-        raise CompareError(
-            f"{path}: cannot be read ({error.strerror}). Expected the folder of a bundle, or the JSON that edge-mnist "
-            "benchmark writes."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CompareError(f"{path}: not the JSON of edge-mnist benchmark ({error}).") from error
-    if results.schema_version != SCHEMA_VERSION:
-        raise CompareError(
-            f"{path}: expected schema_version {SCHEMA_VERSION}, got {results.schema_version}. Run the benchmark again."
-        )
-    host = results.host_before
+    """What a benchmark measured of our own files on the first machine, with the fewest threads and by default means."""
+    results = read_results(path)
+    machine, threads = results.machines[0], min((row.threads for row in results.rows), default=1)
     return Run(
         path=path,
         card_sha256=results.card_sha256,
@@ -130,6 +119,10 @@ def _read_results(path: Path) -> Run:
             )
             for row in results.rows
             if row.accuracy
+            and row.precision is not None
+            and row.format != "keras"
+            and not row.is_peer
+            and (row.machine, row.threads, row.delegate) == (0, threads, "default")
         ),
-        timing=Timing(processor=host.model, machine=host.machine, num_threads=results.num_threads),
+        timing=Timing(processor=machine.host.model, machine=machine.host.machine, num_threads=threads),
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
@@ -13,17 +14,18 @@ from edge_mnist.benchmarks.compare_chart import HEIGHT, WIDTH, Cost, draw_scatte
 from edge_mnist.benchmarks.compare_cli import compare as command
 from edge_mnist.benchmarks.compare_report import describe, draw_charts, format_comparison_page
 from edge_mnist.benchmarks.compare_runs import CompareError, Point
-from edge_mnist.benchmarks.results import Accuracy, Latency, Results, Row
+from edge_mnist.benchmarks.result_files import ResultsError
+from edge_mnist.benchmarks.results import Accuracy, Results, Row
+from edge_mnist.benchmarks.summaries import summarize_rounds
 from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
 from edge_mnist.edge.card import ModelCardError, encode_card
 from edge_mnist.edge.catalogue import CATALOGUE
-from edge_mnist.edge.host import Host
 from edge_mnist.edge.statistics import wilson_interval
 
-HOST = Host(
-    model="Board", machine="aarch64", system="Linux", python="3.11", cores=4, governor=None, load_1m=None,
-    temperature_c=None,
-)  # fmt: skip
+from .benchmark_results import make_machine, make_results
+
+MACHINE = make_machine()
+OTHER = make_machine(host=msgspec.structs.replace(MACHINE.host, model="Other"))
 
 
 @pytest.fixture(scope="module")
@@ -31,28 +33,36 @@ def shipped() -> Bundle:
     return open_bundle(SHIPPED)
 
 
-def _results(name: str, latency_us: float, correct: int = 9_900, **changes: object) -> Results:
-    """A benchmark of one int8 TFLite file."""
-    latency = Latency(
-        p50=latency_us, p90=latency_us, p99=latency_us, max=latency_us, images_per_second=1, rounds=[[latency_us]]
-    )
+def _results(name: str, latency_us: float, correct: int = 9_900, threads: int = 1, **changes: object) -> Results:
+    """A benchmark of one int8 TFLite file; besides it, what is not compared."""
+    wrong = [(index, 0) for index in range(10_000 - correct)]
     accuracy = Accuracy(
-        correct=correct, count=10_000, interval=wilson_interval(correct, 10_000), drop_vs_keras_pp=0,
-        drop_vs_float_pp=None, p_vs_float=None, agreement=1,
-    )  # fmt: skip
+        correct=correct,
+        count=10_000,
+        interval=wilson_interval(correct, 10_000),
+        confusion=[[0] * 10] * 10,
+        misread=wrong,
+    )
     row = Row(
-        file=f"{name}-int8.tflite", format="tflite", precision="int8", size_bytes=10_000, runtime="litert",
-        runtime_version="2", accuracy=accuracy, latency=latency,
+        file=f"{name}-int8.tflite", file_sha256="ab" * 32, format="tflite", precision="int8", size_bytes=10_000,
+        runtime="litert", runtime_version="2", threads=threads, accuracy=accuracy,
+        latency=summarize_rounds([[latency_us] * 3] * 3, 1),
     )  # fmt: skip
-    missing = Row(
-        file=f"{name}-int8.tflite", format="tflite", precision="int8", size_bytes=10_000, runtime="tflite-runtime",
-        unavailable="not installed",
-    )  # fmt: skip
-    results = Results(
-        edge_mnist="0", name=name, card_sha256=hashlib.sha256(name.encode()).hexdigest(), parameters=1, macs=1,
-        evaluated_on="mnist-test-10k", image_count=10_000, held_out=True, keras_correct=correct, num_threads=1,
-        rounds=1, calls=100, started="", host_before=HOST, host_after=HOST, rows=[row, missing],
-    )  # fmt: skip
+    others: list[dict[str, object]] = [
+        {"runtime": "tflite-runtime", "unavailable": "not installed", "accuracy": None, "latency": None},
+        {"delegate": "none"},
+        {"threads": 2 * threads},
+        {"machine": 1},
+        {"file": "keras", "format": "keras", "runtime": "keras"},
+        {"file": "peer.tflite", "precision": None, "is_peer": True},
+    ]
+    results = make_results(
+        name=name,
+        card_sha256=hashlib.sha256(name.encode()).hexdigest(),
+        evaluated_on="mnist-test-10k",
+        machines=[MACHINE, make_machine("another")],
+        rows=[row, *(msgspec.structs.replace(row, **other) for other in others)],
+    )
     return msgspec.structs.replace(results, **changes)
 
 
@@ -101,7 +111,7 @@ def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: B
 
     assert len(comparison.points) == len(shipped.files)
     assert {point.file: point.latency_us for point in comparison.points if point.latency_us} == {
-        "standard-int8.tflite": 250.0
+        "standard-int8.tflite": pytest.approx(250.0)
     }
     assert set(draw_charts(comparison)) == {"size", "latency"}
 
@@ -116,12 +126,12 @@ def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"evaluated_on": "mnist-sample-evaluation-4000"}, "different images"),
-        ({"num_threads": 2}, "--threads 1.*--threads 2"),
-        ({"host_before": msgspec.structs.replace(HOST, model="Other")}, "Board.*Other"),
+        ({"threads": 2}, "--threads 1.*--threads 2"),
+        ({"machines": [OTHER, MACHINE]}, "Made-up processor.*Other"),
     ],
     ids=["images", "threads", "machine"],
 )
-def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     first, second = _write(tmp_path, _results("a", 1.0)), _write(tmp_path, _results("b", 1.0, **changes))
 
     with pytest.raises(CompareError, match=message):
@@ -131,9 +141,9 @@ def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[s
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{}", "not the JSON of edge-mnist benchmark"),
-        (b"\xff\xfe", "not the JSON of edge-mnist benchmark"),
-        (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 1, got 9"),
+        (b"{}", "not the results of edge-mnist benchmark"),
+        (b"\xff\xfe", "damaged"),
+        (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 2, got 9"),
         (msgspec.json.encode(_results("a", 1.0, rows=[])), "no file there was measured"),
         (None, "cannot be read"),
     ],
@@ -144,7 +154,7 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, content: bytes | None, 
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(CompareError, match=message):
+    with pytest.raises((CompareError, ResultsError), match=message):
         compare([path])
 
 
