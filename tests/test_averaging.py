@@ -57,7 +57,8 @@ def test_weights_and_other_models_are_left_alone(sample: mnist.Images) -> None:
 def test_a_copy_computes_the_same_in_any_precision_and_keeps_float32_weights(
     sample: mnist.Images, precision: str
 ) -> None:
-    model = _perturbed("nano-2890")
+    keras.utils.set_random_seed(1)
+    model = ZOO["nano-2890"].build()
 
     copied = copy_network(model, precision)
 
@@ -66,7 +67,8 @@ def test_a_copy_computes_the_same_in_any_precision_and_keeps_float32_weights(
     said, expected = (one.predict(sample.pixels[:8], verbose=0) for one in (copied, model))
     assert said.dtype == np.float32
     # bfloat16 has 8 bits; float32 adds in another order at most.
-    assert said == pytest.approx(expected, rel=1e-5 if precision == "float32" else 0.1, abs=0.1)
+    tolerance = 1e-5 if precision == "float32" else 0.05
+    assert said == pytest.approx(expected, abs=tolerance * float(np.abs(expected).max()))
 
 
 def test_the_average_goes_to_the_model_and_the_trained_one_keeps_its_weights() -> None:
