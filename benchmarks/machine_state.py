@@ -29,11 +29,13 @@ class Watch:
     _started: float = field(default_factory=time.monotonic)
     _before: "_Spent | None" = None
 
-    def sample(self, frequency_mhz: list[float] | None = None) -> Sample:
+    def sample(self, frequency_mhz: list[float] | None = None, ours_known: bool = True) -> Sample:
         """Look at the machine now.
 
         Args:
             frequency_mhz: Of its processors while they were at work; None to look now, when they may be at rest.
+            ours_known: Whether the system has counted all that we did since the last sample as ours. Where it has not,
+                nobody can tell what others did.
         """
         before, self._before = self._before, _Spent.now(self.root)
         taken = Sample(
@@ -43,7 +45,7 @@ class Watch:
             throttled=read_throttled(self.root),
             throttle_count=_count_throttles(self.root),
             load_1m=_read_load(self.root),
-            busy_elsewhere=_share_elsewhere(before, self._before),
+            busy_elsewhere=_share_elsewhere(before, self._before) if ours_known else None,
         )
         self.samples.append(taken)
         return taken

@@ -40,11 +40,20 @@ class WorkerError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class Launcher:
-    """How a worker is started: with which Python, which module, and what is added to the environment."""
+    """How a worker is started.
+
+    Attributes:
+        python: The interpreter.
+        module: What it runs.
+        environment: What is added to ours.
+        outlived: Whether it starts processes that nobody waits for, as a browser does: the system never counts their
+            time as ours, and they look like other people's.
+    """
 
     python: str = sys.executable
     module: str = "edge_mnist.benchmarks.worker"
     environment: Mapping[str, str] = field(default_factory=dict)
+    outlived: bool = False
 
 
 def run_worker(

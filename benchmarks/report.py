@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from tabulate import tabulate
 
+from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
 from .csv_rows import format_csv
 from .files import write_whole
@@ -35,6 +36,16 @@ def format_tables(results: Results, style: str) -> str:
     latency = [_latency_cells(results, row) for row in results.rows if row.latency]
     parts = [_tabulate(accuracy, ACCURACY_HEADERS, style), _tabulate(latency, LATENCY_HEADERS, style)]
     return "\n\n".join([*parts, *(["\n".join(missing)] if (missing := _list_missing(results)) else [])])
+
+
+def format_headlines(results: Results) -> str:
+    """The same tables for a README: runtimes that devices have, on one thread, by default means, where it was run."""
+    rows = [
+        row
+        for row in results.rows
+        if row.runtime in RUNTIMES and (row.machine, row.threads, row.delegate) == (0, 1, "default")
+    ]
+    return format_tables(msgspec.structs.replace(results, rows=rows), "github")
 
 
 def format_report(results: Results) -> str:

@@ -87,7 +87,7 @@ def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, ev
         return
     target.measurements.append(measurement)
     target.places.append(len(watch.samples))
-    watch.sample(measurement.frequency_mhz)
+    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.outlived)
 
 
 def _make_job(target: Target, settings: Settings, paths: _Paths, is_evaluated: bool) -> Job:

@@ -131,7 +131,7 @@ def resolve_threads(threads: Sequence[int]) -> list[int]:
 def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str | None]:
     """How to start its process, and why that is not possible here, if so."""
     if engine.name == WEB_RUNTIME:
-        return Launcher(module="edge_mnist.benchmarks.browser_worker"), explain_absence()
+        return Launcher(module="edge_mnist.benchmarks.browser_worker", outlived=True), explain_absence()
     if engine.name == "tflite-runtime" and not engine.installed and old_runtime:
         return old_runtime, None
     environment = thread_environment(1, on_gpu=engine.name == "keras-gpu") if engine.format == "keras" else {}

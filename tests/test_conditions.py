@@ -113,6 +113,15 @@ def test_the_time_of_other_processes_is_told_from_ours(tmp_path: Path, monkeypat
     assert second.busy_elsewhere == pytest.approx((9 - 6) / 20)
 
 
+def test_nobody_tells_what_others_did_while_processes_ran_that_are_never_counted_as_ours(tmp_path: Path) -> None:
+    write(tmp_path, {"proc/stat": "cpu 1000 0 100 5000 0 0 0 0 0 0\n"})
+    watch = Watch(tmp_path)
+    watch.sample()
+    write(tmp_path, {"proc/stat": "cpu 1700 0 200 6000 100 0 0 100 0 0\n"})
+
+    assert watch.sample(ours_known=False).busy_elsewhere is None
+
+
 def test_a_quiet_run_is_valid() -> None:
     samples = make_samples()
 

@@ -10,12 +10,11 @@ import venv
 import zipfile
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from edge_mnist.benchmarks.pages import write_page
-from edge_mnist.benchmarks.report import format_tables
-from edge_mnist.benchmarks.results import Results
+from edge_mnist.benchmarks.report import format_headlines
+from edge_mnist.benchmarks.result_files import read_results
 
 from .conftest import REPOSITORY, python_process
 
@@ -151,9 +150,9 @@ def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_pa
 
 
 def test_the_readme_shows_the_measured_table() -> None:
-    results = msgspec.json.decode((REPOSITORY / "docs" / "results" / "standard.json").read_bytes(), type=Results)
+    results = read_results(REPOSITORY / "docs" / "results" / "standard.json")
 
-    assert format_tables(results, "github") in (REPOSITORY / "README.md").read_text()
+    assert format_headlines(results) in (REPOSITORY / "README.md").read_text()
 
 
 def test_the_readme_names_files_that_exist() -> None:
