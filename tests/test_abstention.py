@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_mnist.edge import mnist
 from edge_mnist.edge.abstention import accepted, estimate_confidence, score_digits
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.card import Abstention, Precision
+from edge_mnist.edge.card import Abstention, ImageSet, Precision
 from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
 from edge_mnist.edge.reader import Reader
 from edge_mnist.export.abstain import ACCEPTED_SHARE, choose_abstention
@@ -87,7 +87,7 @@ def test_what_scores_the_threshold_is_accepted() -> None:
     assert accepted(np.array([[0] * 10, [-0.01] * 10], np.float32), card).tolist() == [True, False]
 
 
-def _set() -> mnist.ImageSet:
+def _set() -> ImageSet:
     return _with_images(np.zeros((1, 10)), np.zeros(1, int)).images.describe()
 
 
