@@ -189,7 +189,7 @@ def test_every_layout_reads_the_same_pixels(
 
 def test_preparing_an_image_is_not_part_of_the_bare_call(tmp_path: Path, sample: mnist.Images) -> None:
     peer = load_peer(write_linear(tmp_path / "peer.onnx", [1, 784]), "float01", "onnxruntime", "default", 1)
-    image, bare = sample.pixels[:1], peer.bare()
+    image, bare = sample.pixels[:1].copy(), peer.bare()
     before: Any = bare(image)
 
     image[:] = 0
