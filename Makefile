@@ -9,7 +9,7 @@ SETUP := pyproject.toml constraints.txt
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
-	$(BIN)/edge-mnist benchmark $(OUT)/standard --out $(OUT)/reports
+	$(BIN)/edge-mnist benchmark $(OUT)/standard --quick --out $(OUT)/reports
 	$(BIN)/edge-mnist example $(OUT)/page.png
 	$(BIN)/edge-mnist run $(OUT)/page.png --model $(OUT)/standard
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
