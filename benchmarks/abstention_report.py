@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
+from ..edge.whole_files import write_whole
 from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 from .abstention_scores import CALIBRATION_BINS, risk_at
-from .files import write_whole
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
+from ..edge.whole_files import write_whole
 from .compare import Comparison
 from .compare_chart import Cost, draw_scatter
 from .compare_runs import Point
-from .files import write_whole
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
 SIZE = Cost("size of the file, kB", lambda point: point.size_bytes / 1000)

@@ -1,6 +1,5 @@
-"""Writing results so that whoever is interrupted finds the old ones or none, never half of one."""
+"""Folders for results: new ones as a whole, and whether one can be written."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,23 +11,6 @@ from ..edge.errors import EdgeMnistError
 
 class FolderError(EdgeMnistError):
     """A folder for reports cannot be written."""
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name first, and rename it.
-
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import msgspec
 from tabulate import tabulate
 
 from ..edge.host import Host
-from .files import write_whole
+from ..edge.whole_files import write_whole
 from .frame_growth import Growth, Step
 from .frames import STAGES, FrameRow, Frames
 from .side_by_side import SideBySide

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from .files import check_writable, write_whole
+from ..edge.whole_files import write_whole
+from .files import check_writable
 from .history import read_history
 from .history_page import format_history
 from .wording import count

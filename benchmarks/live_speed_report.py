@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from .files import write_whole
+from ..edge.whole_files import write_whole
 from .live_speed import DIGITS, FPS, PAGES, SIZE, LiveSpeed
 
 NAME = "live"

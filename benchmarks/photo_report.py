@@ -7,7 +7,7 @@ import msgspec
 from tabulate import tabulate
 
 from ..edge.statistics import wilson_interval
-from .files import write_whole
+from ..edge.whole_files import write_whole
 from .gallery import format_gallery
 from .photo_scores import Score
 from .photos import PhotoResults

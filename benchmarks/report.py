@@ -9,8 +9,8 @@ from tabulate import tabulate
 
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
+from ..edge.whole_files import write_whole
 from .csv_rows import format_csv
-from .files import write_whole
 from .findings import Group, group_alike, name_group
 from .report_page import format_page
 from .results import MachineRun, Results, Row

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from .files import write_whole
+from ..edge.whole_files import write_whole
 from .paired import SIGNIFICANCE
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from .files import write_whole
+from ..edge.whole_files import write_whole
 from .pastes import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 

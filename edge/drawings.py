@@ -9,6 +9,7 @@ from .annotate import annotate
 from .errors import EdgeMnistError
 from .reader import Reading
 from .sources import STANDARD_INPUT, Frame
+from .whole_files import writing_whole
 
 # In the name of every drawing, so that a folder that also holds the pictures themselves keeps them.
 INFIX = ".digits"
@@ -51,16 +52,11 @@ class DrawingFolder:
         """
         path = self._folder / self._choose_name(frame)
         picture = Image.fromarray(annotate(frame.read_rgb(), reading))
-        # Hidden, and named after the process: two runs into one folder do not meet.
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with unfinished.open("wb") as file:
+            with writing_whole(path) as file:
                 picture.save(file, "JPEG" if frame.is_photograph else "PNG", quality=JPEG_QUALITY)
-            unfinished.replace(path)
         except OSError as error:
             raise DrawingError(f"{path}: cannot be written ({error.strerror or error}).") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
         return path
 
     def _choose_name(self, frame: Frame) -> str:

@@ -6,7 +6,6 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.
 import gzip
 import hashlib
 import os
-import tempfile
 import urllib.request
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import platformdirs
 from tqdm import tqdm
 
 from .errors import EdgeMnistError
+from .whole_files import write_whole
 
 # Being offline must show at once, not hang.
 CONNECT_TIMEOUT_S = 5.0
@@ -180,14 +180,7 @@ def _store(content: bytes, destination: Path) -> None:
     """Keep a download for next time. A cache that cannot be written costs the next run time, not this one its data."""
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).replace(destination)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(destination, content)
     except OSError as error:
         click.echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
 

@@ -5,7 +5,6 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,7 @@ from edge_mnist.export.report import GLOSSARY, Evidence, format_report
 from edge_mnist.export.verify import Outcome, Reference, run_apart
 
 from .conftest import edge_mnist
+from .parsed_page import ParsedPage
 
 HOSTILE = """<script>alert('"&')</script>"""
 # What explains each column of the files' table; a file's name and its size need no words.
@@ -39,41 +39,6 @@ EXPLAINED_BY = {
     "largest logit difference": "largest logit difference",
 }
 FILES = [("tflite", "float32"), ("tflite", "int8"), ("onnx", "float32"), ("onnx", "int8")]
-
-
-class _Page(HTMLParser):
-    """A report taken apart: its tags with their attributes, its text, and the tables under each heading."""
-
-    def __init__(self, content: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.tables: dict[str, list[list[str]]] = {}
-        self._open: list[str] = []
-        self._heading = ""
-        self.feed(content)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in {"meta", "img"}:
-            self._open.append(tag)
-        if tag == "h2":
-            self._heading = ""
-        if tag == "tr":
-            self.tables.setdefault(self._heading, []).append([])
-        if tag in {"td", "th"}:
-            self.tables[self._heading][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if "h2" in self._open:
-            self._heading += data
-        if self._open and self._open[-1] in {"td", "th"}:
-            self.tables[self._heading][-1][-1] += data
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +61,15 @@ def content(exported: Bundle, evidence: Evidence) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(content: str) -> _Page:
-    return _Page(content)
+def page(content: str) -> ParsedPage:
+    return ParsedPage(content)
 
 
 def test_the_same_export_gives_the_same_page(exported: Bundle, content: str) -> None:
     assert content == (exported.path / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_page_names_every_file_with_its_figures(exported: Bundle, page: _Page) -> None:
+def test_the_page_names_every_file_with_its_figures(exported: Bundle, page: ParsedPage) -> None:
     rows = {row[0]: row[1:] for row in page.tables["Files"][1:]}
     count = exported.export.evaluations[0].images.count
 
@@ -138,7 +103,7 @@ def test_the_page_counts_every_changed_digit(exported: Bundle, changed_page: str
 
 
 def test_the_page_takes_nothing_from_elsewhere_and_runs_nothing(changed_page: str) -> None:
-    page = _Page(changed_page)
+    page = ParsedPage(changed_page)
     sources = [attributes[name] or "" for _, attributes in page.tags for name in ("src", "href") if name in attributes]
 
     assert len(sources) == 1
@@ -148,7 +113,7 @@ def test_the_page_takes_nothing_from_elsewhere_and_runs_nothing(changed_page: st
     assert re.search(r"https?:|@import|url\(", changed_page) is None
 
 
-def test_the_page_shows_the_cards_agreement(exported: Bundle, page: _Page) -> None:
+def test_the_page_shows_the_cards_agreement(exported: Bundle, page: ParsedPage) -> None:
     agreement, total = exported.export.agreement, exported.export.evaluations[0].images.count
 
     head, *rows = page.tables["Who agrees with whom"]
@@ -161,7 +126,7 @@ def test_the_page_shows_the_cards_agreement(exported: Bundle, page: _Page) -> No
     ]
 
 
-def test_the_page_shows_every_trial_and_stars_the_chosen_one(exported: Bundle, page: _Page) -> None:
+def test_the_page_shows_every_trial_and_stars_the_chosen_one(exported: Bundle, page: ParsedPage) -> None:
     quantizations = [file.quantization for file in exported.files if file.quantization]
     shown = [row[:5] for row in page.tables["What was tried"] if row[1] != "weights"]
 
@@ -174,13 +139,13 @@ def test_the_page_shows_every_trial_and_stars_the_chosen_one(exported: Bundle, p
     assert [row[0] for row in shown].count("★") == len(quantizations) == 2
 
 
-def test_the_page_shows_the_noise_of_every_layer(exported: Bundle, page: _Page) -> None:
+def test_the_page_shows_the_noise_of_every_layer(exported: Bundle, page: ParsedPage) -> None:
     shown = [row[:2] for row in page.tables["Noise, layer by layer"]]
 
     assert shown == [[one.layer, f"{one.snr_db:.1f} dB"] for file in exported.files for one in file.layers]
 
 
-def test_every_column_of_the_files_table_is_explained(page: _Page) -> None:
+def test_every_column_of_the_files_table_is_explained(page: ParsedPage) -> None:
     head = page.tables["Files"][0]
 
     assert head[:2] == ["file", "bytes"]
@@ -218,15 +183,15 @@ def test_what_a_card_says_is_text_whatever_it_looks_like(
 ) -> None:
     changed = format_report(change(exported.card), evidence)
 
-    page = _Page(changed)
-    assert [tag for tag, _ in page.tags] == [tag for tag, _ in _Page(content).tags]
+    page = ParsedPage(changed)
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in ParsedPage(content).tags]
     assert HOSTILE in page.text
 
 
 def test_refusals_come_first(exported: Bundle, evidence: Evidence) -> None:
     failures = ["one drops <b>too much</b>.", "another one, too."]
 
-    page = _Page(format_report(exported.card, evidence, failures))
+    page = ParsedPage(format_report(exported.card, evidence, failures))
 
     for failure in failures:
         assert f"Refused: {failure}" in page.text
@@ -234,7 +199,7 @@ def test_refusals_come_first(exported: Bundle, evidence: Evidence) -> None:
     assert [tag for tag, _ in page.tags].count("strong") == 2
 
 
-def test_a_page_of_an_export_that_was_accepted_refuses_nothing(page: _Page) -> None:
+def test_a_page_of_an_export_that_was_accepted_refuses_nothing(page: ParsedPage) -> None:
     assert "Refused" not in page.text
 
 
@@ -243,7 +208,7 @@ def test_a_page_of_float_files_says_so(exported: Bundle, evidence: Evidence) -> 
     card = msgspec.structs.replace(exported.card, export=msgspec.structs.replace(exported.export, files=floats))
     unchanged = [outcome for outcome in evidence.outcomes if outcome.file.precision == "float32"]
 
-    page = _Page(format_report(card, Evidence(unchanged, evidence.reference)))
+    page = ParsedPage(format_report(card, Evidence(unchanged, evidence.reference)))
 
     assert "Only float32 files" in page.text
     assert "No file names another digit" in page.text

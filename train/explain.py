@@ -20,8 +20,8 @@ from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
 from ..edge.pictures import read_gray
 from ..edge.second_look import Guess, choose_digits
+from ..edge.whole_files import write_whole
 from .explanation_sheet import draw_sheet
-from .files import write_whole
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
 
 # Log odds, in nats, from which on something is a digit where no export has chosen better: as likely as not.

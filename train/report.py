@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from ..edge.card import NUM_CLASSES, Architecture, ModelCard, Training
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, Splits
+from ..edge.whole_files import write_whole
 from .augment import Augment
 from .baseline import fit_baseline
-from .files import write_whole
 from .fit import EVALUATION_BATCH
 from .outliers import Extras, draw_extras
 from .recipe import Recipe

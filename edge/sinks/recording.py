@@ -14,6 +14,7 @@ from PIL import Image
 from ..drawings import JPEG_QUALITY
 from ..live.events import Event, Sighting
 from ..opencv import cv
+from ..whole_files import writing_whole
 from .drawing import draw_sighting
 from .format import format_time
 from .sink import Backlog, SinkError
@@ -221,11 +222,6 @@ class StillsSink:
         return time.monotonic() >= self._due_s
 
     def _save(self, drawn: NDArray[np.uint8], path: Path) -> None:
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with unfinished.open("wb") as file:
-                Image.fromarray(drawn).save(file, "JPEG", quality=JPEG_QUALITY)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with writing_whole(path) as file:
+            Image.fromarray(drawn).save(file, "JPEG", quality=JPEG_QUALITY)
         self._written.append(path)
