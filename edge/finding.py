@@ -8,6 +8,7 @@ pass over the frame happens once, on bytes; everything else works on a small cop
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
@@ -77,9 +78,9 @@ class Finding:
     def in_frame(self, box: Box) -> Box:
         """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
         height, width = self.frame_shape
-        x, y = min(round(box.x / self.scale), width - 1), min(round(box.y / self.scale), height - 1)
-        right, bottom = min(round(box.right / self.scale), width), min(round(box.bottom / self.scale), height)
-        return Box(x, y, max(1, right - x), max(1, bottom - y))
+        x, y, right, bottom = [round(edge / self.scale) for edge in (box.x, box.y, box.right, box.bottom)]
+        x, y = min(x, width - 1), min(y, height - 1)
+        return Box(x, y, max(1, min(right, width) - x), max(1, min(bottom, height) - y))
 
 
 _PEN = np.ones((3, 3), np.uint8)
@@ -189,8 +190,9 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
 
 def _typical_height(shapes: Sequence[Shape]) -> int:
     """The median height, each shape counting by its height: specks and one long edge leave it where the digits are."""
-    heights = np.sort(np.array([shape.box.height for shape in shapes]))
-    return int(heights[int(np.searchsorted(np.cumsum(heights), heights.sum() / 2))])
+    heights = sorted(shape.box.height for shape in shapes)
+    half = sum(heights) / 2
+    return next(height for height, below in zip(heights, accumulate(heights), strict=True) if below >= half)
 
 
 def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:

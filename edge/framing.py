@@ -158,7 +158,7 @@ def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
     """
     if scale == 1:
         return image
-    height, width = (max(1, round(length * scale)) for length in image.shape)
+    height, width = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
     while image.shape[0] >= max(2, 2 * height) and image.shape[1] >= max(2, 2 * width):
         image = halve(image)
     if image.shape == (height, width):

@@ -16,7 +16,7 @@ from .cuts import find_cuts, part_between, split_upright
 from .finding import Finding
 from .framing import measure_stroke
 from .rows import group_into_rows
-from .shapes import Shape, split_pieces, unite
+from .shapes import Shape, find_edges, split_pieces, unite
 
 # A digit is hardly wider than this share of its height; several that touch hardly narrower than the next.
 WIDEST_DIGIT = 1.25
@@ -158,8 +158,7 @@ def _join(guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
 
 def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
     """Which pairs of shapes could be pieces of one digit, bool [N, N]."""
-    boxes = np.array([[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes], np.int32)
-    left, top, right, bottom = boxes.T[:, :, None]
+    left, top, right, bottom = (edges[:, None] for edges in find_edges(shapes))
     width = np.maximum(right, right.T) - np.minimum(left, left.T)
     height = np.maximum(bottom, bottom.T) - np.minimum(top, top.T)
     apart = np.maximum(
@@ -229,11 +228,11 @@ def _drop_nested(guesses: list[Guess], threshold: float) -> list[Guess]:
     """What lies within a digit is part of it."""
     if len(guesses) < 2:
         return guesses
-    boxes = np.array([[g.shape.box.x, g.shape.box.y, g.shape.box.right, g.shape.box.bottom] for g in guesses])
+    left, top, right, bottom = find_edges([guess.shape for guess in guesses])
     digit = np.array([guess.score >= threshold for guess in guesses])
-    left, top, right, bottom = boxes.T
     inside = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
-    return [guess for guess, nested in zip(guesses, (inside & digit).any(axis=1), strict=True) if not nested]
+    nested = np.any(inside & digit, axis=1).tolist()
+    return [guess for guess, within in zip(guesses, nested, strict=True) if not within]
 
 
 def _read_rows(guesses: list[Guess], threshold: float) -> list[list[Guess]]:

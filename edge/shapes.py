@@ -1,7 +1,8 @@
 """Shapes: connected ink that may be a digit, found in a mask and joined where a digit came in pieces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ Mask = NDArray[np.uint8]
 CLOSE = 0.14
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle in whole pixels; the origin is the top left corner."""
 
     x: int
@@ -90,10 +90,7 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
         shapes: Pieces.
         tallest: Two pieces are not joined into a shape higher than this.
     """
-    boxes = np.array(
-        [[shape.box.x, shape.box.y, shape.box.right, shape.box.bottom] for shape in shapes], np.int32
-    ).reshape(-1, 4)
-    left, top, right, bottom = boxes.T
+    left, top, right, bottom = find_edges(shapes)
     width, height = right - left, bottom - top
     overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     gap = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
@@ -119,6 +116,12 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
             if (current := joined[whole]) is not None and (part := joined[piece]) is not None:
                 joined[whole], joined[piece] = unite([current, part]), None
     return [shape for shape in joined if shape is not None]
+
+
+def find_edges(shapes: Sequence[Shape]) -> tuple[NDArray[np.int32], ...]:
+    """Where the boxes of shapes begin and end: left, top, right and bottom, int32 [N] each."""
+    left, top, width, height = np.array([shape.box for shape in shapes], np.int32).reshape(-1, 4).T
+    return left, top, left + width, top + height
 
 
 def unite(shapes: Iterable[Shape]) -> Shape:
