@@ -52,7 +52,7 @@ class Entry:
 CATALOGUE = {
     entry.name: entry
     for entry in (
-        Entry("standard", "small strided CNN, quick on the edge", 168_874, 9_126_272),
+        Entry("standard", "small strided CNN, quick on the edge", 136_282, 5_485_376),
         Entry("nano", "as deep as standard, for int8 files of 14 kB", 5_644, 560_800),
         Entry("nano-2890", "four convolutions, at most 2,890 parameters", 2_868, 130_460),
         Entry("max", "five residual blocks, for accuracy", 686_938, 95_235_168),

@@ -15,7 +15,7 @@ from edge_mnist.train.zoo import ZOO
 
 # Parameters, of which trainable, and multiply-adds for an image.
 SIZES = {
-    "standard": (168_874, 168_170, 9_126_272),
+    "standard": (136_282, 135_674, 5_485_376),
     "nano": (5_644, 5_532, 560_800),
     "nano-2890": (2_868, 2_796, 130_460),
     "max": (686_938, 684_730, 95_235_168),
