@@ -137,6 +137,7 @@ class Training(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone.
 
     Attributes:
+        recipe_of: Whose recipe it was: this project's, or that of the network's published description.
         precision: What the layers computed in while training; weights and the saved model are float32.
         devices: How many shared each batch.
         start: The bundle whose weights it started from.
@@ -154,6 +155,7 @@ class Training(_Record, frozen=True, kw_only=True, omit_defaults=True):
     best_epoch: Count
     device: str
     tools: dict[str, str]
+    recipe_of: Literal["edge-mnist", "description"] = "edge-mnist"
     precision: TrainingPrecision = "float32"
     devices: Count = 1
     start: Ancestor | None = None

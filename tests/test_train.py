@@ -177,8 +177,8 @@ def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
     assert card.export is None
     assert card.training.command == (
         f"KERAS_BACKEND={keras.backend.backend()} edge-mnist train "
-        "--model standard --data mnist-sample-5k --epochs 4 --seed 1 --seeds 1 --batch-size 64 --learning-rate 0.002 "
-        "--augment 1.0 --devices 1 --out small"
+        "--model standard --data mnist-sample-5k --recipe ours --epochs 4 --seed 1 --seeds 1 --batch-size 64 "
+        f"--learning-rate 0.002 --extras {3 / 11} --devices 1 --out small"
     )
     assert len(card.training.history) == 4
     assert card.training.train.count == 4_000

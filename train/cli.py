@@ -1,8 +1,10 @@
 """`edge-mnist train`: parse, train, write the bundle."""
 
+import dataclasses
 import shlex
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 import keras
@@ -15,6 +17,7 @@ from ..edge.options import data_dir_option
 from ..edge.picture_folder import PREFIX
 from .ancestors import inherit_weights, load_parent, load_teachers
 from .augment import Distortion
+from .described import DESCRIBED
 from .devices import ALL, Devices, find_devices
 from .fit import Setup, describe_device
 from .recipe import Recipe
@@ -23,6 +26,8 @@ from .seeds import Trained, build, train_seeds
 from .zoo import ZOO
 
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+RECIPES = ("ours", "described")
+EPOCHS = 40
 PRECISIONS: dict[str | None, TrainingPrecision] = {
     None: "float32",
     "float16": "mixed_float16",
@@ -48,14 +53,16 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
               help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 that need no network, for a quick try. "
               "fashion-mnist. Or a folder with a subfolder of pictures for each of ten classes.")  # fmt: skip
 @data_dir_option
-@click.option("--epochs", type=click.IntRange(min=1), default=40, show_default=True, help="Passes over the images.")
+@click.option("--recipe", type=click.Choice(RECIPES), default=RECIPES[0], show_default=True,
+              help="described: as the network's published description says; it sets the defaults below.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS), help="Passes over the images.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
               help="Train this many, from --seed on, and keep the one that validation likes best.")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=Recipe.learning_rate,
-              show_default=True, help="Its peak, after the warm-up.")  # fmt: skip
-@click.option("--augment", type=click.FloatRange(min=0), default=1.0, show_default=True,
+@click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size), help="Images a step.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
+              help="Its peak, after the warm-up.")  # fmt: skip
+@click.option("--augment", type=click.FloatRange(min=0), show_default="1",
               help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
 @click.option("--extras", type=click.FloatRange(min=0), default=None, show_default="3/11; 0 for data but MNIST's",
               help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
@@ -72,12 +79,13 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     model: str,
     data: str,
     data_dir: Path | None,
-    epochs: int,
+    recipe: str,
+    epochs: int | None,
     seed: int,
     seeds: int,
-    batch_size: int,
-    learning_rate: float,
-    augment: float,
+    batch_size: int | None,
+    learning_rate: float | None,
+    augment: float | None,
     extras: float | None,
     teachers: tuple[Path, ...],
     start: Path | None,
@@ -95,18 +103,16 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     Examples:
       edge-mnist train --out my-model
       KERAS_BACKEND=jax edge-mnist train --epochs 80 --seed 7 --out my-model
+      edge-mnist train --model two-conv-122k --recipe described --out as-published
       edge-mnist train --model nano --teacher max-1 --teacher max-2 --out my-nano
       edge-mnist train --data fashion-mnist --from my-model --seeds 3 --out clothes
     """
     found = find_devices(devices)
-    recipe = Recipe(
-        epochs=epochs,
-        seed=seed,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        extras=_choose_extras(extras, data),
-        distortion=Distortion().scaled(augment),
-    )
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "extras": extras}
+    if augment is not None:
+        given["distortion"] = Distortion().scaled(augment)
+    chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
+    chosen = dataclasses.replace(chosen, seed=seed)
     splits = load_splits(data, data_dir)
     setup = Setup(
         start=load_parent(start, splits) if start else None,
@@ -117,12 +123,12 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     click.echo(f"Training {model} on {splits.train.name} with {_describe_devices(found)}.", err=True)
     state_paths = {one: _state_path(out, one if seeds > 1 else None, found) for one in range(seed, seed + seeds)}
     if found.rank:
-        _train(model, splits, recipe, setup, state_paths)
+        _train(model, splits, chosen, setup, state_paths)
         _remove(state_paths)
         click.echo("Done; the first process writes the bundle.")
         return
     with replacing(out) as folder:
-        trained, trials = _train(model, splits, recipe, setup, state_paths)
+        trained, trials = _train(model, splits, chosen, setup, state_paths)
         card = _write_bundle(folder, trained, trials, splits, setup)
     _remove(state_paths)
     click.echo(_describe_result(out, trained, trials, splits))
@@ -131,15 +137,22 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_data_dir_of(splits, data)}")
 
 
-def _choose_extras(asked: float | None, data: str) -> float:
-    """Shapes that are no digits go with digits; among them are printed digits, which other data has no class for."""
-    if data in {MNIST, SAMPLE}:
-        return Recipe.extras if asked is None else asked
-    if asked:
+def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
+    """The recipe that was named, with what was given by options instead of its own."""
+    digits = data in {MNIST, SAMPLE}
+    if not digits and given.get("extras"):
         raise click.UsageError(
-            f"--extras: expected 0 for {data}, got {asked:g}. The shapes are drawn to go with digits."
+            f"--extras: expected 0 for {data}, got {given['extras']:g}. The shapes are drawn to go with digits."
         )
-    return 0.0
+    if whose == RECIPES[1]:
+        if model not in DESCRIBED:
+            raise click.UsageError(
+                f"--recipe: {model} is this project's own, and nobody else describes how to train it. Expected "
+                f"--recipe {RECIPES[0]}, or one of these: --model {', '.join(DESCRIBED)}."
+            )
+        return dataclasses.replace(DESCRIBED[model], **given)
+    # Among the shapes that are no digits are printed digits, which other data has no class for.
+    return Recipe(**{"epochs": EPOCHS, "seed": 1, "extras": Recipe.extras if digits else 0.0} | given)
 
 
 def _describe_devices(devices: Devices) -> str:
@@ -201,13 +214,14 @@ def _write_bundle(folder: Path, trained: Trained, trials: SeedTrials | None, spl
         dataset=splits.name,
         train=splits.train.describe(),
         validation=splits.validation.describe(),
-        command=_command(),
+        command=_command(trained.recipe),
         seed=trained.recipe.seed,
         recipe=trained.recipe.as_numbers(),
         history=trained.history,
         best_epoch=trained.best_epoch,
         device=describe_device(),
         tools={name: version(name) for name in ("edge-mnist", "keras", "numpy", BACKEND_PACKAGES[backend])},
+        recipe_of="description" if click.get_current_context().params["recipe"] == RECIPES[1] else "edge-mnist",
         precision=setup.precision,
         devices=setup.devices.count,
         start=setup.start.record if setup.start else None,
@@ -225,12 +239,18 @@ def _write_bundle(folder: Path, trained: Trained, trials: SeedTrials | None, spl
     return card
 
 
-def _command() -> str:
-    """The command that would train the same again, every option spelled out, without folders of this machine."""
+def _command(recipe: Recipe) -> str:
+    """The command that would train the same again, without folders of this machine.
+
+    Every option is spelled out; only a distortion that was not asked for is as the recipe has it.
+    """
     context = click.get_current_context()
     words: list[str] = []
     for option in context.command.params:
-        value = context.params[option.name or ""]
+        value = context.params[name := option.name or ""]
+        if value is None:
+            # An option that the recipe decided.
+            value = dataclasses.asdict(recipe).get(name)
         values = value if isinstance(value, tuple) else () if value is None else (value,)
         for one in () if option.name == "data_dir" else values:
             path = Path(one) if isinstance(one, Path) or (option.name == "data" and one not in DATASETS) else None

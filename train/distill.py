@@ -17,17 +17,24 @@ from ..edge.card import NUM_CLASSES
 ops: Any = keras.ops
 # Of each image the student's logits come first, then the teachers'.
 LOGITS = NUM_CLASSES + 1
+# A logit whose softmax is 0.
+NEVER = -1e4
 
 
 class WithOutlierLogit(keras.layers.Layer):
     """Logits [N, 10] of the digits, and beside them that of "not a digit", which is always 0: [N, 11].
 
-    Ten logits have one degree of freedom that a softmax over them ignores, their common level. This pins it down.
+    Ten logits have one degree of freedom that a softmax over them ignores, their common level. This pins it down;
+    `NEVER` instead of 0 leaves it free, as in a loss of ten classes.
     """
+
+    def __init__(self, level: float = 0.0) -> None:
+        super().__init__()
+        self.level = level
 
     def call(self, logits: Any) -> Any:
         """See the class."""
-        return ops.pad(ops.cast(logits, "float32"), [[0, 0], [0, 1]])
+        return ops.pad(ops.cast(logits, "float32"), [[0, 0], [0, 1]], constant_values=self.level)
 
 
 class Teachers(keras.layers.Layer):

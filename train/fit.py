@@ -23,7 +23,7 @@ from .ancestors import Parent
 from .augment import Augment
 from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
 from .devices import Devices
-from .distill import DistillationLoss, Teachers, WithOutlierLogit, student_accuracy
+from .distill import NEVER, DistillationLoss, Teachers, WithOutlierLogit, student_accuracy
 from .epoch_images import EpochFeed, EpochImages, draw_epoch
 from .recipe import Recipe
 from .schedule import make_schedule
@@ -126,7 +126,7 @@ def _make_trainer(
     """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
     distorted = Augment(recipe.distortion, recipe.seed)(pixels)
-    outputs: Any = WithOutlierLogit()(model(distorted))
+    outputs: Any = WithOutlierLogit(0.0 if recipe.outlier_class else NEVER)(model(distorted))
     loss: keras.losses.Loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=recipe.label_smoothing
     )
@@ -143,10 +143,12 @@ def _make_optimizer(
     trainer: keras.Model, recipe: Recipe, steps_per_epoch: int, precision: TrainingPrecision
 ) -> keras.optimizers.Optimizer:
     optimizer: Any = keras.optimizers.AdamW(
-        make_schedule(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch),  # pyright: ignore[reportArgumentType] - documented, but annotated as a float
+        make_schedule(  # pyright: ignore[reportArgumentType] - documented, but annotated as a float
+            recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.last_rate
+        ),
         weight_decay=recipe.weight_decay,
         use_ema=True,
-        ema_momentum=1 - 1 / max(2, recipe.ema_share * recipe.epochs * steps_per_epoch),
+        ema_momentum=1 - 1 / max(1, recipe.ema_share * recipe.epochs * steps_per_epoch),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if precision == "mixed_float16":

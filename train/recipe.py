@@ -15,11 +15,13 @@ class Recipe:
         epochs: Passes over the training images.
         seed: Of the weights, the shuffles and the distortions.
         batch_size: Images a step, over all devices.
-        learning_rate: AdamW's peak, reached after `warmup_epochs`, then a half cosine down to 0.
+        learning_rate: AdamW's peak, reached after `warmup_epochs`, then a half cosine down to `last_rate`.
+        last_rate: Share of the peak; 1 keeps the learning rate as it is.
         weight_decay: Decoupled, times the learning rate.
         label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which int8 likes.
         ema_share: Share of all steps that the moving average of the weights looks back on; the average is what is
-            evaluated and kept.
+            evaluated and kept. 0 evaluates and keeps the weights themselves.
+        outlier_class: Whether "not a digit" is an eleventh class of the loss, with a logit of 0.
         extras: Images an epoch that are drawn for each training digit, most of which are no digits; see `outliers.py`.
         teacher_weight: With teachers, share of the loss that is the distance to their logits; the rest is the labels'.
         temperature: Logits are divided by it before teachers and student are compared.
@@ -31,9 +33,11 @@ class Recipe:
     batch_size: int = 128
     learning_rate: float = 2e-3
     warmup_epochs: float = 1.0
+    last_rate: float = 0.0
     weight_decay: float = 0.02
     label_smoothing: float = 0.05
     ema_share: float = 0.05
+    outlier_class: bool = True
     extras: float = 3 / 11
     teacher_weight: float = 0.9
     temperature: float = 2.0
@@ -48,6 +52,7 @@ class Recipe:
         return len(train) + self.count_extras(train)
 
     def as_numbers(self) -> dict[str, int | float]:
-        """Flat, for the card: `distortion.rotation_degrees` and so on."""
+        """Flat, for the card: `distortion.rotation_degrees` and so on; yes is 1."""
         flat = dataclasses.asdict(self)
-        return {**{f"distortion.{key}": value for key, value in flat.pop("distortion").items()}, **flat}
+        distortion = {f"distortion.{key}": value for key, value in flat.pop("distortion").items()}
+        return {**distortion, **flat, "outlier_class": int(self.outlier_class)}

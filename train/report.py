@@ -149,7 +149,9 @@ def make_report(card: ModelCard, model: Any, splits: Splits, recipe: Recipe) -> 
 
 def _rates_after_epochs(recipe: Recipe, images_per_epoch: int) -> list[float]:
     steps_per_epoch = -(-images_per_epoch // recipe.batch_size)
-    schedule = make_schedule(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
+    schedule = make_schedule(
+        recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.last_rate
+    )
     return sample_schedule(schedule, steps_per_epoch * np.arange(1, recipe.epochs + 1, dtype=np.float32)).tolist()
 
 
