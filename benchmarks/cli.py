@@ -20,7 +20,7 @@ from .files import check_writable
 from .job import PeerInput
 from .old_runtime import make_old_runtime
 from .pages import write_page
-from .peers import describe_peer
+from .peer_options import pair_peers, peer_options
 from .photo_labels import SHIPPED_PHOTOS
 from .photo_report import describe_total, format_scores, write_photo_reports
 from .photos import PhotoSettings, run_photos
@@ -85,20 +85,7 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
     help="Time calls with so many images, too. May be given several times.  [default: 8 and 32; quick: none]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the order of processes.")
-@click.option(
-    "--peer",
-    "peers",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    help="Another project's .tflite or .onnx file, measured beside ours. May be given several times.",
-)
-@click.option(
-    "--peer-input",
-    "peer_inputs",
-    type=click.Choice(get_args(PeerInput)),
-    multiple=True,
-    help="What it reads, 0 being paper: pixels / 255, pixels as floats, or pixels. Once for each peer, or for all.",
-)
+@peer_options
 @click.option(
     "--old-runtime",
     is_flag=True,
@@ -212,12 +199,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         return
     if runtime or precision:
         raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
-    if (peers and len(peer_inputs) not in {1, len(peers)}) or (peer_inputs and not peers):
-        raise click.UsageError(
-            f"--peer-input goes with --peer, once for all or once for each: {len(peers)} and {len(peer_inputs)} given."
-        )
+    described = pair_peers(peers, peer_inputs)
     opened = open_bundle(bundle)
-    described = [describe_peer(*one) for one in zip(peers, peer_inputs * len(peers), strict=False)]
     for host in hosts:
         parse_host(host)
     check_writable(out)

@@ -92,8 +92,8 @@ def describe_frame_conditions(results: Frames) -> list[str]:
         "there, wherever.",
         f"**Model**: {results.name}, {settings.precision}, {results.runtime} {results.runtime_version}; OpenCV "
         f"{results.opencv}; card SHA-256 {results.card_sha256[:12]}….",
-        f"**Machine**: {_describe_machine(before)}, load average {_told(before.load_1m)} before and "
-        f"{_told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
+        f"**Machine**: {describe_machine(before)}, load average {told(before.load_1m)} before and "
+        f"{told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
     ]
     if results.beside:
         sentences.insert(
@@ -150,10 +150,12 @@ def _describe_step(step: Step) -> str:
     return f"{change}: {step.time_factor:.2f} times the time for {step.amount_factor:.1f} times as many"
 
 
-def _describe_machine(host: Host) -> str:
+def describe_machine(host: Host) -> str:
+    """Processor, cores, system, Python and governor."""
     cores = f"{host.cores} {'core' if host.cores == 1 else 'cores'}"
     return f"{host.model}, {cores}, {host.system}, Python {host.python}, governor {host.governor or 'not told'}"
 
 
-def _told(value: float | None) -> str:
+def told(value: float | None) -> str:
+    """A figure that a machine may not tell."""
     return "not told" if value is None else f"{value:g}"

@@ -17,14 +17,18 @@ from .abstention_report import format_abstention_tables, write_abstention_report
 from .files import check_writable
 from .frame_report import format_times, write_frame_reports
 from .frames import FrameSettings, run_frames
+from .job import PeerInput
 from .live_speed import run_live_speed
 from .live_speed_report import format_live_speed, write_live_reports
 from .others import read_others
+from .peer_options import pair_peers, peer_options
 from .robustness import draw_contact_sheet, run_robustness
 from .robustness_report import format_robustness_tables, write_robustness_reports
 from .robustness_results import RobustnessSettings
 from .roundtrip import RoundtripSettings, run_roundtrip
 from .roundtrip_report import describe_verdict, format_tallies, write_roundtrip_reports
+from .zoo import run_zoo
+from .zoo_report import summarize, write_zoo_reports
 
 bundle_option = click.option(
     "--model",
@@ -47,7 +51,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the JS
 
 @click.group()
 def measure() -> None:
-    """Measure how the reader reads: its time for a frame, what it refuses, what the way over paper costs."""
+    """Measure models and the reader: a frame's time, what is refused, what paper and corruptions cost, the zoo."""
 
 
 @measure.command()
@@ -196,6 +200,34 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
     check_writable(out)
     results = run_live_speed(frames, rounds)
     _show(results, lambda: format_live_speed(results, "simple"), write_live_reports(results, out), as_json)
+
+
+@measure.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
+@peer_options
+@data_dir_option
+@out_option
+@json_option
+def zoo(
+    bundles: tuple[Path, ...],
+    peers: tuple[Path, ...],
+    peer_inputs: tuple[PeerInput, ...],
+    data_dir: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Put networks side by side: accuracies from their cards, latencies in turns, and what others claim.
+
+    BUNDLE is a folder with float and int8 files in both formats, trained by edge-mnist.
+
+    \b
+    Examples:
+      edge-mnist measure zoo nano standard max
+      edge-mnist measure zoo runs/* --peer theirs.tflite --peer-input float01
+    """
+    check_writable(out)
+    results = run_zoo(bundles, pair_peers(peers, peer_inputs), data_dir)
+    _show(results, lambda: summarize(results, "simple"), write_zoo_reports(results, out), as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:

@@ -6,8 +6,8 @@ to [0, 1] is a layer of the model, so no caller can get it wrong; the softmax is
 `standard`, `nano` (and `nano-2890`) and `max` are this project's own.
 `logistic` is the baseline that anything convolutional has to beat. The others are
 starting points that people publish, rebuilt from their descriptions: where a description leaves something open, the
-function says what was chosen and why. They train by this project's recipe, not by their authors', so the figures that
-their descriptions claim are theirs, to be compared with and not to be expected; `edge/catalogue.py` lists them.
+function says what was chosen and why. They train by this project's recipe or, as `described.py` has it, by theirs;
+`edge/catalogue.py` lists what their descriptions claim.
 """
 
 import re
