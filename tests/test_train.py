@@ -1,5 +1,6 @@
 """Training: what is trained, that distortion is only for training, and that a killed run loses nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -70,6 +71,33 @@ def test_blur_and_pen_stay_within_the_neighbourhood(sample: mnist.Images, thickn
     assert (after >= around.min(axis=(3, 4))).all()
     assert (after <= around.max(axis=(3, 4))).all()
     assert not np.array_equal(after, before)
+
+
+def test_ink_lies_on_gray_paper(sample: mnist.Images) -> None:
+    before = sample.pixels[:64].astype(int)
+    paper = Distortion().scaled(0).on_paper(1)
+
+    gray = keras.ops.convert_to_numpy(Augment(replace(paper, noise=0.0), seed=1)(sample.pixels[:64], training=True))
+
+    levels = gray[before == 0].reshape(-1)
+    assert (gray[before == 255] == 255).all()
+    assert (gray >= before).all()
+    assert levels.max() <= 255 * paper.paper + 1
+    lit = [image[0, 0] != image[-1, -1] or image[0, -1] != image[-1, 0] for image in gray[..., 0]]
+    # Half of the images have none, and hardly any of the others is lit evenly.
+    assert 16 < sum(lit) < 48
+
+
+def test_noise_is_as_strong_as_said_and_in_half_of_the_images() -> None:
+    gray = np.full((400, 28, 28, 1), 128, np.uint8)
+    still = Distortion().scaled(0)
+
+    noisy = keras.ops.convert_to_numpy(Augment(replace(still, noise=0.1), seed=1)(gray, training=True))
+
+    deviations = noisy.astype(float).std(axis=(1, 2, 3)) / 255
+    assert 0.4 < (deviations == 0).mean() < 0.6
+    assert deviations.max() == pytest.approx(0.1, abs=0.005)
+    assert deviations[deviations > 0].mean() == pytest.approx(0.05, abs=0.006)
 
 
 def test_sampling_is_bilinear_and_outside_is_paper() -> None:

@@ -39,8 +39,8 @@ def _training(bundle: Path) -> Training:
 
 def test_everything_at_once_is_in_the_card_and_in_the_command(small: Path, tmp_path: Path) -> None:
     result = edge_mnist(
-        "train", *QUICK, "--seeds", 2, "--augment", 0.5, "--mixed-precision", "bfloat16", "--teacher", small,
-        "--teacher", small, "--from", small, "--out", tmp_path / "out",
+        "train", *QUICK, "--seeds", 2, "--augment", 0.5, "--paper", 2, "--mixed-precision", "bfloat16",
+        "--teacher", small, "--teacher", small, "--from", small, "--out", tmp_path / "out",
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output
@@ -50,9 +50,10 @@ def test_everything_at_once_is_in_the_card_and_in_the_command(small: Path, tmp_p
     assert (training.start.name, training.start.datasets) == ("nano-2890", (mnist.SAMPLE,))
     assert training.precision == "mixed_bfloat16"
     assert training.recipe["distortion.rotation_degrees"] == Distortion().rotation_degrees / 2
+    assert (training.recipe["distortion.paper"], training.recipe["distortion.noise"]) == (0.8, 0.2)
     assert training.command.endswith(
-        "--seeds 2 --batch-size 250 --learning-rate 0.002 --augment 0.5 --extras 0.01 --teacher small --teacher small "
-        "--from small --mixed-precision bfloat16 --devices 1 --out out"
+        "--seeds 2 --batch-size 250 --learning-rate 0.002 --augment 0.5 --paper 2.0 --extras 0.01 --teacher small "
+        "--teacher small --from small --mixed-precision bfloat16 --devices 1 --out out"
     )
     assert training.seeds is not None
     accuracies = [run.validation_accuracy for run in training.seeds.runs]

@@ -2,7 +2,7 @@
 
 A digit that a camera sees is turned, slanted, stretched, shifted, written by another hand and with another pen. One
 resampling pass does the first five (so pixels are blurred once, not five times), a blend with the neighbourhood's
-maximum or minimum does the pen.
+maximum or minimum does the pen. Paper that is not quite white, and a camera's noise, come last.
 
 Sources: affine and elastic distortions after Simard, Steinkraus and Platt, "Best practices for convolutional neural
 networks applied to visual document analysis" (ICDAR 2003); the displacement field is drawn on a coarse grid and
@@ -31,6 +31,9 @@ ELASTIC_SIGMA_PX = 4.0
 class Distortion:
     """How far each image may move; every amount is drawn anew per image, uniformly in ± the limit.
 
+    Paper and noise are off: the reader takes both away before the model sees a digit, so only who classifies pictures
+    of another origin has a use for them.
+
     Attributes:
         rotation_degrees: Turn about the centre.
         log_scale: Natural log of the zoom, drawn for each axis apart.
@@ -39,6 +42,9 @@ class Distortion:
         elastic_px: Standard deviation of the displacement at the coarse grid's points.
         thickness: Largest share of the 3x3 maximum (thicker) or minimum (thinner) blended in.
         blur: Largest share of the 3x3 mean blended in, as by a lens out of focus; half of the images get none.
+        paper: Largest level of the background, as a share of the ink's, in the corner where it is brightest; half of
+            the images get none.
+        noise: Largest standard deviation of the noise, as a share of the ink's level; half of the images get none.
     """
 
     rotation_degrees: float = 12.0
@@ -48,11 +54,20 @@ class Distortion:
     elastic_px: float = 0.9
     thickness: float = 0.4
     blur: float = 0.6
+    paper: float = 0.0
+    noise: float = 0.0
 
     def scaled(self, factor: float) -> "Distortion":
-        """All limits times a factor; a share of the neighbourhood is at most 1."""
+        """All limits times a factor; a share is at most 1."""
         limits = {name: factor * limit for name, limit in dataclasses.asdict(self).items()}
-        return Distortion(**limits | {name: min(1.0, limits[name]) for name in ("thickness", "blur")})
+        return Distortion(**limits | {name: min(1.0, limits[name]) for name in SHARES})
+
+    def on_paper(self, factor: float) -> "Distortion":
+        """With paper and noise, too, times a factor: 1 is as a telephone's camera sees a page in a room."""
+        return dataclasses.replace(self, paper=min(1.0, 0.4 * factor), noise=min(1.0, 0.1 * factor))
+
+
+SHARES = ("thickness", "blur", "paper", "noise")
 
 
 class Augment(keras.layers.Layer):
@@ -71,7 +86,7 @@ class Augment(keras.layers.Layer):
         images = ops.cast(pixels, "float32")[..., 0]
         images = self._change_thickness(images)
         rows, columns = self._sampling_grid(ops.shape(images)[0])
-        images = self._blur(sample_bilinear(images, rows, columns))
+        images = self._add_noise(self._lay_on_paper(self._blur(sample_bilinear(images, rows, columns))))
         return ops.cast(ops.round(ops.clip(images, 0, 255)), "uint8")[..., None]
 
     def _change_thickness(self, images: KerasTensor) -> KerasTensor:
@@ -86,6 +101,24 @@ class Augment(keras.layers.Layer):
         amount = ops.maximum(0.0, self._uniform((ops.shape(images)[0], 1, 1), self.distortion.blur))
         mean = ops.average_pool(images[..., None], 3, strides=1, padding="same")[..., 0]
         return images + amount * (mean - images)
+
+    def _lay_on_paper(self, images: KerasTensor) -> KerasTensor:
+        """Paper that is lit from one side; ink stays as it is, for nothing is brighter."""
+        if not self.distortion.paper:
+            return images
+        shape = (ops.shape(images)[0], 1, 1)
+        level = ops.maximum(0.0, self._uniform(shape, self.distortion.paper))
+        # Of the brightest corner's light, the darkest has half.
+        down, right = self._uniform(shape, 0.25), self._uniform(shape, 0.25)
+        offsets = ops.arange(SIZE, dtype="float32") / (SIZE - 1) - 0.5
+        light = 0.75 + down * offsets[None, :, None] + right * offsets[None, None, :]
+        return images + level * light * (255 - images)
+
+    def _add_noise(self, images: KerasTensor) -> KerasTensor:
+        if not self.distortion.noise:
+            return images
+        amount = ops.maximum(0.0, self._uniform((ops.shape(images)[0], 1, 1), self.distortion.noise))
+        return images + 255 * amount * keras.random.normal(ops.shape(images), seed=self.random)
 
     def _sampling_grid(self, count: int) -> tuple[KerasTensor, KerasTensor]:
         """Where in the source each output pixel comes from: rows and columns, float32 [N, 28, 28] each."""

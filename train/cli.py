@@ -64,6 +64,9 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
               help="Its peak, after the warm-up.")  # fmt: skip
 @click.option("--augment", type=click.FloatRange(min=0), show_default="1",
               help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
+@click.option("--paper", type=click.FloatRange(min=0), show_default="0",
+              help="Gray paper and noise behind the ink, too, as a multiple of what telephones see; the reader takes "
+              "them away, so its models need none.")  # fmt: skip
 @click.option("--extras", type=click.FloatRange(min=0), default=None, show_default="3/11; 0 for data but MNIST's",
               help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
 @click.option("--teacher", "teachers", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="BUNDLE",
@@ -86,6 +89,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     batch_size: int | None,
     learning_rate: float | None,
     augment: float | None,
+    paper: float | None,
     extras: float | None,
     teachers: tuple[Path, ...],
     start: Path | None,
@@ -109,10 +113,8 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     found = find_devices(devices)
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "extras": extras}
-    if augment is not None:
-        given["distortion"] = Distortion().scaled(augment)
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
-    chosen = dataclasses.replace(chosen, seed=seed)
+    chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
     splits = load_splits(data, data_dir)
     setup = Setup(
         start=load_parent(start, splits) if start else None,
@@ -153,6 +155,12 @@ def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> 
         return dataclasses.replace(DESCRIBED[model], **given)
     # Among the shapes that are no digits are printed digits, which other data has no class for.
     return Recipe(**{"epochs": EPOCHS, "seed": 1, "extras": Recipe.extras if digits else 0.0} | given)
+
+
+def _choose_distortion(usual: Distortion, augment: float | None, paper: float | None) -> Distortion:
+    """The recipe's, or as far as was asked for."""
+    distortion = usual if augment is None else Distortion().scaled(augment)
+    return distortion if paper is None else distortion.on_paper(paper)
 
 
 def _describe_devices(devices: Devices) -> str:
