@@ -12,7 +12,7 @@ from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
-from ..edge.options import data_dir_option
+from ..edge.options import BUNDLE, data_dir_option
 from .accuracy import choose_evaluation
 from .benchmark_command import CommandWithOthers
 from .everywhere import measure_everywhere
@@ -53,7 +53,7 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
 
 
 @click.command(cls=Benchmark)
-@click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
+@click.argument("bundle", type=BUNDLE, default=SHIPPED, required=False)
 @data_dir_option
 @click.option("--quick", is_flag=True, help="Less of everything, in less than a minute; the report says so.")
 @click.option(

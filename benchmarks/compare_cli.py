@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from ..edge.options import BUNDLE
 from .compare import compare as compare_runs
 from .compare_report import describe, format_comparison, write_comparison
 from .files import check_writable
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=BUNDLE, metavar="RUN...")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )

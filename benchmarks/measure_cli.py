@@ -11,7 +11,7 @@ from ..edge.bundle import SHIPPED, Bundle, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import HeldOut, held_out_images
-from ..edge.options import data_dir_option
+from ..edge.options import BUNDLE, data_dir_option
 from .abstention import run_abstention
 from .abstention_report import format_abstention_tables, write_abstention_reports
 from .files import check_writable
@@ -32,10 +32,10 @@ from .zoo_report import summarize, write_zoo_reports
 
 bundle_option = click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    type=BUNDLE,
     default=SHIPPED,
     show_default="the shipped one",
-    help="Bundle: the folder that export wrote.",
+    help="Bundle: the folder that export wrote, or a shipped one's name.",
 )
 runtime_option = click.option(
     "--runtime", type=click.Choice(list(RUNTIMES)), help="What computes.  [default: the first one installed]"
@@ -203,7 +203,7 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
 
 
 @measure.command()
-@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="BUNDLE...")
+@click.argument("bundles", nargs=-1, required=True, type=BUNDLE, metavar="BUNDLE...")
 @peer_options
 @data_dir_option
 @out_option

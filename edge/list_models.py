@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from .bundle import SHIPPED, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
+from .options import BUNDLE
 
 NOTE = "Claims are those of the published descriptions, by their own training; everything else is this project's."
 
@@ -36,7 +37,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("bundles", nargs=-1, type=click.Path(path_type=Path), metavar="[BUNDLE]...")
+@click.argument("bundles", nargs=-1, type=BUNDLE, metavar="[BUNDLE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no table.")
 def models(bundles: tuple[Path, ...], as_json: bool) -> None:
     """List the networks that can be trained.

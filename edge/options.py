@@ -1,11 +1,28 @@
 """Options that commands of several stages share, so that they read and behave alike."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from .bundle import SHIPPED
 
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with the four MNIST files; looked in before $EDGE_MNIST_DATA, the cache and the mirrors.",
 )
+
+
+class BundlePath(click.ParamType[Path]):
+    """A bundle's folder, or the name of one that comes with the package, unless something here has that name."""
+
+    name = "bundle"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
+        path, shipped = Path(value), SHIPPED.parent / value
+        return shipped if path.name == str(path) and shipped.is_dir() and not path.exists() else path
+
+
+BUNDLE = BundlePath()

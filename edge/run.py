@@ -14,6 +14,7 @@ from .bundle import SHIPPED
 from .card import Precision
 from .classifiers import RUNTIMES
 from .drawings import DrawingFolder
+from .options import BUNDLE
 from .outcomes import Outcome, format_digits, format_json, format_rows
 from .pictures import PictureError
 from .reader import Reader
@@ -50,8 +51,8 @@ class SpacingType(click.ParamType):
 @click.option("--verbose", is_flag=True, help="A line for each digit: confidence, and box in pixels.")
 @click.option("--json", "as_json", is_flag=True,
               help="One JSON document a picture or frame and line, on standard output.")  # fmt: skip
-@click.option("--model", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped one",
-              help="Bundle: the folder that export wrote.")  # fmt: skip
+@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
+              help="Bundle: the folder that export wrote, or a shipped one's name.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(list(RUNTIMES)),
               help="What computes.  [default: the first one installed, in this order]")  # fmt: skip
 @click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,

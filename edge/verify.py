@@ -8,12 +8,13 @@ import click
 from .bundle import SHIPPED, Bundle, open_bundle
 from .card import ModelCardError, ModelFile
 from .classifiers import RUNTIMES, Runtime, RuntimeUnavailableError, load_classifier
+from .options import BUNDLE
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path), default=SHIPPED, required=False)
+@click.argument("bundle", type=BUNDLE, default=SHIPPED, required=False)
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON document: a list with a result for each file and runtime."
 )

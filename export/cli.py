@@ -8,7 +8,7 @@ import click
 from tabulate import tabulate
 
 from ..edge.card import Convention, Format, ModelCard, Precision
-from ..edge.options import data_dir_option
+from ..edge.options import BUNDLE, data_dir_option
 from . import onnx
 from .exporters import list_exporters
 from .pipeline import REPORT_NAME, export_bundle
@@ -17,7 +17,7 @@ from .source import find_source
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
+@click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
 @click.option("--int8", is_flag=True, help="Add full-integer TFLite and QDQ ONNX, calibrated on training images.")
 @click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
 @click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")

@@ -29,8 +29,8 @@ class Source:
 
     @property
     def default_out(self) -> Path:
-        """A bundle of one's own is extended in place; the shipped one and a lone file get a folder here."""
-        return self.path if self.bundle and self.path != SHIPPED else Path(self.name)
+        """A bundle of one's own is extended in place; a shipped one and a lone file get a folder here."""
+        return self.path if self.bundle and self.path.parent != SHIPPED.parent else Path(self.name)
 
     @property
     def trained_on(self) -> str | None:

@@ -13,6 +13,8 @@ import pytest
 from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, replacing, write_card
 from edge_mnist.edge.card import SCHEMA_VERSION, Architecture, ModelCard, ModelCardError, decode_card, encode_card
 
+from .conftest import edge_mnist
+
 _VERSION = b'"schema_version": %d'
 SHIPPED_FILES = sorted(path.name for path in SHIPPED.iterdir())
 
@@ -166,3 +168,22 @@ def test_a_folder_that_is_not_a_bundle_is_never_replaced(tmp_path: Path) -> None
         pass
 
     assert (tmp_path / "holiday.jpg").read_bytes() == b"precious"
+
+
+def test_a_shipped_bundle_goes_by_its_name_unless_something_here_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    verified = edge_mnist("verify", "standard")
+    unknown = edge_mnist("verify", "nobody")
+    (tmp_path / "standard").mkdir()
+    own = edge_mnist("verify", "standard")
+    as_path = edge_mnist("verify", "./nano/../standard")
+
+    assert verified.exit_code == 0, verified.output
+    assert str(SHIPPED) in verified.stdout
+    assert unknown.exit_code == 1
+    assert "nobody: not a bundle" in unknown.stderr
+    assert own.exit_code == as_path.exit_code == 1
+    assert "standard: not a bundle" in own.stderr

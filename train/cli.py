@@ -13,7 +13,7 @@ from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import Architecture, ModelCard, SeedTrials, Training, TrainingPrecision, count_macs
 from ..edge.datasets import DATASETS, load_splits
 from ..edge.mnist import MNIST, SAMPLE, Splits
-from ..edge.options import data_dir_option
+from ..edge.options import BUNDLE, data_dir_option
 from ..edge.picture_folder import PREFIX
 from .ancestors import inherit_weights, load_parent, load_teachers
 from .augment import Distortion
@@ -69,9 +69,9 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
               "them away, so its models need none.")  # fmt: skip
 @click.option("--extras", type=click.FloatRange(min=0), default=None, show_default="3/11; 0 for data but MNIST's",
               help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
-@click.option("--teacher", "teachers", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="BUNDLE",
+@click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",
               help="Learn from this bundle's logits, too; may be repeated, they are averaged.")  # fmt: skip
-@click.option("--from", "start", type=click.Path(exists=True, path_type=Path), metavar="BUNDLE",
+@click.option("--from", "start", type=BUNDLE, metavar="BUNDLE",
               help="Start from this bundle's weights, where a layer of the same name has the same shape.")  # fmt: skip
 @click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
               help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]")  # fmt: skip

@@ -18,6 +18,7 @@ from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
 from ..edge.card import IMAGE_SHAPE, Convention
 from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
+from ..edge.options import BUNDLE
 from ..edge.pictures import read_gray
 from ..edge.second_look import Guess, choose_digits
 from ..edge.whole_files import write_whole
@@ -50,7 +51,7 @@ class Settled:
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped one",
+@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
               help="Bundle: the folder that train or export wrote; its model.keras is explained.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="The PNG to write.  [default: ./NAME.explained.png]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

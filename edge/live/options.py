@@ -12,6 +12,7 @@ from ..bundle import SHIPPED
 from ..cameras.camera import CameraOptions, Rotation
 from ..card import Precision
 from ..classifiers import RUNTIMES
+from ..options import BUNDLE
 from ..reader import Reader
 
 Command = Callable[..., None]
@@ -68,8 +69,8 @@ _CAMERA_OPTIONS = (
 )  # fmt: skip
 
 _MODEL_OPTIONS = (
-    click.option("--model", type=click.Path(path_type=Path), default=SHIPPED, show_default="the shipped one",
-                 help="Bundle: the folder that export wrote."),
+    click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
+                 help="Bundle: the folder that export wrote, or a shipped one's name."),
     click.option("--runtime", type=click.Choice(list(RUNTIMES)),
                  help="What computes.  [default: the first one installed, in this order]"),
     click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,

@@ -17,6 +17,7 @@ from ..cameras.choose import show_source
 from ..card import Precision
 from ..classifiers import RUNTIMES
 from ..live.options import CameraChoice, camera_options
+from ..options import BUNDLE
 from ..reader import Reader
 from .board import LiveBoard
 from .camera import CameraThread
@@ -29,7 +30,6 @@ from .tokens import find_token
 TICK_S = 0.1
 
 
-_FOLDER = click.Path(path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True,
@@ -41,8 +41,8 @@ _OPTIONS = (
                  help="A further name by which clients may call this server, e.g. that of a proxy. Several allowed."),
     click.option("--rate", type=click.FloatRange(min=0), default=WebLimits.requests_per_s, show_default=True,
                  help="Requests per second that one client address may send; 0 for any number."),
-    click.option("--model", "models", type=_FOLDER, multiple=True, default=(SHIPPED,), show_default="the shipped one",
-                 help="Bundle: the folder that export wrote. Several allowed."),
+    click.option("--model", "models", type=BUNDLE, multiple=True, default=(SHIPPED,), show_default="the shipped one",
+                 help="Bundle: the folder that export wrote, or a shipped one's name. Several allowed."),
     click.option("--runtime", "runtimes", type=click.Choice(list(RUNTIMES)), multiple=True,
                  help="What may compute. Several allowed.  [default: all that are installed]"),
     click.option("--precision", "precisions", type=click.Choice(get_args(Precision)), multiple=True,
