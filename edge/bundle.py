@@ -79,7 +79,7 @@ def open_bundle(path: Path) -> Bundle:
     except OSError as error:
         raise ModelCardError(
             f"{path}: not a bundle, its {CARD_NAME} cannot be read ({error.strerror}). "
-            "A bundle is the folder that edge-mnist train or edge-mnist export writes; of the shipped ones the name does."
+            "Expected the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle."
         ) from error
     card = decode_card(content, str(card_path))
     for record in card.records():

@@ -13,10 +13,7 @@ from ..edge.golden import pack_pixels
 
 # Golden images inside a file: enough to tell a wrong file, few enough for one of ten kilobytes.
 GOLDEN_IMAGES = 3
-CONTRACT = {
-    "edge_mnist.description": "Reads a handwritten digit: raw pixels in, ten logits out.",
-    "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
-}
+DIGITS = tuple("0123456789")
 
 
 def describe_properties(
@@ -33,7 +30,10 @@ def describe_properties(
     check, count = file.verification, evaluation.images.count
     logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:GOLDEN_IMAGES]]
     vectors = {"pixels": pack_pixels(golden[:GOLDEN_IMAGES]), "logits": logits}
-    return CONTRACT | {
+    reads = "Reads a handwritten digit" if card.labels == DIGITS else "Tells ten kinds of small pictures apart"
+    return {
+        "edge_mnist.description": f"{reads}: raw pixels in, ten logits out.",
+        "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
         # Of several words each, so that spaces are left to part them.
         "edge_mnist.labels": " ".join(label.replace(" ", "_") for label in card.labels),
         "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",

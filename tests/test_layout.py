@@ -10,11 +10,14 @@ import venv
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_mnist.benchmarks.pages import write_page
 from edge_mnist.benchmarks.report import format_headlines
 from edge_mnist.benchmarks.result_files import read_results
+from edge_mnist.benchmarks.zoo import Zoo
+from edge_mnist.benchmarks.zoo_report import format_claims, format_models
 
 from .conftest import REPOSITORY, python_process
 
@@ -155,10 +158,28 @@ def test_the_readme_shows_the_measured_table() -> None:
     assert format_headlines(results) in (REPOSITORY / "README.md").read_text()
 
 
-def test_the_readme_names_files_that_exist() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
+def test_the_results_page_shows_the_measured_zoo() -> None:
+    zoo = msgspec.json.decode((REPOSITORY / "docs" / "results" / "zoo.json").read_bytes(), type=Zoo)
+    page = (REPOSITORY / "docs" / "results.md").read_text()
 
-    links = re.findall(r"\]\(([^)#:]+)\)", readme)
+    assert format_models(zoo) in page
+    assert format_claims(zoo) in page
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_a_page_names_files_that_exist(page: str) -> None:
+    path = REPOSITORY / page
+
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
 
     assert links
-    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_every_result_is_linked_from_the_results_page() -> None:
+    page = (REPOSITORY / "docs" / "results.md").read_text()
+
+    results = [path for path in (REPOSITORY / "docs" / "results").rglob("*") if path.is_file()]
+
+    assert results
+    assert [str(path) for path in results if f"({path.relative_to(REPOSITORY / 'docs')})" not in page] == []

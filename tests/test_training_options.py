@@ -11,6 +11,7 @@ from PIL import Image
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.edge.card import Training
+from edge_mnist.edge.inspection import inspect_file
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train import seeds as seeds_module
 from edge_mnist.train.ancestors import AncestorError, inherit_weights, load_parent, load_teachers
@@ -203,6 +204,9 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert card.training.recipe["extras"] == 0
     assert card.export is not None
     assert card.export.evaluations[0].images.name == "folder:letters-test"
+    file = tmp_path / "mine" / card.export.files[0].record.name
+    said = inspect_file(file.read_bytes(), file.name).model.properties["edge_mnist.description"]
+    assert said.startswith("Tells ten kinds of small pictures apart")
 
     next((letters / "a").iterdir()).unlink()
     changed = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
