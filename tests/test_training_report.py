@@ -13,6 +13,7 @@ import pytest
 
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle, open_bundle
+from edge_mnist.edge.card import Ancestor, SeedRun, SeedTrials
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train import plots
 from edge_mnist.train import report as report_module
@@ -20,6 +21,7 @@ from edge_mnist.train.augment import Distortion
 from edge_mnist.train.baseline import fit_baseline
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import ReportError, TrainingReport, report_path, write_report
+from edge_mnist.train.report_page import format_page
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.scores import compare_with_baseline, score_validation
 from edge_mnist.train.zoo import ZOO
@@ -189,6 +191,50 @@ def test_classes_that_are_no_digits_have_the_names_that_the_card_gives_them(
     assert not re.findall(r"<[a-j]> of a long name", page)
     assert "<td>0</td>" not in page
     assert "drawn images" not in page
+
+
+def test_the_page_says_what_else_a_run_had(page: str, report: TrainingReport) -> None:
+    trials = SeedTrials(
+        runs=tuple(SeedRun(seed=i, best_epoch=1, validation_accuracy=0.9 + i / 100) for i in (1, 2)),
+        mean=0.915,
+        deviation=0.0071,
+    )
+    ancestor = Ancestor(name="grown-up", sha256="a" * 64, datasets=("mnist",))
+    training = msgspec.structs.replace(
+        report.training, recipe_of="description", start=ancestor, teachers=(ancestor, ancestor), seeds=trials,
+        devices=2, precision="mixed_bfloat16",
+    )  # fmt: skip
+
+    more = _format(msgspec.structs.replace(report, training=training))
+
+    facts = (
+        "published description",
+        "Started from the weights of grown-up",
+        "The best of 2 seeds on validation: 91.00% of seed 1, 92.00% of seed 2; mean 91.50%, standard deviation 0.71",
+        "2 devices shared each batch",
+        "mixed_bfloat16",
+    )
+    for fact in facts:
+        assert fact in more
+        assert fact not in page
+    assert more.count("Taught by grown-up") == 2
+
+
+def test_what_a_recipe_leaves_out_is_not_said(page: str, report: TrainingReport) -> None:
+    plain = dict.fromkeys(report.training.recipe, 0)
+    training = msgspec.structs.replace(report.training, recipe=plain)
+
+    fewer = _format(msgspec.structs.replace(report, training=training, extras_per_epoch=0))
+
+    for words in ("harder than validation", "labels are smoothed", "moving average", "distorted as in training"):
+        assert words in page
+        assert words not in fewer
+    assert "Training's figures are means over an epoch" in fewer
+
+
+def _format(report: TrainingReport) -> str:
+    album = report_module._fill_album(mnist.sample_splits(), RECIPE, report.validation)
+    return format_page(report, album)
 
 
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:

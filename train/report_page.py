@@ -1,7 +1,7 @@
 """The page of a training report: one HTML file without scripts or anything from elsewhere."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import plots, tiles
@@ -9,6 +9,7 @@ from .outliers import NOT_A_DIGIT
 from .scores import ClassScore
 
 if TYPE_CHECKING:
+    from ..edge.card import Training
     from .report import Album, TrainingReport
 
 SIGNIFICANCE = 0.05
@@ -80,16 +81,21 @@ def _curves(report: "TrainingReport") -> str:
         plots.draw_learning_rate(report.learning_rates, training.best_epoch),
         plots.draw_seconds(training.history),
     ]
-    smoothing = training.recipe.get("label_smoothing", 0)
-    harder = ["its images are distorted"]
+    recipe = training.recipe
+    harder = ["its images are distorted"] if _distorts(recipe) else []
     harder += ["drawn ones that mostly belong to no class join them"] if report.extras_per_epoch else []
-    harder += [f"its labels are smoothed ({smoothing:g})"] if smoothing else []
+    harder += [f"its labels are smoothed ({recipe['label_smoothing']:g})"] if recipe.get("label_smoothing") else []
+    why = f"Training is harder than validation here: {', '.join(harder)}. Its" if harder else "Training's"
+    averaged = "Validation is measured on the moving average of the weights, which in the first epochs still remembers "
     return (
         f"<h2>Epoch by epoch</h2>{_grid(drawings)}"
-        f"<p class='soft'>Training is harder than validation here: {', '.join(harder)}, and its figures are means over "
-        "an epoch in which the weights change. Validation is measured on the moving average of the weights, which in "
-        "the first epochs still remembers how they began.</p>"
+        f"<p class='soft'>{why} figures are means over an epoch in which the weights change. "
+        f"{averaged + 'how they began.' if recipe.get('ema_share') else ''}</p>"
     )
+
+
+def _distorts(recipe: Mapping[str, float]) -> bool:
+    return any(limit > 0 for name, limit in recipe.items() if name.startswith("distortion."))
 
 
 def _confusions(report: "TrainingReport") -> str:
@@ -164,6 +170,8 @@ def _training_images(report: "TrainingReport", album: "Album") -> str:
         tiles.draw_strip(images, "", "A training image as it is, and distorted as in training")
         for images in album.variants
     ]
+    if not _distorts(report.training.recipe):
+        return _extras(report, album)
     return (
         "<h2>What training makes of it</h2><p>Each training image is distorted anew in every epoch. On the left as it "
         f"is, then as training might see it:</p>{tiles.draw_strips(strips)}{_extras(report, album)}"
@@ -186,6 +194,7 @@ def _origins(report: "TrainingReport") -> str:
     facts = [
         f"Network: {network.name}, {network.parameters:,} parameters, {network.macs:,} multiply-adds an image.",
         f"Command: {training.command}",
+        *_ancestry(training),
         f"Device: {training.device}; {report.median_epoch_seconds:.1f} s an epoch in the median, validation included, "
         f"{sum(epoch.seconds for epoch in training.history):,.0f} s in all.",
         f"Trained on {training.train.name}, SHA-256 {training.train.sha256}.",
@@ -195,6 +204,25 @@ def _origins(report: "TrainingReport") -> str:
         "Recipe: " + ", ".join(f"{name} {value:g}" for name, value in training.recipe.items()) + ".",
     ]
     return "<h2>Where it comes from</h2><ul>" + "".join(f"<li>{_text(fact)}</li>" for fact in facts) + "</ul>"
+
+
+def _ancestry(training: "Training") -> list[str]:
+    """What else a run had, where it had it: somebody's recipe, ancestors, other seeds, devices, half precision."""
+    facts = ["The recipe is that of the network's published description."] * (training.recipe_of == "description")
+    if training.start:
+        facts.append(f"Started from the weights of {training.start.name}, SHA-256 {training.start.sha256}.")
+    facts += [f"Taught by {teacher.name}, SHA-256 {teacher.sha256}." for teacher in training.teachers]
+    if seeds := training.seeds:
+        each = ", ".join(f"{run.validation_accuracy:.2%} of seed {run.seed}" for run in seeds.runs)
+        facts.append(
+            f"The best of {len(seeds.runs)} seeds on validation: {each}; mean {seeds.mean:.2%}, standard deviation "
+            f"{100 * seeds.deviation:.2f} points."
+        )
+    if training.devices > 1:
+        facts.append(f"{training.devices} devices shared each batch.")
+    if training.precision != "float32":
+        facts.append(f"Layers computed in {training.precision}; weights and the saved model are float32.")
+    return facts
 
 
 def _grid(drawings: Sequence[str]) -> str:
