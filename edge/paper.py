@@ -117,10 +117,13 @@ def estimate_levels(copies: Copies, noise: float) -> Levels:
     strongest = cv.blur(cv.dilate(depth, cv.getStructuringElement(cv.MORPH_RECT, window)), window)
     faintest = cv.max(_times(paper, FAINTEST_INK), min(255.0, NOISE_MARGIN * noise))
     threshold = cv.max(cv.min(_times(strongest, SHARE_OF_STRONGEST), _times(paper, STRONGEST_THRESHOLD)), faintest)
-    # Where paper ends, it is only known to within the step between the two levels.
-    step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
-    at_an_edge = cv.compare(step, _times(paper, EDGE), cv.CMP_GT)
-    threshold = cv.max(threshold, cv.bitwise_and(step, at_an_edge))
+    lowest, highest, _, _ = cv.minMaxLoc(paper)
+    # In even light there is no such step, and most frames are spared the search.
+    if highest - lowest > EDGE * lowest:
+        # Where paper ends, it is only known to within the step between the two levels.
+        step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
+        at_an_edge = cv.compare(step, _times(paper, EDGE), cv.CMP_GT)
+        threshold = cv.max(threshold, cv.bitwise_and(step, at_an_edge))
     return Levels(paper, cv.subtract(paper, threshold), cv.subtract(paper, faintest))
 
 
