@@ -62,7 +62,7 @@ def compare(paths: Sequence[Path]) -> Comparison:
         timing=timings[0] if timings else None,
         front_of=("accuracy", "size", "latency") if timed else ("accuracy", "size"),
         points=mark_front(points, timed),
-        references=_list_references() if evaluated_on.startswith("mnist") else [],
+        references=list_references() if evaluated_on.startswith("mnist") else [],
     )
 
 
@@ -121,7 +121,8 @@ def _gather(runs: Sequence[Run]) -> list[Point]:
     return points
 
 
-def _list_references() -> list[Reference]:
+def list_references() -> list[Reference]:
+    """The claim of each starting point that is compared with."""
     claims = {entry.name: entry.reference for entry in CATALOGUE.values()}
     return [
         Reference(name=name, accuracy=claim.accuracy, split=claim.split, rough=claim.rough)

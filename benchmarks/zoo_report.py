@@ -7,7 +7,12 @@ import msgspec
 from tabulate import tabulate
 
 from ..edge.catalogue import CATALOGUE, Claim
+from ..edge.statistics import wilson_interval
 from ..edge.whole_files import write_whole
+from .compare import list_references
+from .compare_chart import draw_scatter
+from .compare_report import LATENCY, SIZE
+from .compare_runs import Point
 from .frame_report import describe_machine, told
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
@@ -20,6 +25,10 @@ def format_zoo(results: Zoo) -> str:
     sections = [
         "# The zoo, measured",
         format_models(results),
+        "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in draw_zoo(results)),
+        "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
+        "the mark, the larger the file. The stairs are the front; lines are what descriptions claim, dotted for test, "
+        "dashed for validation.",
         "## Starting points beside their claims",
         format_claims(results),
         "\n".join(f"- {sentence}" for sentence in describe_claims(results)),
@@ -104,16 +113,65 @@ def describe_zoo(results: Zoo) -> list[str]:
     ]
 
 
-def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, Path]:
-    """Write `zoo.json` and `zoo.md` into an existing folder; returns both paths.
+def draw_zoo(results: Zoo) -> dict[str, str]:
+    """By what is drawn to the right, as SVG: the int8 TFLite file of each network, by our recipe if any, and peers."""
+    ours = [
+        _best_of(results, name, "edge-mnist") or _best_of(results, name, "description") for name in _networks(results)
+    ]
+    points = [_to_point(results, model) for model in ours if model]
+    points += [
+        Point(
+            model=peer.name,
+            file=peer.name,
+            format="tflite",
+            # Hollow: it is theirs.
+            precision="float32",
+            runtime=results.runtime,
+            size_bytes=peer.size_bytes,
+            correct=peer.correct,
+            count=results.count,
+            interval=wilson_interval(peer.correct, results.count),
+            latency_us=peer.timed.p50_us,
+        )
+        for peer in results.peers
+    ]
+    references = list_references()
+    return {
+        "latency": draw_scatter("Accuracy and latency", LATENCY, points, references),
+        "size": draw_scatter("Accuracy and size", SIZE, points, references),
+    }
+
+
+def _to_point(results: Zoo, model: ZooModel) -> Point:
+    file = model.file("tflite", "int8")
+    return Point(
+        model=model.network,
+        file=file.name,
+        format=file.format,
+        precision=file.precision,
+        runtime=file.runtime,
+        size_bytes=file.size_bytes,
+        correct=file.correct,
+        count=results.count,
+        interval=wilson_interval(file.correct, results.count),
+        latency_us=model.timed.p50_us,
+    )
+
+
+def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
+    """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; returns the paths.
 
     Raises:
         OSError: The folder cannot be written.
     """
-    json_path, markdown_path = out / "zoo.json", out / "zoo.md"
-    write_whole(json_path, msgspec.json.encode(results) + b"\n")
-    write_whole(markdown_path, format_zoo(results).encode())
-    return json_path, markdown_path
+    contents = {
+        "zoo.json": msgspec.json.encode(results).decode(),
+        "zoo.md": format_zoo(results).rstrip(),
+        **{f"zoo-{name}.svg": drawing for name, drawing in draw_zoo(results).items()},
+    }
+    for name, content in contents.items():
+        write_whole(out / name, f"{content}\n".encode())
+    return tuple(out / name for name in contents)
 
 
 def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
@@ -147,9 +205,12 @@ def _tell(ratio: Ratio) -> str:
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:
     """The starting points that were measured, and the claim of each that is compared with."""
-    networks = dict.fromkeys(model.network for model in results.models)
-    entries = [CATALOGUE[name] for name in networks if name in CATALOGUE]
+    entries = [CATALOGUE[name] for name in _networks(results) if name in CATALOGUE]
     return [(entry.name, entry.reference) for entry in entries if entry.reference]
+
+
+def _networks(results: Zoo) -> list[str]:
+    return list(dict.fromkeys(model.network for model in results.models))
 
 
 def _best_of(results: Zoo, network: str, recipe_of: str) -> ZooModel | None:

@@ -23,7 +23,7 @@ from edge_mnist.benchmarks.zoo import (
     run_zoo,
     time_in_turns,
 )
-from edge_mnist.benchmarks.zoo_report import describe_claims, format_claims, format_models, format_zoo
+from edge_mnist.benchmarks.zoo_report import describe_claims, draw_zoo, format_claims, format_models, format_zoo
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle
 from edge_mnist.edge.host import describe_host
@@ -165,7 +165,18 @@ def test_of_two_bundles_of_a_network_validation_chooses() -> None:
     assert "97.97 test" in format_claims(results)
 
 
-def test_the_command_writes_both_reports(exported: Bundle, tmp_path: Path) -> None:
+def test_a_network_is_drawn_by_our_recipe_or_else_as_described() -> None:
+    described = _model("two-conv-122k", "description", correct=9_900)
+
+    alone, both = draw_zoo(_zoo(described))["latency"], draw_zoo(_zoo(described, _model("two-conv-122k")))["latency"]
+
+    assert "two-conv-122k-int8.tflite on tflite 1.0: 98.98%" in alone
+    assert "two-conv-122k-int8.tflite on tflite 1.0: 99.48%" in both
+    assert "98.98%" not in both
+    assert "theirs.tflite on litert 2.3.0: 98.00%" in both
+
+
+def test_the_command_writes_the_reports(exported: Bundle, tmp_path: Path) -> None:
     peer, reads = exported.path / exported.file("tflite", "int8").record.name, "uint8"
 
     result = edge_mnist("measure", "zoo", exported.path, "--peer", peer, "--peer-input", reads, "--out", tmp_path)
@@ -173,6 +184,7 @@ def test_the_command_writes_both_reports(exported: Bundle, tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     results = msgspec.json.decode((tmp_path / "zoo.json").read_bytes(), type=Zoo)
     assert (tmp_path / "zoo.md").read_text() == format_zoo(results)
+    assert {path.name for path in tmp_path.iterdir()} == {"zoo.json", "zoo.md", "zoo-latency.svg", "zoo-size.svg"}
     assert "train --model standard" in (tmp_path / "zoo.md").read_text()
     assert "small" not in result.stdout.splitlines()[0]
 
