@@ -98,12 +98,14 @@ def diagnose(
         (pixels[:, :, ::-1], "It does for mirrored images: the file reads rows from the right."),
         (pixels[:, ::-1], "It does for images upside down: the file reads columns from below."),
     )
+    likeness = _correlate(logits, expected)
     for changed, cause in mistakes:
-        if np.abs(classify(np.ascontiguousarray(changed)) - expected).max() <= tolerance:
+        # Nearly: a file that takes another layout was converted another time, and rounds otherwise.
+        if _correlate(classify(np.ascontiguousarray(changed)), expected) > max(LEAST_CORRELATION, likeness):
             return cause
     if np.ptp(logits, axis=0).max() < LEAST_SPREAD * np.ptp(expected):
         return "It hardly tells the images apart: pixels are probably divided by 255 once too often."
-    if np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > LEAST_CORRELATION:
+    if likeness > LEAST_CORRELATION:
         slope, offset = np.polyfit(expected.ravel(), logits.ravel(), 1)
         return f"They are {slope:.3g} times as large, shifted by {offset:+.3g}: an output scale or zero point is wrong."
     difference = float(np.abs(logits - expected).max())
@@ -111,3 +113,8 @@ def diagnose(
         f"The largest difference is {difference:.2g}, at most {tolerance:.2g} is allowed: other weights, a wrong "
         "scale or zero point inside, or a processor that computes otherwise."
     )
+
+
+def _correlate(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Pearson's correlation; 0 where all logits are equal."""
+    return float(np.corrcoef(logits.ravel(), expected.ravel())[0, 1]) if np.ptp(logits) else 0.0
