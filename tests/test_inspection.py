@@ -28,9 +28,9 @@ OPERATORS = {
     "standard-float32.tflite": {("CAST", 1): 1, ("CONV_2D", 1): 5, ("MEAN", 1): 1, ("FULLY_CONNECTED", 1): 1},
     "standard-int8.tflite": {("QUANTIZE", 1): 1, ("CONV_2D", 3): 5, ("MEAN", 2): 1, ("FULLY_CONNECTED", 4): 1},
 }
-# Five 3x3 convolutions of 1, 32, 64, 64, 64 to 32, 64, 64, 64, 128 channels with a bias each, then 128 to 10.
-PARAMETERS = 9 * (1 * 32 + 32 * 64 + 64 * 64 + 64 * 64 + 64 * 128) + (32 + 64 + 64 + 64 + 128) + 128 * 10 + 10
-BIASES = 32 + 64 + 64 + 64 + 128 + 10
+# Five 3x3 convolutions of 1, 16, 32, 64, 64 to 16, 32, 64, 64, 128 channels with a bias each, then 128 to 10.
+PARAMETERS = 9 * (1 * 16 + 16 * 32 + 32 * 64 + 64 * 64 + 64 * 128) + (16 + 32 + 64 + 64 + 128) + 128 * 10 + 10
+BIASES = 16 + 32 + 64 + 64 + 128 + 10
 # A damaged file of 700 kB takes 0.3 s at most on one core of a server; the slack is for slow machines.
 MOST_SECONDS_EACH = 10
 MUTATIONS = 100
@@ -54,7 +54,7 @@ def _inspect(name: str) -> Inspection:
 def test_all_shipped_files_have_the_cards_macs(name: str) -> None:
     found = _inspect(name)
 
-    assert found.model.macs == _card()["architecture"]["macs"] == 9_126_272
+    assert found.model.macs == _card()["architecture"]["macs"] == 5_485_376
     assert found.model.not_counted == ()
 
 
@@ -216,7 +216,7 @@ def test_json_is_the_whole_inspection(name: str) -> None:
 
     assert result.exit_code == 0
     document = json.loads(result.stdout)
-    assert (document["file"], document["model"]["macs"]) == (str(SHIPPED / name), 9_126_272)
+    assert (document["file"], document["model"]["macs"]) == (str(SHIPPED / name), 5_485_376)
     expected = inspect_file((SHIPPED / name).read_bytes(), str(SHIPPED / name))
     assert document == msgspec.json.decode(msgspec.json.encode(expected))
 
@@ -237,7 +237,7 @@ def test_people_see_lengths_and_programs_see_values(tmp_path: Path) -> None:
 def test_people_see_what_matters(name: str) -> None:
     shown = edge_mnist("inspect", SHIPPED / name).stdout
 
-    for figure in ("9,126,272", f"{PARAMETERS:,}", "28, 28, 1]", "uint8", _inspect(name).sha256):
+    for figure in ("5,485,376", f"{PARAMETERS:,}", "28, 28, 1]", "uint8", _inspect(name).sha256):
         assert figure in shown
 
 
