@@ -1,6 +1,5 @@
 """Reading order: shapes that stand on one line share a row; rows go down, shapes go right."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -14,17 +13,19 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
 
     Each is compared with the last of a row, not the first, so that a row may climb.
     """
-    rows: list[list[tuple[Box, Item]]] = []
-    for box, item in sorted(((box_of(item), item) for item in items), key=lambda pair: pair[0].x):
-        best, distance = None, math.inf
+    # Each place is (left edge, middle, height).
+    places = [(box.x, box.y + box.height / 2, box.height) for box in map(box_of, items)]
+    rows: list[list[tuple[float, int, Item]]] = []
+    for (_, middle, height), item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0][0]):
+        best, nearest = None, 0.6
         for row in rows:
-            neighbour = row[-1][0]
-            apart = abs(box.middle - neighbour.middle) / max(neighbour.height, box.height)
-            if apart < min(0.6, distance):
-                best, distance = row, apart
+            beside, its_height, _ = row[-1]
+            apart = abs(middle - beside) / max(its_height, height)
+            if apart < nearest:
+                best, nearest = row, apart
         if best is None:
-            rows.append([(box, item)])
-        else:
-            best.append((box, item))
-    rows.sort(key=lambda row: sum(box.middle for box, _ in row) / len(row))
-    return [[item for _, item in row] for row in rows]
+            best = []
+            rows.append(best)
+        best.append((middle, height, item))
+    rows.sort(key=lambda row: sum(middle for middle, _, _ in row) / len(row))
+    return [[item for _, _, item in row] for row in rows]
