@@ -23,7 +23,7 @@ from tqdm import tqdm
 from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, ModelFile, Precision, Training, encode_card
 from ..edge.catalogue import CATALOGUE
-from ..edge.classifiers import choose_runtime, load_classifier
+from ..edge.classifiers import Classifier, choose_runtime, load_classifier
 from ..edge.errors import EdgeMnistError
 from ..edge.host import Host, describe_host
 from ..edge.mnist import Images, held_out_images
@@ -171,6 +171,8 @@ def run_zoo(
     theirs = [load_peer(peer.path, peer.reads, RUNTIME, "default", 1) for peer in peers]
     times_us = time_in_turns([one.bare() for one in (*ours, *theirs)], images, settings)
     own, others = times_us[: len(ours)], times_us[len(ours) :]
+    named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]
+    models = [_describe(bundle, times, named) for bundle, times in zip(bundles, own, strict=True)]
     return Zoo(
         edge_mnist=version("edge-mnist"),
         runtime=f"{runtime.name} {runtime.version}",
@@ -180,23 +182,8 @@ def run_zoo(
         host_after=describe_host(),
         evaluated_on=evaluated_on,
         count=count,
-        models=sorted(
-            (
-                _describe(bundle, times, [(peer.path.name, other) for peer, other in zip(peers, others, strict=True)])
-                for bundle, times in zip(bundles, own, strict=True)
-            ),
-            key=_in_order_of_the_catalogue,
-        ),
-        peers=[
-            ZooPeer(
-                name=peer.path.name,
-                sha256=peer.sha256,
-                size_bytes=peer.size_bytes,
-                correct=int((classifier.logits(images.pixels).argmax(axis=1) == images.labels).sum()),
-                timed=_summarize(times),
-            )
-            for peer, classifier, times in zip(peers, theirs, others, strict=True)
-        ],
+        models=sorted(models, key=_in_order_of_the_catalogue),
+        peers=[_describe_peer(*one, images) for one in zip(peers, theirs, others, strict=True)],
     )
 
 
@@ -292,6 +279,16 @@ def _describe(bundle: Bundle, times_us: NDArray[np.float64], others: list[tuple[
             )
             for name, other in others
         ],
+    )
+
+
+def _describe_peer(peer: Peer, classifier: Classifier, times_us: NDArray[np.float64], images: Images) -> ZooPeer:
+    return ZooPeer(
+        name=peer.path.name,
+        sha256=peer.sha256,
+        size_bytes=peer.size_bytes,
+        correct=int((classifier.logits(images.pixels).argmax(axis=1) == images.labels).sum()),
+        timed=_summarize(times_us),
     )
 
 
