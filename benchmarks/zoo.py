@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -217,9 +218,12 @@ def _time_turn(call: Callable[[NDArray[np.uint8]], object], pixels: list[NDArray
 
 
 def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
-    """The images that all bundles were measured on, and how many they are."""
+    """The images that all bundles were measured on, and how many they are; what else is missing shows here, too."""
     first = bundles[0].export.evaluations[0].images
     for bundle in bundles:
+        _training(bundle)
+        for format_, precision in product(FORMATS, PRECISIONS):
+            bundle.file(format_, precision)
         images = bundle.export.evaluations[0].images
         if images != first:
             raise ZooError(
