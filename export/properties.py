@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from ..edge.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
 from ..edge.golden import pack_pixels
 
-# Golden images inside a file: enough to tell a wrong file, few enough for one of ten kilobytes.
+# Golden images inside a file: enough to tell a wrong file.
 GOLDEN_IMAGES = 3
+# Of a smaller network one: each would be a thirtieth of its int8 file.
+SMALL_NETWORK = 20_000
 DIGITS = tuple("0123456789")
 
 
@@ -28,8 +30,9 @@ def describe_properties(
         golden: The golden images, uint8 [N, 28, 28, 1]; the first few go into the file.
     """
     check, count = file.verification, evaluation.images.count
-    logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:GOLDEN_IMAGES]]
-    vectors = {"pixels": pack_pixels(golden[:GOLDEN_IMAGES]), "logits": logits}
+    shown = 1 if card.architecture.parameters < SMALL_NETWORK else GOLDEN_IMAGES
+    logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:shown]]
+    vectors = {"pixels": pack_pixels(golden[:shown]), "logits": logits}
     reads = "Reads a handwritten digit" if card.labels == DIGITS else "Tells ten kinds of small pictures apart"
     return {
         "edge_mnist.description": f"{reads}: raw pixels in, ten logits out.",

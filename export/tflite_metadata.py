@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BufferT, MetadataT
 
 from .calibrate import ExportError
-from .tflite_graph import MODEL_IDENTIFIER, pack, shorten_names, unpack
+from .tflite_graph import MODEL_IDENTIFIER, pack, slim, unpack
 
 PROPERTIES_ENTRY = "edge_mnist"
 STANDARD_ENTRY = "TFLITE_METADATA"
@@ -29,8 +29,8 @@ LONGEST_DESCRIBED = 200
 
 
 def seal(content: bytes, properties: dict[str, str]) -> bytes:
-    """The file as it is kept: with metadata, see `write_metadata`, and with short names of tensors."""
-    return shorten_names(write_metadata(content, properties))
+    """The file as it is kept: with metadata, see `write_metadata`, and without what no runtime reads."""
+    return slim(write_metadata(content, properties))
 
 
 def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
