@@ -9,6 +9,7 @@ import pytest
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import open_bundle
 from edge_mnist.edge.catalogue import CATALOGUE
+from edge_mnist.train.augment import Augment
 from edge_mnist.train.averaging import put_average
 from edge_mnist.train.described import DESCRIBED
 from edge_mnist.train.distill import NEVER, WithOutlierLogit
@@ -49,7 +50,8 @@ def test_one_step_is_one_of_plain_adam(sample: mnist.Images) -> None:
     keras.utils.set_random_seed(1)
     ours, plain = ZOO["two-conv-122k"].build(), ZOO["two-conv-122k"].build()
     plain.set_weights(ours.get_weights())
-    trainer = _make_trainer(ours, DESCRIBED["two-conv-122k"], steps_per_epoch=2)
+    recipe = DESCRIBED["two-conv-122k"]
+    trainer = _make_trainer(ours, Augment(recipe.distortion, recipe.seed), recipe, steps_per_epoch=2)
     plain.compile(keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(from_logits=True))
     kept = ZOO["two-conv-122k"].build()
 

@@ -57,6 +57,25 @@ def test_no_distortion_is_the_identity(sample: mnist.Images) -> None:
     assert np.array_equal(same, sample.pixels[:8])
 
 
+def test_a_share_of_the_distortion_is_that_of_smaller_limits(sample: mnist.Images) -> None:
+    usual = Distortion()
+    whole, smaller = Augment(usual, seed=1), Augment(usual.scaled(0.25), seed=1)
+    whole.share.assign(0.25)
+
+    images = [keras.ops.convert_to_numpy(one(sample.pixels[:8], training=True)) for one in (whole, smaller)]
+
+    # Limits are rounded in another order; a pixel may fall to the other side of a half.
+    assert np.abs(images[0].astype(int) - images[1]).max() <= 1
+    assert not np.array_equal(images[0], sample.pixels[:8])
+
+
+def test_distortion_fades_linearly_to_what_was_asked_for() -> None:
+    fading = Recipe(epochs=5, seed=1, last_distortion=0.2)
+
+    assert [fading.share_of_distortion(epoch) for epoch in range(5)] == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
+    assert Recipe(epochs=1, seed=1).share_of_distortion(0) == 1
+
+
 @pytest.mark.parametrize(("thickness", "blur"), [(0.0, 1.0), (1.0, 0.0)], ids=["blur", "pen"])
 def test_blur_and_pen_stay_within_the_neighbourhood(sample: mnist.Images, thickness: float, blur: float) -> None:
     still = Distortion(
@@ -206,7 +225,7 @@ def test_the_command_writes_a_bundle_that_says_how(trained: Path) -> None:
     assert card.training.command == (
         f"KERAS_BACKEND={keras.backend.backend()} edge-mnist train "
         "--model standard --data mnist-sample-5k --recipe ours --epochs 4 --seed 1 --seeds 1 --batch-size 64 "
-        f"--learning-rate 0.002 --extras {3 / 11} --devices 1 --out small"
+        f"--learning-rate 0.002 --last-augment 0.4 --extras 0.15 --devices 1 --out small"
     )
     assert len(card.training.history) == 4
     assert card.training.train.count == 4_000

@@ -17,7 +17,7 @@ from edge_mnist.edge.card import Ancestor, SeedRun, SeedTrials
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train import plots
 from edge_mnist.train import report as report_module
-from edge_mnist.train.augment import Distortion
+from edge_mnist.train.augment import Augment, Distortion
 from edge_mnist.train.baseline import fit_baseline
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import ReportError, TrainingReport, report_path, write_report
@@ -135,7 +135,8 @@ def test_all_of_mnist_gives_the_baseline_that_is_published(full_mnist: mnist.Spl
 
 def test_the_schedule_in_the_report_is_the_one_that_the_optimizer_follows() -> None:
     recipe = Recipe(epochs=3, seed=1, learning_rate=1e-3, warmup_epochs=0.5)
-    optimizer: Any = fit_module._make_trainer(ZOO["logistic"].build(), recipe, steps_per_epoch=10).optimizer
+    augment = Augment(recipe.distortion, recipe.seed)
+    optimizer: Any = fit_module._make_trainer(ZOO["logistic"].build(), augment, recipe, steps_per_epoch=10).optimizer
     steps = np.array([0, 1, 4, 5, 6, 15, 29, 30], np.float32)
 
     rates = sample_schedule(make_schedule(1e-3, 3, 0.5, steps_per_epoch=10), steps)

@@ -71,10 +71,15 @@ SHARES = ("thickness", "blur", "paper", "noise")
 
 
 class Augment(keras.layers.Layer):
-    """Distort raw pixels: uint8 [N, 28, 28, 1] in, the same out; the identity unless `training`."""
+    """Distort raw pixels: uint8 [N, 28, 28, 1] in, the same out; the identity unless `training`.
+
+    Attributes:
+        share: Of the distortion, a variable in [0, 1] that may change from epoch to epoch without a new compilation.
+    """
 
     def __init__(self, distortion: Distortion, seed: int) -> None:
         super().__init__()
+        self.share = self.add_weight(name="share", shape=(), initializer="ones", trainable=False)
         self.distortion = distortion
         self.random = keras.random.SeedGenerator(seed)
         self.elastic_basis = elastic_basis()
@@ -143,10 +148,10 @@ class Augment(keras.layers.Layer):
         coarse = keras.random.normal(
             (count, ELASTIC_GRID, ELASTIC_GRID), stddev=self.distortion.elastic_px, seed=self.random
         )
-        return ops.matmul(ops.matmul(self.elastic_basis, coarse), np.transpose(self.elastic_basis))
+        return self.share * ops.matmul(ops.matmul(self.elastic_basis, coarse), np.transpose(self.elastic_basis))
 
     def _uniform(self, shape: tuple[int, ...], limit: float) -> KerasTensor:
-        return keras.random.uniform(shape, -limit, limit, seed=self.random)
+        return self.share * keras.random.uniform(shape, -limit, limit, seed=self.random)
 
 
 def elastic_basis() -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from .zoo import ZOO
 
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 RECIPES = ("ours", "described")
-EPOCHS = 40
+EPOCHS = 24
 PRECISIONS: dict[str | None, TrainingPrecision] = {
     None: "float32",
     "float16": "mixed_float16",
@@ -64,10 +64,14 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
               help="Its peak, after the warm-up.")  # fmt: skip
 @click.option("--augment", type=click.FloatRange(min=0), show_default="1",
               help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
+@click.option("--last-augment", "last_distortion", type=click.FloatRange(min=0, max=1),
+              show_default=str(Recipe.last_distortion),
+              help="Share of the distortion that is left in the last epoch; it falls linearly.")  # fmt: skip
 @click.option("--paper", type=click.FloatRange(min=0), show_default="0",
               help="Gray paper and noise behind the ink, too, as a multiple of what telephones see; the reader takes "
               "them away, so its models need none.")  # fmt: skip
-@click.option("--extras", type=click.FloatRange(min=0), default=None, show_default="3/11; 0 for data but MNIST's",
+@click.option("--extras", type=click.FloatRange(min=0), default=None,
+              show_default=f"{Recipe.extras}; 0 for data but MNIST's",
               help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
 @click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",
               help="Learn from this bundle's logits, too; may be repeated, they are averaged.")  # fmt: skip
@@ -89,6 +93,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     batch_size: int | None,
     learning_rate: float | None,
     augment: float | None,
+    last_distortion: float | None,
     paper: float | None,
     extras: float | None,
     teachers: tuple[Path, ...],
@@ -112,7 +117,13 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist train --data fashion-mnist --from my-model --seeds 3 --out clothes
     """
     found = find_devices(devices)
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "extras": extras}
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "extras": extras,
+        "last_distortion": last_distortion,
+    }
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
     splits = load_splits(data, data_dir)

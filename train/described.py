@@ -29,6 +29,7 @@ def _adam(epochs: int, batch_size: int = 128, distortion: Distortion = NO_DISTOR
         outlier_class=False,
         extras=0.0,
         distortion=distortion,
+        last_distortion=1.0,
     )
 
 

@@ -25,6 +25,7 @@ from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_aver
 from .devices import Devices
 from .distill import NEVER, DistillationLoss, Teachers, WithOutlierLogit, student_accuracy
 from .epoch_images import EpochFeed, EpochImages, draw_epoch
+from .execution import in_batches, predict, wants_xla
 from .recipe import Recipe
 from .schedule import make_schedule
 from .training_state import Progress, load_state, save_state
@@ -75,8 +76,9 @@ def fit(
     count = recipe.count_images(splits.train)
     with devices.share():
         trained = copy_network(model, setup.precision)
+        augment = Augment(recipe.distortion, recipe.seed)
         teachers = [copy_network(teacher.model, "float32") for teacher in setup.teachers]
-        trainer = _make_trainer(trained, recipe, -(-count // recipe.batch_size), teachers, setup.precision)
+        trainer = _make_trainer(trained, augment, recipe, -(-count // recipe.batch_size), teachers, setup.precision)
     statistics = NormStatistics(model, _distort_some(splits.train, recipe))
     variables, identity = _list_state(trainer, teachers), _identify(model, splits, recipe, setup)
     progress = load_state(state_path, variables, identity)
@@ -85,6 +87,7 @@ def fit(
             started = time.perf_counter()
             images = feed.get(epoch)
             with devices.share():
+                augment.share.assign(recipe.share_of_distortion(epoch))
                 loss, accuracy = _train_epoch(trainer, images, recipe, epoch, devices)
             put_average(model, trained, trainer.optimizer)
             statistics.renew()
@@ -102,7 +105,7 @@ def fit(
 
 def evaluate(model: Any, images: Images) -> tuple[float, float]:
     """Mean cross-entropy (nats, no smoothing, outliers a class) and accuracy in [0, 1] of the model on these digits."""
-    logits = model.predict(images.pixels, batch_size=EVALUATION_BATCH, verbose=0).astype(np.float64)
+    logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
     shifted = np.concatenate([logits, np.zeros((len(logits), 1))], axis=1)
     shifted -= shifted.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -118,6 +121,7 @@ def describe_device() -> str:
 
 def _make_trainer(
     model: keras.Model,
+    augment: Augment,
     recipe: Recipe,
     steps_per_epoch: int,
     teachers: Sequence[keras.Model] = (),
@@ -125,7 +129,7 @@ def _make_trainer(
 ) -> keras.Model:
     """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
-    distorted = Augment(recipe.distortion, recipe.seed)(pixels)
+    distorted = augment(pixels)
     outputs: Any = WithOutlierLogit(0.0 if recipe.outlier_class else NEVER)(model(distorted))
     loss: keras.losses.Loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=recipe.label_smoothing
@@ -135,7 +139,8 @@ def _make_trainer(
         loss = DistillationLoss(loss, recipe.teacher_weight, recipe.temperature)
     trainer = keras.Model(pixels, outputs)
     accuracy = keras.metrics.MeanMetricWrapper(student_accuracy, name="accuracy")
-    trainer.compile(_make_optimizer(trainer, recipe, steps_per_epoch, precision), loss, metrics=[accuracy])
+    optimizer = _make_optimizer(trainer, recipe, steps_per_epoch, precision)
+    trainer.compile(optimizer, loss, metrics=[accuracy], jit_compile=wants_xla())
     return trainer
 
 
@@ -164,9 +169,7 @@ def _train_epoch(
     if devices.count > 1:
         images = images.take(devices.own_part(len(images.pixels), recipe.batch_size))
     outcome = trainer.fit(
-        images.pixels,
-        images.targets,
-        batch_size=recipe.batch_size // devices.processes,
+        **in_batches(recipe.batch_size // devices.processes, images.pixels, images.targets),
         shuffle=False,
         verbose=0,
         callbacks=[_ProgressBar(f"epoch {epoch + 1}/{recipe.epochs}")],
@@ -175,11 +178,13 @@ def _train_epoch(
 
 
 def _distort_some(train: Images, recipe: Recipe) -> NDArray[np.uint8]:
-    """Some training images as the model sees them in training, the same for every epoch: uint8 [N, 28, 28, 1]."""
+    """Some training images as the model sees them in the last epoch, the same for all: uint8 [N, 28, 28, 1]."""
     step = -(-recipe.count_images(train) // STATISTICS_IMAGES)
     # As if for the epoch after the last, so that none is trained on these very extras.
     some = draw_epoch(train.take(np.arange(0, len(train), step)), recipe, recipe.epochs)
-    distorted: Any = keras.ops.convert_to_numpy(Augment(recipe.distortion, recipe.seed)(some.pixels, training=True))
+    augment = Augment(recipe.distortion, recipe.seed)
+    augment.share.assign(recipe.last_distortion)
+    distorted: Any = keras.ops.convert_to_numpy(augment(some.pixels, training=True))
     return distorted
 
 

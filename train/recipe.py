@@ -25,7 +25,8 @@ class Recipe:
         extras: Images an epoch that are drawn for each training digit, most of which are no digits; see `outliers.py`.
         teacher_weight: With teachers, share of the loss that is the distance to their logits; the rest is the labels'.
         temperature: Logits are divided by it before teachers and student are compared.
-        distortion: How far each training image is distorted.
+        distortion: How far each training image is distorted in the first epoch.
+        last_distortion: Share of it that is left in the last epoch; it falls linearly. 1 keeps it as it is.
     """
 
     epochs: int
@@ -38,10 +39,11 @@ class Recipe:
     label_smoothing: float = 0.05
     ema_share: float = 0.05
     outlier_class: bool = True
-    extras: float = 3 / 11
+    extras: float = 0.15
     teacher_weight: float = 0.9
     temperature: float = 2.0
     distortion: Distortion = dataclasses.field(default_factory=Distortion)
+    last_distortion: float = 0.4
 
     def count_extras(self, train: Images) -> int:
         """How many images are drawn beside these."""
@@ -50,6 +52,10 @@ class Recipe:
     def count_images(self, train: Images) -> int:
         """Images an epoch."""
         return len(train) + self.count_extras(train)
+
+    def share_of_distortion(self, epoch: int) -> float:
+        """How much of the distortion an epoch has, counted from 0."""
+        return 1 - (1 - self.last_distortion) * epoch / max(1, self.epochs - 1)
 
     def as_numbers(self) -> dict[str, int | float]:
         """Flat, for the card: `distortion.rotation_degrees` and so on; yes is 1."""

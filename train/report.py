@@ -22,6 +22,7 @@ from ..edge.mnist import Images, Splits
 from ..edge.whole_files import write_whole
 from .augment import Augment
 from .baseline import fit_baseline
+from .execution import predict
 from .fit import EVALUATION_BATCH
 from .outliers import Extras, draw_extras
 from .recipe import Recipe
@@ -126,7 +127,7 @@ def make_report(card: ModelCard, model: Any, splits: Splits, recipe: Recipe) -> 
     if card.training is None:
         raise ValueError("expected the card of a trained model")
     train, validation = splits.train, splits.validation
-    logits = model.predict(validation.pixels, batch_size=EVALUATION_BATCH, verbose=0).astype(np.float32)
+    logits = predict(model, validation.pixels, EVALUATION_BATCH)
     baseline = fit_baseline(train, recipe.seed)
     extras = recipe.count_extras(train)
     return TrainingReport(

@@ -172,9 +172,13 @@ def _training_images(report: "TrainingReport", album: "Album") -> str:
     ]
     if not _distorts(report.training.recipe):
         return _extras(report, album)
+    # Cards written before distortion could fade say nothing of it.
+    left = report.training.recipe.get("last_distortion", 1)
+    fading = "" if left == 1 else f", by less each time, at last {left:.0%} of it"
     return (
-        "<h2>What training makes of it</h2><p>Each training image is distorted anew in every epoch. On the left as it "
-        f"is, then as training might see it:</p>{tiles.draw_strips(strips)}{_extras(report, album)}"
+        f"<h2>What training makes of it</h2><p>Each training image is distorted anew in every epoch{fading}. On the "
+        "left as it is, then as the first epoch might see it:</p>"
+        f"{tiles.draw_strips(strips)}{_extras(report, album)}"
     )
 
 

@@ -1,0 +1,37 @@
+"""How batches reach Keras on TensorFlow: all of them, in order, and through a pipeline that closes when it is done."""
+
+import keras
+import numpy as np
+
+from edge_mnist.edge import mnist
+from edge_mnist.train.execution import in_batches, predict, wants_xla
+from edge_mnist.train.zoo import ZOO
+
+
+def test_batches_hold_every_row_in_order(sample: mnist.Images) -> None:
+    pixels, targets = sample.pixels[:10], np.eye(10, dtype=np.float32)
+
+    batches = [(x.numpy(), y.numpy()) for x, y in in_batches(4, pixels, targets)["x"]]
+
+    assert [len(x) for x, _ in batches] == [4, 4, 2]
+    assert np.array_equal(np.concatenate([x for x, _ in batches]), pixels)
+    assert np.array_equal(np.concatenate([y for _, y in batches]), targets)
+
+
+def test_no_tuner_keeps_a_pipeline_open(sample: mnist.Images) -> None:
+    assert in_batches(4, sample.pixels[:4])["x"].options().autotune.enabled is False
+
+
+def test_a_processor_is_not_given_xla() -> None:
+    assert wants_xla() is False
+
+
+def test_predictions_are_the_models(sample: mnist.Images) -> None:
+    keras.utils.set_random_seed(1)
+    model = ZOO["nano"].build()
+    expected = keras.ops.convert_to_numpy(model(sample.pixels[:10], training=False))
+
+    logits = predict(model, sample.pixels[:10], batch_size=4)
+
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, expected, atol=1e-4)

@@ -1,0 +1,42 @@
+"""How steps are compiled and batches handed over: on TensorFlow, Keras's defaults cost up to half of the time.
+
+On a CPU, XLA's convolutions take longer than those of oneDNN, which TensorFlow has without XLA. And tf.data's autotuner
+(TensorFlow 2.21) looks at a pipeline after 10 ms, 20 ms, 40 ms and so on; whoever closes it waits for the next look, so
+that an epoch takes 5.12, 10.24, 20.48 ... seconds. Measured in docs/decisions/0010-epochs-that-end-when-they-end.md.
+"""
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+
+def wants_xla() -> Literal["auto", False]:
+    """What Keras's `jit_compile` is best set to here."""
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+    return "auto" if tf.config.list_logical_devices("GPU") else False
+
+
+def in_batches(batch_size: int, *arrays: NDArray[Any]) -> dict[str, Any]:
+    """What to give Keras's `fit` or `predict` as keywords, for these arrays, in this order, so many rows at a time."""
+    if keras.backend.backend() != "tensorflow":
+        return {**dict(zip("xy", arrays, strict=False)), "batch_size": batch_size}
+    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    # Among several devices, each takes its part of every batch; there are no files to share out.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    rows = tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0])
+    return {"x": rows.batch(batch_size).prefetch(2).with_options(options)}
+
+
+def predict(model: Any, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
+    """What a model gives for images, uint8 [N, 28, 28, 1]: its output for all, float32 [N, ...]."""
+    if wants_xla() is False:
+        model.jit_compile = False
+    return model.predict(**in_batches(batch_size, pixels), verbose=0).astype(np.float32)
