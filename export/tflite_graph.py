@@ -68,12 +68,13 @@ def slim(content: bytes) -> bytes:
 
 
 def _name_after_layers(graph: Any) -> None:
-    ends = {**dict.fromkeys(graph.inputs, "pixels"), **dict.fromkeys(graph.outputs, "logits")}
+    ends: dict[int, str] = {int(index): "pixels" for index in graph.inputs}
+    ends |= {int(index): "logits" for index in graph.outputs}
     taken: Counter[str] = Counter()
     for index, tensor in enumerate(graph.tensors):
         path = tensor.name.decode().partition(";")[0].split("/")
         # Once shortened, a name stays as it is.
-        short = ends.get(index, path[-2] if len(path) > 1 else path[0])
+        short = ends.get(index) or (path[-2] if len(path) > 1 else path[0])
         taken[short] += 1
         tensor.name = (f"{short}.{taken[short]}" if taken[short] > 1 else short).encode()
 

@@ -21,17 +21,17 @@ def wants_xla() -> Literal["auto", False]:
     return "auto" if tf.config.list_logical_devices("GPU") else False
 
 
-def in_batches(batch_size: int, *arrays: NDArray[Any]) -> dict[str, Any]:
-    """What to give Keras's `fit` or `predict` as keywords, for these arrays, in this order, so many rows at a time."""
+def in_batches(batch_size: int, inputs: NDArray[Any], targets: NDArray[Any] | None = None) -> dict[str, Any]:
+    """What to give Keras's `fit` or `predict` as keywords: these rows in this order, so many at a time."""
     if keras.backend.backend() != "tensorflow":
-        return {**dict(zip("xy", arrays, strict=False)), "batch_size": batch_size}
+        return {"x": inputs, "batch_size": batch_size, **({} if targets is None else {"y": targets})}
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
     options = tf.data.Options()
     options.autotune.enabled = False
     # Among several devices, each takes its part of every batch; there are no files to share out.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    rows = tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0])
+    rows = tf.data.Dataset.from_tensor_slices(inputs if targets is None else (inputs, targets))
     return {"x": rows.batch(batch_size).prefetch(2).with_options(options)}
 
 

@@ -140,7 +140,8 @@ def _make_trainer(
     trainer = keras.Model(pixels, outputs)
     accuracy = keras.metrics.MeanMetricWrapper(student_accuracy, name="accuracy")
     optimizer = _make_optimizer(trainer, recipe, steps_per_epoch, precision)
-    trainer.compile(optimizer, loss, metrics=[accuracy], jit_compile=wants_xla())
+    jit_compile: Any = wants_xla()
+    trainer.compile(optimizer, loss, metrics=[accuracy], jit_compile=jit_compile)
     return trainer
 
 
