@@ -15,7 +15,7 @@ import numpy as np
 from edge_mnist.train.execution import in_batches, wants_xla
 from edge_mnist.train.zoo import ZOO
 
-IMAGES, BATCH, ROUNDS = 55_000, 128, 3
+IMAGES, BATCH, ROUNDS = 25_600, 128, 3
 
 
 def main() -> None:
