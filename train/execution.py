@@ -1,8 +1,8 @@
 """How steps are compiled and batches handed over: on TensorFlow, Keras's defaults cost up to half of the time.
 
-On a CPU, XLA's convolutions take longer than those of oneDNN, which TensorFlow has without XLA. And tf.data's autotuner
-(TensorFlow 2.21) looks at a pipeline after 10 ms, 20 ms, 40 ms and so on; whoever closes it waits for the next look, so
-that an epoch takes 5.12, 10.24, 20.48 ... seconds. Measured in docs/decisions/0010-epochs-that-end-when-they-end.md.
+tf.data's autotuner (TensorFlow 2.21) looks at a pipeline after 10 ms, 20 ms, 40 ms and so on; whoever closes it waits
+for the next look, so that an epoch takes 5.12, 10.24, 20.48 ... seconds. And on a CPU, XLA's convolutions are no faster
+than oneDNN's, in wide networks slower. Measured in docs/decisions/0010-epochs-that-end-when-they-end.md.
 """
 
 from typing import Any, Literal
@@ -31,8 +31,15 @@ def in_batches(batch_size: int, inputs: NDArray[Any], targets: NDArray[Any] | No
     options.autotune.enabled = False
     # Among several devices, each takes its part of every batch; there are no files to share out.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    rows = tf.data.Dataset.from_tensor_slices(inputs if targets is None else (inputs, targets))
-    return {"x": rows.batch(batch_size).prefetch(2).with_options(options)}
+    tensors = [tf.constant(array) for array in (inputs, targets) if array is not None]
+
+    def cut(start: Any) -> Any:
+        parts = [tensor[start : start + batch_size] for tensor in tensors]
+        return parts[0] if targets is None else tuple(parts)
+
+    # Whole batches are cut out: single rows, put together again, would take a tenth of a small network's time.
+    starts = tf.data.Dataset.range(0, len(inputs), batch_size)
+    return {"x": starts.map(cut).prefetch(2).with_options(options)}
 
 
 def predict(model: Any, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
