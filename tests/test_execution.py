@@ -2,6 +2,8 @@
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from edge_mnist.edge import mnist
 from edge_mnist.train.execution import in_batches, predict, wants_xla
@@ -22,8 +24,11 @@ def test_no_tuner_keeps_a_pipeline_open(sample: mnist.Images) -> None:
     assert in_batches(4, sample.pixels[:4])["x"].options().autotune.enabled is False
 
 
-def test_a_processor_is_not_given_xla() -> None:
-    assert wants_xla() is False
+@pytest.mark.parametrize(("gpus", "expected"), [([], False), (["GPU:0"], "auto")])
+def test_xla_is_for_gpus(monkeypatch: pytest.MonkeyPatch, gpus: list[str], expected: object) -> None:
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: gpus if kind == "GPU" else ["CPU:0"])
+
+    assert wants_xla() == expected
 
 
 def test_predictions_are_the_models(sample: mnist.Images) -> None:
