@@ -55,7 +55,7 @@ CATALOGUE = {
         Entry("standard", "small strided CNN, quick on the edge", 136_282, 5_485_376),
         Entry("nano", "as deep as standard, for int8 files of 14 kB", 6_834, 565_792),
         Entry("nano-2890", "five narrower convolutions, at most 2,890 parameters", 2_856, 295_524),
-        Entry("max", "five residual blocks, for accuracy", 686_938, 95_235_168),
+        Entry("max", "residual, for accuracy", 175_322, 14_664_576),
         Entry(
             "logistic",
             "logistic regression, the baseline",

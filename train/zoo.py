@@ -94,20 +94,20 @@ def nano_2890() -> keras.Model:
 
 
 def maximal() -> keras.Model:
-    """Eleven convolutions in five residual blocks, for accuracy; `max` to the world, where no built-in has that name.
+    """Ten convolutions, eight of them in residual blocks, for accuracy; `max` to the world, where no built-in has it.
 
     Plain blocks after He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (CVPR 2016): each
-    convolution with its batch norm becomes one int8 operator. So narrow that a bundle with float and int8 files takes
-    10 MB.
+    convolution with its batch norm becomes one int8 operator. A third more weights than `standard`, for the files stay
+    small so, and nearly three times the multiplications, half of them at 14x14.
     """
     return _network(
         "max",
-        *_conv_norm(48),
-        _block(48),
-        _block(80, strides=2),
-        _block(80),
-        _block(112, strides=2),
-        _block(112),
+        *_conv_norm(16),
+        *_conv_norm(32, strides=2),
+        _block(32),
+        _block(32),
+        _block(64, strides=2),
+        _block(64),
         layers.GlobalAveragePooling2D(),
     )
 
