@@ -24,6 +24,8 @@ from edge_mnist.edge.mnist import Images
 from edge_mnist.edge.statistics import wilson_interval
 
 COUNT = 2000
+# Places of rows in what `make_results` makes.
+INT8, INT8_ONNX, PEER, MISSING = 1, 4, 5, 6
 LABELS = np.arange(COUNT) % 10
 # Median microseconds, by file and then by target; and how many images each file reads wrong.
 SPEEDS = {"toy-float32.tflite": 225.0, "toy-int8.tflite": 118.0, "toy-float32.onnx": 231.0, "toy-int8.onnx": 139.0}

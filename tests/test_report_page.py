@@ -1,7 +1,5 @@
-"""A benchmark's reports: the page, Markdown, CSV and the schema say what the results hold, and what they do not."""
+"""A benchmark's page: it says what the results hold and what they do not, on any screen, and asks nobody."""
 
-import csv
-import io
 import json
 import re
 import threading
@@ -11,11 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from edge_mnist.benchmarks.changed_digits import MOST_SHOWN
 from edge_mnist.benchmarks.findings import group_alike, mark_front, measure_ratio, name_group
@@ -24,14 +20,16 @@ from edge_mnist.benchmarks.lanes import make_log_axis
 from edge_mnist.benchmarks.latency_section import HEAD
 from edge_mnist.benchmarks.report import describe_conditions, format_report, format_tables, summarize, write_reports
 from edge_mnist.benchmarks.report_page import format_page
-from edge_mnist.benchmarks.result_files import ResultsError, read_results
-from edge_mnist.benchmarks.results import SCHEMA_VERSION, Results
-from edge_mnist.benchmarks.schema import format_schema, schema
+from edge_mnist.benchmarks.results import Results
 from edge_mnist.benchmarks.throttling import describe_bits
 from edge_mnist.benchmarks.wording import FEWEST_COMPARED, describe_change, format_us
 
 from .benchmark_results import (
     COUNT,
+    INT8,
+    INT8_ONNX,
+    MISSING,
+    PEER,
     make_accuracy,
     make_images,
     make_latency,
@@ -39,15 +37,12 @@ from .benchmark_results import (
     make_results,
     make_row,
     replace_row,
-    summarize_rounds,
 )
 from .chromium import Page, page
-from .conftest import REPOSITORY
 from .parsed_page import ParsedPage, check_self_contained
 
 __all__ = ["page"]
 HOSTILE = """<script>alert('"&')</script>"""
-INT8, INT8_ONNX, PEER, MISSING = 1, 4, 5, 6
 
 
 def _format(results: Results, with_images: bool = True) -> str:
@@ -396,24 +391,6 @@ def test_words_are_explained(word: str, parsed: ParsedPage) -> None:
     assert all(term in parsed.text and meaning in parsed.text for term, meaning in GLOSSARY.items())
 
 
-def test_the_reports_are_four_files_and_nothing_else(results: Results, tmp_path: Path) -> None:
-    paths = write_reports(results, tmp_path, make_images())
-
-    assert [path.name for path in paths] == ["toy.json", "toy.md", "toy.html", "toy.csv"]
-    assert sorted(tmp_path.iterdir()) == sorted(paths)
-    assert read_results(paths[0]) == results
-    assert format_tables(results, "github") in paths[1].read_text()
-
-
-def test_pictures_of_other_images_are_refused(results: Results, tmp_path: Path) -> None:
-    others = make_images().take(np.arange(COUNT)[::-1].copy())
-
-    with pytest.raises(ValueError, match="expected the images of made-up-2k"):
-        write_reports(results, tmp_path, others)
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_markdown_is_short_and_says_what_the_page_says(results: Results, parsed: ParsedPage) -> None:
     report = format_report(results)
 
@@ -421,116 +398,6 @@ def test_markdown_is_short_and_says_what_the_page_says(results: Results, parsed:
     for sentence in summarize(results):
         assert sentence in report
         assert sentence in parsed.text
-
-
-def test_the_csv_has_a_line_for_every_row(results: Results, tmp_path: Path) -> None:
-    path = write_reports(results, tmp_path)[3]
-
-    lines = list(csv.DictReader(io.StringIO(path.read_text())))
-
-    assert len(lines) == len(results.rows)
-    for line, row in zip(lines, results.rows, strict=True):
-        assert (line["file"], line["runtime"], line["delegate"]) == (row.file, row.runtime, row.delegate)
-        assert (line["p50_us"] == "") == (row.latency is None)
-        if row.latency and row.accuracy:
-            assert float(line["p50_us"]) == row.latency.p50
-            assert float(line["accuracy"]) == row.accuracy.share
-    assert lines[MISSING]["unavailable"] == "not installed: pip install tflite-runtime"
-    assert lines[INT8]["lost"] == "2"
-    assert float(lines[INT8]["batch8_p50_us"]) == results.rows[INT8].batches[0].p50
-
-
-def test_the_published_schema_is_current() -> None:
-    published = REPOSITORY / "docs" / "results" / f"schema-{SCHEMA_VERSION}.json"
-
-    assert published.read_bytes() == format_schema(), f"write it anew: edge-mnist benchmark schema > {published}"
-
-
-def test_results_follow_the_published_schema(results: Results) -> None:
-    validator = jsonschema_rs.Draft202012Validator(json.loads(format_schema()))
-    document = json.loads(msgspec.json.encode(results))
-
-    assert list(validator.iter_errors(document)) == []
-    document["rows"][0]["latency"].pop("rounds")
-    document["schema_version"] = SCHEMA_VERSION - 1
-    assert len(list(validator.iter_errors(document))) >= 2
-
-
-def _without(path: str) -> Any:
-    """The document with a part of it emptied."""
-
-    def change(document: dict[str, Any]) -> None:
-        *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
-        for part in way:
-            document = document[part]
-        document[last] = []
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (_without("rows.0.latency.rounds"), r"raw values are missing: rows\[0\].latency.rounds"),
-        (_without("rows.1.bare.rounds.2"), r"raw values are missing: rows\[1\].bare.rounds"),
-        (_without("rows.1.accuracy.misread"), r"raw values are missing: rows\[1\].accuracy has 10 wrong images"),
-        (_without("budgets.0.total_ms.rounds"), r"raw values are missing: budgets\[0\].total_ms"),
-        (_without("rows.0.accuracy.confusion"), r"rows\[0\].accuracy.confusion is not 10 by 10"),
-        (_without("machines"), r"rows\[0\] is of machine 0, and there are 0"),
-        (lambda document: document.update(schema_version=1), "expected schema_version 2, got 1"),
-        (lambda document: document.update(schema_version=99), "expected schema_version 2, got 99"),
-        (lambda document: document["rows"][0].pop("file"), "damaged, it does not follow schema 2"),
-        (lambda document: document["rows"][0].update(accuracy=None), "neither an accuracy nor a reason"),
-        (lambda document: document["rows"][0]["latency"]["rounds"][0].append(-1.0), "which is no time"),
-        (lambda document: document["rows"][0]["latency"]["rounds"][0].append(1e9), "raw values are missing"),
-        (lambda document: document["rows"][0]["accuracy"].update(count=3), r"has 1991 correct of 3"),
-        (lambda document: document.pop("rows"), "not the results of edge-mnist benchmark"),
-    ],
-)
-def test_a_bad_file_is_one_clear_sentence(results: Results, tmp_path: Path, change: Any, words: str) -> None:
-    document = json.loads(msgspec.json.encode(results))
-    change(document)
-    path = tmp_path / "bad.json"
-    path.write_text(json.dumps(document))
-
-    with pytest.raises(ResultsError, match=words) as caught:
-        read_results(path)
-
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "damaged, this is not whole JSON"),
-        (b'{"schema_version":2,"rows":[', "damaged, this is not whole JSON"),
-        (b"\xff\xfe\x00", "damaged"),
-        (b"[]", "not the results of edge-mnist benchmark"),
-        (b"{}", "not the results of edge-mnist benchmark"),
-    ],
-)
-def test_a_file_of_something_else_is_one_clear_sentence(tmp_path: Path, content: bytes, words: str) -> None:
-    path = tmp_path / "bad.json"
-    path.write_bytes(content)
-
-    with pytest.raises(ResultsError, match=words):
-        read_results(path)
-
-
-def test_a_file_that_is_not_there_is_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="cannot be read"):
-        read_results(tmp_path / "none.json")
-
-
-def test_a_cut_off_file_never_passes(results: Results, tmp_path: Path) -> None:
-    whole = msgspec.json.encode(results)
-    path = tmp_path / "cut.json"
-
-    for length in range(0, len(whole), len(whole) // 40):
-        path.write_bytes(whole[:length])
-        with pytest.raises(ResultsError):
-            read_results(path)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -576,17 +443,3 @@ def test_the_page_fits_any_screen_and_asks_nobody(
 
     assert widest <= width
     assert broken == flat == 0
-
-
-def test_the_schema_command_prints_the_schema() -> None:
-    result = CliRunner().invoke(schema)
-
-    assert result.exit_code == 0
-    assert result.stdout.encode() == format_schema()
-
-
-def test_made_up_figures_are_those_of_their_raw_values(results: Results) -> None:
-    latency = results.rows[0].latency
-    assert latency is not None
-
-    assert summarize_rounds(latency.rounds) == latency
