@@ -76,20 +76,24 @@ def nano() -> keras.Model:
         *_conv_norm(16),
         *_conv_norm(16, strides=2),
         *_conv_norm(16, padding="valid"),
-        layers.GlobalAveragePooling2D(),
+        *_average_quarters(),
     )
 
 
 def nano_2890() -> keras.Model:
-    """What a network of at most 2,890 parameters can do, batch norm's moving statistics included."""
+    """What a network of at most 2,890 parameters can do, batch norm's moving statistics included.
+
+    Depthwise separable convolutions make six layers of so few.
+    """
     return _network(
         "nano-2890",
-        *_conv_norm(6),
-        *_conv_norm(8, strides=2),
-        *_conv_norm(8),
-        *_conv_norm(10, strides=2),
-        *_conv_norm(9, padding="valid"),
-        layers.GlobalAveragePooling2D(),
+        *_conv_norm(14),
+        *_separable_norm(16, strides=2),
+        *_separable_norm(16),
+        *_separable_norm(16),
+        *_separable_norm(16, strides=2),
+        *_separable_norm(12, padding="valid"),
+        *_average_quarters(),
     )
 
 
@@ -235,6 +239,26 @@ def _conv_norm(
         layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
         layers.ReLU(),
     )
+
+
+def _separable_norm(filters: int, strides: int = 1, padding: str = "same") -> tuple[keras.Layer, ...]:
+    """A 3x3 convolution of each channel by itself, a 1x1 convolution of them all, batch norm, ReLU.
+
+    After Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications" (2017),
+    without what they put between the two.
+    """
+    return (
+        layers.DepthwiseConv2D(3, strides=strides, padding=padding, use_bias=False),
+        *_conv_norm(filters, kernel_size=1),
+    )
+
+
+def _average_quarters() -> tuple[keras.Layer, ...]:
+    """5x5 positions to 2x2, overlapping, each kept apart from the others.
+
+    A small network has few channels, and the average over all positions would leave it no more numbers than these.
+    """
+    return layers.AveragePooling2D(3, strides=2), layers.Flatten()
 
 
 def _block(filters: int, strides: int = 1) -> Residual:
