@@ -15,6 +15,7 @@ from ai_edge_litert.schema_py_generated import (
     TensorT,
     TensorType,
 )
+from numpy.typing import NDArray
 
 MODEL_IDENTIFIER = b"TFL3"
 # Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and gives bytes 4,
@@ -119,7 +120,21 @@ def add_cast_head(content: bytes) -> bytes:
 
 
 class _AlignedBuilder(flatbuffers.Builder):
-    """Puts vectors of bytes where the TFLite schema wants them; strings and numbers stay as they are."""
+    """Puts vectors of bytes where the TFLite schema wants them, and writes equal vectors once.
+
+    Two tables may point to the same one. Every channel's zero point is a 0 of eight bytes, for weights and for biases:
+    written once for each number of channels, they are no longer a tenth of a small file.
+    """
+
+    def __init__(self, initial_size: int) -> None:
+        super().__init__(initial_size)
+        self.written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: NDArray[Any]) -> int:  # noqa: N802 - the base's name
+        key = x.dtype.str, x.tobytes()
+        if key not in self.written:
+            self.written[key] = super().CreateNumpyVector(x)
+        return self.written[key]
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803 - the base's names
         return super().StartVector(elemSize, numElems, BUFFER_ALIGNMENT if elemSize == 1 else alignment)
