@@ -114,9 +114,9 @@ def test_layers_of_another_shape_start_anew_and_nothing_in_common_is_refused(sma
 
     anew = inherit_weights(ZOO["nano"].build(), parent, splits.labels)
 
-    # Both have eight channels after the second convolution, and other numbers before it.
-    assert anew[:3] == ["conv2d", "batch_normalization", "conv2d_1"]
-    assert "batch_normalization_1" not in anew
+    # Both have sixteen channels after the third convolution, and other numbers before it.
+    assert anew[:4] == ["conv2d", "batch_normalization", "conv2d_1", "batch_normalization_1"]
+    assert "batch_normalization_2" not in anew
     with pytest.raises(AncestorError, match="no layer of it fits logistic"):
         inherit_weights(ZOO["logistic"].build(), parent, ())
 
