@@ -76,7 +76,7 @@ def nano() -> keras.Model:
         *_conv_norm(16),
         *_conv_norm(16, strides=2),
         *_conv_norm(16, padding="valid"),
-        *_average_quarters(),
+        *_average_quarters(5),
     )
 
 
@@ -93,7 +93,7 @@ def nano_2890() -> keras.Model:
         *_separable_norm(16),
         *_separable_norm(16, strides=2),
         *_separable_norm(12, padding="valid"),
-        *_average_quarters(),
+        *_average_quarters(5),
     )
 
 
@@ -112,7 +112,7 @@ def maximal() -> keras.Model:
         _block(32),
         _block(64, strides=2),
         _block(64),
-        layers.GlobalAveragePooling2D(),
+        *_average_quarters(7),
     )
 
 
@@ -253,12 +253,13 @@ def _separable_norm(filters: int, strides: int = 1, padding: str = "same") -> tu
     )
 
 
-def _average_quarters() -> tuple[keras.Layer, ...]:
-    """5x5 positions to 2x2, overlapping, each kept apart from the others.
+def _average_quarters(size: int) -> tuple[keras.Layer, ...]:
+    """An odd number of positions each way to 2x2, the middle row and column in both, each kept apart from the others.
 
-    A small network has few channels, and the average over all positions would leave it no more numbers than these.
+    The average over all positions would forget where in the picture a stroke was: `nano` made more mistakes with it, on
+    validation and on test.
     """
-    return layers.AveragePooling2D(3, strides=2), layers.Flatten()
+    return layers.AveragePooling2D(size // 2 + 1, strides=size // 2), layers.Flatten()
 
 
 def _block(filters: int, strides: int = 1) -> Residual:
