@@ -30,7 +30,7 @@ def unpack(content: bytes) -> Any:
 
 
 def pack(model: Any, size_hint: int = 1024) -> bytes:
-    """The objects as a file again, every buffer on a multiple of 16 bytes; the same bytes for equal objects."""
+    """The objects as a file again, every buffer on a multiple of 16 bytes, equal vectors once; deterministic."""
     builder = _AlignedBuilder(size_hint)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     return bytes(builder.Output())
@@ -123,7 +123,7 @@ class _AlignedBuilder(flatbuffers.Builder):
     """Puts vectors of bytes where the TFLite schema wants them, and writes equal vectors once.
 
     Two tables may point to the same one. Every channel's zero point is a 0 of eight bytes, for weights and for biases:
-    written once for each number of channels, they are no longer a tenth of a small file.
+    written once for each number of channels, they are no longer a twelfth of a small file.
     """
 
     def __init__(self, initial_size: int) -> None:

@@ -14,15 +14,13 @@ import numpy as np
 import pytest
 
 from edge_mnist.benchmarks.changed_digits import MOST_SHOWN
-from edge_mnist.benchmarks.findings import group_alike, mark_front, measure_ratio, name_group
+from edge_mnist.benchmarks.findings import group_alike, mark_front, measure_ratio
 from edge_mnist.benchmarks.glossary import GLOSSARY
-from edge_mnist.benchmarks.lanes import make_log_axis
 from edge_mnist.benchmarks.latency_section import HEAD
 from edge_mnist.benchmarks.report import describe_conditions, format_report, format_tables, summarize, write_reports
 from edge_mnist.benchmarks.report_page import format_page
 from edge_mnist.benchmarks.results import Results
-from edge_mnist.benchmarks.throttling import describe_bits
-from edge_mnist.benchmarks.wording import FEWEST_COMPARED, describe_change, format_us
+from edge_mnist.benchmarks.wording import FEWEST_COMPARED, format_us
 
 from .benchmark_results import (
     COUNT,
@@ -118,21 +116,6 @@ def test_the_table_of_accuracies_has_intervals_and_drops(results: Results, parse
     assert int8[5:8] == ["2 / 1", "1", "no measurable difference"]
     assert onnx[5] == "21 / 0"
     assert onnx[7] == "1.05 points less accurate"
-
-
-def test_rows_that_read_every_image_alike_share_a_line(results: Results) -> None:
-    groups = [group.places for group in group_alike(results)]
-
-    assert groups == [(0,), (1, 2), (3,), (4,), (5,)]
-    assert [name_group(results, group) for group in group_alike(results)] == [
-        "litert", "litert", "onnxruntime", "onnxruntime", "litert",
-    ]  # fmt: skip
-
-
-def test_targets_are_named_one_by_one_where_they_do_not_read_alike(results: Results) -> None:
-    other = replace_row(results, 2, accuracy=make_accuracy([1, 2, 3]))
-
-    assert [name_group(other, group) for group in group_alike(other)[1:3]] == ["litert", "litert, no delegate"]
 
 
 def test_a_peer_is_compared_with_ours_on_as_many_threads(results: Results) -> None:
@@ -292,20 +275,6 @@ def test_what_a_machine_does_not_tell_is_said(results: Results) -> None:
     assert "Throttling: this machine does not tell." in silent.text
 
 
-@pytest.mark.parametrize(
-    ("bits", "words"),
-    [
-        ([], "this machine does not tell"),
-        ([0, 0], "none, now or since it was started"),
-        ([0, 0x1], "under-voltage while measuring"),
-        ([0x50000], "under-voltage, throttled since it was started"),
-        ([0x50005], "under-voltage, throttled while measuring"),
-    ],
-)
-def test_throttling_bits_are_words(bits: list[int], words: str) -> None:
-    assert describe_bits(bits) == words
-
-
 def test_text_is_text_whatever_it_looks_like(results: Results) -> None:
     hostile = msgspec.structs.replace(
         results,
@@ -339,48 +308,11 @@ def test_a_coarse_clock_is_told(results: Results, parsed: ParsedPage) -> None:
     assert "timed by a clock" not in parsed.text
 
 
-def test_a_ratio_needs_both_sides_and_enough_processes() -> None:
-    latency = make_latency(100, np.random.default_rng(1))
-    two = msgspec.structs.replace(latency, rounds=latency.rounds[:2])
-
-    assert measure_ratio(None, latency) is measure_ratio(latency, None) is None
-    assert measure_ratio(two, two) is None
-    assert measure_ratio(latency, latency) is not None
-
-
 def test_too_few_processes_are_called_so(results: Results) -> None:
     random = np.random.default_rng(5)
     few = replace_row(results, PEER, latency=make_latency(11.8, random, processes=3))
 
     assert f"too few processes to tell (3, it takes {FEWEST_COMPARED} of each)" in ParsedPage(_format(few)).text
-
-
-@pytest.mark.parametrize(
-    ("percent", "words"),
-    [
-        (3.04, "takes 3.0 % longer"),
-        (-3.04, "takes 3.0 % less time"),
-        (50, "takes 1.5 times as long"),
-        (-50, "2.0 times as fast"),
-    ],
-)
-def test_changes_are_said_so_that_nobody_takes_one_for_another(percent: float, words: str) -> None:
-    assert describe_change(percent) == words
-
-
-@pytest.mark.parametrize(("low", "high"), [(11.2, 480), (0.5, 0.9), (100, 100), (3, 1e6), (1, 2)])
-def test_a_logarithmic_axis_reaches_around_its_values(low: float, high: float) -> None:
-    axis = make_log_axis("", low, high)
-
-    assert axis.ticks[0] <= low <= high <= axis.ticks[-1]
-    assert axis.place(axis.ticks[0], 100) == 0
-    assert axis.place(axis.ticks[-1], 100) == pytest.approx(100)
-    assert list(axis.ticks) == sorted(set(axis.ticks))
-
-
-def test_a_logarithmic_axis_has_no_place_for_zero() -> None:
-    with pytest.raises(ValueError, match="above 0"):
-        make_log_axis("", 0, 5)
 
 
 @pytest.mark.parametrize(

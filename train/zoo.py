@@ -64,10 +64,10 @@ def standard() -> keras.Model:
 
 
 def nano() -> keras.Model:
-    """As many layers as `standard` in a twentieth of the parameters, for int8 files of 14 kB.
+    """As many layers as `standard` in about a twentieth of the parameters, for int8 files of 14 kB.
 
-    The first layer looks at every pixel: strided it made more mistakes on validation. Eight and
-    sixteen channels fill a processor's vectors, which six and ten would leave half empty.
+    The first layer looks at every pixel: strided it made more mistakes on validation. Eight and sixteen channels fill a
+    processor's vectors, which six and ten would leave half empty.
     """
     return _network(
         "nano",
@@ -102,7 +102,7 @@ def maximal() -> keras.Model:
 
     Plain blocks after He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (CVPR 2016): each
     convolution with its batch norm becomes one int8 operator. A third more weights than `standard`, for the files stay
-    small so, and nearly three times the multiplications, half of them at 14x14.
+    small so, and more than two and a half times the multiplications, half of them in the two blocks at 14x14.
     """
     return _network(
         "max",
@@ -256,8 +256,8 @@ def _separable_norm(filters: int, strides: int = 1, padding: str = "same") -> tu
 def _average_quarters(size: int) -> tuple[keras.Layer, ...]:
     """An odd number of positions each way to 2x2, the middle row and column in both, each kept apart from the others.
 
-    The average over all positions would forget where in the picture a stroke was: `nano` made more mistakes with it, on
-    validation and on test.
+    The average over all positions would forget where in the picture a stroke was: `nano` made more mistakes with it
+    (docs/decisions/0011-four-quarters-instead-of-one-average.md).
     """
     return layers.AveragePooling2D(size // 2 + 1, strides=size // 2), layers.Flatten()
 
