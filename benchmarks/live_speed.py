@@ -138,14 +138,15 @@ def _writing(path: Path) -> Iterator[cv2.VideoWriter]:
 def _read_alone(reader: Reader, path: Path, frames: int) -> float:
     """Frames per second of the loop with no sink, opening the file included."""
     started = time.perf_counter()
-    _make_loop(reader, path, 0, frames).run()
+    _make_loop(reader, path, CameraOptions(fps=0, loop=True), frames).run()
     return frames / (time.perf_counter() - started)
 
 
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
     """Play the pages at a camera's pace: how many frames after its first is each announced, and how many ms later?"""
     seen = _Seen()
-    _make_loop(reader, path, FPS, PAGES * PAGE_FRAMES, seen).run()
+    # Once, to its end: after frames that were skipped, so many more of a second round would count as the last page's.
+    _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
     by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
     for sighting in seen.sightings:
         by_page[min(_frame_of(sighting) // PAGE_FRAMES, PAGES - 1)].append(sighting)
@@ -167,8 +168,7 @@ def _frame_of(sighting: Sighting) -> int:
     return sighting.index + sighting.rates.skipped
 
 
-def _make_loop(reader: Reader, path: Path, fps: float, frames: int, *sinks: Sink) -> LiveLoop:
-    options = CameraOptions(fps=fps, loop=True)
+def _make_loop(reader: Reader, path: Path, options: CameraOptions, frames: int | None, *sinks: Sink) -> LiveLoop:
     return LiveLoop(lambda: VideoCamera(path, options), str(path), reader, sinks, LiveSettings(frames=frames))
 
 

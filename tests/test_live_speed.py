@@ -1,19 +1,32 @@
 """`edge-mnist measure live`: the loop, the command and its page, timed for real."""
 
+import time
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from edge_mnist.benchmarks import live_speed
 from edge_mnist.benchmarks.live_process import LiveProcess, LiveSpeedError
 from edge_mnist.benchmarks.live_speed import LiveSpeed
 from edge_mnist.edge.cli import main
+from edge_mnist.edge.reader import Reader, Reading
+
+
+class _SlowReader(Reader):
+    """Takes two frames' time for each, as on a machine that has other things to do."""
+
+    def read(self, frame: NDArray[np.uint8]) -> Reading:
+        time.sleep(2 / live_speed.FPS)
+        return super().read(frame)
 
 
 def test_it_measures_every_figure_and_keeps_the_raw_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_speed, "COLD_STARTS", 1)
+    monkeypatch.setattr(live_speed, "Reader", _SlowReader)
 
     ran = CliRunner().invoke(main, ["measure", "live", "--frames", "60", "--rounds", "1", "--out", str(tmp_path)])
 
