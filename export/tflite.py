@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +66,7 @@ def convert_int8(model: keras.Model, calibration: Images) -> bytes:
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.int8
 
-    content = _convert(behind_scaling(model), configure)
+    content = _convert(_average_by_convolution(behind_scaling(model)), configure)
     pixels, _ = describe_tensors(content)
     wanted = input_scale(model)
     if pixels.scale is None or abs(pixels.scale / wanted - 1) > SCALE_TOLERANCE or pixels.zero_point != 0:
@@ -125,6 +126,38 @@ def _float_pixels(model: keras.Model) -> tuple[Any, Any]:
     pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32")
     unit = keras.layers.Rescaling(input_scale(model))(pixels)
     return pixels, behind_scaling(model)(unit)
+
+
+def _average_by_convolution(model: keras.Model) -> keras.Model:
+    """The same network with a depthwise convolution of equal, exactly quantized weights for each average pooling.
+
+    XNNPACK has no average pooling of int8 tensors (LiteRT 2.3), and would take the network in two parts. Averages over
+    everything are another operator, which it has.
+    """
+    if not any(map(_is_plain_average, model.layers)):
+        return model
+
+    def replace(layer: keras.Layer) -> keras.Layer:
+        if not _is_plain_average(layer):
+            return layer.__class__.from_config(layer.get_config())
+        return keras.layers.DepthwiseConv2D(
+            layer.pool_size,
+            strides=layer.strides,
+            use_bias=False,
+            depthwise_initializer=keras.initializers.Constant(1 / math.prod(layer.pool_size)),
+            name=layer.name,
+        )
+
+    copy = keras.models.clone_model(model, clone_function=replace)
+    for layer in model.layers:
+        if layer.weights:
+            copy.get_layer(layer.name).set_weights(layer.get_weights())
+    return copy
+
+
+def _is_plain_average(layer: keras.Layer) -> bool:
+    """Whether each of its outputs is an average of as many values: at a padded border Keras counts those inside."""
+    return isinstance(layer, keras.layers.AveragePooling2D) and layer.padding == "valid"
 
 
 def _convert(model: keras.Model, configure: Configure) -> bytes:

@@ -1,6 +1,5 @@
 """Edits of a TFLite file that no converter offers: reading its metadata, and an operator in front of its input."""
 
-from collections import Counter
 from typing import Any
 
 import flatbuffers
@@ -21,7 +20,6 @@ MODEL_IDENTIFIER = b"TFL3"
 # Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and gives bytes 4,
 # also inside TensorFlow's own converter; https://github.com/tensorflow/tflite-micro/pull/3177 has the consequences.
 BUFFER_ALIGNMENT = 16
-CONVERTER_ENTRY = b"CONVERSION_METADATA"
 
 
 def unpack(content: bytes) -> Any:
@@ -43,41 +41,6 @@ def read_entry(content: bytes, name: str) -> bytes | None:
         if entry.name == name.encode():
             return bytes(model.buffers[entry.buffer].data)
     return None
-
-
-def slim(content: bytes) -> bytes:
-    """Leave out what no runtime reads, a tenth of the smallest files.
-
-    Each tensor is named after one layer, not after all that were fused into it with their operations:
-    `net_1/re_lu_4_1/Relu;net_1/conv2d_4_1/convolution` becomes `re_lu_4_1`, and a name that is taken gets a number. All
-    empty buffers become the first, which the schema keeps empty. The converter's record of its own options goes; which
-    converter it was, the card says.
-    """
-    model = unpack(content)
-    for graph in model.subgraphs:
-        _name_after_layers(graph)
-    model.metadata = [entry for entry in model.metadata or [] if entry.name != CONVERTER_ENTRY]
-    users = [*(tensor for graph in model.subgraphs for tensor in graph.tensors), *model.metadata]
-    for user in users:
-        data = model.buffers[user.buffer].data
-        user.buffer = 0 if data is None or not len(data) else user.buffer
-    kept = sorted({0, *(user.buffer for user in users)})
-    for user in users:
-        user.buffer = kept.index(user.buffer)
-    model.buffers = [model.buffers[place] for place in kept]
-    return pack(model, len(content))
-
-
-def _name_after_layers(graph: Any) -> None:
-    ends: dict[int, str] = {int(index): "pixels" for index in graph.inputs}
-    ends |= {int(index): "logits" for index in graph.outputs}
-    taken: Counter[str] = Counter()
-    for index, tensor in enumerate(graph.tensors):
-        path = tensor.name.decode().partition(";")[0].split("/")
-        # Once shortened, a name stays as it is.
-        short = ends.get(index) or (path[-2] if len(path) > 1 else path[0])
-        taken[short] += 1
-        tensor.name = (f"{short}.{taken[short]}" if taken[short] > 1 else short).encode()
 
 
 def has_int16_tensors(content: bytes) -> bool:

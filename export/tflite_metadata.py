@@ -13,7 +13,8 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BufferT, MetadataT
 
 from .calibrate import ExportError
-from .tflite_graph import MODEL_IDENTIFIER, pack, slim, unpack
+from .tflite_graph import MODEL_IDENTIFIER, pack, unpack
+from .tflite_slim import slim
 
 PROPERTIES_ENTRY = "edge_mnist"
 STANDARD_ENTRY = "TFLITE_METADATA"
@@ -29,7 +30,7 @@ LONGEST_DESCRIBED = 200
 
 
 def seal(content: bytes, properties: dict[str, str]) -> bytes:
-    """The file as it is kept: with metadata, see `write_metadata`, and without what no runtime reads."""
+    """The file as it is kept: with metadata, see `write_metadata`, and without what no runtime needs."""
     return slim(write_metadata(content, properties))
 
 
