@@ -144,7 +144,8 @@ def _average_by_convolution(model: keras.Model) -> keras.Model:
             layer.pool_size,
             strides=layer.strides,
             use_bias=False,
-            depthwise_initializer=keras.initializers.Constant(1 / math.prod(layer.pool_size)),
+            data_format=layer.data_format,
+            depthwise_initializer=keras.initializers.Constant(1 / math.prod(layer.pool_size)),  # pyright: ignore[reportArgumentType]
             name=layer.name,
         )
 
