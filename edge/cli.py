@@ -1,6 +1,10 @@
 """The `edge-mnist` command. Each subcommand's module is imported when it is used, so `--help` is quick and light."""
 
 import importlib
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -56,9 +60,27 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
-            return super().invoke(ctx)
+            with _terminated_as_by_hand():
+                return super().invoke(ctx)
         except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _terminated_as_by_hand() -> Iterator[None]:
+    """`kill` and time limits end a command as Ctrl-C does: processes it started end, what is half-written goes.
+
+    Commands that stop in their own way on a signal say so themselves. Whoever calls us from Python, in a thread or with
+    a handler, has provided for it.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

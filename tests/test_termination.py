@@ -1,0 +1,93 @@
+"""`kill` ends a command as Ctrl-C does: nothing that it started or half wrote is left."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_mnist.edge.cli import main
+
+from .conftest import edge_mnist
+
+DEADLINE_S = 60.0
+
+
+def _start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", "from edge_mnist.edge.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _workers(pid: int) -> list[int]:
+    """Its processes that measure; it also starts some that only look at the machine."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if b"edge_mnist.benchmarks.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+def test_a_terminated_benchmark_takes_its_workers_along(tmp_path: Path) -> None:
+    with _start("benchmark", "--quick", "--out", tmp_path / "results") as process:
+        deadline = time.monotonic() + DEADLINE_S
+        while not (workers := _workers(process.pid)):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        # A process of which Python has not yet heard whether it started is nobody's to end.
+        time.sleep(0.3)
+
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 1
+    assert "Aborted!" in errors
+    assert "Traceback" not in errors
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_terminated_export_leaves_nothing_half_written(tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    with _start("export", "--int8", "--out", out) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("Making"):
+                break
+        assert [*tmp_path.iterdir()] != []  # it has begun to write
+
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=DEADLINE_S)
+
+    assert process.returncode == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_program_that_handles_the_signal_keeps_its_handler() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        edge_mnist("models")
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert seen == [signal.SIGTERM]
+
+
+def test_afterwards_the_signal_means_what_it_meant_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    assert CliRunner().invoke(main, ["models"]).exit_code == 0
+
+    assert signal.getsignal(signal.SIGTERM) == before
