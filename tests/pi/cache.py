@@ -39,8 +39,12 @@ def remove(folder: Path) -> None:
     inside = [point for point in mounted if Path(point).is_relative_to(folder.resolve())]
     if inside:
         raise RuntimeError(f"{folder}: is not removed while something is mounted there. Run: umount {' '.join(inside)}")
+    # Under another name first: what is half removed when we are interrupted is not to pass for complete.
+    condemned = folder.with_name(f"{folder.name}.removed")
+    if condemned.exists():
+        shutil.rmtree(condemned)
     if folder.exists():
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.rename(condemned))
 
 
 @contextmanager
