@@ -3,7 +3,7 @@
 It is divided as TFLite Micro divides it: activations planned by lifetime from one end (`plan_buffers`), structs and the
 kernels' own data from the other. `docs/decisions/measure_arena.py` compares the estimate with the smallest arena in
 which tflite-micro 0.dev20261023182759 (x86-64, reference kernels) allocates and runs. On the zoo and eleven networks of
-other layers it was never too small, and too large by 0.2 to 11.2 %, 80 to 1,648 bytes.
+other layers it was never too small, and too large by 0.2 to 8.9 %, 64 to 1,264 bytes.
 
 What the estimate cannot know:
     Pointers: the sizes of structs are those of a 64-bit host. Where pointers have 32 bits, TFLite Micro needs less.

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 IMAGES = 100
+# More than any of them needs.
+MOST_BYTES = 1 << 20
 # TFLite Micro ends the process, by an assertion or by a null pointer, where the arena does not even hold its structs.
 PROBE = """
 import sys
@@ -37,13 +39,14 @@ def write(folder: Path) -> None:
     from edge_mnist.export.calibrate import choose_calibration  # noqa: PLC0415
     from edge_mnist.export.micro_model import read_micro_model  # noqa: PLC0415
     from edge_mnist.export.tflite import convert_int8  # noqa: PLC0415
+    from edge_mnist.export.tflite_slim import slim  # noqa: PLC0415
     from edge_mnist.train.zoo import ZOO  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     sample = load_sample()
     files = {"shipped": (SHIPPED / "standard-int8.tflite").read_bytes()}
     models = {name: member.build() for name, member in ZOO.items() if name != "standard"} | other_networks()
-    files |= {name: convert_int8(model, choose_calibration(sample)) for name, model in models.items()}
+    files |= {name: slim(convert_int8(model, choose_calibration(sample))) for name, model in models.items()}
     pixels, classes = sample.pixels[:: len(sample.pixels) // IMAGES][:IMAGES], {}
     for name, content in files.items():
         (folder / f"{name}.tflite").write_bytes(content)
@@ -131,7 +134,7 @@ def classify_tflm(path: Path, pixels: np.ndarray) -> np.ndarray:
     """The digits that TFLite Micro names: [N]."""
     from tflite_micro import runtime  # noqa: PLC0415 - not where the files are made
 
-    interpreter, found = runtime.Interpreter.from_file(str(path)), []
+    interpreter, found = runtime.Interpreter.from_file(str(path), arena_size=MOST_BYTES), []
     for image in pixels:
         interpreter.set_input(image[None], 0)
         interpreter.invoke()
@@ -141,7 +144,7 @@ def classify_tflm(path: Path, pixels: np.ndarray) -> np.ndarray:
 
 def smallest_arena(path: Path) -> int:
     """In bytes, a multiple of 16, by bisection."""
-    too_small, enough = 0, 1 << 20
+    too_small, enough = 0, MOST_BYTES
     if not fits(path, enough):
         raise SystemExit(f"{path}: does not run in {enough:,} bytes either.")
     while enough - too_small > 16:
