@@ -145,7 +145,7 @@ def _read_alone(reader: Reader, path: Path, frames: int) -> float:
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
     """Play the pages at a camera's pace: how many frames after its first is each announced, and how many ms later?"""
     seen = _Seen()
-    # Once, to its end: after frames that were skipped, so many more of a second round would count as the last page's.
+    # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
     _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
     by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
     for sighting in seen.sightings:
