@@ -355,7 +355,7 @@ def test_a_loop_that_ends_closes_the_window(display: str) -> None:
 
 
 def test_a_preview_without_a_display_is_one_sentence() -> None:
-    pytest.importorskip("tkinter", reason="sudo apt install python3-tk")
+    pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
     code = """
 from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
 from edge_mnist.edge.window import WindowError
