@@ -41,6 +41,17 @@ choose.open_camera = lambda source, options: Camera()
 choose.check_source = lambda source: None
 {EDGE_MNIST}
 """
+# The same that takes its time between serving the page and reading the first frame.
+SLOW_TO_BEGIN = f"""
+import time
+from edge_mnist.edge.live import cli
+make_sinks = cli.make_sinks
+def make_sinks_slowly(*arguments, **options):
+    time.sleep(1)
+    return make_sinks(*arguments, **options)
+cli.make_sinks = make_sinks_slowly
+{EDGE_MNIST}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +237,10 @@ def test_a_signal_stops_it_cleanly_within_a_second(number: signal.Signals, camer
     assert all(json.loads(line) for line in log.read_text().splitlines())
 
 
-def test_the_page_is_served_beside_it(video: Path):
+@pytest.mark.parametrize("code", [EDGE_MNIST, SLOW_TO_BEGIN], ids=["works", "has not begun"])
+def test_the_page_is_served_beside_it_until_it_is_stopped(video: Path, code: str):
     pytest.importorskip("uvicorn")
-    process = start("live", "--camera", video, "--loop", "--web", 0)
+    process = start("live", "--camera", video, "--loop", "--web", 0, code=code)
     try:
         assert process.stderr is not None
         url = re.search(r"http://127\.0\.0\.1:\d+/", process.stderr.readline())
@@ -237,6 +249,6 @@ def test_the_page_is_served_beside_it(video: Path):
             assert b"<html" in answer.read()
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=30)
 
-    assert process.returncode == 0
+    assert process.returncode == 0, errors

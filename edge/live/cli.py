@@ -70,22 +70,41 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     )
     source = show_source(camera.source)
     reader = model.load()
-    with ExitStack() as stack:
+    with _stopped_by_signals() as stopper, ExitStack() as stack:
         pages = [serve_page(source, web, model)] if web else []
         for page in pages:
             stack.callback(page.close)
-        sinks = [*make_sinks(sink_settings, on_close=lambda: loop.stop()), *pages]  # noqa: PLW0108 - it is made below
-        loop = LiveLoop(partial(open_camera, camera.source, camera.options), source, reader, sinks, settings)
-        with _stopped_by_signals(loop):
-            loop.run()
+        sinks = [*make_sinks(sink_settings, on_close=stopper.stop), *pages]
+        stopper.run(LiveLoop(partial(open_camera, camera.source, camera.options), source, reader, sinks, settings))
+
+
+class _Stopper:
+    """Stops a loop, also one that is yet to come: its page is served before it begins."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._loop: LiveLoop | None = None
+
+    def stop(self) -> None:
+        """From any thread, and from signal handlers."""
+        self._asked = True
+        if self._loop:
+            self._loop.stop()
+
+    def run(self, loop: LiveLoop) -> None:
+        self._loop = loop
+        if self._asked:
+            loop.stop()
+        loop.run()
 
 
 @contextmanager
-def _stopped_by_signals(loop: LiveLoop) -> Iterator[None]:
+def _stopped_by_signals() -> Iterator[_Stopper]:
     """Ctrl-C and what systemd sends stop the loop instead of the process."""
-    before = {number: signal.signal(number, lambda *_: loop.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    stopper = _Stopper()
+    before = {number: signal.signal(number, lambda *_: stopper.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stopper
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
