@@ -117,7 +117,7 @@ def test_a_flattened_picture_that_two_read_is_flattened_for_neither() -> None:
     _assert_same(content, slimmed)
 
 
-def test_int8_averages_are_convolutions_with_equal_weights_and_exact(calibration: Images) -> None:
+def test_int8_averages_are_convolutions_with_equal_and_exact_weights(calibration: Images) -> None:
     content = tflite.convert_int8(_averaged(), calibration)
 
     assert "DEPTHWISE_CONV_2D" in _operators(content)
