@@ -97,6 +97,22 @@ def test_a_student_follows_its_teacher_alone_where_only_the_teacher_counts(tiny:
     assert (student.predict(tiny.validation.pixels, verbose=0).argmax(axis=1) == 3).mean() > 0.9
 
 
+def test_teachers_compute_in_the_precision_of_the_student(
+    tiny: mnist.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Teachers] = []
+    monkeypatch.setattr("edge_mnist.train.fit.Teachers", lambda models: made.append(Teachers(models)) or made[0])
+
+    fit(
+        ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state",
+        Setup(teachers=(_teacher("nano"),), precision="mixed_bfloat16"),
+    )  # fmt: skip
+
+    (answering,) = made[0].models
+    assert {layer.compute_dtype for layer in answering.layers if layer.weights} == {"bfloat16", "float32"}
+    assert answering.layers[-1].compute_dtype == "float32"
+
+
 def test_another_teacher_does_not_resume(tiny: mnist.Splits, tmp_path: Path) -> None:
     fit(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", Setup(teachers=(_teacher("logistic", 1),)))
 

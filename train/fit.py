@@ -41,7 +41,7 @@ class Setup:
     Attributes:
         start: The bundle that the model's weights come from.
         teachers: The bundles whose logits the model is to match.
-        precision: What the layers compute in; the weights are float32 in any case.
+        precision: What the layers compute in, the teachers' too; the weights are float32 in any case.
         devices: Where.
     """
 
@@ -77,7 +77,7 @@ def fit(
     with devices.share():
         trained = copy_network(model, setup.precision)
         augment = Augment(recipe.distortion, recipe.seed)
-        teachers = [copy_network(teacher.model, "float32") for teacher in setup.teachers]
+        teachers = [copy_network(teacher.model, setup.precision) for teacher in setup.teachers]
         trainer = _make_trainer(trained, augment, recipe, -(-count // recipe.batch_size), teachers, setup.precision)
     statistics = NormStatistics(model, _distort_some(splits.train, recipe))
     variables, identity = _list_state(trainer, teachers), _identify(model, splits, recipe, setup)
