@@ -223,7 +223,7 @@ def test_among_seeds_validation_decides_and_then_the_loss(monkeypatch: pytest.Mo
     }
     monkeypatch.setattr(seeds_module, "fit", lambda _model, _splits, recipe, *_: ((epochs[recipe.seed],), 1))
 
-    best, trials = seeds_module.train_seeds(
+    runs = seeds_module.train_seeds(
         lambda _: ZOO["logistic"].build(),
         mnist.sample_splits(),
         fit_module.Recipe(epochs=1, seed=1),
@@ -231,6 +231,7 @@ def test_among_seeds_validation_decides_and_then_the_loss(monkeypatch: pytest.Mo
         {seed: tmp_path / str(seed) for seed in epochs},
     )
 
-    assert best.recipe.seed == 3
+    trials = seeds_module.compare_seeds(runs)
+    assert seeds_module.choose_best(runs).recipe.seed == 3
     assert trials is not None
     assert trials.mean == pytest.approx((0.97 + 0.98 + 0.98) / 3)

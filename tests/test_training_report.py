@@ -13,17 +13,19 @@ import pytest
 
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle, open_bundle
-from edge_mnist.edge.card import Ancestor, SeedRun, SeedTrials
+from edge_mnist.edge.card import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train import plots
 from edge_mnist.train import report as report_module
 from edge_mnist.train.augment import Augment, Distortion
 from edge_mnist.train.baseline import fit_baseline
+from edge_mnist.train.pace import find_milestones
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import ReportError, TrainingReport, report_path, write_report
 from edge_mnist.train.report_page import format_page
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.scores import compare_with_baseline, score_validation
+from edge_mnist.train.seeds import Trained
 from edge_mnist.train.zoo import ZOO
 
 from .conftest import edge_mnist
@@ -50,8 +52,12 @@ def page(bundle: Bundle) -> str:
 
 
 @pytest.fixture(scope="module")
-def network(bundle: Bundle) -> keras.Model:
-    return keras.saving.load_model(bundle.path / "model.keras", compile=False)
+def run(bundle: Bundle) -> Trained:
+    """What training had in its hands when it wrote the report."""
+    training = bundle.card.training
+    assert training is not None
+    model: Any = keras.saving.load_model(bundle.path / "model.keras", compile=False)
+    return Trained(model, RECIPE, training.history, training.best_epoch)
 
 
 def _score(labels: list[int], predicted: list[int]) -> Any:
@@ -65,6 +71,10 @@ def test_the_report_names_the_model_that_it_is_about(bundle: Bundle, report: Tra
     assert report.model_sha256 == hashlib.sha256((bundle.path / "model.keras").read_bytes()).hexdigest()
     assert report.training == bundle.card.training
     assert report.architecture == bundle.card.architecture
+
+
+def test_the_report_says_when_training_reached_what(report: TrainingReport) -> None:
+    assert report.milestones == find_milestones([report.training.history])
 
 
 def test_the_kept_weights_score_what_training_said_of_them(report: TrainingReport) -> None:
@@ -157,11 +167,11 @@ class _Untouchable:
         raise AssertionError(f"the report looked at test.{name}")
 
 
-def test_the_report_never_looks_at_test(bundle: Bundle, network: keras.Model, tmp_path: Path) -> None:
+def test_the_report_never_looks_at_test(bundle: Bundle, run: Trained, tmp_path: Path) -> None:
     splits: Any = mnist.sample_splits()
     hidden = mnist.Splits(splits.name, splits.train, splits.validation, _Untouchable())  # pyright: ignore[reportArgumentType]
 
-    page = write_report(tmp_path / "again", bundle.card, network, hidden, RECIPE)
+    page = write_report(tmp_path / "again", bundle.card, hidden, [run])
 
     assert {path.name for path in tmp_path.iterdir()} == {page.name, page.with_suffix(".json").name}
 
@@ -178,13 +188,13 @@ def test_the_page_shows_everything(page: str, report: TrainingReport) -> None:
 
 
 def test_classes_that_are_no_digits_have_the_names_that_the_card_gives_them(
-    bundle: Bundle, network: keras.Model, tmp_path: Path
+    bundle: Bundle, run: Trained, tmp_path: Path
 ) -> None:
     names = tuple(f"<{letter}> of a long name" for letter in "abcdefghij")
     card = msgspec.structs.replace(bundle.card, labels=names)
-    without_extras = dataclasses.replace(RECIPE, extras=0.0)
+    without_extras = dataclasses.replace(run, recipe=dataclasses.replace(RECIPE, extras=0.0))
 
-    page = write_report(tmp_path / "named", card, network, mnist.sample_splits(), without_extras).read_text()
+    page = write_report(tmp_path / "named", card, mnist.sample_splits(), [without_extras]).read_text()
 
     written = [name.replace("<", "&lt;").replace(">", "&gt;") for name in names]
     # On both axes of the confusion matrix and below the bars; in both tables; beside the samples.
@@ -219,6 +229,58 @@ def test_the_page_says_what_else_a_run_had(page: str, report: TrainingReport) ->
         assert fact in more
         assert fact not in page
     assert more.count("Taught by grown-up") == 2
+
+
+def _epochs(*steps: tuple[float, float]) -> list[Epoch]:
+    """Of validation accuracies and seconds."""
+    return [
+        Epoch(loss=1, accuracy=0.9, validation_loss=0.1, validation_accuracy=accuracy, seconds=seconds)
+        for accuracy, seconds in steps
+    ]
+
+
+def test_milestones_are_where_validation_first_was() -> None:
+    quick = _epochs((0.97, 9.0), (0.9941, 4.1), (0.989, 4.2), (0.9955, 4.3))
+    slow = _epochs((0.5, 20.0), (0.98, 10.0))
+
+    found = {one.accuracy: (one.epochs, one.seconds) for one in find_milestones([quick, slow])}
+
+    assert list(found) == sorted(found)
+    assert found[0.98] == ([2, 2], [13.1, 30.0])
+    assert found[0.994] == ([2, None], [13.1, None])
+    assert found[0.995] == ([4, None], [21.6, None])
+    assert found[0.997] == ([None, None], [None, None])
+
+
+def test_the_page_says_how_soon_one_seed_got_there(report: TrainingReport) -> None:
+    once = find_milestones([_epochs((0.981, 1_200.4), (0.991, 100.0))])
+
+    soon = _how_soon(msgspec.structs.replace(report, milestones=once))
+
+    assert "<td>98.0%</td><td>1</td><td>1,200.4</td>" in soon
+    assert "<td>99.0%</td><td>2</td><td>1,300.4</td>" in soon
+    assert soon.endswith("Nothing reached 99.4%.")
+
+
+def test_the_page_says_how_many_seeds_got_there(report: TrainingReport) -> None:
+    runs = [_epochs((0.981, 10.0)), _epochs((0.9, 10.0), (0.9, 10.0)), _epochs((0.9, 11.0), (0.999, 12.0))]
+
+    soon = _how_soon(msgspec.structs.replace(report, milestones=find_milestones(runs)))
+
+    assert "<td>98.0%</td><td>2 of 3</td><td>1.5</td><td>16.5</td><td>10.0, never, 23.0</td>" in soon
+    assert "<td>99.8%</td><td>1 of 3</td><td>2</td><td>23.0</td><td>never, never, 23.0</td>" in soon
+    assert "Nothing reached" not in soon
+
+
+def test_a_run_that_got_nowhere_is_not_timed(report: TrainingReport) -> None:
+    nowhere = find_milestones([_epochs((0.5, 1.0))])
+
+    assert "How soon" not in _format(msgspec.structs.replace(report, milestones=nowhere))
+
+
+def _how_soon(report: TrainingReport) -> str:
+    """The section without what follows its last sentence."""
+    return re.findall(r"<h2>How soon</h2>.*?(?= ?</p>)", _format(report), re.DOTALL)[0]
 
 
 def test_what_a_recipe_leaves_out_is_not_said(page: str, report: TrainingReport) -> None:
@@ -275,10 +337,10 @@ def test_distorted_images_in_the_page_are_those_of_the_recipe() -> None:
 
 
 def test_a_report_that_cannot_be_written_says_that_the_bundle_is_whole(
-    bundle: Bundle, network: keras.Model, tmp_path: Path
+    bundle: Bundle, run: Trained, tmp_path: Path
 ) -> None:
     with pytest.raises(ReportError, match="is whole"):
-        write_report(tmp_path / "gone" / "bundle", bundle.card, network, mnist.sample_splits(), RECIPE)
+        write_report(tmp_path / "gone" / "bundle", bundle.card, mnist.sample_splits(), [run])
 
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import click
 import keras
 
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
-from ..edge.card import Architecture, ModelCard, SeedTrials, Training, TrainingPrecision, count_macs
+from ..edge.card import Architecture, ModelCard, Training, TrainingPrecision, count_macs
 from ..edge.datasets import DATASETS, load_splits
 from ..edge.mnist import MNIST, SAMPLE, Splits
 from ..edge.options import BUNDLE, data_dir_option
@@ -22,7 +23,7 @@ from .devices import ALL, Devices, find_devices
 from .fit import Setup, describe_device
 from .recipe import Recipe
 from .report import write_report
-from .seeds import Trained, build, train_seeds
+from .seeds import Trained, build, choose_best, compare_seeds, train_seeds
 from .zoo import ZOO
 
 BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -141,12 +142,12 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         click.echo("Done; the first process writes the bundle.")
         return
     with replacing(out) as folder:
-        trained, trials = _train(model, splits, chosen, setup, state_paths)
-        card = _write_bundle(folder, trained, trials, splits, setup)
+        runs = _train(model, splits, chosen, setup, state_paths)
+        card = _write_bundle(folder, runs, splits, setup)
     _remove(state_paths)
-    click.echo(_describe_result(out, trained, trials, splits))
+    click.echo(_describe_result(out, runs, splits))
     # After the bundle, which no failure here can harm.
-    click.echo(f"Report: {write_report(out, card, trained.model, splits, trained.recipe)}")
+    click.echo(f"Report: {write_report(out, card, splits, runs)}")
     click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_data_dir_of(splits, data)}")
 
 
@@ -186,9 +187,7 @@ def _state_path(out: Path, seed: int | None, devices: Devices) -> Path:
     return out.absolute().with_name(".".join([*parts, "training-state", "npz"]))
 
 
-def _train(
-    name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]
-) -> tuple[Trained, SeedTrials | None]:
+def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]) -> list[Trained]:
     def make(seed: int) -> keras.Model:
         model = build(name, seed)
         if setup.start:
@@ -210,7 +209,8 @@ def _remove(state_paths: dict[int, Path]) -> None:
         path.unlink()
 
 
-def _describe_result(out: Path, trained: Trained, trials: SeedTrials | None, splits: Splits) -> str:
+def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
+    trained, trials = choose_best(runs), compare_seeds(runs)
     accuracy = f"validation accuracy {trained.best.validation_accuracy:.2%} on {len(splits.validation):,} images"
     line = f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, {accuracy}."
     if trials is None:
@@ -226,8 +226,9 @@ def _data_dir_of(splits: Splits, data: str) -> str:
     return f" --data-dir {shlex.quote(data)}" if splits.name.startswith(PREFIX) else ""
 
 
-def _write_bundle(folder: Path, trained: Trained, trials: SeedTrials | None, splits: Splits, setup: Setup) -> ModelCard:
-    model, backend = trained.model, keras.backend.backend()
+def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: Setup) -> ModelCard:
+    trained, backend = choose_best(runs), keras.backend.backend()
+    model = trained.model
     model.save(folder / SOURCE_NAME)
     training = Training(
         dataset=splits.name,
@@ -245,7 +246,7 @@ def _write_bundle(folder: Path, trained: Trained, trials: SeedTrials | None, spl
         devices=setup.devices.count,
         start=setup.start.record if setup.start else None,
         teachers=tuple(teacher.record for teacher in setup.teachers),
-        seeds=trials,
+        seeds=compare_seeds(runs),
     )
     card = ModelCard(
         name=model.name,

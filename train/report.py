@@ -6,6 +6,7 @@ trained and chose on are looked at; test is not.
 """
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,14 @@ from .baseline import fit_baseline
 from .execution import predict
 from .fit import EVALUATION_BATCH
 from .outliers import Extras, draw_extras
+from .pace import Milestone, find_milestones
 from .recipe import Recipe
 from .report_page import format_page
 from .schedule import make_schedule, sample_schedule
 from .scores import Gain, ValidationScores, compare_with_baseline, score_validation
+from .seeds import Trained, choose_best
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 # Of each class, in the page.
 SAMPLES, VARIANTS = 8, 7
 EXTRA_TILES = 32
@@ -49,6 +52,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
         training: As in the card: command, seed, recipe, every epoch, the best one, device, versions.
         learning_rates: At the end of each epoch.
         median_epoch_seconds: Validation included.
+        milestones: When each seed reached which accuracy; in the order of the seeds.
         train_counts: Training images of each class; `validation_counts` the same.
         extras_per_epoch: Images drawn beside the training images, most of which belong to no class.
         gain: Over logistic regression.
@@ -62,6 +66,7 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     training: Training
     learning_rates: list[float]
     median_epoch_seconds: float
+    milestones: list[Milestone]
     train_counts: list[int]
     validation_counts: list[int]
     extras_per_epoch: int
@@ -91,15 +96,14 @@ def report_path(out: Path) -> Path:
     return out.absolute().with_name(f"{out.absolute().name}.training.html")
 
 
-def write_report(out: Path, card: ModelCard, model: keras.Model, splits: Splits, recipe: Recipe) -> Path:
+def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> Path:
     """Measure, draw and write; seconds for MNIST.
 
     Args:
         out: The finished bundle.
         card: Its card.
-        model: With the weights that were kept.
         splits: Only `train` and `validation` are touched.
-        recipe: That of the run.
+        runs: One for each seed; the report is about the best, and how soon each got where.
 
     Returns:
         The page; the JSON lies beside it.
@@ -109,12 +113,13 @@ def write_report(out: Path, card: ModelCard, model: keras.Model, splits: Splits,
         ValueError: The card has no training.
     """
     click.echo("Report: logistic regression for comparison …", err=True)
-    report = make_report(card, model, splits, recipe)
+    report = make_report(card, splits, runs)
     click.echo("Report: plots and pictures …", err=True)
     page = report_path(out)
     try:
         write_whole(page.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-        write_whole(page, format_page(report, _fill_album(splits, recipe, report.validation)).encode())
+        album = _fill_album(splits, choose_best(runs).recipe, report.validation)
+        write_whole(page, format_page(report, album).encode())
     except OSError as error:
         raise ReportError(
             f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is whole."
@@ -122,12 +127,13 @@ def write_report(out: Path, card: ModelCard, model: keras.Model, splits: Splits,
     return page
 
 
-def make_report(card: ModelCard, model: Any, splits: Splits, recipe: Recipe) -> TrainingReport:
-    """Score the model on validation beside a baseline fitted to the same training images."""
+def make_report(card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> TrainingReport:
+    """Score the best model on validation beside a baseline fitted to the same training images."""
     if card.training is None:
         raise ValueError("expected the card of a trained model")
-    train, validation = splits.train, splits.validation
-    logits = predict(model, validation.pixels, EVALUATION_BATCH)
+    train, validation, best = splits.train, splits.validation, choose_best(runs)
+    recipe = best.recipe
+    logits = predict(best.model, validation.pixels, EVALUATION_BATCH)
     baseline = fit_baseline(train, recipe.seed)
     extras = recipe.count_extras(train)
     return TrainingReport(
@@ -138,6 +144,7 @@ def make_report(card: ModelCard, model: Any, splits: Splits, recipe: Recipe) -> 
         training=card.training,
         learning_rates=_rates_after_epochs(recipe, len(train) + extras),
         median_epoch_seconds=statistics.median(epoch.seconds for epoch in card.training.history),
+        milestones=find_milestones([run.history for run in runs]),
         train_counts=np.bincount(train.labels, minlength=NUM_CLASSES).tolist(),
         validation_counts=np.bincount(validation.labels, minlength=NUM_CLASSES).tolist(),
         extras_per_epoch=extras,

@@ -1,6 +1,7 @@
 """The page of a training report: one HTML file without scripts or anything from elsewhere."""
 
 import html
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from .scores import ClassScore
 
 if TYPE_CHECKING:
     from ..edge.card import Training
+    from .pace import Milestone
     from .report import Album, TrainingReport
 
 SIGNIFICANCE = 0.05
@@ -41,6 +43,7 @@ def format_page(report: "TrainingReport", album: "Album") -> str:
         f"<h1>{_text(report.name)}: how it was trained</h1>",
         _verdict(report),
         _curves(report),
+        _pace(report),
         _confusions(report),
         _classes(report),
         _mistakes(report, album),
@@ -60,14 +63,16 @@ def format_page(report: "TrainingReport", album: "Album") -> str:
 def _verdict(report: "TrainingReport") -> str:
     scores, gain, training = report.validation, report.gain, report.training
     low, high = scores.interval
+    errors = scores.count - scores.correct
     change = "loss" if gain.gain_pp < 0 else "gain"
     chance = "which chance explains" if gain.p >= SIGNIFICANCE else "more than chance explains"
     return (
         f"<p>It reads <strong>{scores.correct / scores.count:.2%}</strong> of {scores.count:,} validation images "
-        f"({scores.count - scores.correct} errors; 95 % interval {100 * low:.2f} to {100 * high:.2f}). Logistic "
-        f"regression, fitted within {gain.seconds:.1f} s to the same {training.train.count:,} training images as they "
-        f"are, reads {gain.baseline_correct / scores.count:.2%}: a {change} of <strong>{abs(gain.gain_pp):.2f} points"
-        f"</strong> ({gain.won} images won, {gain.lost} lost; p = {gain.p:.2g}, {chance}).</p>"
+        f"({errors} {'error' if errors == 1 else 'errors'}; 95 % interval {100 * low:.2f} to {100 * high:.2f}). "
+        f"Logistic regression, fitted within {gain.seconds:.1f} s to the same {training.train.count:,} training images "
+        f"as they are, reads {gain.baseline_correct / scores.count:.2%}: a {change} of "
+        f"<strong>{abs(gain.gain_pp):.2f} points</strong> ({gain.won} images won, {gain.lost} lost; "
+        f"p = {gain.p:.2g}, {chance}).</p>"
         "<p class='soft'>The best epoch was chosen on these validation images, so figures made on them flatter it a "
         "little. The test set was not touched; the export measures on it.</p>"
     )
@@ -92,6 +97,45 @@ def _curves(report: "TrainingReport") -> str:
         f"<p class='soft'>{why} figures are means over an epoch in which the weights change. "
         f"{averaged + 'how they began.' if recipe.get('ema_share') else ''}</p>"
     )
+
+
+def _pace(report: "TrainingReport") -> str:
+    reached = [one for one in report.milestones if any(one.epochs)]
+    if not reached:
+        return ""
+    several = len(reached[0].epochs) > 1
+    head = (
+        ["seeds that got there", "epoch, median", "seconds, median", "seconds, each seed"]
+        if several
+        else ["epoch", "seconds"]
+    )
+    rows = [[f"{one.accuracy:.1%}", *(_tell_of_seeds(one) if several else _tell_of_one(one))] for one in reached]
+    missed = [f"{one.accuracy:.1%}" for one in report.milestones if one not in reached][:1]
+    return (
+        f"<h2>How soon</h2>{_table(['validation reached', *head], rows)}<p class='soft'>From the beginning of the "
+        "first epoch to the end of the one that first got there, with compilation and with the validation after each "
+        f"epoch; reading the data comes before. {'Nothing reached ' + missed[0] + '.' if missed else ''}</p>"
+    )
+
+
+def _tell_of_one(milestone: "Milestone") -> list[str]:
+    return [f"{place}" for place in milestone.epochs] + [_in_seconds(one) for one in milestone.seconds]
+
+
+def _tell_of_seeds(milestone: "Milestone") -> list[str]:
+    """Medians of those that got there, so how many did stands before."""
+    epochs = [place for place in milestone.epochs if place is not None]
+    seconds = [one for one in milestone.seconds if one is not None]
+    return [
+        f"{len(epochs)} of {len(milestone.epochs)}",
+        f"{statistics.median(epochs):g}",
+        _in_seconds(statistics.median(seconds)),
+        ", ".join(_in_seconds(one) for one in milestone.seconds),
+    ]
+
+
+def _in_seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:,.1f}"
 
 
 def _distorts(recipe: Mapping[str, float]) -> bool:

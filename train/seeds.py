@@ -2,7 +2,7 @@
 
 import dataclasses
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def build(name: str, seed: int) -> keras.Model:
 
 def train_seeds(
     make: Callable[[int], keras.Model], splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]
-) -> tuple[Trained, SeedTrials | None]:
-    """Train each seed in turn and choose on validation: most images right, among equals the lowest loss.
+) -> list[Trained]:
+    """Train each seed in turn.
 
     Args:
         make: The model of a seed.
@@ -50,27 +50,34 @@ def train_seeds(
         state_paths: The file of each seed that an interrupted run resumes from; one that is through is only read.
 
     Returns:
-        The best; and the comparison where there are several.
+        One run for each seed.
 
     Raises:
         ResumeError: A state file holds a run with other settings.
     """
-    done: list[Trained] = []
+    runs: list[Trained] = []
     for seed, path in state_paths.items():
         if len(state_paths) > 1:
-            click.echo(f"Seed {seed} ({len(done) + 1} of {len(state_paths)})", err=True)
+            click.echo(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})", err=True)
         model, own = make(seed), dataclasses.replace(recipe, seed=seed)
-        done.append(Trained(model, own, *fit(model, splits, own, path, setup)))
-    best = max(done, key=lambda one: (one.best.validation_accuracy, -one.best.validation_loss))
-    return best, _compare(done) if len(done) > 1 else None
+        runs.append(Trained(model, own, *fit(model, splits, own, path, setup)))
+    return runs
 
 
-def _compare(done: list[Trained]) -> SeedTrials:
-    accuracies = [one.best.validation_accuracy for one in done]
+def choose_best(runs: Sequence[Trained]) -> Trained:
+    """As validation has it: most images right, among equals the lowest loss."""
+    return max(runs, key=lambda run: (run.best.validation_accuracy, -run.best.validation_loss))
+
+
+def compare_seeds(runs: Sequence[Trained]) -> SeedTrials | None:
+    """What the card says of several seeds; of a single one nothing."""
+    if len(runs) == 1:
+        return None
+    accuracies = [run.best.validation_accuracy for run in runs]
     return SeedTrials(
         runs=tuple(
-            SeedRun(seed=one.recipe.seed, best_epoch=one.best_epoch, validation_accuracy=one.best.validation_accuracy)
-            for one in done
+            SeedRun(seed=run.recipe.seed, best_epoch=run.best_epoch, validation_accuracy=run.best.validation_accuracy)
+            for run in runs
         ),
         mean=statistics.fmean(accuracies),
         deviation=statistics.stdev(accuracies),
