@@ -69,7 +69,7 @@ def test_what_nobody_measured_has_no_figures() -> None:
 
     line = next(line for line in _run().stdout.splitlines() if line.startswith("dropout-cnn "))
 
-    assert re.split(r"\s{2,}", line) == ["dropout-cnn", "197,482", "9,837,952", "99.49 % train, 99.73 % validation"]
+    assert re.split(r"\s{2,}", line) == ["dropout-cnn", "353,386", "18,546,048", "99.49 % train, 99.73 % validation"]
 
 
 def test_every_shipped_bundle_is_found() -> None:
