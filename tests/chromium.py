@@ -87,6 +87,8 @@ class Page:
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
+        # The page of the test before would go on asking for a server that is no longer there.
+        driver.get("about:blank")
         # What the browser did before this test, e.g. show its own first page.
         for kind in ("performance", "browser"):
             driver.get_log(kind)
