@@ -108,6 +108,10 @@ def check_convention(model: keras.Model, convention: Convention, images: Images,
         )
 
 
+# Of its layers: whose network has such names, too, gets others for his.
+HEAD_NAMES = {"pixels", SCALING_LAYER, "to_own_range", "without_channel"}
+
+
 class _Head:
     """What stands between raw pixels and the model's first layers; built when first reached."""
 
@@ -151,10 +155,11 @@ def _copy(model: keras.Model, head: _Head, without_softmax: Any, path: Any) -> k
 
 
 def _clone(layer: Any, **changes: Any) -> Any:
-    """A layer like this one, by a name that TensorFlow takes for a scope."""
+    """A layer like this one, by a name that TensorFlow takes for a scope and the head has not taken."""
     config = layer.get_config() | changes
     if "name" in config:
-        config["name"] = re.sub(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.-]", "_", config["name"]).lstrip("_") or "layer"
+        name = re.sub(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.-]", "_", config["name"]).lstrip("_") or "layer"
+        config["name"] = f"own_{name}" if name in HEAD_NAMES else name
     return type(layer).from_config(config)
 
 

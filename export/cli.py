@@ -10,7 +10,7 @@ from tabulate import tabulate
 from ..edge.card import Convention, Format, ModelCard, Precision
 from ..edge.options import BUNDLE, data_dir_option
 from . import onnx
-from .exporters import list_exporters
+from .exporters import DEFAULT_WEIGHTS, list_exporters
 from .pipeline import REPORT_NAME, export_bundle
 from .settings import Settings
 from .source import find_source
@@ -37,7 +37,8 @@ from .source import find_source
               help="What a .keras file of your own gives; a softmax is taken off.")  # fmt: skip
 @click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
               help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
-@click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)), default="int7", show_default=True,
+@click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)),
+              show_default=f"{DEFAULT_WEIGHTS}, or as the bundle has them that is extended",
               help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
               "uint8 is right everywhere and slower.")  # fmt: skip
 @click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too.")
@@ -55,7 +56,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     pixels: str,
     outputs: str,
     method: str | None,
-    onnx_weights: str,
+    onnx_weights: str | None,
     c_array: bool,
     data_dir: Path | None,
 ) -> None:
@@ -89,9 +90,10 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     destination = out or found.default_out
     card = export_bundle(found, settings, destination, data_dir)
     click.echo(format_export(card))
+    place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     click.echo(
         f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
-        f"Next: edge-mnist benchmark {shlex.quote(str(destination))}"
+        f"Next: edge-mnist benchmark {shlex.quote(str(destination))}{place}"
     )
 
 

@@ -15,6 +15,8 @@ from .sweep import Quantizer
 
 # Of calibration and validation images for int16x8, whose kernels in LiteRT take milliseconds an image.
 SLOW_CALIBRATION, SLOW_VALIDATION = 100, 250
+# Of int8 ONNX files, of `onnx.WEIGHT_TYPES`: right on every processor, and fast.
+DEFAULT_WEIGHTS = "int7"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ TFLITE = FormatTools(
 ONNX = FormatTools("onnx", "onnxruntime", onnx.describe_tensors, lambda _: None, onnx.write_metadata, noise.onnx_noise)
 
 
-def list_exporters(method: str | None = None, onnx_weights: str = "int7") -> tuple[Exporter, ...]:
+def list_exporters(method: str | None = None, onnx_weights: str = DEFAULT_WEIGHTS) -> tuple[Exporter, ...]:
     """All exporters, float32 first in each format.
 
     Args:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -26,7 +25,7 @@ from ..edge.card import (
 from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
 from ..edge.golden import check_golden, pack_pixels
-from ..edge.host import count_cores, describe_machine
+from ..edge.host import count_cores, describe_machine, find_version
 from ..edge.mnist import HeldOut, Images, held_out_images
 from ..edge.picture_folder import PREFIX
 from .abstain import choose_abstention
@@ -37,7 +36,7 @@ from .exporters import Exporter
 from .progress import Progress
 from .properties import describe_properties
 from .report import Evidence, format_report
-from .settings import Settings, choose_exporters
+from .settings import Settings, carry_over, choose_exporters
 from .source import Source, load_source
 from .sweep import Quantizer, Weights, quantize
 from .verify import Reference, agree, check_drop, keras_reference, pack_references, run_apart, verify
@@ -68,6 +67,7 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
         ModelCardError: `out` cannot be written.
         RuntimeUnavailableError: A runtime cannot run its file.
     """
+    settings = carry_over(source, settings, out)
     exporters = choose_exporters(source, settings, out)
     with replacing(out) as folder, Progress(len(exporters) + 3) as progress:
         progress.step("Running the Keras model")
@@ -233,7 +233,7 @@ def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
         abstention=choose_abstention(work.validation),
         agreement=agree(outcomes, work.reference),
         machine=describe_machine(),
-        tools={name: version(name) for name in TOOLS},
+        tools={name: find_version(name) for name in TOOLS},
     )
     return msgspec.structs.replace(work.card, export=export), Evidence(outcomes, work.reference)
 
@@ -275,7 +275,9 @@ def _write_c_source(card: ModelCard, folder: Path) -> tuple[FileRecord, ...]:
 
 def _refuse(out: Path, page: str, failures: list[str]) -> str:
     """Leave the report beside the bundle that was not replaced, and say why."""
-    report = out.with_name(f"{out.name}-refused.html")
+    # Also of a folder that was named as `.`.
+    folder = out.absolute()
+    report = folder.with_name(f"{folder.name}-refused.html")
     report.write_text(page, encoding="utf-8")
     return f"{' '.join(failures)} Nothing was installed at {out}; {report} shows which digits changed."
 

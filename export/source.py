@@ -38,8 +38,15 @@ class Source:
         return self.bundle.card.training.dataset if self.bundle and self.bundle.card.training else None
 
     def read(self) -> bytes:
-        """The `.keras` file's bytes."""
-        return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
+        """The `.keras` file's bytes.
+
+        Raises:
+            ExportError: It cannot be read.
+        """
+        try:
+            return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
+        except OSError as error:
+            raise ExportError(f"{self.path}: cannot be read ({error.strerror}).") from error
 
 
 def find_source(path: Path | None, convention: Convention | None = None) -> Source:

@@ -20,8 +20,6 @@ from .tflite_graph import add_cast_head, has_int16_tensors, read_entry
 
 # The converter computes the scale in float32.
 SCALE_TOLERANCE = 1e-6
-# What the converter makes of the largest weight of a channel.
-WEIGHT_LEVELS = 127
 # CONV_2D and FULLY_CONNECTED version 4; source: tensorflow/lite/tools/versioning/runtime_version.cc.
 INT16_SINCE = "2.3.0"
 

@@ -95,6 +95,16 @@ def test_a_softmax_layer_is_taken_off(tmp_path: Path, sample: mnist.Images, end:
     assert adopted.predict(images, verbose=0) == pytest.approx(own.predict(images / 255, verbose=0), abs=1e-4)
 
 
+def test_a_softmax_is_taken_off_this_projects_own_networks_too(tmp_path: Path, sample: mnist.Images) -> None:
+    network = ZOO["compact-8-16"].build()
+    model = keras.Model(network.inputs[0], layers.Softmax()(network.outputs[0]))
+
+    adopted = _load(model, tmp_path, outputs="softmax")
+
+    pixels = sample.pixels[::500]
+    assert adopted.predict(pixels, verbose=0) == pytest.approx(network.predict(pixels, verbose=0), abs=1e-5)
+
+
 def test_a_model_with_raw_pixels_and_its_own_scaling_is_taken_as_it_is(tmp_path: Path, sample: mnist.Images) -> None:
     pixels = keras.Input((28, 28, 1), dtype="uint8")
     x = layers.Flatten()(layers.Rescaling(1 / 255, name="mine")(pixels))

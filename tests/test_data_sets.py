@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge import mnist
+from edge_mnist.edge import mnist, mnist_files
 from edge_mnist.edge.errors import EdgeMnistError
 from edge_mnist.edge.fashion import CLASSES, FASHION_FILES, load_fashion
 from edge_mnist.edge.idx_splits import split_idx
@@ -185,6 +185,18 @@ def test_another_gzip_file_is_not_used(
     with pytest.raises(DataError, match=r"Small is not on this machine .*\.gz files into a subfolder named small"):
         split_idx("small", published, tmp_path)
     assert "t10k-labels-idx1-ubyte.gz: passed over" in capsys.readouterr().err
+
+
+def test_another_gzip_file_is_not_even_unpacked(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "small" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"bomb"))
+    monkeypatch.setattr(mnist_files, "_uncompressed", pytest.fail)
+
+    with pytest.raises(DataError):
+        split_idx("small", published, tmp_path)
+
+    assert "train-images-idx3-ubyte.gz: passed over, its SHA-256 is" in capsys.readouterr().err
 
 
 def test_fashion_mnist_is_split_as_mnist_is() -> None:

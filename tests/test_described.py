@@ -13,7 +13,11 @@ from edge_mnist.train.augment import Augment
 from edge_mnist.train.averaging import put_average
 from edge_mnist.train.described import DESCRIBED
 from edge_mnist.train.distill import NEVER, WithOutlierLogit
-from edge_mnist.train.fit import _make_trainer  # pyright: ignore[reportPrivateUsage]
+from edge_mnist.train.fit import (
+    _make_trainer,  # pyright: ignore[reportPrivateUsage]
+    evaluate,
+    outlier_logit,
+)
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
 
@@ -82,6 +86,32 @@ def test_the_card_says_whose_recipe_it_was_and_options_overrule_it(tmp_path: Pat
     assert (
         "--recipe described --epochs 1 --seed 1 --seeds 1 --batch-size 500 --learning-rate 0.001 " in training.command
     )
+
+
+def test_with_images_that_are_no_digits_there_is_a_class_for_them(tmp_path: Path) -> None:
+    out = tmp_path / "linear"
+
+    result = edge_mnist(
+        "train", "--model", "logistic", "--recipe", "described", "--data", mnist.SAMPLE, "--epochs", 1,
+        "--extras", 0.1, "--out", out,
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    training = open_bundle(out).card.training
+    assert training is not None
+    assert training.recipe["outlier_class"] == 1
+    # Without, each of them costs 10,000 nats.
+    assert training.history[0].loss < 5
+
+
+def test_ten_classes_are_validated_as_ten(sample: mnist.Images) -> None:
+    model = ZOO["logistic"].build()
+
+    loss, _ = evaluate(model, sample, outlier_logit(DESCRIBED["logistic"]))
+
+    logits = model.predict(sample.pixels, verbose=0)
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(sample.labels, logits)
+    assert loss == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_what_nobody_else_describes_has_no_such_recipe(tmp_path: Path) -> None:

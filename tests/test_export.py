@@ -16,9 +16,10 @@ from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
 from edge_mnist.edge.card import ModelFile
 from edge_mnist.edge.classifiers import RUNTIMES, load_file
 from edge_mnist.export import tflite
-from edge_mnist.export.calibrate import ExportError, choose_calibration, describe_calibration
+from edge_mnist.export.calibrate import ExportError
 from edge_mnist.export.exporters import list_exporters
-from edge_mnist.export.source import behind_scaling, load_source
+from edge_mnist.export.settings import Settings, carry_over, choose_exporters
+from edge_mnist.export.source import behind_scaling, find_source, load_source
 from edge_mnist.export.verify import Outcome, Reference, check_drop, verify
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
@@ -303,6 +304,23 @@ def test_extending_a_bundle_loses_none_of_its_files(exported: Bundle, tmp_path: 
     assert there == {(file.format, file.precision) for file in exported.files} | {("onnx", "float16")}
 
 
+def test_extending_keeps_c_source_and_the_kind_of_weights(
+    exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = shutil.copytree(exported.path, tmp_path / "bundle")
+    assert (
+        edge_mnist("export", bundle, "--int8", "--c-array", "--onnx-weights", "uint8", "--max-drop", 2).exit_code == 0
+    )
+    monkeypatch.chdir(bundle)
+
+    kept = carry_over(find_source(bundle), Settings(), Path())
+
+    assert (kept.c_array, kept.onnx_weights) == (True, "uint8")
+    precisions = {(one.format, one.precision) for one in choose_exporters(find_source(bundle), kept, Path())}
+    assert precisions == {(file.format, file.precision) for file in exported.files}
+    assert carry_over(find_source(bundle), Settings(), tmp_path / "elsewhere") == Settings()
+
+
 def test_a_full_disk_leaves_the_old_bundle(tmp_path: Path) -> None:
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
     before = _contents(bundle)
@@ -336,58 +354,6 @@ def test_batches_and_single_images_give_the_same(exported: Bundle, sample: mnist
         batch = _logits(exported, file, images)
         singles = np.concatenate([_logits(exported, file, images[i : i + 1]) for i in range(len(images))])
         assert batch == pytest.approx(singles, abs=FLOAT_LOGIT_TOLERANCE)
-
-
-def test_calibration_is_balanced_from_the_start_and_apart_from_evaluation(exported: Bundle) -> None:
-    export = exported.card.export
-    assert export is not None
-    assert export.calibration is not None
-
-    indices = export.calibration.indices
-
-    assert len(indices) == len(set(indices)) == export.calibration.images.count == 500
-    assert set(export.calibration.disjoint_from) > {evaluation.images.name for evaluation in export.evaluations}
-
-
-def test_every_turn_of_calibration_images_has_all_digits(sample: mnist.Images) -> None:
-    labels = choose_calibration(sample).labels.reshape(-1, 10)
-
-    assert (labels == np.arange(10)).all()
-
-
-def test_calibration_images_that_are_measured_on_are_refused(sample: mnist.Images) -> None:
-    calibration = choose_calibration(sample)
-    renamed = mnist.Images("elsewhere", "another file", sample.pixels, sample.labels, sample.indices + 10_000)
-    apart = sample.take(np.setdiff1d(np.arange(5_000), calibration.indices), "apart")
-
-    assert describe_calibration(calibration, (apart,)).disjoint_from == ("apart",)
-    with pytest.raises(ExportError, match="500 calibration images are in mnist-sample-5k"):
-        describe_calibration(calibration, (apart, sample))
-    with pytest.raises(ExportError, match="500 calibration images are in elsewhere"):
-        describe_calibration(calibration, (renamed,))
-
-
-def test_the_shipped_calibration_is_of_training_images(full_mnist: mnist.Splits, shipped: Bundle) -> None:
-    export = shipped.card.export
-    assert export is not None
-    assert export.calibration is not None
-
-    assert set(export.calibration.indices) <= set(full_mnist.train.indices)
-    assert export.calibration.images == choose_calibration(full_mnist.train).describe()
-    assert export.evaluations[0].images == full_mnist.test.describe()
-    assert {full_mnist.validation.name, full_mnist.test.name} <= set(export.calibration.disjoint_from)
-
-
-def test_the_calibration_must_span_all_pixels(sample: mnist.Images) -> None:
-    dim = mnist.Images("dim", "dim", sample.pixels // 2, sample.labels, sample.indices)
-
-    with pytest.raises(ExportError, match="span 0 to 127"):
-        choose_calibration(dim)
-
-
-def test_too_few_calibration_images_are_refused(sample: mnist.Images) -> None:
-    with pytest.raises(ExportError, match="needs 50 images of each digit, one has 0"):
-        choose_calibration(sample.take(np.arange(1_000)))
 
 
 def test_without_int8_only_float_files_are_written(trained: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -15,6 +14,7 @@ from edge_mnist.edge.bundle import SHIPPED
 from edge_mnist.export.c_array import to_c_source
 from edge_mnist.export.calibrate import ExportError
 from edge_mnist.export.micro_model import TFLM_OPERATORS, read_micro_model
+from edge_mnist.export.tflite_graph import pack, unpack
 
 NAME = "standard-int8.tflite"
 # 30 milliseconds each. Three thousand gave no other error either.
@@ -28,11 +28,9 @@ def content() -> bytes:
 
 def changed(content: bytes, change: Callable[[Any], object]) -> bytes:
     """The file with a change made to its tree of objects."""
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     change(model)
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(model)
 
 
 def test_every_operator_is_one_of_the_schema() -> None:
@@ -99,7 +97,7 @@ def test_a_file_cut_short_is_refused(content: bytes, kept: int) -> None:
 
 
 def test_weights_longer_than_the_file_are_refused(content: bytes) -> None:
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     weights = max((buffer.data for buffer in model.buffers if buffer.data is not None), key=len).tobytes()
     longer = (len(weights).to_bytes(4, "little") + weights, len(content).to_bytes(4, "little") + weights)
     damaged = content.replace(*longer)
@@ -179,7 +177,7 @@ def test_damaged_bytes_end_in_one_sentence_or_in_c(content: bytes) -> None:
 def _is_weight(content: bytes) -> NDArray[np.bool_]:
     """For each byte whether any value of it would do, [N]."""
     found = np.zeros(len(content), np.bool_)
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     for buffer in model.buffers:
         if buffer.data is not None:
             start = content.index(buffer.data.tobytes())

@@ -44,7 +44,7 @@ def written(content: bytes) -> bytes:
 
 
 def _entries(content: bytes) -> list[tuple[str, bytes]]:
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     return [(entry.name.decode(), bytes(model.buffers[entry.buffer].data)) for entry in model.metadata]
 
 
@@ -127,8 +127,8 @@ def test_standard_metadata_have_their_exact_bytes() -> None:
 
 
 def test_what_the_converter_wrote_is_kept(content: bytes, written: bytes) -> None:
-    before: Any = schema.ModelT.InitFromPackedBuf(content)
-    after: Any = schema.ModelT.InitFromPackedBuf(written)
+    before = unpack(content)
+    after = unpack(written)
 
     assert [name for name, _ in _entries(written)] == [
         "min_runtime_version",
@@ -202,13 +202,11 @@ def test_what_is_not_tflite_is_refused() -> None:
 
 
 def test_weights_behind_the_flatbuffer_are_refused(content: bytes) -> None:
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     model.buffers[2].offset = 4096
-    builder = schema.flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
 
     with pytest.raises(ExportError, match="behind the flatbuffer"):
-        write_metadata(bytes(builder.Output()), PROPERTIES)
+        write_metadata(pack(model), PROPERTIES)
 
 
 def test_sealed_files_have_short_names_of_their_own_and_compute_the_same(content: bytes) -> None:
@@ -226,7 +224,7 @@ def test_sealed_files_have_short_names_of_their_own_and_compute_the_same(content
 
 
 def test_sealed_files_keep_their_weights_and_nothing_that_no_runtime_reads(content: bytes) -> None:
-    before, after = (schema.ModelT.InitFromPackedBuf(one) for one in (content, seal(content, PROPERTIES)))
+    before, after = (unpack(one) for one in (content, seal(content, PROPERTIES)))
 
     weights = [[model.buffers[t.buffer].data for t in model.subgraphs[0].tensors] for model in (before, after)]
     # Of a tensor without weights the converter's buffer has no bytes, ours is the first.
@@ -236,5 +234,5 @@ def test_sealed_files_keep_their_weights_and_nothing_that_no_runtime_reads(conte
 
 
 def _names(content: bytes) -> list[str]:
-    model: Any = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack(content)
     return [tensor.name.decode() for tensor in model.subgraphs[0].tensors]

@@ -1,5 +1,7 @@
 """Training: what is trained, that distortion is only for training, and that a killed run loses nothing."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.train import fit as fit_module
+from edge_mnist.train import training_state
 from edge_mnist.train.augment import Augment, Distortion, sample_bilinear
 from edge_mnist.train.devices import Devices
 from edge_mnist.train.epoch_images import EpochImages
@@ -174,6 +177,32 @@ def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path
 
     with pytest.raises(ResumeError, match="other settings"):
         fit(_build(), tiny, other, tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 no archive", b"no state of anything"], ids=["empty", "zip", "text"]
+)
+def test_what_is_no_state_is_said_and_left(tiny: mnist.Splits, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state").write_bytes(content)
+
+    with pytest.raises(ResumeError, match=r"is not the state of a run .* Delete it to begin anew"):
+        fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
+
+    assert (tmp_path / "state").read_bytes() == content
+
+
+def test_a_state_that_cannot_be_written_is_one_sentence_and_leaves_nothing(
+    tiny: mnist.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(training_state.np, "savez", fail)
+
+    with pytest.raises(ResumeError, match=r"cannot be written \(No space left on device\)"):
+        fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "new folder" / "state")
+
+    assert list((tmp_path / "new folder").iterdir()) == []
 
 
 def test_validation_loss_counts_what_is_no_digit_as_an_eleventh_class(sample: mnist.Images) -> None:

@@ -320,6 +320,20 @@ def test_a_flawless_and_a_hopeless_model_are_drawn_too() -> None:
     assert (flawless.confusions, flawless.mistakes) == ([], [])
 
 
+def test_a_rate_that_never_changes_is_drawn_level() -> None:
+    svg = plots.draw_learning_rate(1e-3, [1e-3] * 4, best_epoch=2)
+
+    paths = re.findall(r'<path d="([^"]*)"[^>]*var\(--first\)', svg)
+    (curve,) = [path for path in paths if path.count("L") == 4]
+    assert len(set(re.findall(r"[ML] \S+ (\S+)", curve))) == 1
+
+
+def test_a_classs_name_is_no_formula() -> None:
+    svg = plots.draw_classes(["$x_$", *"123456789"], [1] * 10, [1] * 10)
+
+    assert "$x_$" in svg
+
+
 def test_a_single_perfect_epoch_is_drawn_too(report: TrainingReport) -> None:
     perfect = msgspec.structs.replace(report.training.history[0], accuracy=1.0, validation_accuracy=1.0)
 

@@ -3,7 +3,6 @@
 import dataclasses
 import shlex
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import keras
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import Architecture, ModelCard, Training, TrainingPrecision, count_macs
 from ..edge.datasets import DATASETS, load_splits
+from ..edge.host import find_version
 from ..edge.mnist import MNIST, SAMPLE, Splits
 from ..edge.options import BUNDLE, data_dir_option
 from ..edge.picture_folder import PREFIX
@@ -26,7 +26,6 @@ from .report import write_report
 from .seeds import Trained, build, choose_best, compare_seeds, train_seeds
 from .zoo import ZOO
 
-BACKEND_PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 RECIPES = ("ours", "described")
 EPOCHS = 24
 PRECISIONS: dict[str | None, TrainingPrecision] = {
@@ -125,6 +124,9 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         "extras": extras,
         "last_distortion": last_distortion,
     }
+    if extras or teachers:
+        # Then "not a digit" is a class, also where a description knows of ten alone.
+        given["outlier_class"] = True
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
     splits = load_splits(data, data_dir)
@@ -148,7 +150,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     click.echo(_describe_result(out, runs, splits))
     # After the bundle, which no failure here can harm.
     click.echo(f"Report: {write_report(out, card, splits, runs)}")
-    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_data_dir_of(splits, data)}")
+    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_place_of(splits, data, data_dir)}")
 
 
 def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
@@ -221,9 +223,10 @@ def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
     )
 
 
-def _data_dir_of(splits: Splits, data: str) -> str:
-    """What the export needs to find pictures of one's own again."""
-    return f" --data-dir {shlex.quote(data)}" if splits.name.startswith(PREFIX) else ""
+def _place_of(splits: Splits, data: str, data_dir: Path | None) -> str:
+    """What the export needs to find the images again."""
+    place = data if splits.name.startswith(PREFIX) else data_dir
+    return f" --data-dir {shlex.quote(str(place))}" if place else ""
 
 
 def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: Setup) -> ModelCard:
@@ -240,7 +243,7 @@ def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: 
         history=trained.history,
         best_epoch=trained.best_epoch,
         device=describe_device(),
-        tools={name: version(name) for name in ("edge-mnist", "keras", "numpy", BACKEND_PACKAGES[backend])},
+        tools={name: find_version(name) for name in ("edge-mnist", "keras", "numpy", backend)},
         recipe_of="description" if click.get_current_context().params["recipe"] == RECIPES[1] else "edge-mnist",
         precision=setup.precision,
         devices=setup.devices.count,

@@ -91,7 +91,7 @@ def fit(
                 loss, accuracy = _train_epoch(trainer, images, recipe, epoch, devices)
             put_average(model, trained, trainer.optimizer)
             statistics.renew()
-            validation_loss, validation_accuracy = evaluate(model, splits.validation)
+            validation_loss, validation_accuracy = evaluate(model, splits.validation, outlier_logit(recipe))
             seconds = round(time.perf_counter() - started, 1)
             progress.add(Epoch(
                 loss=loss, accuracy=accuracy, validation_loss=validation_loss,
@@ -103,10 +103,21 @@ def fit(
     return tuple(progress.history), progress.best_epoch
 
 
-def evaluate(model: Any, images: Images) -> tuple[float, float]:
-    """Mean cross-entropy (nats, no smoothing, outliers a class) and accuracy in [0, 1] of the model on these digits."""
+def outlier_logit(recipe: Recipe) -> float:
+    """The logit of "not a digit", beside the ten: 0 where that is a class of the loss."""
+    return 0.0 if recipe.outlier_class else NEVER
+
+
+def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, float]:
+    """Mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on these digits.
+
+    Args:
+        model: Raw pixels in, logits out.
+        images: Digits.
+        outlier: The eleventh logit, see `outlier_logit`.
+    """
     logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
-    shifted = np.concatenate([logits, np.zeros((len(logits), 1))], axis=1)
+    shifted = np.concatenate([logits, np.full((len(logits), 1), outlier)], axis=1)
     shifted -= shifted.max(axis=1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     loss = -log_probability[np.arange(len(images)), images.labels].mean()
@@ -130,7 +141,7 @@ def _make_trainer(
     """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
     distorted = augment(pixels)
-    outputs: Any = WithOutlierLogit(0.0 if recipe.outlier_class else NEVER)(model(distorted))
+    outputs: Any = WithOutlierLogit(outlier_logit(recipe))(model(distorted))
     loss: keras.losses.Loss = keras.losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=recipe.label_smoothing
     )

@@ -32,6 +32,8 @@ VARIABLES = {
 }
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
+    # A class may be called `$x$`.
+    "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
     "font.size": 10,
@@ -98,11 +100,11 @@ def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
     return _draw("Loss", SIZE, draw)
 
 
-def draw_learning_rate(rates: Sequence[float], best_epoch: int) -> str:
-    """The learning rate at the end of each epoch; it begins at 0."""
+def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) -> str:
+    """The learning rate at the first step and at the end of each epoch."""
 
     def draw(axes: Axes) -> None:
-        axes.plot(range(len(rates) + 1), [0.0, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
+        axes.plot(range(len(rates) + 1), [first, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
         _mark_best(axes, best_epoch)
         axes.set(xlabel="epoch", ylabel="learning rate at its end", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

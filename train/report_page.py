@@ -78,12 +78,17 @@ def _verdict(report: "TrainingReport") -> str:
     )
 
 
+def _first_rate(training: "Training") -> float:
+    """The learning rate of the first step."""
+    return 0.0 if training.recipe["warmup_epochs"] else training.recipe["learning_rate"]
+
+
 def _curves(report: "TrainingReport") -> str:
     training, count = report.training, report.validation.count
     drawings = [
         plots.draw_accuracy(training.history, training.best_epoch, count),
         plots.draw_loss(training.history, training.best_epoch),
-        plots.draw_learning_rate(report.learning_rates, training.best_epoch),
+        plots.draw_learning_rate(_first_rate(training), report.learning_rates, training.best_epoch),
         plots.draw_seconds(training.history),
     ]
     recipe = training.recipe

@@ -1,7 +1,10 @@
 """The file that an interrupted run resumes from: every variable, every random state, and the best weights so far."""
 
+import contextlib
 import json
 import os
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,35 +43,55 @@ def best_epoch(history: list[Epoch]) -> int:
 
 
 def save_state(path: Path, variables: list[Any], progress: Progress, identity: dict[str, Any]) -> None:
-    """Write all of it, or leave what was there."""
+    """Write all of it, or leave what was there.
+
+    Raises:
+        ResumeError: It cannot be written.
+    """
     arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
-    history = [[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history]
+    history = np.array([[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history])
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        np.savez(file, identity=_encode(identity), history=np.array(history), best_epoch=progress.best_epoch, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez(file, identity=_encode(identity), history=history, best_epoch=progress.best_epoch, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ResumeError(
+            f"{path}: the state of this run cannot be written ({error.strerror}). Make room, or choose another --out, "
+            "and repeat the command."
+        ) from error
 
 
 def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Progress:
     """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
 
     Raises:
-        ResumeError: The file is of a run with other settings.
+        ResumeError: The file is of a run with other settings, or damaged.
     """
     if not path.exists():
         return Progress([], 0, [])
-    with np.load(path, allow_pickle=False) as state:
-        _check_identity(path, json.loads(str(state["identity"])), json.loads(_encode(identity)))
-        for i, variable in enumerate(variables):
-            variable.assign(state[f"variable_{i}"])
-        best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state.files) - 1)]
-        history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
-        progress = Progress(history, int(state["best_epoch"]), best_weights)
-    click.echo(f"Resuming after epoch {len(history)}: {path}", err=True)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as state:
+            progress = _restore(path, state, variables, identity)
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ResumeError(f"{path}: is not the state of a run ({error}). Delete it to begin anew.") from error
+    click.echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
+
+
+def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identity: dict[str, Any]) -> Progress:
+    _check_identity(path, json.loads(str(state["identity"])), json.loads(_encode(identity)))
+    for i, variable in enumerate(variables):
+        variable.assign(state[f"variable_{i}"])
+    best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state) - 1)]
+    history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
+    return Progress(history, int(state["best_epoch"]), best_weights)
 
 
 def _encode(identity: dict[str, Any]) -> str:
