@@ -46,12 +46,24 @@ def browser_runtime(request: pytest.FixtureRequest) -> Path:
     assert request.config.cache is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("onnxruntime-web")))
-        if fetch_runtime.runtime_version() != fetch_runtime.VERSION:
+        if fetch_runtime.runtime_version(fetch_runtime.runtime_dir()) != fetch_runtime.VERSION:
             try:
                 fetch_runtime.fetch_runtime()
             except fetch_runtime.RuntimeFetchError as error:
                 pytest.skip(f"needs onnxruntime-web: {error}")
         return fetch_runtime.runtime_dir()
+
+
+@pytest.fixture
+def with_runtime(browser_runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has onnxruntime-web."""
+    monkeypatch.setenv(RUNTIME_VARIABLE, str(browser_runtime))
+
+
+@pytest.fixture
+def without_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has none."""
+    monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
 
 
 @pytest.fixture

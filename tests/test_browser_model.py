@@ -168,19 +168,6 @@ def test_a_written_page_is_read_and_a_scribble_is_refused(model_page: Page) -> N
     assert [shape["digit"] for shape in refusal["seen"]] == [None]
 
 
-def test_the_page_measures_itself_with_every_timing(model_page: Page) -> None:
-    measured = model_page.run(
-        PRELUDE + "return (await load('measure')).measureBrowser({warmup: 5, runs: 40, drawings: 3});"
-    )
-
-    assert measured["runtime"] == "onnxruntime-web"
-    assert measured["num_threads"] == 1
-    for name, count in {"inference": 40, "drawing_in_page": 3, "drawing_by_server": 3}.items():
-        timings = measured[name]
-        assert len(timings["values"]) == timings["count"] == count
-        assert 0 < min(timings["values"]) <= timings["p50"] <= timings["p95"] <= max(timings["values"])
-
-
 def _frame_in_page(page: Page, inks: list[Gray]) -> Gray:
     framed = page.run(
         PRELUDE + "const {frameDigit} = await load('framing'); const all = bytes(given[0]); let at = 0;"

@@ -54,7 +54,7 @@ def test_three_files_and_the_manifest_are_kept_and_nothing_else(tmp_path: Path, 
         "ort.wasm.min.mjs",
         "package.json",
     ]
-    assert runtime_version() == "1.30.0"
+    assert runtime_version(runtime_dir()) == "1.30.0"
     assert list(runtime_dir().parent.iterdir()) == [runtime_dir()]
 
 
@@ -65,10 +65,10 @@ def test_what_is_there_already_is_not_fetched_again_but_a_damaged_one_is(tmp_pat
     again = CliRunner().invoke(fetch_runtime.main)
     assert "already" in again.output
     (runtime_dir() / "ort.wasm.min.mjs").unlink()
-    assert runtime_version() is None
+    assert runtime_version(runtime_dir()) is None
     CliRunner().invoke(fetch_runtime.main)
 
-    assert runtime_version() == "1.30.0"
+    assert runtime_version(runtime_dir()) == "1.30.0"
     assert (tmp_path / "calls").read_text() == "called\n" * 2
 
 

@@ -1,5 +1,6 @@
 """What the web server answers when all is well."""
 
+import os
 import shutil
 import threading
 import time
@@ -14,11 +15,11 @@ import pytest
 from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, open_bundle, write_card
+from edge_mnist.edge.live.events import CameraChange
 from edge_mnist.edge.pictures import read_gray
 from edge_mnist.edge.reader import Reader
 from edge_mnist.edge.sinks.format import describe_event
 from edge_mnist.edge.web.board import LiveBoard
-from edge_mnist.edge.web.fetch_runtime import FILES
 from edge_mnist.edge.web.limits import WebLimits
 from edge_mnist.edge.web.refusals import WebError
 from edge_mnist.edge.web.server import start_server
@@ -139,56 +140,6 @@ def test_models_of_one_name_are_refused() -> None:
         start_server(None, port=0, settings=WebSettings(models=(SHIPPED, SHIPPED)))
 
 
-def test_the_page_and_its_files_come_with_their_types_and_are_asked_for_anew(client: httpx.Client) -> None:
-    page = client.get("/")
-
-    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.headers["Cache-Control"] == "no-cache"
-    again = client.get("/", headers={"If-None-Match": page.headers["ETag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    script = client.get("/static/main.js")
-    assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"
-
-
-@pytest.mark.parametrize("path", ["/static/", "/static", "/static/nonesuch.js", "/static/../cli.py", "/docs", "/redoc",
-                                  "/static/%2e%2e%2fcli.py", "/runtime/..%2fhosts", "/runtime/"])  # fmt: skip
-def test_nothing_but_the_listed_files_is_served(client: httpx.Client, path: str) -> None:
-    answer = client.get(path)
-
-    assert answer.status_code == 404
-    assert answer.json()["error"].endswith(".")
-
-
-def test_onnxruntime_web_is_handed_out_where_it_is_installed(
-    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in FILES:
-        (tmp_path / Path(name).name).write_bytes(name.encode())
-    (tmp_path / "package.json").write_text('{"version": "1.2.3"}')
-    (tmp_path / "secret.js").write_text("no")
-
-    assert client.get("/v1/model").json()["browser_runtime"] is None
-    monkeypatch.setenv("EDGE_MNIST_WEB_RUNTIME", str(tmp_path))
-
-    answers = {Path(name).name: client.get(f"/runtime/{Path(name).name}") for name in FILES}
-    assert [answer.text for answer in answers.values()] == list(FILES)
-    assert answers["ort-wasm-simd-threaded.wasm"].headers["Content-Type"] == "application/wasm"
-    assert answers["ort.wasm.min.mjs"].headers["Content-Type"] == "text/javascript; charset=utf-8"
-    assert client.get("/runtime/secret.js").status_code == 404
-    assert client.get("/v1/model").json()["browser_runtime"] == "1.2.3"
-
-
-def test_the_report_is_shown_in_a_sandbox(tmp_path: Path) -> None:
-    report = tmp_path / "report.html"
-    report.write_text("<h1>fast</h1>")
-
-    with serving(report=report) as (_, client):
-        answer = client.get("/v1/report")
-
-    assert answer.text == "<h1>fast</h1>"
-    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'; ")
-
-
 @pytest.mark.parametrize("path", ["/v1/live", "/v1/live/frame.jpg", "/v1/report"])
 def test_what_the_server_was_not_started_with_is_said_to_be_missing(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
@@ -211,6 +162,19 @@ def test_events_are_those_of_the_one_json_form(live: tuple[LiveBoard, httpx.Clie
     assert stream.headers["Content-Type"].startswith("text/event-stream")
     expected = [make_change(), make_sighting(0), make_sighting(1, ("7",), is_new=True)]
     assert [*first, third] == [as_json(event) for event in expected]
+
+
+def test_a_source_whose_name_is_no_text_is_named_as_far_as_it_is() -> None:
+    source = os.fsdecode(b"meter \xff \xc3\xa9")
+    board = LiveBoard(source)
+    board.take(CameraChange(source, "lost", f"{source}: gone", 0.0))
+
+    with serving(board) as (_, client):
+        named = client.get("/v1/model").json()["camera"]
+        with client.stream("GET", "/v1/live") as stream:
+            event = next(read_events(stream))
+
+    assert (named, event["source"], event["message"]) == ("meter � é", "meter � é", "meter � é: gone")
 
 
 def test_who_is_slow_misses_some_and_gets_the_newest(live: tuple[LiveBoard, httpx.Client]) -> None:

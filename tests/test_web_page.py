@@ -17,13 +17,12 @@ from edge_mnist.edge.live.loop import LiveLoop
 from edge_mnist.edge.live.settings import LiveSettings
 from edge_mnist.edge.reader import Reader
 from edge_mnist.edge.web.board import LiveBoard
-from edge_mnist.edge.web.files import RUNTIME_VARIABLE
 from edge_mnist.edge.web.server import WebServer, start_server
 from edge_mnist.edge.web.service import WebSettings
 
-from .chromium import Page, browser_runtime, page, wait_until
+from .chromium import Page, browser_runtime, page, wait_until, with_runtime, without_runtime
 
-__all__ = ["browser_runtime", "page"]
+__all__ = ["browser_runtime", "page", "with_runtime", "without_runtime"]
 
 TOKEN = "a-token-of-this-test"  # noqa: S105 - it guards nothing
 # What Chromium itself says of such answers, whatever a page does with them.
@@ -85,18 +84,6 @@ def guarded() -> Iterator[WebServer]:
     started = start_server(None, port=0, settings=WebSettings(token=TOKEN))
     yield started
     started.close()
-
-
-@pytest.fixture
-def with_runtime(browser_runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server has onnxruntime-web."""
-    monkeypatch.setenv(RUNTIME_VARIABLE, str(browser_runtime))
-
-
-@pytest.fixture
-def without_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server has none."""
-    monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
 
 
 @pytest.mark.usefixtures("with_runtime")

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -124,8 +125,8 @@ def test_further_names_can_be_allowed() -> None:
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}, {"Origin": ""},
-     {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
-    ids=["origin", "null", "port", "empty", "cross-site", "same-site"],
+     {"Origin": "http://["}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
+    ids=["origin", "null", "port", "empty", "malformed", "cross-site", "same-site"],
 )  # fmt: skip
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/read"), ("GET", "/v1/model"), ("GET", "/metrics")])
 def test_pages_of_other_sites_are_refused(
@@ -299,6 +300,27 @@ def test_with_any_address_names_must_still_be_known_but_addresses_need_not() -> 
         hosts.check(f"[2001:db8::7]:{port}")
         hosts.check(f"{socket.gethostname()}.local:{port}")
         for host in (f"evil.example:{port}", "192.0.2.7:1"):
+            with pytest.raises(RefusedError):
+                hosts.check(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", EVERYWHERE])
+def test_the_address_that_is_printed_is_accepted(host: str) -> None:
+    with open_listener(host, 0) as listener:
+        printed = urlsplit(server_module.describe_url(listener)).netloc
+
+        server_module.name_hosts(listener, host, ()).check(printed)
+
+
+def test_a_name_that_stands_for_a_loopback_address_is_accepted_and_no_other_is() -> None:
+    # As Debian has it in /etc/hosts: 127.0.1.1 is the machine's own name.
+    with open_listener("127.0.1.1", 0) as listener:
+        port = listener.getsockname()[1]
+        hosts = server_module.name_hosts(listener, "Pi-of-this-test", ())
+
+        hosts.check(f"pi-of-this-test:{port}")
+        hosts.check(f"127.0.1.1:{port}")
+        for host in (f"evil.example:{port}", f"127.0.1.2:{port}", "127.0.1.1:1"):
             with pytest.raises(RefusedError):
                 hosts.check(host)
 

@@ -1,8 +1,10 @@
 """`edge-mnist serve` from the command line: starting, being refused, stopping."""
 
+import errno
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -73,7 +75,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         result = edge_mnist("serve", "--port", port)
 
     assert result.exit_code == 1
-    assert f"127.0.0.1:{port} is taken by another program. Choose another --port" in result.output
+    assert f"127.0.0.1:{port} is taken by another program. Choose another port, or 0 " in result.output
 
 
 def test_an_address_of_another_machine_is_named() -> None:
@@ -95,13 +97,29 @@ def test_a_host_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> N
             open_listener(host, 0)
 
 
+def test_advice_about_an_address_names_no_option_that_only_one_command_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = [edge_mnist("live", "--camera", "auto", "--web", "192.0.2.7:8000").output]
+    for code in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+        monkeypatch.setattr(socket.socket, "bind", _raise(OSError(code, "no")))
+        with pytest.raises(WebError) as refused:
+            open_listener("127.0.0.1", 80)
+        said.append(str(refused.value))
+    monkeypatch.setattr(socket, "getaddrinfo", _raise(socket.gaierror(-2, "Name or service not known")))
+    with pytest.raises(WebError) as refused:
+        open_listener("nowhere.invalid", 80)
+    said.append(str(refused.value))
+
+    assert "is not an address of this machine" in said[0]
+    assert [sentence for sentence in said if "--" in sentence] == []
+
+
 def test_a_privileged_port_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
 
-    with pytest.raises(WebError, match=r"127\.0\.0\.1:80 is only for root\. Choose a --port of 1024 or above"):
+    with pytest.raises(WebError, match=r"127\.0\.0\.1:80 is only for root\. Choose a port of 1024 or above"):
         open_listener("127.0.0.1", 80)
 
 
@@ -144,6 +162,13 @@ def test_what_live_needs_of_it_loads_without_its_packages() -> None:
     )
 
     assert python_process(code).stderr == ""
+
+
+def _raise(error: OSError) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_nothing_is_left_open_by_a_server_that_stopped() -> None:

@@ -13,12 +13,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-import msgspec
-
 from ..live.events import CameraChange, Event, Sighting
 from ..opencv import cv
 from ..sinks.format import describe_event
 from ..sinks.sink import Backlog
+from .encoding import encode_json
 
 JPEG_QUALITY = 80
 # A client that got a picture is back for the next one in tens of milliseconds: until then it still watches.
@@ -52,7 +51,7 @@ class Note:
     @cached_property
     def text(self) -> bytes:
         """As one JSON document, see `sinks/format.py`."""
-        return msgspec.json.encode(describe_event(self.event))
+        return encode_json(describe_event(self.event))
 
 
 class LiveBoard:

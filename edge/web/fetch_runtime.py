@@ -7,7 +7,7 @@ page loads nothing from anywhere else. Without them the server reads drawings it
 
 import base64
 import hashlib
-import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import click
+import msgspec
 
 from ..errors import EdgeMnistError
 from ..mnist_files import cache_dir
@@ -45,15 +46,19 @@ def runtime_dir() -> Path:
     return cache_dir() / PACKAGE
 
 
-def runtime_version() -> str | None:
-    """The version of the files that are there; None where one is missing."""
-    folder = runtime_dir()
-    if not all((folder / Path(name).name).is_file() for name in FILES):
+def runtime_version(folder: Path) -> str | None:
+    """Of the files in a folder, as their package says; None if not all of them are there."""
+    if not all(is_file(folder / Path(name).name) for name in FILES):
         return None
     try:
-        return str(json.loads((folder / "package.json").read_bytes())["version"])
-    except (OSError, ValueError, KeyError):
+        return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
+    except (OSError, msgspec.DecodeError):
         return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is one; Path.is_file raises where nobody may look, as below a home that systemd hides."""
+    return os.path.isfile(path)  # noqa: PTH113 - that is why
 
 
 def fetch_runtime() -> Path:
@@ -76,6 +81,12 @@ def fetch_runtime() -> Path:
             f"{destination}: cannot be written ({error}). Make room there, or set XDG_CACHE_HOME."
         ) from error
     return destination
+
+
+class _Package(msgspec.Struct):
+    """As much of a package.json as matters here."""
+
+    version: str
 
 
 def _download(folder: Path) -> Path:
@@ -131,7 +142,7 @@ def _replace(new: Path, destination: Path, old: Path) -> None:
 @click.command()
 def main() -> None:
     """Fetch onnxruntime-web, so that the page reads drawings itself."""
-    if runtime_version() == VERSION:
+    if runtime_version(runtime_dir()) == VERSION:
         click.echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
         return
     try:

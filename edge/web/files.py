@@ -4,13 +4,12 @@ import hashlib
 import os
 from pathlib import Path
 
-import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from .answers import document_errors
-from .fetch_runtime import FILES, runtime_dir
+from .fetch_runtime import FILES, is_file, runtime_dir
 from .refusals import RefusedError
 from .service import Service
 
@@ -48,7 +47,7 @@ def add_file_routes(app: FastAPI, service: Service) -> None:
         return send_bytes(request, *_find(files, request.path_params["name"]))
 
     async def send_runtime(request: Request) -> Response:
-        return send_runtime_file(find_runtime_folder(), request.path_params["name"])
+        return send_runtime_file(request, find_runtime_folder(), request.path_params["name"])
 
     # Starlette's own routes answer HEAD, too.
     app.router.add_route("/", send_page, include_in_schema=False)
@@ -63,8 +62,9 @@ def add_file_routes(app: FastAPI, service: Service) -> None:
     )
     async def send_report() -> Response:
         path = service.report
-        if path is None or not path.is_file():
-            raise RefusedError(404, "path", "There is no report here: start the server with --report FILE.")
+        if path is None or not is_file(path):
+            message = "There is no report here: start `edge-mnist serve` with --report FILE to show one."
+            raise RefusedError(404, "path", message)
         headers = {"Content-Security-Policy": REPORT_POLICY, "Cache-Control": "no-store"}
         return FileResponse(path, media_type=_media_type(PAGE), headers=headers)
 
@@ -84,42 +84,34 @@ def find_runtime_folder() -> Path:
     return Path(given) if given else runtime_dir()
 
 
-def find_runtime_version(folder: Path) -> str | None:
-    """Of these files, as their package says; None if not all of them are there."""
-    if not all((folder / name).is_file() for name in RUNTIME_FILES):
-        return None
-    try:
-        return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def send_runtime_file(folder: Path, name: str) -> Response:
-    """One of these files.
+def send_runtime_file(request: Request, folder: Path, name: str) -> Response:
+    """One of these files, or nothing where the client has it already.
 
     Raises:
         RefusedError: 404, there is none of that name.
     """
-    if name not in RUNTIME_FILES or not (folder / name).is_file():
+    path = folder / name
+    if name not in RUNTIME_FILES or not is_file(path):
         raise RefusedError(404, "path", "There is no such file here: onnxruntime-web is not installed, or not whole.")
-    # Megabytes, so not read into memory; Starlette's ETag is of time and size.
-    return FileResponse(folder / name, media_type=_media_type(name), headers={"Cache-Control": _REVALIDATE})
+    # Megabytes, so not read into memory; Starlette's ETag is of time and size, and it leaves comparing it to others.
+    headers = {"Cache-Control": _REVALIDATE}
+    answer = FileResponse(path, media_type=_media_type(name), headers=headers, stat_result=path.stat())
+    headers["ETag"] = answer.headers["ETag"]
+    return Response(status_code=304, headers=headers) if _has(request, headers["ETag"]) else answer
 
 
 def send_bytes(request: Request, content: bytes, media_type: str) -> Response:
     """Content, or nothing where the client has it already."""
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": _REVALIDATE}
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if etag in known:
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"', "Cache-Control": _REVALIDATE}
+    if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type=media_type)
 
 
-class _Package(msgspec.Struct):
-    """As much of a package.json as matters here."""
-
-    version: str
+def _has(request: Request, etag: str) -> bool:
+    """Whether the client says that it has this version."""
+    known = request.headers.get("if-none-match", "").split(",")
+    return etag in [tag.strip().removeprefix("W/") for tag in known]
 
 
 def _media_type(name: str) -> str:

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from ..bundle import Bundle
 from ..card import ModelCardError, ModelFile, Tensor
 from .answers import ModelAnswer, ReadAnswer, document_errors
-from .files import find_runtime_folder, find_runtime_version, send_bytes
+from .fetch_runtime import runtime_version
+from .files import find_runtime_folder, send_bytes
 from .readers import Answer, Choice
 from .refusals import RefusedError, answer_json
 from .service import Service
@@ -124,7 +125,7 @@ def describe_server(service: Service) -> dict[str, Any]:
         "runtimes": _unique(choice.runtime for choice in choices),
         "precisions": _unique(choice.precision for choice in choices),
         "choices": [{**_describe_choice(choice), "golden": service.pool.golden[choice]} for choice in choices],
-        "browser_runtime": find_runtime_version(find_runtime_folder()),
+        "browser_runtime": runtime_version(find_runtime_folder()),
         "camera": service.board.source if service.board else None,
         "upload_bytes": service.limits.upload_bytes,
         "megapixels": service.limits.megapixels,

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
 from ..errors import EdgeMnistError
+from .encoding import encode_json
 
 
 class WebError(EdgeMnistError):
@@ -39,7 +39,7 @@ class RefusedError(EdgeMnistError):
 
 def answer_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A document as JSON."""
-    return Response(msgspec.json.encode(document), status, headers, media_type="application/json")
+    return Response(encode_json(document), status, headers, media_type="application/json")
 
 
 def answer_error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -126,7 +126,7 @@ class Hosts:
                 421,
                 "host",
                 "This server does not answer to that name: use the address that it printed when it started, or allow "
-                "the name with --allow-host.",
+                "the name with `edge-mnist serve --allow-host`.",
             )
 
 
@@ -137,7 +137,7 @@ def check_site(headers: Mapping[str, str]) -> None:
         RefusedError: 403.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    foreign = origin is not None and _find_host(origin) != headers.get("host", "").lower()
     # `same-site` is another port or another name below the same one: not us.
     if foreign or site not in {"same-origin", "none"}:
         raise RefusedError(403, "site", "Pages of other sites may not use this server.")
@@ -153,6 +153,14 @@ def describe_request(scope: Scope, status: int, seconds: float) -> str:
     """A line of the access log: no query and no header, so no secret; whatever the path holds, one line."""
     client = scope["client"][0] if scope.get("client") else "-"
     return f"{client} {scope['method']} {quote(scope['path'])} {status} {1000 * seconds:.1f} ms"
+
+
+def _find_host(origin: str) -> str | None:
+    """With its port, lower case; None where there is none to be found."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _is_address(name: str) -> bool:

@@ -22,7 +22,6 @@ from .tokens import find_token, make_token
 
 # Of those who are being answered when the server stops; then they are hung up on.
 GRACE_S = 0.4
-STARTS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 2.0
 # Answers are made and sent by one thread, and the system holds so many connections until it gets to them.
 BACKLOG = 128
@@ -105,7 +104,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise WebError(f"{host}: no such host. Give --host an address of this machine, e.g. 127.0.0.1.") from error
+        raise WebError(f"{host}: no such host. Give an address of this machine, e.g. 127.0.0.1.") from error
     reason: OSError | None = None
     for family, kind, protocol, _, address in found:
         listener = socket.socket(family, kind, protocol)
@@ -120,9 +119,9 @@ def open_listener(host: str, port: int) -> socket.socket:
         else:
             return listener
     advice = {
-        "EADDRINUSE": "is taken by another program. Choose another --port, or 0 for any that is free",
-        "EACCES": "is only for root. Choose a --port of 1024 or above",
-        "EADDRNOTAVAIL": "is not an address of this machine. Choose another --host, e.g. 127.0.0.1",
+        "EADDRINUSE": "is taken by another program. Choose another port, or 0 for any that is free",
+        "EACCES": "is only for root. Choose a port of 1024 or above",
+        "EADDRNOTAVAIL": "is not an address of this machine. Choose one that is, e.g. 127.0.0.1",
     }
     code = errno.errorcode.get(reason.errno or 0, "") if reason else ""
     raise WebError(f"{where} {advice.get(code, f'cannot be listened on ({reason})')}.") from reason
@@ -135,11 +134,12 @@ def is_own(listener: socket.socket) -> bool:
 
 def name_hosts(listener: socket.socket, host: str, allow_hosts: tuple[str, ...]) -> Hosts:
     """By what names clients may call a server that listens there."""
-    names = {"localhost", "127.0.0.1", "[::1]"}
+    # Whoever chose the host trusts its name; it may stand for another loopback address than the usual one.
+    names = {"localhost", "127.0.0.1", "[::1]", _bracket(host.lower()), _bracket(str(_address(listener)))}
     own = is_own(listener)
     if not own:
         machine = socket.gethostname().lower()
-        names |= {host.lower(), machine, f"{machine}.local"}
+        names |= {machine, f"{machine}.local"}
     further = frozenset(name.lower() for name in allow_hosts)
     return Hosts(frozenset(names), further, listener.getsockname()[1], any_address=not own)
 
@@ -148,11 +148,16 @@ def describe_url(listener: socket.socket) -> str:
     """Where people find the page."""
     address, port = _address(listener), listener.getsockname()[1]
     host = str(address) if not address.is_unspecified else _find_own_address()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"http://{_bracket(host)}:{port}/"
 
 
 def _address(listener: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+
+
+def _bracket(address: str) -> str:
+    """As addresses stand before a port."""
+    return f"[{address}]" if ":" in address else address
 
 
 def _find_own_address() -> str:

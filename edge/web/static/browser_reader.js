@@ -21,7 +21,6 @@ export class BrowserReader {
   #broken = null;
 
   constructor() {
-    this.runtime = { version: "", threads: 1 };
     this.#worker.onmessage = ({ data }) => {
       const asked = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
@@ -46,7 +45,7 @@ export class BrowserReader {
     const late = new Error("The model in this page did not load in a minute.");
     const timer = setTimeout(() => reader.#fail(late), LOADING_MS);
     try {
-      reader.runtime = await reader.ask("load", { model, abstention });
+      await reader.ask("load", { model, abstention });
       return reader;
     } catch (error) {
       reader.close();
@@ -71,8 +70,10 @@ export class BrowserReader {
     });
   }
 
+  /** What is being read fails. */
   close() {
     this.#worker.terminate();
+    this.#fail(new Error("The model in this page was closed."));
   }
 
   /** @param {Error} error */

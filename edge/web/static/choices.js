@@ -13,6 +13,7 @@ import { BrowserReader } from "./browser_reader.js";
  * @typedef {object} DrawingReader
  * @property {boolean} needsServer
  * @property {(drawing: import("./strokes.js").Drawing) => Promise<import("./types.js").Reading>} read
+ * @property {() => void} [close]
  */
 
 /** @param {ServerModel} model @returns {Choice[]} The best first. */

@@ -23,15 +23,18 @@ export function setUpDrawing() {
   let reader = null;
 
   const readSoon = newestOnly(async () => {
-    if (!reader) return;
+    const used = reader;
+    // Of a pad that is not shown nothing is seen; once it is, it changes.
+    if (!used || !pad.isShown) return;
     if (pad.isEmpty) return showNothing();
     const drawing = pad.drawing();
     const started = performance.now();
     try {
-      const reading = await reader.read(drawing);
-      if (!pad.isEmpty) show(reading, performance.now() - started, reader);
+      const reading = await used.read(drawing);
+      if (!pad.isEmpty) show(reading, performance.now() - started, used);
     } catch (error) {
-      showFailure(/** @type {Error} */ (error));
+      // One that was replaced is closed, and another one reads next.
+      if (used === reader) showFailure(/** @type {Error} */ (error));
     }
   }, PAUSE_MS);
 

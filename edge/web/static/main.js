@@ -23,6 +23,8 @@ let choices = [];
 let model = null;
 /** @type {import("./choices.js").DrawingReader | null} */
 let reader = null;
+/** How often what reads was chosen: of those that load at the same time, the last one stays. */
+let turns = 0;
 
 takeTokenFromAddress();
 window.addEventListener("hashchange", takeTokenFromAddress);
@@ -47,15 +49,22 @@ async function start() {
     return;
   }
   say("");
-  const known = choices.length > 0;
-  if (!known) {
-    choices = listChoices(model);
-    fillSelect(byId("reader"), choices);
-  }
-  if (!known || !reader) await chooseReader();
+  const offered = listChoices(model);
+  const same = JSON.stringify(offered) === JSON.stringify(choices);
+  if (!same) offer(offered);
+  if (!same || !reader) await chooseReader();
   else drawing.readAgain();
   photos.readAgain();
   live.restart();
+}
+
+/** The same choice as before stays, if there still is one. @param {Choice[]} offered */
+function offer(offered) {
+  const before = JSON.stringify(choices[Number(byId("reader").value)]);
+  choices = offered;
+  fillSelect(byId("reader"), choices);
+  const kept = choices.findIndex((choice) => JSON.stringify(choice) === before);
+  byId("reader").value = String(Math.max(0, kept));
 }
 
 /**
@@ -70,14 +79,19 @@ function serverChoice() {
 async function chooseReader() {
   const choice = choices[Number(byId("reader").value)];
   if (!choice || !model) return;
+  const turn = ++turns;
   byId("reader-note").textContent = choice.server ? "" : "Loading the model into this page…";
   try {
-    reader = await openReader(choice, model);
+    const opened = await openReader(choice, model);
+    if (turn !== turns) return opened.close?.();
+    const before = reader;
+    reader = opened;
     drawing.useReader(reader);
+    before?.close?.();
     photos.readAgain();
     byId("reader-note").textContent = describe(choice, model);
   } catch (error) {
-    fallBack(/** @type {Error} */ (error));
+    if (turn === turns) await fallBack(/** @type {Error} */ (error));
   }
 }
 

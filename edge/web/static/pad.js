@@ -41,12 +41,17 @@ export class Pad extends EventTarget {
     }
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#hidePen());
-    new ResizeObserver(() => this.#changed()).observe(canvas);
+    // Also when its part of the page is left, and there is nothing of it.
+    new ResizeObserver(() => this.isShown && this.#changed()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
   get isEmpty() {
     return this.#strokes.length === 0;
+  }
+
+  get isShown() {
+    return this.canvas.clientWidth > 0;
   }
 
   get canUndo() {

@@ -42,7 +42,10 @@ export function setUpPhotos(currentChoice) {
 
   const open = newestOnly(async (/** @type {Blob} */ file) => {
     try {
-      photo = await preparePhoto(file);
+      const prepared = await preparePhoto(file);
+      // Dozens of megabytes, which nothing else lets go of soon.
+      photo?.bitmap.close();
+      photo = prepared;
       readAgain(null);
     } catch (error) {
       showFailure(/** @type {Error} */ (error));
@@ -114,11 +117,11 @@ async function preparePhoto(file) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve, reject) => {
-    const take = (/** @type {Blob | null} */ blob) =>
-      blob ? resolve({ bitmap, blob }) : reject(new Error("This browser could not make the picture smaller."));
-    canvas.toBlob(take, "image/jpeg", JPEG_QUALITY);
-  });
+  /** @type {Blob | null} */
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+  if (blob) return { bitmap, blob };
+  bitmap.close();
+  throw new Error("This browser could not make the picture smaller.");
 }
 
 /** @param {ImageBitmap} bitmap @param {import("./types.js").Reading | null} reading */

@@ -107,16 +107,6 @@ export function pad(image, margin) {
   return padded;
 }
 
-/** The part under a box. @param {Gray} image @param {import("./types.js").Box} box @returns {Gray} */
-export function crop(image, box) {
-  const part = blank(box.width, box.height);
-  for (let y = 0; y < box.height; y++) {
-    const start = (box.y + y) * image.width + box.x;
-    part.data.set(image.data.subarray(start, start + box.width), y * box.width);
-  }
-  return part;
-}
-
 /** The offsets [dx, dy] of an ellipse's pixels around its anchor. @param {number} side @returns {[number, number][]} */
 function disc(side) {
   const radius = side >> 1;

@@ -9,7 +9,11 @@ export function takeTokenFromAddress() {
   const match = /^#token=(.+)$/.exec(location.hash);
   if (!match) return;
   history.replaceState(null, "", location.pathname + location.search);
-  keepToken(decodeURIComponent(match[1]));
+  try {
+    keepToken(decodeURIComponent(match[1]));
+  } catch {
+    // What cannot be decoded is no token; the page asks for one.
+  }
 }
 
 /** @returns {string | null} */
