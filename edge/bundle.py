@@ -145,7 +145,8 @@ def _swap_in(staging: Path, destination: Path) -> None:
     except OSError:
         retired.rename(destination)
         raise
-    shutil.rmtree(retired)
+    # The new one is in place, whatever becomes of this.
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _beside(destination: Path, pid: int, state: str) -> Path:
@@ -167,7 +168,7 @@ def _settle_with_other_writers(destination: Path) -> None:
         if state == "old" and not destination.exists():
             leftover.rename(destination)
         else:
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _is_alive(pid: int) -> bool:

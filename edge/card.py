@@ -332,7 +332,7 @@ class ModelCard(_Record, frozen=True, kw_only=True):
     """The whole card; `train` creates it, `export` extends it, nothing works without it."""
 
     schema_version: int = SCHEMA_VERSION
-    name: str
+    name: FileName
     labels: tuple[str, ...] = tuple("0123456789")
     architecture: Architecture
     source: FileRecord

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +18,11 @@ from .bundle import Bundle
 from .card import PRECISION_KEY, Format, ModelCardError, ModelFile, Precision, Tensor
 from .errors import EdgeMnistError
 from .golden import check_golden, unpack_pixels
+from .host import find_version
 from .native_log import quiet_native_log
+
+# Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 class RuntimeUnavailableError(EdgeMnistError):
@@ -65,8 +68,8 @@ class Runtime:
 
     @property
     def version(self) -> str:
-        """Of the installed package."""
-        return version(self.package)
+        """Of the installed package, or of another that brought the module, as onnxruntime-gpu does."""
+        return find_version(self.package)
 
 
 class InterpreterClassifier:
@@ -189,8 +192,6 @@ def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads:
 
 
 def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
-    # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = importlib.import_module(module)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads

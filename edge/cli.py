@@ -1,6 +1,7 @@
 """The `edge-mnist` command. Each subcommand's module is imported when it is used, so `--help` is quick and light."""
 
 import importlib
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -25,10 +26,12 @@ COMMANDS = {
     "inspect": ("edge_mnist.edge.inspect", "inspect", "Say what a TFLite or ONNX file holds, without running it.", ""),
     "benchmark": ("edge_mnist.benchmarks.cli", "benchmark", "Measure accuracy and latency on each runtime here.", ""),
     "compare": ("edge_mnist.benchmarks.compare_cli", "compare", "Draw models: accuracy against latency and size.", ""),
-    "measure": ("edge_mnist.benchmarks.measure_cli", "measure", "Time frames, refusals, and the way over paper.", ""),
+    "measure": ("edge_mnist.benchmarks.measure_cli", "measure", "Measure speed, refusals, corruptions, the zoo.", ""),
     "scenes": ("edge_mnist.benchmarks.scenes_cli", "scenes", "Make photo-like pictures of digits, with labels.", ""),
     "example": ("edge_mnist.benchmarks.cli", "example", "Draw a page of digits to have something to read.", ""),
 }
+# Of Keras, for training.
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class LazyGroup(click.Group):
@@ -43,14 +46,17 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, function, _, extra = COMMANDS[cmd_name]
+        backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+        if extra in {"train", "export"} and backend not in BACKENDS:
+            raise click.ClickException(f"KERAS_BACKEND is {backend!r}, expected one of {', '.join(BACKENDS)}.")
         try:
             return getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("edge_mnist") or not extra:
                 raise
-            raise click.ClickException(
-                f"{cmd_name} needs the package {error.name}: pip install 'edge-mnist[{extra}]'"
-            ) from error
+            # Of the backends, the extras bring the first.
+            brought = f"'edge-mnist[{extra}]'" if error.name not in BACKENDS[1:] else error.name
+            raise click.ClickException(f"{cmd_name} needs the package {error.name}: pip install {brought}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

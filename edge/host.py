@@ -1,7 +1,9 @@
 """The machine under test: what a latency depends on, because a result without its conditions is not a result."""
 
+import importlib
 import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -39,6 +41,14 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     is_virtual: bool | None = None
     on_battery: bool | None = None
+
+
+def find_version(package: str) -> str:
+    """The version of this package, or of the module that one by another name brought, as tensorflow-cpu does."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return str(getattr(importlib.import_module(package.replace("-", "_")), "__version__", "unknown"))
 
 
 def describe_host(root: Path = Path("/")) -> Host:

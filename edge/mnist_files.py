@@ -5,6 +5,8 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.
 
 import gzip
 import hashlib
+import http.client
+import io
 import os
 import urllib.request
 import zlib
@@ -23,6 +25,8 @@ from .whole_files import write_whole
 # Being offline must show at once, not hang.
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 1 << 16
+# Of a file, uncompressed; the largest of them has 47 MB.
+MOST_BYTES = 64_000_000
 
 # SHA-256 of the *uncompressed* idx files, so that a gzip made by another mirror is as good.
 SHA256 = {
@@ -114,33 +118,23 @@ def _candidates(name: str, data_dir: Path | None, published: Published) -> Itera
 
 def _read_verified(path: Path, name: str, published: Published) -> bytes | None:
     """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
-    if not path.is_file():
-        return None
     try:
-        content = path.read_bytes()
-        uncompressed = _uncompressed(content)
+        return _unpack(path.read_bytes(), name, published) if path.is_file() else None
     except (OSError, EOFError, zlib.error) as error:
         click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
-        return None
-    found, expected = sha256(content if published.gzipped else uncompressed), published.sha256[name]
-    if found != expected:
-        click.echo(f"{path}: passed over, its SHA-256 is {found[:12]}…, expected {expected[:12]}….", err=True)
-        return None
-    return uncompressed
+    except ValueError as error:
+        click.echo(f"{path}: passed over, {error}.", err=True)
+    return None
 
 
 def _download(name: str, destination: Path, published: Published) -> bytes:
     failures: list[str] = []
     for mirror in mirrors(published):
-        url = f"{mirror.rstrip('/')}/{name}.gz"
         try:
-            compressed = _fetch(url)
-            content = _uncompressed(compressed)
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            failures.append(f"{urlsplit(url).hostname}: {_reason(error)}")
-            continue
-        if sha256(compressed if published.gzipped else content) != published.sha256[name]:
-            failures.append(f"{urlsplit(url).hostname}: what came has another SHA-256 than {published.title}'s")
+            compressed = _fetch(f"{mirror.rstrip('/')}/{name}.gz")
+            content = _unpack(compressed, name, published)
+        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
+            failures.append(f"{_host(mirror)}: {_reason(error)}")
             continue
         _store(compressed, destination)
         return content
@@ -156,8 +150,19 @@ def _download(name: str, destination: Path, published: Published) -> bytes:
 
 def _reason(error: Exception) -> str:
     """Why a download failed, in the system's words where it has some."""
+    # Of an address or an answer that cannot be understood, they would quote passwords and line ends.
+    if isinstance(error, http.client.HTTPException):
+        return f"no address, or no answer, of a web server ({type(error).__name__})"
     cause = getattr(error, "reason", error)
     return getattr(cause, "strerror", None) or str(cause)
+
+
+def _host(mirror: str) -> str:
+    """A mirror for people, without a user and a password."""
+    try:
+        return urlsplit(mirror).hostname or "a mirror"
+    except ValueError:
+        return "a mirror"
 
 
 def _fetch(url: str) -> bytes:
@@ -185,8 +190,35 @@ def _store(content: bytes, destination: Path) -> None:
         click.echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
 
 
+def _unpack(content: bytes, name: str, published: Published) -> bytes:
+    """The uncompressed file; a hash of the gzip file is checked before anything in that is uncompressed.
+
+    Raises:
+        ValueError: It is another file.
+        EOFError, OSError, zlib.error: It is damaged.
+    """
+    if published.gzipped:
+        _check_hash(content, published.sha256[name])
+        return _uncompressed(content)
+    uncompressed = _uncompressed(content)
+    _check_hash(uncompressed, published.sha256[name])
+    return uncompressed
+
+
+def _check_hash(content: bytes, expected: str) -> None:
+    found = sha256(content)
+    if found != expected:
+        raise ValueError(f"its SHA-256 is {found[:12]}…, expected {expected[:12]}…")
+
+
 def _uncompressed(content: bytes) -> bytes:
-    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    if content[:2] != b"\x1f\x8b":
+        return content
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        uncompressed = file.read(MOST_BYTES + 1)
+    if len(uncompressed) > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+    return uncompressed
 
 
 def sha256(content: bytes) -> str:

@@ -4,17 +4,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, cast, get_args
+from typing import NoReturn
 
 import click
 from tqdm import tqdm
 
 from .annotate import annotate
-from .bundle import SHIPPED
-from .card import Precision
-from .classifiers import RUNTIMES
 from .drawings import DrawingFolder
-from .options import BUNDLE
+from .live.options import ModelChoice, model_options
 from .outcomes import Outcome, format_digits, format_json, format_rows
 from .pictures import PictureError
 from .reader import Reader
@@ -51,24 +48,15 @@ class SpacingType(click.ParamType):
 @click.option("--verbose", is_flag=True, help="A line for each digit: confidence, and box in pixels.")
 @click.option("--json", "as_json", is_flag=True,
               help="One JSON document a picture or frame and line, on standard output.")  # fmt: skip
-@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
-              help="Bundle: the folder that export wrote, or a shipped one's name.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(list(RUNTIMES)),
-              help="What computes.  [default: the first one installed, in this order]")  # fmt: skip
-@click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,
-              help="Of the model file.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference.")
-def run(  # noqa: PLR0913, PLR0917 - an argument for each option
+@model_options
+def run(
     inputs: tuple[str, ...],
     spacing: Spacing,
     folder: Path | None,
     show: bool,
     verbose: bool,
     as_json: bool,
-    model: Path,
-    runtime: str | None,
-    precision: str,
-    threads: int,
+    model: ModelChoice,
 ) -> None:
     """Read the digits in pictures, videos, folders of both, glob patterns, or standard input (-).
 
@@ -86,7 +74,7 @@ def run(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     format_outcome = format_json if as_json else format_digits if verbose else format_rows
     with ExitStack() as stack:
-        reader = Reader(model, runtime, cast("Precision", precision), threads)
+        reader = model.load()
         sinks = Sinks(
             format_outcome=format_outcome,
             drawings=DrawingFolder(folder) if folder else None,

@@ -1,13 +1,10 @@
-"""The statistics of a report: what a difference in accuracy means, and where latencies lie.
+"""The statistics of a report: what a difference in accuracy means.
 
-Written out here because they are three short formulas, and the packages that have them are larger than a Raspberry Pi's
+Written out here because they are two short formulas, and the packages that have them are larger than a Raspberry Pi's
 whole environment.
 """
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
 
 # 97.5 % quantile of the standard normal distribution.
 Z_95 = 1.959963984540054
@@ -49,9 +46,3 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     discordant = only_first + only_second
     tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, 2 * tail / 2**discordant)
-
-
-def summarize_latencies(latencies_us: NDArray[np.float64]) -> dict[str, float]:
-    """Percentiles of raw latencies [N], in the same unit: p50, p90, p99 and the largest."""
-    p50, p90, p99 = np.percentile(latencies_us, (50, 90, 99))
-    return {"p50": float(p50), "p90": float(p90), "p99": float(p99), "max": float(latencies_us.max())}

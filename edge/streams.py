@@ -15,7 +15,8 @@ CHUNK_BYTES = 1 << 16
 PADDING = b"\0\t\n\r "
 GAP = rb"(?:\s|#[^\n]*\n)+"
 PNM_HEADER = re.compile(rb"P(?:4%b(\d+)%b(\d+)\s|([56])%b(\d+)%b(\d+)%b(\d+)\s)" % (GAP, GAP, GAP, GAP, GAP))
-# A PNM header with a longer comment than fits into this is not worth waiting for.
+# A PNM header with a longer comment than fits into this is not worth waiting for, nor numbers with more digits than
+# Python's int takes.
 LONGEST_PNM_HEADER = 4096
 
 
@@ -121,7 +122,7 @@ def _end_of_png(tape: _Tape) -> int:
 
 def _end_of_pnm(tape: _Tape) -> int:
     """After as many bytes as the header asks for. Source: Netpbm's manual pages pbm(5), pgm(5), ppm(5)."""
-    while (header := PNM_HEADER.match(tape.content)) is None:
+    while (header := PNM_HEADER.match(tape.content, 0, LONGEST_PNM_HEADER)) is None:
         if len(tape.content) > LONGEST_PNM_HEADER or not tape.read_on():
             return _end_of_stream(tape)
     if header[1]:

@@ -88,7 +88,7 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
         complaints: Takes what FFmpeg says meanwhile.
 
     Raises:
-        PictureError: Missing, too large, or not a video.
+        PictureError: Missing, too large, not a video, or of a name that OpenCV cannot take.
     """
     # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
     try:
@@ -98,10 +98,17 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
         raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
     if empty:
         raise PictureError(f"{path}: the file is empty.")
-    # An absolute path cannot be taken for a URL or an option. One thread: what FFmpeg complains about comes while we
-    # listen, not later from another thread. In this order no two threads change the environment at a time.
+    # An absolute path cannot be taken for a URL or an option.
+    name = os.fspath(path.absolute())
+    # OpenCV would end the process.
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise PictureError(f"{path}: its name is not UTF-8, which OpenCV expects. Rename it.") from error
+    # One thread: what FFmpeg complains about comes while we listen, not later from another thread. In this order no two
+    # threads change the environment at a time.
     with native_log_to(complaints), _only_files():
-        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
     size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)

@@ -84,6 +84,14 @@ def test_a_card_cannot_name_a_file_outside_its_folder(copy: Path, name: str) -> 
         encode_card(escaping)
 
 
+@pytest.mark.parametrize("name", ["../outside", "/outside", ""])
+def test_a_bundles_name_is_no_path(copy: Path, name: str) -> None:
+    card = msgspec.structs.replace(open_bundle(copy).card, name=name)
+
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.name"):
+        encode_card(card)
+
+
 def test_a_replacement_is_all_or_nothing(tmp_path: Path) -> None:
     destination = tmp_path / "bundle"
     with replacing(destination) as folder:
@@ -104,6 +112,24 @@ def test_a_replacement_is_all_or_nothing(tmp_path: Path) -> None:
     bundle = open_bundle(destination)
     assert bundle.read(bundle.card.source) == b"new"
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_an_old_bundle_that_cannot_be_removed_does_not_undo_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    destination = tmp_path / "bundle"
+    with replacing(destination) as folder:
+        _fill(folder, b"old")
+
+    with monkeypatch.context() as patch, replacing(destination) as folder:
+        _fill(folder, b"new")
+        patch.setattr(os, "unlink", refuse)
+
+    bundle = open_bundle(destination)
+    assert bundle.read(bundle.card.source) == b"new"
 
 
 def test_a_killed_writer_leaves_the_old_bundle_and_the_next_one_cleans_up(tmp_path: Path) -> None:

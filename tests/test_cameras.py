@@ -1,10 +1,8 @@
-"""Files as cameras, and which camera a source stands for."""
+"""Videos and folders as cameras."""
 
 import gc
-import importlib.util
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,22 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.cameras import choose
 from edge_mnist.edge.cameras.camera import Camera, CameraError, CameraOptions, CameraRefusedError
 from edge_mnist.edge.cameras.choose import (
-    FoundCamera,
-    check_source,
-    choose_source,
-    find_cameras,
     open_camera,
-    show_source,
 )
 from edge_mnist.edge.cameras.clock import Pace
 from edge_mnist.edge.cameras.orientation import choose_orientation
 from edge_mnist.edge.sources import find_sources, read_all
 from edge_mnist.edge.videos import Spacing
-
-from .conftest import python_process
 
 FAST = CameraOptions(fps=0)
 FRAMES = 12
@@ -318,106 +308,3 @@ def test_files_leave_no_descriptors(kind: str, tmp_path: Path, folder: Path) -> 
         camera.close()
 
     assert _descriptors() == before
-
-
-REFUSED = {
-    "rtsp://camera/stream": "rtsp: streams of this kind are not read. Expected auto",
-    "missing.mp4": "'missing.mp4': no such file or folder. Expected auto",
-    "x" * 300: "cannot be looked up",
-    "picture.png": "one picture is no camera",
-    "/dev/video0": "a webcam is named as v4l2:/dev/video0",
-    "v4l2:": "no such file or folder",
-    "picamera2:x": "no such file or folder",
-    "http://": "expected a stream's address",
-    "http://host:port/": "cannot be understood",
-    "https://host/a b": "expected a stream's address",
-    "": "'': no such file or folder",
-}
-
-
-@pytest.mark.parametrize(("source", "message"), REFUSED.items(), ids=[name[:20] for name in REFUSED])
-def test_what_can_never_work_is_refused_by_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.new("L", (9, 9)).save("picture.png")
-
-    with pytest.raises(CameraRefusedError, match=message):
-        check_source(source)
-    with pytest.raises(CameraRefusedError, match=message):
-        open_camera(source, CameraOptions())
-
-
-@pytest.mark.parametrize("source", ["auto", "v4l2:0", "v4l2:/dev/video3", "http://user:word@host:8080/x?y=1", "."])
-def test_what_may_work_is_not_refused_beforehand(source: str) -> None:
-    check_source(source)
-
-
-def test_a_webcam_by_number_is_the_device_of_that_number() -> None:
-    with pytest.raises(CameraError, match="/dev/video987: there is no such device now"):
-        open_camera("v4l2:987", CameraOptions())
-
-
-@pytest.mark.parametrize(
-    ("source", "options", "message"),
-    [
-        ("folder", CameraOptions(focus="auto"), "a folder of pictures has no focus to set"),
-        ("folder", CameraOptions(exposure_us=9), "a folder of pictures has no exposure to set"),
-        ("clip.avi", CameraOptions(gain=2.0), "a video file has no gain to set"),
-        ("http://host/", CameraOptions(loop=True), "a stream has no loop to set"),
-        ("v4l2:0", CameraOptions(fps=0), "0 frames per second, as fast as it is read, is for files"),
-    ],
-)
-def test_an_option_that_a_camera_has_not_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, options: CameraOptions, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("folder").mkdir()
-    Path("clip.avi").touch()
-
-    with pytest.raises(CameraRefusedError, match=message):
-        open_camera(source, options)
-
-
-def test_auto_says_what_it_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "find_cameras", list)
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-
-    with pytest.raises(
-        CameraError,
-        match=r"no camera found.*at /dev/video\*: none.*picamera2 cannot be used.*python3-picamera2",
-    ):
-        open_camera("auto", CameraOptions())
-
-
-def test_auto_takes_the_first_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [FoundCamera("v4l2", "v4l2:/dev/video2", "HD Webcam"), FoundCamera("v4l2", "v4l2:/dev/video4", "Other")]
-    monkeypatch.setattr(choose, "find_cameras", lambda: found)
-
-    assert choose_source("auto") == "v4l2:/dev/video2"
-    assert choose_source("clip.avi") == "clip.avi"
-
-
-def test_passwords_are_not_shown() -> None:
-    assert show_source("http://user:secret@host:81/a.mjpg?pwd=secret") == "http://host:81/a.mjpg"
-    assert show_source("https://[::1]/") == "https://[::1]/"
-    assert show_source("auto") == "auto"
-
-
-def test_webcams_are_found_below_a_root(tmp_path: Path) -> None:
-    folder = tmp_path / "sys/class/video4linux/video3"
-    folder.mkdir(parents=True)
-    (folder / "name").write_text("HD Webcam\n")
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev/video3").touch()
-
-    found = [camera for camera in find_cameras(tmp_path) if camera.kind == "v4l2"]
-
-    assert found == [FoundCamera("v4l2", f"v4l2:{tmp_path}/dev/video3", "HD Webcam")]
-
-
-@pytest.mark.skipif(importlib.util.find_spec("picamera2") is not None, reason="picamera2 is installed here")
-def test_choosing_loads_no_camera_library() -> None:
-    code = "import sys, edge_mnist.edge.cameras.choose; sys.exit(bool({'picamera2', 'libcamera'} & set(sys.modules)))"
-
-    assert python_process(code).returncode == 0

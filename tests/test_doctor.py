@@ -1,24 +1,18 @@
-"""The doctor: what it says of machines that are made of files, of imports that go wrong, and of this very machine."""
+"""The doctor: what it says of machines that are made of files."""
 
-import json
-import sys
-from dataclasses import replace
+import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from edge_mnist.edge.cli import main
-from edge_mnist.edge.doctor import cli, probes
 from edge_mnist.edge.doctor.checks import CHECKS, Check, examine
 from edge_mnist.edge.doctor.findings import Verdict
 from edge_mnist.edge.doctor.health import judge_throttling
 from edge_mnist.edge.doctor.machine import Machine
-from edge_mnist.edge.doctor.probes import Evidence, gather
+from edge_mnist.edge.doctor.probes import Evidence
 
 from . import fake_pi
-from .conftest import edge_mnist, edge_mnist_process
-from .fake_pi import MISSING, PI_PYTHON, make_machine, make_pi, pi_files, write_command, write_files, write_python
+from .fake_pi import MISSING, make_machine, make_pi, pi_files, with_python, write_command
 
 UNIT = "etc/systemd/system/edge-mnist.service"
 
@@ -29,10 +23,6 @@ def _verdicts(machine: Machine) -> dict[str, Verdict]:
 
 def _not_ok(machine: Machine) -> dict[str, str]:
     return {name: verdict.level for name, verdict in _verdicts(machine).items() if verdict.level != "ok"}
-
-
-def _with_python(machine: Machine, tmp_path: Path, **answers: object) -> Machine:
-    return replace(machine, python=write_python(tmp_path / "bin", {**PI_PYTHON, **answers}))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +60,7 @@ def test_debian_on_a_pi_is_not_called_pi_os(tmp_path: Path) -> None:
 
 def test_32_bit_programs_under_a_64_bit_kernel_are_told_from_64_bit(tmp_path: Path) -> None:
     machine = make_pi(tmp_path, pi_files(fake_pi.PI_3, fake_pi.RASPBIAN_12), python_bits=32)
-    machine = _with_python(
+    machine = with_python(
         machine,
         tmp_path,
         litert=MISSING,
@@ -164,7 +154,7 @@ def test_a_laptop_needs_nothing_of_a_pi(tmp_path: Path) -> None:
         "home/pi/env/pyvenv.cfg": "home = /opt/python/bin\ninclude-system-site-packages = false\n",
     }
     machine = make_machine(tmp_path, files, kernel="x86_64", environment={"DISPLAY": ":0"})
-    machine = _with_python(
+    machine = with_python(
         machine, tmp_path, libcamera=MISSING, picamera2=MISSING, cameras={"found": ["HD Webcam (v4l2:/dev/video0)"]}
     )
 
@@ -176,8 +166,8 @@ def test_a_picamera2_that_the_environment_hides_is_told_from_one_that_is_missing
     absent = {name: text for name, text in pi_files().items() if "dist-packages" not in name}
     gone = {"libcamera": MISSING, "picamera2": MISSING}
 
-    verdict_hidden = _verdicts(_with_python(make_pi(tmp_path / "a", hidden), tmp_path / "a", **gone))
-    verdict_absent = _verdicts(_with_python(make_pi(tmp_path / "b", absent), tmp_path / "b", **gone))
+    verdict_hidden = _verdicts(with_python(make_pi(tmp_path / "a", hidden), tmp_path / "a", **gone))
+    verdict_absent = _verdicts(with_python(make_pi(tmp_path / "b", absent), tmp_path / "b", **gone))
 
     assert "not visible" in verdict_hidden["picamera2"].message
     assert verdict_hidden["picamera2"].fix == "edge-mnist pi-setup --yes"
@@ -198,7 +188,7 @@ def test_an_environment_of_another_python_has_to_be_made_anew(tmp_path: Path) ->
 def test_a_simplejpeg_built_for_numpy_1_is_told_with_its_fix(tmp_path: Path) -> None:
     words = "ValueError: numpy.dtype size changed, may indicate binary incompatibility."
 
-    verdict = _verdicts(_with_python(make_pi(tmp_path), tmp_path, picamera2=words))["picamera2"]
+    verdict = _verdicts(with_python(make_pi(tmp_path), tmp_path, picamera2=words))["picamera2"]
 
     assert verdict.level == "problem"
     assert "another numpy than 2.4.6" in verdict.message
@@ -214,7 +204,7 @@ def test_tflite_runtime_beside_numpy_2_is_told_with_its_fix(
     tmp_path: Path, others: dict[str, object], fix: str
 ) -> None:
     words = "AttributeError: _ARRAY_API not found"
-    machine = _with_python(make_pi(tmp_path), tmp_path, **{"tflite-runtime": words}, **others)
+    machine = with_python(make_pi(tmp_path), tmp_path, **{"tflite-runtime": words}, **others)
 
     verdict = _verdicts(machine)["tflite-runtime"]
 
@@ -232,7 +222,7 @@ def test_tflite_runtime_beside_numpy_2_is_told_with_its_fix(
     ids=["no runtime", "broken LiteRT", "damaged file"],
 )
 def test_a_model_that_does_not_run_prevents_live_reading(tmp_path: Path, answers: dict[str, object], fix: str) -> None:
-    findings = examine(_with_python(make_pi(tmp_path), tmp_path, **answers))
+    findings = examine(with_python(make_pi(tmp_path), tmp_path, **answers))
 
     assert [finding.name for finding in findings if finding.prevents_live] == ["model"]
     assert next(finding.verdict.fix for finding in findings if finding.name == "model").endswith(fix)
@@ -297,7 +287,7 @@ def test_little_room_on_the_card_is_told(tmp_path: Path) -> None:
 
 
 def test_no_camera_prevents_live_reading(tmp_path: Path) -> None:
-    findings = examine(_with_python(make_pi(tmp_path), tmp_path, cameras={"found": []}))
+    findings = examine(with_python(make_pi(tmp_path), tmp_path, cameras={"found": []}))
 
     assert [finding.name for finding in findings if finding.prevents_live] == ["cameras"]
 
@@ -322,101 +312,14 @@ def test_a_check_that_fails_is_a_finding_and_no_crash(tmp_path: Path, needed: bo
     assert len(findings) == len(CHECKS) + 1
 
 
+def test_a_user_without_a_name_goes_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+
+    machine = Machine()
+
+    assert machine.user == "54321"
+
+
 def test_checks_have_names_of_their_own() -> None:
     assert len({check.name for check in CHECKS}) == len(CHECKS)
-
-
-# From here on, this machine's own Python is asked.
-
-
-def _real_machine(tmp_path: Path, modules: dict[str, str]) -> Machine:
-    """This machine, with these modules before all others."""
-    write_files(tmp_path, modules)
-    machine = Machine()
-    return replace(machine, environment={**machine.environment, "PYTHONPATH": str(tmp_path)})
-
-
-def test_imports_that_crash_or_meet_another_numpy_are_told_and_take_nobody_along(tmp_path: Path) -> None:
-    machine = _real_machine(
-        tmp_path,
-        {
-            "onnxruntime/__init__.py": "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n",
-            "libcamera/__init__.py": "import a_module_that_is_nowhere\n",
-            "tflite_runtime/__init__.py": "",
-            "tflite_runtime-2.14.0.dist-info/METADATA": "Name: tflite-runtime\nVersion: 2.14.0\n",
-            "tflite_runtime/interpreter.py": "class Interpreter:\n"
-            "    def __init__(self, **_): raise ImportError('numpy.core.multiarray failed to import')\n",
-            "picamera2/__init__.py": "import os\nos._exit(0)\n",
-        },
-    )
-
-    evidence = gather(machine)
-
-    assert evidence.probes["onnxruntime"].cause == "crashed"
-    assert "illegal instruction" in evidence.probes["onnxruntime"].error
-    assert evidence.probes["tflite-runtime"].cause == "numpy"
-    assert evidence.probes["libcamera"].error == "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'"
-    assert evidence.probes["picamera2"].cause == "failed"
-    assert evidence.probes["litert"].cause is None
-    assert evidence.probes["litert"].version
-
-
-def test_an_import_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "PROBE_TIMEOUT_S", 1.0)
-    script = write_command(tmp_path, "python3", 'case "$4" in picamera2) exec sleep 60 ;; esac')
-
-    evidence = gather(replace(Machine(), python=script))
-
-    assert evidence.probes["picamera2"].cause == "hangs"
-    assert evidence.probes["opencv"].cause == "failed", "it said nothing"
-
-
-def test_json_is_one_document_with_a_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine = make_pi(tmp_path, throttled="0x1")
-    monkeypatch.setattr(cli, "Machine", lambda: machine)
-
-    result = edge_mnist("doctor", "--json")
-
-    document = json.loads(result.stdout)
-    assert result.exit_code == 0
-    assert (document["version"], document["can_read_live"]) == (1, True)
-    assert [finding["name"] for finding in document["findings"]] == [check.name for check in CHECKS]
-    power = next(finding for finding in document["findings"] if finding["name"] == "power")
-    assert (power["level"], power["needed"], power["message"]) == ("problem", False, "now: under-voltage")
-    assert document["findings"][0]["fix"] is None
-
-
-def test_the_exit_code_is_1_when_something_needed_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    machine = _with_python(make_pi(tmp_path), tmp_path, cameras={"found": []})
-    monkeypatch.setattr(cli, "Machine", lambda: machine)
-
-    result = edge_mnist("doctor")
-
-    assert result.exit_code == 1
-    assert "✗ cameras" in result.stdout
-    assert result.stdout.endswith("Live reading cannot work here yet: cameras.\n")
-
-
-@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)], ids=["unset", "NO_COLOR"])
-def test_colours_are_left_out_when_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_color: str, colored: bool
-) -> None:
-    machine = make_pi(tmp_path)
-    monkeypatch.setattr(cli, "Machine", lambda: machine)
-    monkeypatch.setenv("NO_COLOR", no_color)
-
-    result = CliRunner().invoke(main, ["doctor"], color=True)
-
-    assert ("\x1b[" in result.stdout) == colored
-
-
-def test_this_machines_findings_are_plain_text_where_nothing_else_can_be_written(tmp_path: Path) -> None:
-    process = edge_mnist_process("doctor", PYTHONIOENCODING="ascii", XDG_CACHE_HOME=str(tmp_path))
-
-    assert process.returncode in {0, 1}, process.stderr
-    assert process.stderr == ""
-    assert "gives its golden vectors on litert" in process.stdout
-    assert process.stdout.isascii()
-    assert "\x1b" not in process.stdout
-    assert sys.executable.rpartition("/")[0] in process.stdout
-    assert not any(tmp_path.iterdir()), "onnxruntime was asked not to phone home"

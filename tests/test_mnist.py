@@ -13,6 +13,8 @@ import pytest
 
 from edge_mnist.edge import mnist, mnist_files
 
+from .scripted_server import send, serve
+
 NAME = "t10k-labels-idx1-ubyte"
 CONTENT = bytes(range(256)) * 40
 
@@ -146,6 +148,66 @@ def test_a_damaged_file_is_named_not_used_and_fetched_anew(
     assert content == CONTENT
     assert str(small_file) in capsys.readouterr().err
     assert small_file.read_bytes() == damaged
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDGE_MNIST_MIRRORS", "")
+    monkeypatch.setenv("EDGE_MNIST_DATA", str(small_file.parent))
+    small_file.write_bytes(gzip.compress(CONTENT))
+
+    content = mnist_files.obtain(NAME, Path("x" * 300))
+
+    assert content == CONTENT
+    assert "passed over, it cannot be read" in capsys.readouterr().err
+
+
+def test_what_holds_more_than_any_of_the_files_is_not_unpacked(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDGE_MNIST_MIRRORS", "")
+    monkeypatch.setattr(mnist_files, "MOST_BYTES", len(CONTENT) - 1)
+    small_file.write_bytes(gzip.compress(CONTENT))
+
+    with pytest.raises(mnist_files.DataError):
+        mnist_files.obtain(NAME, small_file.parent)
+
+    assert "it holds more than" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://me:secret@localhost/", "http://localhost:abc/", "http://[::1/", "no address"],
+    ids=["password", "no port", "no host", "no address"],
+)
+def test_a_mirror_that_is_no_address_is_passed_over(
+    small_file: Path, mirror: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    (mirror[1] / f"{NAME}.gz").write_bytes(gzip.compress(CONTENT))
+    monkeypatch.setenv("EDGE_MNIST_MIRRORS", address)
+
+    with pytest.raises(mnist_files.DataError) as caught:
+        mnist_files.obtain(NAME, small_file.parent)
+    monkeypatch.setenv("EDGE_MNIST_MIRRORS", f"{address} {mirror[0]}")
+
+    assert mnist_files.obtain(NAME, small_file.parent) == CONTENT
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"no web server\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"],
+    ids=["another protocol", "cut off"],
+)
+def test_a_mirror_that_answers_otherwise_is_one_sentence(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with serve(send(answer)) as address:
+        monkeypatch.setenv("EDGE_MNIST_MIRRORS", f"http://{address}/")
+
+        with pytest.raises(mnist_files.DataError, match=r"no answer, of a web server.*--data-dir"):
+            mnist_files.obtain(NAME, small_file.parent)
 
 
 def test_a_bad_mirror_is_passed_over_and_the_download_is_kept(

@@ -322,6 +322,9 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
         ("mqtt://a..b/topic", "expected mqtt://[user@]host[:port]/topic"),
         ("mqtt://me:secret@host/topic", "can see a password in an address"),
         ("mqtt://me:sec/ret@host/topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt:me:secret@host/topic", "--mqtt ...@host/topic: expected mqtt://[user@]host[:port]/topic"),
+        ("me:secret@host/topic", "--mqtt ...@host/topic: expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://...@host/topic: everybody on this machine can see"),
     ],
 )  # fmt: skip
 def test_an_address_that_cannot_be_meant_is_one_sentence_without_the_password(url: str, message: str) -> None:

@@ -15,6 +15,7 @@ from edge_mnist.benchmarks.photo_labels import SHIPPED_PHOTOS, read_labels
 from edge_mnist.benchmarks.photo_scores import Score, edit_distance, score_image, sum_scores
 from edge_mnist.benchmarks.photos import PhotoResults
 from edge_mnist.benchmarks.scenes import draw_scene
+from edge_mnist.edge.host import count_cores
 
 from .conftest import edge_mnist
 
@@ -236,6 +237,29 @@ def test_options_of_the_photo_benchmark_alone_are_misuse() -> None:
 
     assert result.exit_code == 2
     assert "go with --photos" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--quick", "--rounds", 3), "--quick, --rounds: not with --photos"),
+        (("--host", "pi@shed", "--seed", 0), "--seed, --host: not with --photos"),
+        (("--threads", 1, "--threads", 2), "expected one --threads with --photos, got 2"),
+    ],
+    ids=["amounts", "a default in words", "threads"],
+)
+def test_options_without_effect_on_photos_are_misuse(tmp_path: Path, options: tuple[object, ...], message: str) -> None:
+    result = edge_mnist("benchmark", "--photos", tmp_path, "--out", tmp_path / "out", *options)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_threads_are_all_processors(folder: Path, tmp_path: Path) -> None:
+    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path, "--threads", 0, "--json")
+
+    assert msgspec.json.decode(result.stdout, type=PhotoResults).num_threads == count_cores()
 
 
 def test_a_precision_that_the_bundle_lacks_says_which_it_has(folder: Path, tmp_path: Path) -> None:

@@ -1,11 +1,9 @@
-"""Annotated video, stills and the preview window: what is drawn, when, and what becomes of the files."""
+"""Annotated video and stills: what is drawn, when, and what becomes of the files."""
 
 import os
-import shutil
-import subprocess
 import time
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -21,7 +19,6 @@ from edge_mnist.edge.sinks.outlet import Outlet
 from edge_mnist.edge.sinks.recording import StillsSink, VideoSink
 from edge_mnist.edge.sinks.sink import SinkError
 
-from .conftest import python_process
 from .sightings import make_change, make_sighting
 
 PATIENCE_S = 20.0
@@ -132,6 +129,17 @@ def test_a_long_time_without_frames_is_shortened(tmp_path: Path, clock: _Clock) 
     assert len(_frames(tmp_path / "video.avi")[0]) == recording.LONGEST_STILL_S * 10 + 2
 
 
+def test_a_recording_that_ends_long_after_its_last_frame_is_finished_at_once(tmp_path: Path, clock: _Clock) -> None:
+    """Who stops waits less than half a second, and then the file would be lost."""
+    sink = VideoSink(tmp_path / "video.avi", fps=10)
+    sink.take(make_sighting(picture=_picture()))
+
+    clock.now_s += 3600
+    sink.close()
+
+    assert len(_frames(tmp_path / "video.avi")[0]) == recording.LONGEST_END_S * 10 + 1
+
+
 def test_all_frames_have_the_size_of_the_first(tmp_path: Path, clock: _Clock) -> None:
     """Odd sides lose a pixel, for encoders want even ones; a wider picture has black bars above and below."""
     sink = VideoSink(tmp_path / "video.avi", fps=10)
@@ -188,7 +196,12 @@ def test_a_video_ends_while_the_disk_has_room_for_its_end(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("video.mov", "ends in .mp4 or .avi for --record"), ("missing/video.mp4", "is no folder that may be written to")],
+    [
+        ("video.mov", "ends in .mp4 or .avi for --record"),
+        ("missing/video.mp4", "is no folder that may be written to"),
+        (os.fsdecode(b"caf\xe9.avi"), "its name is not UTF-8"),
+    ],
+    ids=["another suffix", "no folder", "not UTF-8"],
 )
 def test_a_video_that_cannot_be_written_is_one_sentence(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SinkError) as caught:
@@ -222,6 +235,20 @@ def test_a_still_is_written_at_each_new_announcement(tmp_path: Path) -> None:
     with Image.open(stills[0]) as image:
         assert image.size == (320, 240)
         assert np.asarray(image).min() < 100
+
+
+def test_an_announcement_without_a_picture_gets_the_next_one(tmp_path: Path) -> None:
+    sink = StillsSink(tmp_path)
+
+    sink.take(make_sighting(0, is_new=True))
+    sink.take(make_sighting(1))
+    for i in (2, 3):
+        sink.take(make_sighting(i, picture=_picture()))
+    sink.take(make_sighting(4, ("3",), is_new=True))
+    for i in (5, 6):
+        sink.take(make_sighting(i, (), is_new=i == 5, picture=_picture()))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["20250301T120000.125Z.digits.jpg"]
 
 
 def test_stills_each_so_many_seconds_ask_only_then_for_a_picture(tmp_path: Path, clock: _Clock) -> None:
@@ -268,104 +295,3 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(SinkError, match=r"cannot be made \(File exists\)\. Choose another --stills\."):
         StillsSink(tmp_path / "file")
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    """A screen that nobody sees."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("needs Xvfb: apt install xvfb")
-    pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
-    reading_end, writing_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing_end), "-screen", "0", "800x600x24"],
-        pass_fds=[writing_end],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing_end)
-    with os.fdopen(reading_end) as answer:
-        number = answer.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait(PATIENCE_S)
-
-
-# A window in a process of its own, as Tk wants: what it shows is looked at, and keys pressed, from its own thread.
-PREVIEW = """
-import gc, sys, threading, time
-import numpy as np
-from edge_mnist.edge.sinks import preview
-from edge_mnist.edge.sinks.outlet import Outlet
-from tests.sightings import make_change, make_sighting
-
-seen = []
-class Window(preview.Window):
-    key = None
-    def display(self, pixels, title):
-        super().display(pixels, title)
-        seen.append((title, pixels.shape, int(pixels.max())))
-    def is_wanted(self):
-        if Window.key and seen:
-            self._root.focus_force()
-            self._root.event_generate(f"<Key-{Window.key}>")
-        return super().is_wanted()
-preview.Window = Window
-
-def wait_for(condition):
-    end = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < end, seen
-        time.sleep(0.02)
-
-closed = []
-sink = preview.PreviewSink(lambda: closed.append(threading.current_thread().name))
-outlet = Outlet(sink)
-wait_for(outlet.wants_picture)
-outlet.put(make_change())
-outlet.put(make_sighting(rows=("12", "3"), picture=np.full((480, 640, 3), 255, np.uint8)))
-wait_for(lambda: len(seen) == 1)
-outlet.put(make_change("lost", "unplugged"))
-wait_for(lambda: len(seen) == 2)
-if sys.argv[1] != "none":
-    Window.key = "space"
-    time.sleep(0.2)
-    print(closed, end=" ")
-    Window.key = sys.argv[1]
-    wait_for(lambda: closed)
-    print(outlet.wants_picture(), end=" ")
-print(outlet.close(5), closed, seen)
-gc.collect()
-"""
-SEEN = "[('auto: 12, 3', (480, 640, 3), 255), ('auto lost: unplugged', (480, 640, 3), 85)]\n"
-
-
-@pytest.mark.parametrize("key", ["q", "Escape"])
-def test_a_key_closes_the_window_and_stops_the_loop(key: str, display: str) -> None:
-    process = python_process(PREVIEW, key, DISPLAY=display)
-
-    assert process.stdout == f"[] False True ['preview window'] {SEEN}", process.stderr
-    assert process.returncode == 0
-
-
-def test_a_loop_that_ends_closes_the_window(display: str) -> None:
-    process = python_process(PREVIEW, "none", DISPLAY=display)
-
-    assert process.stdout == f"True [] {SEEN}", process.stderr
-    assert process.returncode == 0
-
-
-def test_a_preview_without_a_display_is_one_sentence() -> None:
-    pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
-    code = """
-from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
-from edge_mnist.edge.window import WindowError
-try:
-    make_sinks(SinkSettings(as_json=True, show=True), print)
-except WindowError as error:
-    print(error)
-"""
-
-    process = python_process(code, DISPLAY="")
-
-    assert process.stdout.startswith("--show needs a display (")
-    assert "Use --stills FOLDER instead." in process.stdout

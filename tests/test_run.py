@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -25,6 +24,9 @@ from edge_mnist.edge.cli import main
 from edge_mnist.edge.pictures import read_gray, read_rgb
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
+from .screen import display
+
+__all__ = ["display"]
 
 ROWS = ("1247", "89")
 COMMAND = "from edge_mnist.edge.cli import main; main()"
@@ -234,26 +236,6 @@ def test_showing_without_tkinter_says_what_to_install(page: Path) -> None:
 
     assert process.returncode == 1
     assert "sudo apt install python3-tk, or use --annotate FOLDER." in process.stderr
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    """A screen that nobody sees."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("needs Xvfb: apt install xvfb")
-    pytest.importorskip("tkinter")
-    reading_end, writing_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing_end), "-screen", "0", "800x600x24"],
-        pass_fds=[writing_end],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing_end)
-    with os.fdopen(reading_end) as answer:
-        number = answer.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
 
 
 def test_a_real_window_goes_on_with_any_key_and_quits_with_q(display: str) -> None:

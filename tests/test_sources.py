@@ -154,6 +154,15 @@ def test_what_is_no_video_is_refused(tmp_path: Path, make: Callable[[Path], obje
         list(read_video(path, Spacing()))
 
 
+def test_a_video_whose_name_is_no_text_is_refused(video: Path, tmp_path: Path) -> None:
+    """OpenCV would end the process."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.avi"))
+    path.write_bytes(video.read_bytes())
+
+    with pytest.raises(PictureError, match=r"its name is not UTF-8, which OpenCV expects\. Rename it\."):
+        list(read_video(path, Spacing()))
+
+
 @pytest.mark.parametrize("playlist", ["ffconcat version 1.0\nfile real.avi\n", "#EXTM3U\n#EXTINF:5,\nreal.avi\n"])
 def test_a_playlist_cannot_make_the_decoder_open_other_files(video: Path, tmp_path: Path, playlist: str) -> None:
     (tmp_path / "real.avi").write_bytes(video.read_bytes())
@@ -251,6 +260,13 @@ def test_a_stream_that_ends_within_a_picture_gives_what_came() -> None:
     picture = PICTURES["png"]
 
     assert list(split_pictures(io.BytesIO(picture + picture[:100]))) == [picture, picture[:100]]
+
+
+@pytest.mark.parametrize("digits", [2_000, 4_400, 10_000])
+def test_a_size_of_thousands_of_digits_is_one_picture_to_the_end(digits: int) -> None:
+    stream = b"P5 " + b"9" * digits + b" 1 255\n" + bytes(10)
+
+    assert list(split_pictures(io.BytesIO(stream))) == [stream]
 
 
 def test_bytes_that_start_no_picture_end_the_stream() -> None:

@@ -102,6 +102,15 @@ def test_a_service_whose_reader_hangs_no_longer_says_that_it_is_well(manager: Ma
     assert manager.read_all().count("WATCHDOG=1") <= 4
 
 
+def test_what_a_camera_says_in_several_lines_is_one_status(manager: Manager):
+    systemd = Systemd()
+
+    systemd.status("camera lost: no frame\nMAINPID=1\r\nunplugged")
+    systemd.stopping()
+
+    assert manager.read_all() == ["STATUS=camera lost: no frame MAINPID=1 unplugged", "STOPPING=1"]
+
+
 def test_a_manager_that_is_gone_disturbs_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
 

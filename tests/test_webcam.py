@@ -189,7 +189,17 @@ def test_a_size_that_changes_is_an_error() -> None:
     camera.grab()
     device.size = (32, 24)
 
-    with pytest.raises(CameraError, match=r"were 64x48 and are \(32, 24\) now"):
+    with pytest.raises(CameraError, match="were 64x48 and are 32x24 now"):
+        camera.grab()
+
+
+def test_a_frame_that_does_not_come_is_no_other_size() -> None:
+    device = Device()
+    camera = _open(device)
+    camera.grab()
+    device.retrieve = lambda: (False, np.zeros(0, np.uint8))
+
+    with pytest.raises(CameraError, match="a frame was announced and did not come"):
         camera.grab()
 
 
@@ -296,6 +306,7 @@ def test_what_is_no_camera_is_said_before_opencv_tries(
 ) -> None:
     path = tmp_path / "video0"
     make(path)
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
 
     for _ in range(50):
@@ -303,7 +314,8 @@ def test_what_is_no_camera_is_said_before_opencv_tries(
             query_name(path)
 
     gc.collect()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Fewer where another test's threads end meanwhile.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 @pytest.mark.parametrize(
@@ -336,7 +348,7 @@ def test_a_device_says_whether_it_captures(
 ) -> None:
     def answer(_: int, request: int, buffer: bytearray) -> int:
         assert request == 0x80685600
-        buffer[:] = CAPABILITY.pack(b"uvcvideo", b"HD Webcam", b"usb-1", 0x60600, 0x84A0_0001, device_caps)
+        buffer[:] = CAPABILITY.pack(b"uvcvideo", b"HD\nWebcam\x1b", b"usb-1", 0x60600, 0x84A0_0001, device_caps)
         return 0
 
     (tmp_path / "video0").touch()
@@ -354,7 +366,7 @@ def test_webcams_are_found_by_number_without_what_else_a_pi_has(tmp_path: Path) 
         ("video0", "unicam", "0"),
         ("video1", "HD Webcam", "1"),
         ("video10", "bcm2835-codec-decode", "0"),
-        ("video11", "Other Webcam", "0"),
+        ("video11", "\x1b]0;Other\aWebcam\u202e", "0"),
         ("video2", "HD Webcam", "0"),
         ("video3", "unplugged", "0"),
     ]
@@ -371,5 +383,5 @@ def test_webcams_are_found_by_number_without_what_else_a_pi_has(tmp_path: Path) 
 
     assert [(device.path.name, device.name) for device in found] == [
         ("video2", "HD Webcam"),
-        ("video11", "Other Webcam"),
+        ("video11", "]0;Other Webcam"),
     ]

@@ -70,7 +70,8 @@ class MjpegCamera:
         self._pace.wait()
         picture, self._first = self._first or self._read_picture(), None
         if picture.gray.shape != self._shape:
-            raise CameraError(f"{self._shown}: the pictures were {self._shape} and are {picture.gray.shape} now.")
+            before, now = (f"{width}x{height}" for height, width in (self._shape, picture.gray.shape))
+            raise CameraError(f"{self._shown}: the pictures were {before} and are {now} now.")
         return own_frame(
             self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
         )

@@ -134,9 +134,13 @@ class WebcamCamera:
             )
         stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         came, content = self._capture.retrieve()
-        size = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if not came or size != (self._width, self._height):
-            raise CameraError(f"{self._path}: the frames were {self._width}x{self._height} and are {size} now.")
+        width, height = (int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        if (width, height) != (self._width, self._height):
+            raise CameraError(
+                f"{self._path}: the frames were {self._width}x{self._height} and are {width}x{height} now."
+            )
+        if not came:
+            raise CameraError(f"{self._path}: a frame was announced and did not come. Try another cable or port.")
         return RawFrame(content.reshape(-1), self._width, self._height), trust_or_now(stamp_s)
 
     def _make_frame(self, raw: RawFrame, gray: NDArray[np.uint8], captured_s: float) -> CameraFrame:

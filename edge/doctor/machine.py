@@ -26,8 +26,14 @@ class Ran:
 
 def _user() -> str:
     """Who is asking; behind sudo, the person."""
-    invoker = os.environ.get("SUDO_USER")
-    return invoker or pwd.getpwuid(os.geteuid()).pw_name
+    if invoker := os.environ.get("SUDO_USER"):
+        return invoker
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    # Containers run as users that have no name.
+    except KeyError:
+        return str(number)
 
 
 def _groups() -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What `live` and `serve` ask about the camera and the model, so that both ask it alike."""
+"""What `live` asks about the camera, and about the model as `run` does, so that both ask it alike."""
 
 import functools
 from collections.abc import Callable

@@ -41,8 +41,8 @@ class Systemd:
             self._tell("WATCHDOG=1")
 
     def status(self, text: str) -> None:
-        """A line for `systemctl status`."""
-        self._tell(f"STATUS={text}")
+        """A line for `systemctl status`; what came in others would be taken for messages of their own."""
+        self._tell(f"STATUS={' '.join(text.splitlines())}")
 
     def stopping(self) -> None:
         """The service is about to end; nothing more follows."""

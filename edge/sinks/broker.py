@@ -73,7 +73,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> B
         SinkError: Not such an address, options that do not fit it, or files that do not hold what they should.
     """
     # Whatever it is, somebody may have put a password before the @.
-    shown = re.sub(r"/.*@", "//...@", url)
+    shown = re.sub(r"(?is)^(mqtts?://)?.*@", r"\1...@", url)
     try:
         parts = urlsplit(url)
         port = parts.port

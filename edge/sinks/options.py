@@ -1,4 +1,4 @@
-"""What `live` and `serve` ask about sinks, and the sinks that the answers mean. Each is loaded when asked for."""
+"""What `live` asks about sinks, and the sinks that the answers mean. Each is loaded when asked for."""
 
 import functools
 import os

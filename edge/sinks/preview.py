@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from .sink import Backlog
 PREVIEW_FPS = 20.0
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
+INSTEAD = "--stills FOLDER"
 
 
 class PreviewSink:
@@ -36,7 +37,7 @@ class PreviewSink:
             on_close: Called once, from the window's thread, when somebody quits it.
 
         Raises:
-            WindowError: There is no display, or Python came without tkinter.
+            WindowError: There is no display, it does not answer, or Python came without tkinter.
         """
         self._on_close = on_close
         # For the window's thread: the newest of each kind of event.
@@ -47,7 +48,16 @@ class PreviewSink:
         opened: SimpleQueue[WindowError | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(opened,), name=self.name, daemon=True)
         self._thread.start()
-        if (error := opened.get(timeout=OPEN_TIMEOUT_S)) is not None:
+        try:
+            error = opened.get(timeout=OPEN_TIMEOUT_S)
+        except Empty:
+            # A window that opens after all closes at once.
+            self._closing.set()
+            raise WindowError(
+                f"--show needs a display, and this one did not answer within {OPEN_TIMEOUT_S:g} s. Use "
+                f"{INSTEAD} instead."
+            ) from None
+        if error is not None:
             raise error
 
     def wants_picture(self) -> bool:
@@ -68,7 +78,7 @@ class PreviewSink:
 
     def _run(self, opened: "SimpleQueue[WindowError | None]") -> None:
         try:
-            window = Window(instead="--stills FOLDER")
+            window = Window(INSTEAD)
         except WindowError as error:
             opened.put(error)
             return

@@ -24,6 +24,8 @@ VIDEO_FPS = 15.0
 # A longer time without frames, as while the camera is away, is shortened to this: hours of one still would keep the
 # encoder busy for minutes.
 LONGEST_STILL_S = 10.0
+# The end of the last one, because whoever stops gives the file little time to be finished.
+LONGEST_END_S = 0.5
 # A recording ends while there is room to finish the file. OpenCV does not say when a disk is full.
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 # Between looks at the disk.
@@ -50,10 +52,15 @@ class VideoSink:
             fps: Frames per second of the file.
 
         Raises:
-            SinkError: Another suffix, no such folder, or no permission to write there.
+            SinkError: Another suffix, a name that OpenCV cannot take, no such folder, or no permission to write there.
         """
         if path.suffix.lower() not in CODECS:
             raise SinkError(f"{path}: expected a name that ends in {' or '.join(CODECS)} for --record.")
+        # OpenCV would end the process.
+        try:
+            os.fspath(path).encode()
+        except UnicodeEncodeError as error:
+            raise SinkError(f"{path}: its name is not UTF-8, which OpenCV expects. Choose another --record.") from error
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise SinkError(f"{path}: {path.parent} is no folder that may be written to. Choose another --record.")
         self.name = str(path)
@@ -81,20 +88,20 @@ class VideoSink:
             self._file = _VideoFile(self._path, self._fps, drawn)
             # Each picture takes the place of the file that is nearest in time.
             self._due_s = now_s - 0.5 / self._fps
-        self._repeat_until(now_s, self._file)
+        self._repeat_until(now_s, self._file, LONGEST_STILL_S)
         self._file.write(drawn)
         self._due_s += 1 / self._fps
 
     def close(self) -> None:
-        """Finish the file and give it its name; the last frame stays until now."""
+        """Finish the file and give it its name; the last frame stays until now, or half a second."""
         if self._file is not None:
-            self._repeat_until(time.monotonic(), self._file)
+            self._repeat_until(time.monotonic(), self._file, LONGEST_END_S)
             self._file.finish()
             self._file = None
 
-    def _repeat_until(self, now_s: float, file: "_VideoFile") -> None:
+    def _repeat_until(self, now_s: float, file: "_VideoFile", longest_s: float) -> None:
         missed = max(0, int((now_s - self._due_s) * self._fps))
-        for _ in range(min(missed, round(LONGEST_STILL_S * self._fps))):
+        for _ in range(min(missed, round(longest_s * self._fps))):
             file.repeat()
         self._due_s += missed / self._fps
 
@@ -188,6 +195,8 @@ class StillsSink:
         self._every_s = every_s
         self._kept_files = kept_files
         self._due_s = 0.0
+        # Whether what is announced now has no picture yet: the frame that announced it may have come without.
+        self._is_owed = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -208,6 +217,7 @@ class StillsSink:
         """
         if not isinstance(event, Sighting) or not self._is_due(event) or (drawn := draw_sighting(event)) is None:
             return
+        self._is_owed = False
         self._due_s = time.monotonic() + (self._every_s or 0.0)
         self._save(drawn, self._folder / f"{re.sub('[-:]', '', format_time(event.captured_at))}.digits.jpg")
         while len(self._written) > self._kept_files:
@@ -217,8 +227,10 @@ class StillsSink:
         """Every picture is already written."""
 
     def _is_due(self, sighting: Sighting) -> bool:
+        if sighting.is_new:
+            self._is_owed = len(sighting.rows) > 0
         if self._every_s is None:
-            return sighting.is_new and len(sighting.rows) > 0
+            return self._is_owed
         return time.monotonic() >= self._due_s
 
     def _save(self, drawn: NDArray[np.uint8], path: Path) -> None:
