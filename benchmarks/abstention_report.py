@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from ..edge.whole_files import write_whole
 from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 from .abstention_scores import CALIBRATION_BINS, risk_at
+from .files import write_all
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
@@ -82,7 +82,7 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
     """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; returns the paths.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     paths = out / "abstention.json", out / "abstention.md", out / "abstention.html"
     contents = (
@@ -90,8 +90,7 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
         format_abstention(results).encode(),
         format_page(results, describe_abstention_conditions(results)).encode(),
     )
-    for path, content in zip(paths, contents, strict=True):
-        write_whole(path, content)
+    write_all(dict(zip(paths, contents, strict=True)))
     return paths
 
 

@@ -100,7 +100,7 @@ def measure(job: Job, desk: Desk, folder: Path) -> Measurement:
     Args:
         job: On onnxruntime-web.
         desk: For the signs of life and the logits.
-        folder: For the browser's profile and log.
+        folder: For the browser's profile.
 
     Raises:
         RuntimeUnavailableError: There is no browser or no onnxruntime-web, or the page failed.

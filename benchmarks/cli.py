@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 
 import click
 import msgspec
@@ -21,9 +21,7 @@ from .job import PeerInput
 from .old_runtime import make_old_runtime
 from .pages import write_page
 from .peer_options import pair_peers, peer_options
-from .photo_labels import SHIPPED_PHOTOS
-from .photo_report import describe_total, format_scores, write_photo_reports
-from .photos import PhotoSettings, run_photos
+from .photo_cli import benchmark_photos, check_options, choose_settings
 from .remote import RemoteOptions
 from .report import format_tables, summarize, write_reports
 from .results import Settings
@@ -85,7 +83,7 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
     help="Time calls with so many images, too. May be given several times.  [default: 8 and 32; quick: none]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the order of processes.")
-@peer_options
+@peer_options(".tflite or .onnx")
 @click.option(
     "--old-runtime",
     is_flag=True,
@@ -177,7 +175,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
 
     With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
-    accuracy, and a page that shows every picture with an error.
+    accuracy, and a page that shows every picture with an error. Of the other options, --threads, --out and --json go
+    with it.
 
     \b
     Examples:
@@ -189,13 +188,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark compare before.json after.json
     """
     if photos is not None:
-        settings = PhotoSettings(
-            bundle=bundle,
-            runtime=runtime,
-            precision=cast("Precision", precision or "int8"),
-            num_threads=max(1, threads[0]) if threads else 1,
-        )
-        _benchmark_photos(SHIPPED_PHOTOS if photos == "shipped" else Path(photos), settings, out, as_json)
+        check_options(click.get_current_context())
+        benchmark_photos(photos, choose_settings(bundle, runtime, precision, threads), out, as_json)
         return
     if runtime or precision:
         raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
@@ -217,30 +211,18 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         hosts,
         RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
     )
-    paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     if as_json:
         click.echo(msgspec.json.encode(results).decode())
     else:
         click.echo(format_tables(results, "simple"))
         click.echo("\n".join(["", *summarize(results)]))
+    paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     click.echo(f"Reports: {', '.join(map(str, paths))}", err=True)
     if results.unreachable:
         # The report has everything else; who asked for these machines is to notice.
         raise click.ClickException(
             " ".join(f"{name} was not measured: {reason}" for name, reason in results.unreachable.items())
         )
-
-
-def _benchmark_photos(folder: Path, settings: PhotoSettings, out: Path, as_json: bool) -> None:
-    check_writable(out)
-    results = run_photos(folder, settings)
-    json_path, markdown_path, gallery_path = write_photo_reports(results, folder, out)
-    if as_json:
-        click.echo(msgspec.json.encode(results).decode())
-    else:
-        click.echo(format_scores(results, "simple"))
-        click.echo(f"\n{describe_total(results)}")
-    click.echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..edge.catalogue import CATALOGUE
+from ..edge.catalogue import CATALOGUE, Claim
 from .compare_runs import CompareError, Point, Run, Timing, read_run
 
 COMPARISON_VERSION = 1
@@ -28,7 +28,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """All that is compared.
 
     Attributes:
-        front_of: What the front is of: always accuracy and size, and latency where every file was timed.
+        front_of: What the front is of: always accuracy and size, and latency where every file has one.
         references: Empty where the images are not MNIST's.
     """
 
@@ -62,7 +62,7 @@ def compare(paths: Sequence[Path]) -> Comparison:
         timing=timings[0] if timings else None,
         front_of=("accuracy", "size", "latency") if timed else ("accuracy", "size"),
         points=mark_front(points, timed),
-        references=list_references() if evaluated_on.startswith("mnist") else [],
+        references=list_references(evaluated_on),
     )
 
 
@@ -85,10 +85,10 @@ def mark_front(points: Sequence[Point], timed: bool) -> list[Point]:
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
     for run in runs[1:]:
-        if run.evaluated_on != first.evaluated_on:
+        if run.images_sha256 != first.images_sha256:
             raise CompareError(
-                f"accuracies on different images do not compare: {first.path} was measured on {first.evaluated_on}, "
-                f"{run.path} on {run.evaluated_on}. Export or benchmark both with the same data."
+                f"accuracies on different images do not compare: {first.path} was measured on {_name_images(first)}, "
+                f"{run.path} on {_name_images(run)}. Export or benchmark both with the same data."
             )
     timed = [run for run in runs if run.timing]
     for run in timed[1:]:
@@ -97,6 +97,10 @@ def _check_alike(runs: Sequence[Run]) -> None:
                 f"latencies under different conditions do not compare: {_describe(timed[0])}, {_describe(run)}. "
                 "Benchmark both on one machine with the same --threads."
             )
+
+
+def _name_images(run: Run) -> str:
+    return f"{run.evaluated_on} (SHA-256 {run.images_sha256[:12]}…)"
 
 
 def _describe(run: Run) -> str:
@@ -121,11 +125,15 @@ def _gather(runs: Sequence[Run]) -> list[Point]:
     return points
 
 
-def list_references() -> list[Reference]:
-    """The claim of each starting point that is compared with."""
-    claims = {entry.name: entry.reference for entry in CATALOGUE.values()}
+def list_claims(evaluated_on: str) -> dict[str, Claim]:
+    """By its name, the claim of each starting point that is compared with: all are of MNIST, and of no other images."""
+    claims = {entry.name: entry.reference for entry in CATALOGUE.values() if entry.reference}
+    return claims if evaluated_on.startswith("mnist") else {}
+
+
+def list_references(evaluated_on: str) -> list[Reference]:
+    """The same, to be drawn."""
     return [
         Reference(name=name, accuracy=claim.accuracy, split=claim.split, rough=claim.rough)
-        for name, claim in claims.items()
-        if claim
+        for name, claim in list_claims(evaluated_on).items()
     ]

@@ -1,7 +1,7 @@
 """A scatter of models as SVG: accuracy upwards, a cost to the right, both on logarithmic axes, better to the top left.
 
-Accuracy is drawn by its error, so that 99.7 and 99.8 % are as far apart as they feel. Whiskers are 95 % intervals. The
-colours are the model's, but shape and fill tell formats and precisions, and names are written beside the marks.
+Whiskers are 95 % intervals. The colours are the model's, but shape and fill tell formats and precisions, and names are
+written beside the marks.
 """
 
 import html
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .compare import Reference
 from .compare_runs import Point
+from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
 
 WIDTH, HEIGHT = 460, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 48
@@ -18,8 +19,6 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 48
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98a00", "#56b4e9", "#8a6fd1")
 # The rest of the width is for what others claim, which has no place across.
 SHARE_FOR_POINTS = 0.64
-# In percent.
-ACCURACY_TICKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.7, 99.8, 99.9, 99.95, 99.98, 99.99)
 LETTER_WIDTH, LINE_HEIGHT = 7.2, 13
 # Left, top, right, bottom.
 Box = tuple[float, float, float, float]
@@ -103,21 +102,12 @@ def draw_scatter(title: str, cost: Cost, points: Sequence[Point], references: Se
 
 def front_of(cost: Cost, points: Sequence[Point]) -> list[Point]:
     """Those that cost less than every point that is as accurate, the cheapest first."""
-    front: list[Point] = []
-    for point in sorted(points, key=lambda one: (cost.of(one), -one.accuracy)):
-        if not front or point.accuracy > front[-1].accuracy:
-            front.append(point)
-    return front
-
-
-def _error(accuracy: float, count: int) -> float:
-    """At least half an image: a logarithm cannot show none."""
-    return max(1 - accuracy, 0.5 / count)
+    return pick_front(points, cost.of, lambda point: point.accuracy)
 
 
 def _fit(cost: Cost, points: Sequence[Point], references: Sequence[Reference]) -> Frame:
     costs = [cost.of(point) for point in points]
-    errors = [_error(bound, point.count) for point in points for bound in point.interval]
+    errors = [error_of(bound, point.count) for point in points for bound in point.interval]
     errors += [1 - one.accuracy for one in references]
     low, high = min(costs) / 1.5, max(costs) * 1.2
     across = Scale(low, low * (high / low) ** (1 / SHARE_FOR_POINTS), LEFT, WIDTH - LEFT - RIGHT)
@@ -125,7 +115,7 @@ def _fit(cost: Cost, points: Sequence[Point], references: Sequence[Reference]) -
 
 
 def _place(frame: Frame, cost: Cost, point: Point) -> tuple[float, float]:
-    return frame.across.place(cost.of(point)), frame.up.place(_error(point.accuracy, point.count))
+    return frame.across.place(cost.of(point)), frame.up.place(error_of(point.accuracy, point.count))
 
 
 def _draw_axes(title: str, cost: Cost, frame: Frame) -> str:
@@ -167,10 +157,7 @@ def _tell(reference: Reference) -> str:
 
 
 def _draw_front(frame: Frame, cost: Cost, points: Sequence[Point]) -> str:
-    """As stairs: between two points of the front, nothing is had but the cheaper one."""
-    places = [_place(frame, cost, point) for point in front_of(cost, points)]
-    steps = [f"M{places[0][0]:.1f} {places[0][1]:.1f}", *(f"H{x:.1f} V{y:.1f}" for x, y in places[1:])]
-    return f'<path class="front" d="{" ".join([*steps, f"H{WIDTH - RIGHT}"])}"/>'
+    return draw_stairs("front", [_place(frame, cost, point) for point in front_of(cost, points)], WIDTH - RIGHT)
 
 
 def _draw_link(frame: Frame, cost: Cost, points: Sequence[Point], colour: str) -> str:
@@ -183,7 +170,7 @@ def _draw_link(frame: Frame, cost: Cost, points: Sequence[Point], colour: str) -
 def _draw_point(frame: Frame, cost: Cost, point: Point, colour: str, largest: int) -> str:
     x, y = _place(frame, cost, point)
     radius = 3.5 + 6 * math.sqrt(point.size_bytes / largest)
-    low, high = (frame.up.place(_error(bound, point.count)) for bound in point.interval)
+    low, high = (frame.up.place(error_of(bound, point.count)) for bound in point.interval)
     fill = colour if point.precision not in {"float32", "float16"} else "none"
     style = f'fill="{fill}" fill-opacity=".75" stroke="{colour}" stroke-width="1.6"'
     if point.format == "tflite":
@@ -234,7 +221,7 @@ def _cover_claim(frame: Frame, reference: Reference) -> Box:
 def _cover(frame: Frame, cost: Cost, point: Point) -> list[Box]:
     """Boxes around a mark and its whisker."""
     x, y = _place(frame, cost, point)
-    low, high = (frame.up.place(_error(bound, point.count)) for bound in point.interval)
+    low, high = (frame.up.place(error_of(bound, point.count)) for bound in point.interval)
     return [(x - 9, y - 9, x + 9, y + 9), (x - 1, high, x + 1, low)]
 
 

@@ -30,10 +30,9 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """
     check_writable(out)
     comparison = compare_runs(runs)
-    written = write_comparison(comparison, out)
     if as_json:
         click.echo(msgspec.json.encode(comparison).decode())
     else:
         click.echo(format_comparison(comparison, "simple"))
         click.echo("\n".join(["", *describe(comparison)]))
-    click.echo(f"Reports: {', '.join(map(str, written))}", err=True)
+    click.echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)

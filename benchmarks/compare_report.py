@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from ..edge.whole_files import write_whole
 from .compare import Comparison
 from .compare_chart import Cost, draw_scatter
 from .compare_runs import Point
+from .files import write_all
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
 SIZE = Cost("size of the file, kB", lambda point: point.size_bytes / 1000)
@@ -44,7 +44,9 @@ def format_comparison(comparison: Comparison, style: str) -> str:
 
 def describe(comparison: Comparison) -> list[str]:
     """What the stars, marks and lines are, and what was not measured."""
-    timing, untimed = comparison.timing, [point for point in comparison.points if point.latency_us is None]
+    timing, points = comparison.timing, comparison.points
+    untimed = [point for point in points if point.latency_us is None and not point.latency_invalid]
+    invalid = [point for point in points if point.latency_invalid]
     sentences = [
         f"★ is on the Pareto front of {', '.join(comparison.front_of)}: no other file is at least as good in all of "
         "them and better in one.",
@@ -59,6 +61,11 @@ def describe(comparison: Comparison) -> list[str]:
         named = sorted({point.file for point in untimed})
         sentences.append(
             f"Not timed: {', '.join(named)}. To have latencies, run edge-mnist benchmark and compare its JSON files."
+        )
+    if invalid:
+        named = sorted({f"{point.model}'s {point.file} on {point.runtime}" for point in invalid})
+        sentences.append(
+            f"Latency left out, as it is invalid: {', '.join(named)}. The processor was throttled; benchmark again."
         )
     if comparison.references:
         sentences.append(
@@ -102,7 +109,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Write `compare.html`, `.json`, `.md`, and each drawing as SVG; returns the paths, the page first.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     contents = {
         "compare.html": format_comparison_page(comparison),
@@ -110,8 +117,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
         "compare.md": format_markdown(comparison),
         **{f"compare-{name}.svg": f"{chart}\n" for name, chart in draw_charts(comparison).items()},
     }
-    for name, content in contents.items():
-        write_whole(folder / name, content.encode())
+    write_all({folder / name: content.encode() for name, content in contents.items()})
     return [folder / name for name in contents]
 
 

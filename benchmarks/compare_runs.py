@@ -24,7 +24,8 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
         model: The bundle's name, with the run's where several have the same.
         runtime: With its version.
         interval: 95 % Wilson interval of the accuracy, in [0, 1].
-        latency_us: Median at batch 1, microseconds; None where nobody timed it.
+        latency_us: Median at batch 1, microseconds; None where nobody timed it, or what was timed is invalid.
+        latency_invalid: It was timed on a throttled processor, so its latency is not used.
         on_front: No other file is at least as good in everything and better in something.
     """
 
@@ -38,6 +39,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     interval: tuple[float, float]
     latency_us: float | None = None
+    latency_invalid: bool = False
     on_front: bool = False
 
     @property
@@ -56,12 +58,17 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Run:
-    """What one argument of the command holds."""
+    """What one argument of the command holds.
+
+    Attributes:
+        images_sha256: Of the images that `evaluated_on` names.
+    """
 
     path: Path
     card_sha256: str
     name: str
     evaluated_on: str
+    images_sha256: str
     points: tuple[Point, ...]
     timing: Timing | None = None
 
@@ -78,6 +85,7 @@ def _read_bundle(bundle: Bundle) -> Run:
         card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
         name=bundle.card.name,
         evaluated_on=images.name,
+        images_sha256=images.sha256,
         points=tuple(
             Point(
                 model=bundle.card.name,
@@ -104,6 +112,7 @@ def _read_results(path: Path) -> Run:
         card_sha256=results.card_sha256,
         name=results.name,
         evaluated_on=results.evaluated_on,
+        images_sha256=results.images_sha256,
         points=tuple(
             Point(
                 model=results.name,
@@ -115,7 +124,8 @@ def _read_results(path: Path) -> Run:
                 correct=row.accuracy.correct,
                 count=row.accuracy.count,
                 interval=row.accuracy.interval,
-                latency_us=row.latency.p50 if row.latency else None,
+                latency_us=row.latency.p50 if row.latency and row.validity != "invalid" else None,
+                latency_invalid=row.latency is not None and row.validity == "invalid",
             )
             for row in results.rows
             if row.accuracy

@@ -34,11 +34,11 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
     """A row from the first run to the second.
 
     Attributes:
-        same_file: Whether the model file is the same to the byte.
+        same_file: Whether the model file is the same to the byte; True of a row that is gone.
         p50_us: Medians in both runs, microseconds; None where either has none.
         slowdown: Of the second; None where it is not judged.
-        speed: `regression` is slower by more than the threshold, with all of the interval; `slower` and `faster` are
-            measurable and less than that; `same` is no measurable difference.
+        speed: `regression` is slower by more than the threshold, with all of the interval, or gone; `slower` and
+            `faster` are measurable and less than that; `same` is no measurable difference.
         accuracies: In both runs, in [0, 1].
         drop: From the first to the second, image by image; None where it is not judged.
         reading: `regression` is measurably less accurate.
@@ -66,12 +66,12 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All rows that both runs have and at least one of them could measure.
+    """All rows that both runs have and at least one of them could measure, and those that are gone.
 
     Attributes:
         threshold_percent: More than this, with all of the interval, is a regression of latency.
         differences: Conditions that differ, as sentences; empty unless the comparison was forced.
-        only_first: Rows that the second run lacks altogether.
+        only_first: Rows that the second run lacks altogether; those that the first one measured are in `rows`, too.
         only_second: Rows that the first one lacks.
     """
 
@@ -112,16 +112,24 @@ def compare_results(
         )
     before, after = dict(_name_rows(first)), dict(_name_rows(second))
     # What ran in neither says nothing.
-    common = [name for name in before if name in after and not (before[name].unavailable and after[name].unavailable)]
-    if not common:
+    told = [
+        name for name, row in before.items() if not (row.unavailable and (name not in after or after[name].unavailable))
+    ]
+    if not any(name in after for name in told):
         raise ComparisonError("these runs have no row in common: no file ran on the same target in both.")
     same_images = first.images_sha256 == second.images_sha256
+    rows = [
+        _compare_rows(name[0], before[name], after[name], threshold_percent, same_images)
+        if name in after
+        else _describe_gone(name[0], before[name], second)
+        for name in told
+    ]
     return Comparison(
         first=f"{first.name}, {first.started}",
         second=f"{second.name}, {second.started}",
         threshold_percent=threshold_percent,
         differences=differences,
-        rows=[_compare_rows(name[0], before[name], after[name], threshold_percent, same_images) for name in common],
+        rows=rows,
         only_first=[_describe(name) for name in before if name not in after],
         only_second=[_describe(name) for name in after if name not in before],
     )
@@ -135,6 +143,25 @@ def _name_rows(results: Results) -> Iterator[tuple[tuple[str, tuple[str, str, st
 def _describe(name: tuple[str, tuple[str, str, str, int]]) -> str:
     machine, (file, runtime, delegate, threads) = name
     return f"{file} on {runtime} (delegate {delegate}, threads {threads}, {machine})"
+
+
+def _describe_gone(machine: str, before: Row, second: Results) -> RowChange:
+    """A row that the first run measured and the second one lacks."""
+    reason = second.unreachable.get(machine)
+    return RowChange(
+        machine=machine,
+        file=before.file,
+        runtime=before.runtime,
+        delegate=before.delegate,
+        threads=before.threads,
+        same_file=True,
+        speed="regression",
+        notes=[
+            f"is gone: {machine} was not measured in the second run ({reason.rstrip('.')})"
+            if reason
+            else "is gone: the second run has no such row"
+        ],
+    )
 
 
 def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_images: bool) -> RowChange:

@@ -29,7 +29,7 @@ def compare(first: Path, second: Path, threshold: float, fail_on_regression: boo
 
     FIRST and SECOND are the JSON files of two runs. Runs on different machines, with other versions, threads or
     governors are refused. A row is worse if it is slower by more than --threshold with all of its 95 % interval, if its
-    accuracy is measurably lower on the same images, or if it does not run any more.
+    accuracy is measurably lower on the same images, or if it does not run any more or is gone.
 
     \b
     Examples:

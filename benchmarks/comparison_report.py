@@ -17,7 +17,7 @@ READINGS = {"regression": "REGRESSION", "better": "better", "same": NO_DIFFERENC
 
 
 def format_comparison(comparison: Comparison, style: str = "simple") -> str:
-    """A line for each row that both runs have.
+    """A line for each row that both runs have, and for each that is gone.
 
     Args:
         comparison: What to show.
@@ -45,7 +45,7 @@ def describe_comparison(comparison: Comparison) -> list[str]:
             sentences.append(f"Only in the {which} run: {', '.join(names)}.")
     regressions = count(len(comparison.regressions), "row", "rows")
     verdict = f"{regressions} got worse" if comparison.regressions else "Nothing got measurably worse"
-    timed = sum(row.speed != "not judged" for row in comparison.rows)
+    timed = sum(row.slowdown is not None for row in comparison.rows)
     read = sum(row.reading != "not judged" for row in comparison.rows)
     sentences.append(
         f"{verdict}, of {len(comparison.rows)}: latency was judged of {timed}, accuracy of {read}. A regression is all "

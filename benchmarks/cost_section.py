@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, draw_frame
+from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
 from .findings import mark_front, rows_of
 from .lanes import LogAxis, make_log_axis
 from .latency_plots import kind_of
@@ -15,8 +16,6 @@ from .results import Accuracy, Latency, Results, Row
 from .wording import format_us, name_target
 
 HEAD = ["row", "front", "file", "on", "accuracy %", "p50 us", "kB", "validity"]
-# Accuracies that are written at the axis, in percent.
-ACCURACY_TICKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99)
 
 STYLE = """
 svg.chart { overflow: visible; }
@@ -121,7 +120,7 @@ def _draw_scatter(cost: Cost, marks: Sequence[Mark]) -> Html:
     costs = [cost.of(mark) for mark in marks]
     across = make_log_axis(cost.title, min(costs) / 1.1, max(costs) * 1.1)
     count = marks[0].accuracy.count
-    errors = [_error(bound, mark.accuracy.count) for mark in marks for bound in mark.accuracy.interval]
+    errors = [error_of(bound, mark.accuracy.count) for mark in marks for bound in mark.accuracy.interval]
     ticks = [100 - tick for tick in ACCURACY_TICKS]
     worst = min((tick for tick in ticks if tick >= 100 * max(errors)), default=100.0)
     best = max((tick for tick in ticks if tick <= 100 * min(errors)), default=100 - ACCURACY_TICKS[-1])
@@ -132,28 +131,19 @@ def _draw_scatter(cost: Cost, marks: Sequence[Mark]) -> Html:
     ordered = sorted(marks, key=lambda mark: -mark.row.size_bytes)
     largest = ordered[0].row.size_bytes
     drawn = "".join(_draw_mark((across, up), cost, mark, largest) for mark in ordered)
-    return Html(draw_frame(f"Accuracy and {cost.name}", (across, up), _draw_stairs((across, up), cost, marks) + drawn))
-
-
-def _error(accuracy: float, count: int) -> float:
-    """At least half an image: a logarithm cannot show none."""
-    return max(1 - accuracy, 0.5 / count)
+    return Html(draw_frame(f"Accuracy and {cost.name}", (across, up), _draw_front((across, up), cost, marks) + drawn))
 
 
 def _place(axes: tuple[Axis, Axis], cost: float, accuracy: float, count: int) -> tuple[float, float]:
     x = LEFT + axes[0].place(cost, WIDTH - LEFT - RIGHT)
-    return x, HEIGHT - BOTTOM - axes[1].place(100 * _error(accuracy, count), HEIGHT - TOP - BOTTOM)
+    return x, HEIGHT - BOTTOM - axes[1].place(100 * error_of(accuracy, count), HEIGHT - TOP - BOTTOM)
 
 
-def _draw_stairs(axes: tuple[Axis, Axis], cost: Cost, marks: Sequence[Mark]) -> str:
-    """Between two marks of the front, nothing is had but the cheaper one."""
-    best, steps = 0.0, []
-    for mark in sorted(marks, key=lambda one: (cost.of(one), -one.accuracy.share)):
-        if mark.row.validity != "invalid" and mark.accuracy.share > best:
-            best = mark.accuracy.share
-            x, y = _place(axes, cost.of(mark), best, mark.accuracy.count)
-            steps.append(f"H{x:.1f} V{y:.1f}" if steps else f"M{x:.1f} {y:.1f}")
-    return f'<path class="stairs" d="{" ".join(steps)} H{WIDTH - RIGHT}"/>' if steps else ""
+def _draw_front(axes: tuple[Axis, Axis], cost: Cost, marks: Sequence[Mark]) -> str:
+    valid = (mark for mark in marks if mark.row.validity != "invalid")
+    front = pick_front(valid, cost.of, lambda mark: mark.accuracy.share)
+    places = [_place(axes, cost.of(mark), mark.accuracy.share, mark.accuracy.count) for mark in front]
+    return draw_stairs("stairs", places, WIDTH - RIGHT)
 
 
 def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) -> str:

@@ -1,16 +1,17 @@
-"""Folders for results: new ones as a whole, and whether one can be written."""
+"""Folders for results: new ones as a whole, whether one can be written, and reports into them."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..edge.errors import EdgeMnistError
+from ..edge.whole_files import write_whole
 
 
 class FolderError(EdgeMnistError):
-    """A folder for reports cannot be written."""
+    """Reports cannot be written; the message says which and why."""
 
 
 @contextmanager
@@ -46,3 +47,19 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise FolderError(f"{folder}: the reports cannot be written ({error.strerror}).") from error
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write files, all that can be written: what took minutes to measure is not lost with the first that cannot.
+
+    Raises:
+        FolderError: Some cannot.
+    """
+    faults: list[str] = []
+    for path, content in contents.items():
+        try:
+            write_whole(path, content)
+        except OSError as error:
+            faults.append(f"{path}: cannot be written ({error.strerror or error})")
+    if faults:
+        raise FolderError(f"{'; '.join(faults)}. Make room there, or choose another folder.")

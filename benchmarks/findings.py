@@ -30,11 +30,15 @@ class Group:
 
 
 def group_alike(results: Results) -> list[Group]:
-    """The rows with an accuracy, those of a file that read every image alike in one group; in the order of the rows."""
+    """The rows with an accuracy, in the order of the rows: in one group those of a file that read every image alike.
+
+    And that lose and gain the same against float, which need not read alike wherever it is compared.
+    """
     groups: dict[bytes, list[int]] = {}
     for place, row in enumerate(results.rows):
-        if row.accuracy:
-            alike = repr((row.file, row.file_sha256, row.accuracy.confusion, row.accuracy.misread, row.accuracy.lost))
+        if one := row.accuracy:
+            compared = one.lost, one.gained, one.drop_vs_float_pp
+            alike = repr((row.file, row.file_sha256, one.confusion, one.misread, *compared))
             groups.setdefault(alike.encode(), []).append(place)
     return [
         Group(tuple(places), tuple(results.rows[place] for place in places), accuracy)

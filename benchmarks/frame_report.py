@@ -6,7 +6,7 @@ import msgspec
 from tabulate import tabulate
 
 from ..edge.host import Host
-from ..edge.whole_files import write_whole
+from .files import write_all
 from .frame_growth import Growth, Step
 from .frames import STAGES, FrameRow, Frames
 from .side_by_side import SideBySide
@@ -111,11 +111,10 @@ def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
     """Write `frames.json` and `frames.md` into an existing folder; returns both paths.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     json_path, markdown_path = out / "frames.json", out / "frames.md"
-    write_whole(json_path, msgspec.json.encode(results) + b"\n")
-    write_whole(markdown_path, format_frames(results).encode())
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_frames(results).encode()})
     return json_path, markdown_path
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..edge.whole_files import write_whole
-from .files import check_writable
+from .files import check_writable, write_all
 from .history import read_history
 from .history_page import format_history
 from .wording import count
@@ -33,7 +32,7 @@ def history(folder: Path, out: Path) -> None:
     """
     found = read_history(folder)
     check_writable(out.parent)
-    write_whole(out, format_history(found).encode())
+    write_all({out: format_history(found).encode()})
     for sentence in found.skipped:
         click.echo(f"Skipped: {sentence}", err=True)
     click.echo(f"{out}: {count(len(found.runs), 'run', 'runs')}, {count(len(found.skipped), 'file', 'files')} skipped.")

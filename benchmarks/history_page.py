@@ -120,13 +120,20 @@ def _draw_trend(
     if not points:
         return ""
     bounds = [bound for point in points for bound in (*point.interval, point.value)]
-    last = max(len(history.runs) - 1, 1)
     axes = (
-        Axis(f"runs, 1 to {len(history.runs)}", sorted({0, last // 2, last}), lambda place: f"{place + 1:.0f}"),
+        _make_axis(len(history.runs)),
         Axis(unit, choose_ticks(min(bounds), max(bounds)), "{:g}".format),
     )
     drawing = draw_frame(unit, axes, _draw_breaks(axes, breaks) + _draw_points(axes, points, breaks))
     return f"<figure><figcaption>{to_html(trend.name)}</figcaption>{drawing}</figure>"
+
+
+def _make_axis(runs: int) -> Axis:
+    """Of their places; one alone stands in the middle."""
+    if runs == 1:
+        return Axis("the only run", [-1, 0, 1], lambda place: "" if place else "1")
+    last = runs - 1
+    return Axis(f"runs, 1 to {runs}", sorted({0, last // 2, last}), lambda place: f"{place + 1:.0f}")
 
 
 def _draw_breaks(axes: tuple[Axis, Axis], breaks: Sequence[int]) -> str:

@@ -49,8 +49,7 @@ def load_keras(bundle: Bundle, on_gpu: bool) -> KerasClassifier:
     """Load the bundle's Keras model; its number of threads is set by the environment.
 
     Raises:
-        ModelCardError: The file changed.
-        RuntimeUnavailableError: Keras cannot be loaded, cannot run the model, or sees no GPU.
+        RuntimeUnavailableError: The file changed, or Keras cannot be loaded, cannot run the model, or sees no GPU.
     """
     try:
         keras = import_module("keras")

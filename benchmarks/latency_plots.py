@@ -61,7 +61,9 @@ def draw_shapes(rows: Sequence[Timed], file: str) -> Html:
     """Each distribution beside its own median: so far that all reach p90, and most p99 unless that is far away."""
     low = min(np.quantile(np.concatenate(latency.rounds), 0.001) / latency.p50 for _, _, latency in rows)
     tails = float(np.median([latency.p99 / latency.p50 for _, _, latency in rows]))
-    high = min(tails, max(2.0, *(1.2 * latency.p90 / latency.p50 for _, _, latency in rows)))
+    furthest = max(latency.p90 / latency.p50 for _, _, latency in rows)
+    # A little beyond the last p90, so that its stroke is there.
+    high = max(1.01 * furthest, min(tails, max(2.0, 1.2 * furthest)))
     axis = Axis("times the row's own median", choose_ticks(low, high), "{:.4g}".format)
     lanes: list[Lane] = []
     for place, row, latency in rows:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from ..edge.whole_files import write_whole
+from .files import write_all
 from .live_speed import DIGITS, FPS, PAGES, SIZE, LiveSpeed
 
 NAME = "live"
@@ -56,11 +56,10 @@ def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, Path]:
     """Write `live.json` with every raw value and `live.md`; returns both paths.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     json_path, markdown_path = folder / f"{NAME}.json", folder / f"{NAME}.md"
-    write_whole(json_path, msgspec.json.encode(results) + b"\n")
-    write_whole(markdown_path, format_live_report(results).encode())
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_live_report(results).encode()})
     return json_path, markdown_path
 
 

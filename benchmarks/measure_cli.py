@@ -76,7 +76,7 @@ def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, 
     """
     check_writable(out)
     results = run_frames(model, peer, FrameSettings(runtime=runtime, precision=cast("Precision", precision)))
-    _show(results, lambda: format_times(results, "simple"), write_frame_reports(results, out), as_json)
+    _show(results, lambda: format_times(results, "simple"), lambda: write_frame_reports(results, out), as_json)
 
 
 @measure.command()
@@ -98,8 +98,12 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
     check_writable(out)
     bundle = open_bundle(model)
     results = run_abstention(bundle, _held_out(bundle, data_dir), read_others(others))
-    written = write_abstention_reports(results, out)
-    _show(results, lambda: format_abstention_tables(results, "simple"), written, as_json)
+    _show(
+        results,
+        lambda: format_abstention_tables(results, "simple"),
+        lambda: write_abstention_reports(results, out),
+        as_json,
+    )
 
 
 @measure.command()
@@ -131,7 +135,7 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     settings = RoundtripSettings(runtime=runtime, precision=cast("Precision", precision), count=count, seed=seed)
     results = run_roundtrip(_held_out(open_bundle(model), data_dir), model, settings)
     text = f"{format_tallies(results, 'simple')}\n\n{describe_verdict(results)}"
-    _show(results, lambda: text, write_roundtrip_reports(results, out), as_json)
+    _show(results, lambda: text, lambda: write_roundtrip_reports(results, out), as_json)
 
 
 @measure.command()
@@ -178,8 +182,13 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
     chosen = None if all_images else count or RobustnessSettings().count
     settings = RobustnessSettings(runtimes=runtimes or None, count=chosen, seed=seed)
     results = run_robustness(bundle, held_out, settings)
-    written = write_robustness_reports(results, draw_contact_sheet(held_out.evaluations[0], seed), out)
-    _show(results, lambda: format_robustness_tables(results, "simple"), written, as_json)
+    sheet = draw_contact_sheet(held_out.evaluations[0], seed)
+    _show(
+        results,
+        lambda: format_robustness_tables(results, "simple"),
+        lambda: write_robustness_reports(results, sheet, out),
+        as_json,
+    )
 
 
 @measure.command()
@@ -199,12 +208,12 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
     """
     check_writable(out)
     results = run_live_speed(frames, rounds)
-    _show(results, lambda: format_live_speed(results, "simple"), write_live_reports(results, out), as_json)
+    _show(results, lambda: format_live_speed(results, "simple"), lambda: write_live_reports(results, out), as_json)
 
 
 @measure.command()
 @click.argument("bundles", nargs=-1, required=True, type=BUNDLE, metavar="BUNDLE...")
-@peer_options
+@peer_options(".tflite")
 @data_dir_option
 @out_option
 @json_option
@@ -227,7 +236,7 @@ def zoo(
     """
     check_writable(out)
     results = run_zoo(bundles, pair_peers(peers, peer_inputs), data_dir)
-    _show(results, lambda: summarize(results, "simple"), write_zoo_reports(results, out), as_json)
+    _show(results, lambda: summarize(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
@@ -235,6 +244,7 @@ def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
     return held_out_images(training.dataset if training else None, data_dir)
 
 
-def _show(results: Any, tables: Callable[[], str], written: tuple[Path, ...], as_json: bool) -> None:
+def _show(results: Any, tables: Callable[[], str], write: Callable[[], tuple[Path, ...]], as_json: bool) -> None:
+    """Print first: where reports cannot be written, that is all there is."""
     click.echo(msgspec.json.encode(results).decode() if as_json else tables())
-    click.echo(f"Reports: {', '.join(map(str, written))}", err=True)
+    click.echo(f"Reports: {', '.join(map(str, write()))}", err=True)

@@ -33,21 +33,32 @@ TIMEOUT_S = 300
 
 
 class OldRuntimeError(EdgeMnistError):
-    """The environment cannot be made; the message says why."""
+    """The environment cannot be made, or is not where it is said to be; the message says why."""
 
 
 def find_old_runtime() -> Path | None:
-    """The Python of an environment with tflite-runtime: the one that the variable names, else the one in the cache."""
+    """The Python of an environment with tflite-runtime: the one that the variable names, else the one in the cache.
+
+    Raises:
+        OldRuntimeError: The variable names something else.
+    """
     named = os.environ.get(VARIABLE)
     python = Path(named) if named else _environment() / "bin" / "python"
-    return python if python.exists() else None
+    if python.is_file():
+        return python
+    if named:
+        raise OldRuntimeError(
+            f"{VARIABLE}={named}: expected the Python of an environment that has tflite-runtime, and there is no such "
+            "file. Correct the variable, or unset it."
+        )
+    return None
 
 
 def make_old_runtime() -> Path:
     """The Python of an environment with tflite-runtime, which is made in the user's cache if there is none.
 
     Raises:
-        OldRuntimeError: There is no Python 3.11, or its packages cannot be had.
+        OldRuntimeError: There is no Python 3.11, or its packages cannot be had; the variable names something else.
     """
     found = find_old_runtime()
     if found:
@@ -66,6 +77,9 @@ def make_old_runtime() -> Path:
             pins = [*PINS, *(f"{name}=={version(name)}" for name in OURS)]
             _run(base, "-m", "venv", str(staging))
             _run(str(staging / "bin" / "python"), "-m", "pip", "install", *OPTIONS, *pins)
+            # One whose Python was removed from this machine is of no use to anybody.
+            if environment.exists():
+                shutil.rmtree(environment)
             # The last step gives it its name, so where there is one it is complete.
             staging.rename(environment)
     except OSError as error:

@@ -9,13 +9,6 @@ import click
 from .job import PeerInput
 from .peers import Peer, describe_peer
 
-_peer = click.option(
-    "--peer",
-    "peers",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    multiple=True,
-    help="Another project's .tflite or .onnx file, measured beside ours. May be given several times.",
-)
 _peer_input = click.option(
     "--peer-input",
     "peer_inputs",
@@ -25,9 +18,20 @@ _peer_input = click.option(
 )
 
 
-def peer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--peer` and `--peer-input`: its arguments `peers` and `peer_inputs`."""
-    return _peer(_peer_input(command))
+def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command `--peer` and `--peer-input`: its arguments `peers` and `peer_inputs`.
+
+    Args:
+        files: Which ones it measures, for its help.
+    """
+    peer = click.option(
+        "--peer",
+        "peers",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        multiple=True,
+        help=f"Another project's {files} file, measured beside ours. May be given several times.",
+    )
+    return lambda command: peer(_peer_input(command))
 
 
 def pair_peers(peers: Sequence[Path], inputs: Sequence[PeerInput]) -> list[Peer]:

@@ -7,7 +7,7 @@ import msgspec
 from tabulate import tabulate
 
 from ..edge.statistics import wilson_interval
-from ..edge.whole_files import write_whole
+from .files import write_all
 from .gallery import format_gallery
 from .photo_scores import Score
 from .photos import PhotoResults
@@ -83,14 +83,13 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
         out: An existing folder.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
         PictureError: A picture went away meanwhile.
     """
     paths = (out / "photos.json", out / "photos.md", out / "photos.html")
     contents = (msgspec.json.encode(results) + b"\n", format_photo_report(results).encode(),
                 format_gallery(results, folder).encode())  # fmt: skip
-    for path, content in zip(paths, contents, strict=True):
-        write_whole(path, content)
+    write_all(dict(zip(paths, contents, strict=True)))
     return paths
 
 

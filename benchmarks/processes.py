@@ -25,7 +25,7 @@ from ..edge.errors import EdgeMnistError
 from .desk import Desk
 
 EXIT_UNAVAILABLE = 3
-# The slowest boards take half a minute to import TensorFlow, and all else shows signs of life every second.
+# The slowest boards take half a minute to import TensorFlow. What a job asks to be timed without a pause comes on top.
 SILENCE_S = 90.0
 LOOK_S = 2.0
 # Of what it says on standard error, the end is kept.

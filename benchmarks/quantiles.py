@@ -24,41 +24,6 @@ class Typical(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float]
 
 
-def quantile_interval(values: NDArray[np.floating], share: float) -> tuple[float, float] | None:
-    """At least 95 % confidence interval of a quantile of independent values, from the values' order alone.
-
-    Args:
-        values: [N].
-        share: Which quantile, in (0, 1): 0.99 for p99.
-
-    Returns:
-        None where there are too few values: p50 takes 6, p99 takes 368, p99.9 takes 3,688.
-
-    Raises:
-        ValueError: `share` is not within (0, 1).
-
-    Source: H. A. David, H. N. Nagaraja, "Order statistics" (2003): how many values lie below is binomial.
-    """
-    if not 0 < share < 1:
-        raise ValueError(f"expected a share between 0 and 1, got {share}.")
-    count = len(values)
-    at_most = _binomial_at_most(count, share)
-    below = int((at_most <= 0.025).sum())
-    above = int((1 - at_most <= 0.025).argmax()) + 1
-    if below == 0 or above > count:
-        return None
-    low, high = np.partition(values, (below - 1, above - 1))[[below - 1, above - 1]]
-    return float(low), float(high)
-
-
-def _binomial_at_most(count: int, share: float) -> NDArray[np.float64]:
-    """The probability of at most k successes, [count + 1], k = 0 to count; in logarithms, as 0.5**2000 is no number."""
-    k = np.arange(count, dtype=np.float64)
-    steps = np.log((count - k) / (k + 1)) + math.log(share / (1 - share))
-    logarithms = count * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])
-    return np.cumsum(np.exp(logarithms)).clip(0, 1)
-
-
 def typical_quantile(rounds: Sequence[NDArray[np.floating]], share: float) -> Typical:
     """A quantile as a fresh process will have it: the geometric mean over processes, with Student's t on logarithms.
 

@@ -9,8 +9,8 @@ from tabulate import tabulate
 
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
-from ..edge.whole_files import write_whole
 from .csv_rows import format_csv
+from .files import write_all
 from .findings import Group, group_alike, name_group
 from .report_page import format_page
 from .results import MachineRun, Results, Row
@@ -98,7 +98,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
 
     Raises:
         ValueError: The images are others.
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
         raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
@@ -110,8 +110,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         "csv": format_csv(results).encode(),
     }
     paths = tuple(folder / f"{results.name}.{suffix}" for suffix in contents)
-    for path, content in zip(paths, contents.values(), strict=True):
-        write_whole(path, content)
+    write_all(dict(zip(paths, contents.values(), strict=True)))
     return paths
 
 

@@ -1,6 +1,7 @@
 """Reading the JSON of a benchmark, and saying in one sentence what is wrong with it."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ def _find_faults(results: Results) -> Iterator[str]:
         if not 0 <= row.machine < count:
             yield f"rows[{i}] is of machine {row.machine}, and there are {count}"
         if row.accuracy:
-            yield from _check_accuracy(f"rows[{i}].accuracy", row.accuracy)
+            yield from _check_accuracy(f"rows[{i}].accuracy", row.accuracy, results.image_count)
         elif row.unavailable is None:
             yield f"rows[{i}] has neither an accuracy nor a reason for having none"
         named = {"latency": row.latency, "bare": row.bare, "paced": row.paced}
@@ -80,9 +81,11 @@ def _find_faults(results: Results) -> Iterator[str]:
         if not 0 <= budget.machine < count:
             yield f"budgets[{i}] is of machine {budget.machine}, and there are {count}"
         yield from _check_latency(f"budgets[{i}].total_ms", budget.total_ms)
+    if not count:
+        yield "machines is empty, and whatever was measured was measured on one"
 
 
-def _check_accuracy(name: str, accuracy: Accuracy) -> Iterator[str]:
+def _check_accuracy(name: str, accuracy: Accuracy, images: int) -> Iterator[str]:
     if accuracy.count <= 0 or not 0 <= accuracy.correct <= accuracy.count:
         yield f"{name} has {accuracy.correct} correct of {accuracy.count}"
     if len(accuracy.misread) != accuracy.count - accuracy.correct:
@@ -90,6 +93,15 @@ def _check_accuracy(name: str, accuracy: Accuracy) -> Iterator[str]:
             f"raw values are missing: {name} has {accuracy.count - accuracy.correct} wrong images, and misread names "
             f"{len(accuracy.misread)}"
         )
+    if accuracy.count != images:
+        yield f"{name} is of {accuracy.count} images, and image_count says {images}"
+    named = {"misread": [place for place, _ in accuracy.misread], "lost": accuracy.lost, "gained": accuracy.gained}
+    for part, places in named.items():
+        beyond = next((place for place in places if not 0 <= place < images), None)
+        if beyond is not None:
+            yield f"{name}.{part} names image {beyond}, and there are {images}"
+        elif len(set(places)) < len(places):
+            yield f"{name}.{part} names an image twice"
     table = accuracy.confusion
     if len(table) != 10 or any(len(line) != 10 for line in table):
         yield f"{name}.confusion is not 10 by 10"
@@ -105,3 +117,11 @@ def _check_latency(name: str, latency: Latency) -> Iterator[str]:
         yield f"{name}.rounds holds {smallest:g}, which is no time"
     elif abs(largest - latency.max) > CLOSE * largest:
         yield f"raw values are missing: the largest of {name}.rounds is {largest:g}, and its max says {latency.max:g}"
+    low, high = latency.p50_interval
+    if not (0 < low <= latency.p50 * (1 + CLOSE) and latency.p50 * (1 - CLOSE) <= high):
+        yield f"{name} has a p50 of {latency.p50:g} and an interval of {low:g} to {high:g}"
+    elif not smallest * (1 - CLOSE) <= latency.p50 <= largest * (1 + CLOSE):
+        yield f"{name} has a p50 of {latency.p50:g}, and its rounds are from {smallest:g} to {largest:g}"
+    tail = (smallest, latency.p90, latency.p99, latency.p999, latency.max)
+    if any(after < before * (1 - CLOSE) for before, after in pairwise(tail)):
+        yield f"{name}.p90, p99, p999 and max are not in this order: {', '.join(f'{one:g}' for one in tail[1:])}"

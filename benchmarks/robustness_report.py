@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from ..edge.whole_files import write_whole
+from .files import write_all
 from .paired import SIGNIFICANCE
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
@@ -176,7 +176,7 @@ def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out:
         out: The folder.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     paths = out / "robustness.json", out / "robustness.md", out / "robustness.html"
     tables = {runtime.runtime: format_runtime_tables(results, runtime, "html") for runtime in results.runtimes}
@@ -184,8 +184,7 @@ def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out:
     definitions, conditions = format_definitions(results, "html"), describe_robustness_conditions(results)
     page = format_robustness_page(results, sheet, tables, sentences, definitions, conditions)
     contents = msgspec.json.encode(results) + b"\n", format_robustness(results).encode(), page.encode()
-    for path, content in zip(paths, contents, strict=True):
-        write_whole(path, content)
+    write_all(dict(zip(paths, contents, strict=True)))
     return paths
 
 

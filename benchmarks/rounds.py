@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from ..edge.card import NUM_CLASSES
 from ..edge.mnist import Images
+from . import processes
 from .job import Job, Measurement
 from .machine_state import Watch
 from .processes import WorkerError, run_worker
@@ -77,7 +78,9 @@ def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, ev
     """Run one process for the target; with `evaluated` images to classify at its end."""
     job = _make_job(target, settings, paths, evaluated > 0)
     try:
-        measurement, logits = run_worker(target.launcher, job, Measurement)
+        # Calls are not interrupted to show signs of life.
+        silence_s = processes.SILENCE_S + settings.seconds
+        measurement, logits = run_worker(target.launcher, job, Measurement, silence_s)
         if evaluated:
             target.logits = _check_logits(logits, evaluated)
         _check_latencies(measurement)

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from ..edge.whole_files import write_whole
+from .files import write_all
 from .pastes import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
@@ -76,11 +76,10 @@ def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
     """Write `roundtrip.json` and `roundtrip.md` into an existing folder; returns both paths.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
-    write_whole(json_path, msgspec.json.encode(results) + b"\n")
-    write_whole(markdown_path, format_roundtrip(results).encode())
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})
     return json_path, markdown_path
 
 

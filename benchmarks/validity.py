@@ -7,6 +7,7 @@ another time. What a machine does not tell is not held against it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..edge.doctor.health import HOT_C, SINCE_START, THROTTLE_BITS
 from .job import Measurement
 from .results import Latency, Sample, Validity
 
@@ -14,20 +15,10 @@ from .results import Latency, Sample, Validity
 FREQUENCY_MOVED = 0.10
 # Of all processors' time. Systems at rest take a few thousandths.
 BUSY_ELSEWHERE = 0.10
-# Boards reduce their clock from here on, degrees Celsius.
-HOT_C = 80.0
 # Half the width of the median's interval, as a share of the median.
 UNCERTAIN = 0.10
 # Steps of a clock, as a share of the median.
 COARSE = 0.10
-# Bits of a Raspberry Pi that speak of now. The same ones sixteen higher are of the time since it was started.
-THROTTLE_BITS = {
-    0: "its voltage was too low",
-    1: "its frequency was capped",
-    2: "it was throttled",
-    3: "it reached its soft temperature limit",
-}
-SINCE_START = 16
 _ORDER: tuple[Validity, ...] = ("valid", "unstable", "invalid")
 
 
@@ -76,7 +67,7 @@ def judge_machine(samples: Sequence[Sample], rows: Sequence[Validity]) -> Verdic
     """Judge a whole run: by all that happened, and by its rows."""
     doubts = _judge_samples(samples)
     bits = [one.throttled for one in samples if one.throttled is not None]
-    for bit, words in THROTTLE_BITS.items():
+    for bit, words in THROTTLE_BITS:
         # Between two samples, so that none of them saw it.
         if bits and (bits[-1] & ~bits[0]) >> (bit + SINCE_START) & 1 and not any(one >> bit & 1 for one in bits):
             doubts.append(_Doubt("invalid", f"{words} for a moment while it measured"))
@@ -101,7 +92,7 @@ def _judge_samples(samples: Sequence[Sample]) -> list[_Doubt]:
     bits = [one.throttled for one in samples if one.throttled is not None]
     doubts += [
         _Doubt("invalid", f"{words} while it measured")
-        for bit, words in THROTTLE_BITS.items()
+        for bit, words in THROTTLE_BITS
         if any(one >> bit & 1 for one in bits)
     ]
     hottest = max((one.temperature_c for one in samples if one.temperature_c is not None), default=0.0)

@@ -106,11 +106,11 @@ def _time(job: Job, target: Classifier, images: NDArray[np.uint8], desk: Desk) -
     ours_us, bare_us = time_turns(target.logits, bare, singles, job.calls, job.seconds)
     frequencies = read_frequencies()
     desk.beat()
-    batches = [
-        time_batch(target.logits, images, batch, max(LEAST_CALLS, job.calls // BATCH_SHARE), job.seconds / BATCH_SHARE)
-        for batch in job.batches
-    ]
-    desk.beat()
+    batches: list[list[float]] = []
+    calls, seconds = max(LEAST_CALLS, job.calls // BATCH_SHARE), job.seconds / BATCH_SHARE
+    for batch in job.batches:
+        batches.append(time_batch(target.logits, images, batch, calls, seconds))
+        desk.beat()
     paced_us = time_paced(target.logits, singles, job.paced_calls)
     desk.beat()
     meter = find_meter()

@@ -159,11 +159,12 @@ def run_zoo(
 
     Raises:
         ModelCardError: A bundle does not hold, was never exported, or lacks one of the four files.
-        ZooError: A bundle was not trained here, or measured on other images than the first.
+        ZooError: A bundle was not trained here, or measured on other images than the first; a peer is no TFLite file.
         DataError: There are no images.
         RuntimeUnavailableError: LiteRT is not installed or cannot run a file.
     """
     settings = settings or ZooSettings()
+    _check_peers(peers)
     bundles = [open_bundle(path) for path in paths]
     evaluated_on, count = _check_alike(bundles)
     images = _find_images(bundles[0], evaluated_on, data_dir)
@@ -215,6 +216,15 @@ def _time_turn(call: Callable[[NDArray[np.uint8]], object], pixels: list[NDArray
     for image in pixels:
         call(image)
     return 1e6 * (time.perf_counter() - started) / len(pixels)
+
+
+def _check_peers(peers: Sequence[Peer]) -> None:
+    for peer in peers:
+        if peer.format != "tflite":
+            raise ZooError(
+                f"{peer.path}: expected a .tflite file, as all of the zoo is timed in LiteRT. For .onnx files, use "
+                "edge-mnist benchmark --peer."
+            )
 
 
 def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:

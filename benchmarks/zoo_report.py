@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
-from ..edge.catalogue import CATALOGUE, Claim
+from ..edge.catalogue import Claim
 from ..edge.statistics import wilson_interval
-from ..edge.whole_files import write_whole
-from .compare import list_references
+from .compare import list_claims, list_references
 from .compare_chart import draw_scatter
 from .compare_report import LATENCY, SIZE
 from .compare_runs import Point
+from .files import write_all
 from .frame_report import describe_machine, told
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
@@ -22,14 +22,14 @@ SPLITS = {"test": "test", "validation": "val."}
 
 def format_zoo(results: Zoo) -> str:
     """The report: both tables, and how it was measured."""
+    lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",
         format_models(results),
         "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in draw_zoo(results)),
         "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
-        "the mark, the larger the file. The stairs are the front; lines are what descriptions claim, dotted for test, "
-        "dashed for validation.",
-        "## Starting points beside their claims",
+        f"the mark, the larger the file. The stairs are the front{lines if list_claims(results.evaluated_on) else ''}.",
+        "## Starting points beside their claims" if _claimed(results) else "",
         format_claims(results),
         "\n".join(f"- {sentence}" for sentence in describe_claims(results)),
         "## How it was measured",
@@ -60,21 +60,28 @@ def format_models(results: Zoo, style: str = "github") -> str:
 
 
 def format_claims(results: Zoo, style: str = "github") -> str:
-    """A line for each starting point: its claim, and by how many points each recipe is above it or below."""
-    rows = []
+    """A line for each starting point: its claim, and by how many points each recipe is above it or below.
+
+    Empty where nothing is claimed, as of other images than MNIST's.
+    """
+    rows: list[list[str]] = []
     for name, claim in _claimed(results):
         cells = [name, str(claim)]
         for recipe in ("description", "edge-mnist"):
             best = _best_of(results, name, recipe)
             cells += _claim_cells(best, claim, results.count) if best else ["", ""]
         rows.append(cells)
+    if not rows:
+        return ""
     headers = ["network", "claims", "as described %", "against claim", "our recipe %", "against claim"]
     align = ("left", "left", *["right"] * 4)
     return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
 
 
 def describe_claims(results: Zoo) -> list[str]:
-    """What the figures beside the claims are, and every one that falls short."""
+    """What the figures beside the claims are, and every one that falls short; nothing where nothing is claimed."""
+    if not _claimed(results):
+        return []
     sentences = [
         "Beside a claim stands the lowest of our figures on the same split: on test of the four files, float and int8 "
         "in both formats; on validation of the Keras model and the int8 files. The difference is in points.",
@@ -135,7 +142,7 @@ def draw_zoo(results: Zoo) -> dict[str, str]:
         )
         for peer in results.peers
     ]
-    references = list_references()
+    references = list_references(results.evaluated_on)
     return {
         "latency": draw_scatter("Accuracy and latency", LATENCY, points, references),
         "size": draw_scatter("Accuracy and size", SIZE, points, references),
@@ -162,15 +169,14 @@ def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
     """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; returns the paths.
 
     Raises:
-        OSError: The folder cannot be written.
+        FolderError: Not all of them can be written.
     """
     contents = {
         "zoo.json": msgspec.json.encode(results).decode(),
         "zoo.md": format_zoo(results).rstrip(),
         **{f"zoo-{name}.svg": drawing for name, drawing in draw_zoo(results).items()},
     }
-    for name, content in contents.items():
-        write_whole(out / name, f"{content}\n".encode())
+    write_all({out / name: f"{content}\n".encode() for name, content in contents.items()})
     return tuple(out / name for name in contents)
 
 
@@ -205,8 +211,8 @@ def _tell(ratio: Ratio) -> str:
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:
     """The starting points that were measured, and the claim of each that is compared with."""
-    entries = [CATALOGUE[name] for name in _networks(results) if name in CATALOGUE]
-    return [(entry.name, entry.reference) for entry in entries if entry.reference]
+    claims = list_claims(results.evaluated_on)
+    return [(name, claims[name]) for name in _networks(results) if name in claims]
 
 
 def _networks(results: Zoo) -> list[str]:
@@ -234,4 +240,4 @@ def _describe_training(model: ZooModel) -> str:
 def summarize(results: Zoo, style: str) -> str:
     """Both tables, for the terminal."""
     parts: Sequence[str] = (format_models(results, style), format_claims(results, style), *describe_claims(results))
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)

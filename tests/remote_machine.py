@@ -5,7 +5,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 from edge_mnist.benchmarks.accuracy import choose_evaluation
+from edge_mnist.benchmarks.remote import RemoteOptions
 from edge_mnist.benchmarks.results import Results, Settings
 from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
 from edge_mnist.edge.card import encode_card
 from edge_mnist.edge.mnist import MNIST, HeldOut, Images, held_out_images
 
 from .benchmark_results import make_accuracy, make_latency, make_machine
-from .ssh_server import PATIENCE_S
+from .ssh_server import PATIENCE_S, SshServer, serving_ssh
 
 QUICK = Settings(rounds=3, calls=10, seconds=0.1, threads=[1], batches=[1], is_quick=True)
 
@@ -71,6 +72,26 @@ class StandIn:
         """Of the program and the one that it started, once they run."""
         wait_until(lambda: self.pids.exists() and self.pids.read_text().count(" ") == 1, "it does not start")
         return [int(word) for word in self.pids.read_text().split()]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SshServer]:
+    folder = tmp_path / "sshd"
+    folder.mkdir()
+    with serving_ssh(folder) as started:
+        yield started
+        # Whatever a test did: nothing of it stays there.
+        wait_until(lambda: not list(started.temporary.iterdir()), "its temporary folder is not empty")
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> StandIn:
+    return StandIn(tmp_path / "stand-in")
+
+
+def options_for(server: SshServer, stand_in: StandIn, **changes: Any) -> RemoteOptions:
+    ssh = replace(server.options, silence_s=3, **changes)
+    return RemoteOptions(ssh, python=str(stand_in.python), limit_s=60)
 
 
 class in_thread:  # noqa: N801 - used as a function is

@@ -20,7 +20,7 @@ from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle
 from edge_mnist.edge.card import ModelCardError
 from edge_mnist.edge.host import describe_host
-from edge_mnist.edge.statistics import mcnemar_p, summarize_latencies, wilson_interval
+from edge_mnist.edge.statistics import mcnemar_p, wilson_interval
 
 from .conftest import edge_mnist
 
@@ -43,12 +43,6 @@ def test_mcnemar_is_the_exact_binomial_test(first: int, second: int) -> None:
     expected = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
 
     assert mcnemar_p(first, second) == pytest.approx(expected)
-
-
-def test_latencies_keep_their_tail() -> None:
-    latencies = np.concatenate([np.full(98, 10.0), [500.0, 1000.0]])
-
-    assert summarize_latencies(latencies) == pytest.approx({"p50": 10, "p90": 10, "p99": 505, "max": 1000})
 
 
 def test_drops_are_paired_and_signed() -> None:

@@ -23,6 +23,7 @@ from edge_mnist.edge.bundle import SHIPPED, open_bundle, write_card
 from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
 from edge_mnist.edge.host import count_cores
 
+from .conftest import edge_mnist
 from .test_old_runtimes import OldRuntime, old_runtime
 
 __all__ = ["old_runtime"]
@@ -196,3 +197,38 @@ def test_the_environment_that_a_variable_names_is_used(cache: Path, monkeypatch:
 
     assert make_old_runtime() == find_old_runtime() == Path(sys.executable)
     assert not cache.exists()
+
+
+def test_a_variable_that_names_nothing_is_one_sentence(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_MNIST_OLD_RUNTIME", str(tmp_path / "python"))
+
+    result = edge_mnist("benchmark", "--old-runtime", "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: EDGE_MNIST_OLD_RUNTIME={tmp_path / 'python'}: expected the Python of an environment that has "
+        "tflite-runtime, and there is no such file. Correct the variable, or unset it.\n"
+    )
+    assert not cache.exists()
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # `python -m venv FOLDER`, and a pip that has everything.
+    maker = tmp_path / "python3.11"
+    maker.write_text('#!/bin/sh\n[ "$2" = pip ] || { mkdir -p "$3/bin" && cp "$0" "$3/bin/python"; }\n')
+    maker.chmod(maker.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(old_runtime_module, "_find_python", lambda: str(maker))
+    python = make_old_runtime()
+    python.unlink()
+    python.symlink_to(tmp_path / "gone")
+    (python.parent / "left").touch()
+
+    again = make_old_runtime()
+
+    assert again == find_old_runtime() == python
+    assert sorted(path.name for path in python.parent.iterdir()) == ["python"]
+    assert len(list((cache / "edge-mnist" / "tflite-runtime").iterdir())) == 1

@@ -23,6 +23,7 @@ from edge_mnist.edge.catalogue import CATALOGUE
 from edge_mnist.edge.statistics import wilson_interval
 
 from .benchmark_results import make_machine, make_results
+from .conftest import edge_mnist
 
 MACHINE = make_machine()
 OTHER = make_machine(host=msgspec.structs.replace(MACHINE.host, model="Other"))
@@ -60,6 +61,7 @@ def _results(name: str, latency_us: float, correct: int = 9_900, threads: int = 
         name=name,
         card_sha256=hashlib.sha256(name.encode()).hexdigest(),
         evaluated_on="mnist-test-10k",
+        image_count=10_000,
         machines=[MACHINE, make_machine("another")],
         rows=[row, *(msgspec.structs.replace(row, **other) for other in others)],
     )
@@ -102,10 +104,9 @@ def test_latency_is_never_drawn_where_nobody_measured_it() -> None:
 
 def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: Bundle, tmp_path: Path) -> None:
     sha256 = hashlib.sha256(encode_card(shipped.card)).hexdigest()
-    timed = _write(
-        tmp_path,
-        _results("standard", 250.0, card_sha256=sha256, evaluated_on=shipped.export.evaluations[0].images.name),
-    )
+    images = shipped.export.evaluations[0].images
+    same = {"card_sha256": sha256, "evaluated_on": images.name, "images_sha256": images.sha256}
+    timed = _write(tmp_path, _results("standard", 250.0, **same))
 
     comparison = compare([SHIPPED, timed])
 
@@ -114,6 +115,21 @@ def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: B
         "standard-int8.tflite": pytest.approx(250.0)
     }
     assert set(draw_charts(comparison)) == {"size", "latency"}
+
+
+def test_an_invalid_latency_is_named_and_not_used(tmp_path: Path) -> None:
+    throttled = _results("hot", 1.0)
+    rows = [msgspec.structs.replace(row, validity="invalid") for row in throttled.rows]
+    paths = [_write(tmp_path, msgspec.structs.replace(throttled, rows=rows)), _write(tmp_path, _results("cool", 9.0))]
+
+    comparison = compare(paths)
+
+    assert {point.model: point.latency_us for point in comparison.points} == {"hot": None, "cool": pytest.approx(9.0)}
+    assert comparison.front_of == ("accuracy", "size")
+    sentences = describe(comparison)
+    assert any(one.startswith("Latency left out, as it is invalid: hot's hot-int8.tflite on") for one in sentences)
+    assert not any(one.startswith("Not timed") for one in sentences)
+    assert "hot-int8.tflite" not in draw_charts(comparison)["latency"]
 
 
 def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
@@ -125,11 +141,12 @@ def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"evaluated_on": "mnist-sample-evaluation-4000"}, "different images"),
+        ({"evaluated_on": "mnist-sample-evaluation-4000", "images_sha256": "2b" * 32}, "on mnist-sample.*2b2b"),
+        ({"images_sha256": "2b" * 32}, r"different images .*on mnist-test-10k \(SHA-256 2b2b2b2b2b2b…\)"),
         ({"threads": 2}, "--threads 1.*--threads 2"),
         ({"machines": [OTHER, MACHINE]}, "Made-up processor.*Other"),
     ],
-    ids=["images", "threads", "machine"],
+    ids=["images", "images of the same name", "threads", "machine"],
 )
 def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     first, second = _write(tmp_path, _results("a", 1.0)), _write(tmp_path, _results("b", 1.0, **changes))
@@ -248,6 +265,23 @@ def test_the_command_writes_page_drawings_table_and_json(tmp_path: Path) -> None
     assert [point.model for point in comparison.points] == ["good", "fast"]
     assert "compare-latency.svg" in (tmp_path / "out" / "compare.md").read_text()
     assert "99.80" in result.stdout
+
+
+def test_reports_that_cannot_be_written_are_one_sentence_and_cost_no_other_one(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / "compare.html").mkdir(parents=True)
+
+    result = edge_mnist("compare", _write(tmp_path, _results("a", 1.0)), "--out", out)
+
+    assert result.exit_code == 1
+    place = out / "compare.html"
+    assert result.stderr == (
+        f"Error: {place}: cannot be written (Is a directory). Make room there, or choose another folder.\n"
+    )
+    assert "a-int8.tflite" in result.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "compare-latency.svg", "compare-size.svg", "compare.html", "compare.json", "compare.md",
+    ]  # fmt: skip
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:

@@ -251,6 +251,38 @@ def test_rows_of_one_run_alone_are_named(before: Results, after: Results) -> Non
     assert any("Only in the first run: toy-float32.tflite" in sentence for sentence in describe_comparison(comparison))
 
 
+def test_a_row_that_was_measured_and_is_gone_is_a_regression(before: Results, after: Results) -> None:
+    # Of these two, the last never ran.
+    fewer = msgspec.structs.replace(after, rows=after.rows[1:MISSING])
+
+    comparison = compare_results(before, fewer)
+
+    (gone,) = comparison.regressions
+    assert (gone.file, gone.is_regression) == ("toy-float32.tflite", True)
+    assert len(comparison.only_first) == 2
+    assert (
+        "REGRESSION: toy-float32.tflite on litert (this machine): is gone: the second run has no such row."
+        in describe_comparison(comparison)
+    )
+    assert "1 row got worse, of 6: latency was judged of 5, " in describe_comparison(comparison)[-1]
+
+
+def test_every_row_of_a_machine_that_is_not_reached_any_more_is_a_regression(before: Results, after: Results) -> None:
+    rows = [*before.rows, *(msgspec.structs.replace(row, machine=1) for row in before.rows[:2])]
+    both = msgspec.structs.replace(before, machines=[*before.machines, make_machine("pi@shed")], rows=rows)
+    alone = msgspec.structs.replace(after, unreachable={"pi@shed": "does not answer."})
+
+    comparison = compare_results(both, alone)
+
+    assert [(row.machine, row.file) for row in comparison.regressions] == [
+        ("pi@shed", "toy-float32.tflite"), ("pi@shed", "toy-int8.tflite"),
+    ]  # fmt: skip
+    assert describe_comparison(comparison)[1] == (
+        "REGRESSION: toy-int8.tflite on litert (pi@shed): is gone: pi@shed was not measured in the second run (does "
+        "not answer)."
+    )
+
+
 def test_runs_without_a_common_row_are_refused(before: Results, after: Results) -> None:
     with pytest.raises(ComparisonError, match="no row in common"):
         compare_results(
@@ -300,6 +332,15 @@ def test_the_exit_code_says_whether_anything_got_worse(
 
     assert result.exit_code == code
     assert ("REGRESSION" in result.stdout) == (factor > 1 and "50" not in options)
+
+
+def test_the_exit_code_says_when_a_row_is_gone(before: Results, after: Results, tmp_path: Path) -> None:
+    fewer = msgspec.structs.replace(after, rows=after.rows[1:])
+
+    result = _compare(tmp_path, before, fewer, "--fail-on-regression")
+
+    assert result.exit_code == 1
+    assert "REGRESSION: toy-float32.tflite on litert" in result.stdout
 
 
 def test_nothing_that_could_be_judged_is_no_success(before: Results, after: Results, tmp_path: Path) -> None:

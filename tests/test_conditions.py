@@ -141,8 +141,8 @@ def test_what_nobody_tells_is_not_held_against_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "validity", "reason"),
     [
-        ({"throttled": 0b0001}, "invalid", "its voltage was too low while it measured"),
-        ({"throttled": 0b0100}, "invalid", "it was throttled while it measured"),
+        ({"throttled": 0b0001}, "invalid", "under-voltage while it measured"),
+        ({"throttled": 0b0100}, "invalid", "throttled while it measured"),
         ({"temperature_c": 84.0}, "unstable", "it reached 84 °C, and processors slow down from 80 on"),
         ({"busy_elsewhere": 0.3}, "unstable", "other processes took up to 30 % of all processors' time"),
         ({"frequency_mhz": [800.0, 1500.0]}, "unstable", "the processor ran at 1500 MHz, in most of the run at 2400"),
@@ -200,7 +200,7 @@ def test_throttling_between_two_looks_is_seen() -> None:
     samples = [Sample(at_s=float(i), throttled=0 if i < 2 else 0x40000) for i in range(5)]
     earlier = [Sample(at_s=float(i), throttled=0x40000) for i in range(5)]
 
-    assert judge_machine(samples, ["valid"]).reasons == ("it was throttled for a moment while it measured",)
+    assert judge_machine(samples, ["valid"]).reasons == ("throttled for a moment while it measured",)
     assert judge_machine(earlier, ["valid"]).validity == "valid"
 
 

@@ -1,11 +1,13 @@
 """How batches reach Keras on TensorFlow: all of them, in order, and through a pipeline that closes when it is done."""
 
+from importlib.metadata import PackageNotFoundError
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge_mnist.edge import mnist
+from edge_mnist.edge import host, mnist
 from edge_mnist.train.execution import in_batches, predict, wants_xla
 from edge_mnist.train.zoo import ZOO
 
@@ -18,6 +20,15 @@ def test_batches_hold_every_row_in_order(sample: mnist.Images) -> None:
     assert [len(x) for x, _ in batches] == [4, 4, 2]
     assert np.array_equal(np.concatenate([x for x, _ in batches]), pixels)
     assert np.array_equal(np.concatenate([y for _, y in batches]), targets)
+
+
+def test_a_tensorflow_of_another_name_has_its_version_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(host, "version", find)
+
+    assert host.find_version("tensorflow") == tf.__version__
 
 
 def test_no_tuner_keeps_a_pipeline_open(sample: mnist.Images) -> None:

@@ -6,11 +6,14 @@ import pytest
 
 from edge_mnist.benchmarks.findings import group_alike, measure_ratio, name_group
 from edge_mnist.benchmarks.lanes import make_log_axis
+from edge_mnist.benchmarks.latency_plots import draw_shapes
 from edge_mnist.benchmarks.results import Results
+from edge_mnist.benchmarks.summaries import summarize_rounds
 from edge_mnist.benchmarks.throttling import describe_bits
 from edge_mnist.benchmarks.wording import describe_change
 
 from .benchmark_results import make_accuracy, make_latency, make_results, replace_row
+from .parsed_page import ParsedPage
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,18 @@ def test_rows_that_read_every_image_alike_share_a_line(results: Results) -> None
     assert [name_group(results, group) for group in group_alike(results)] == [
         "litert", "litert", "onnxruntime", "onnxruntime", "litert",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{"gained": [11, 48]}, {"drop_vs_float_pp": 0.25}], ids=["gained", "drop"])
+def test_rows_that_compare_otherwise_with_float_have_lines_of_their_own(
+    results: Results, changes: dict[str, object]
+) -> None:
+    accuracy = results.rows[2].accuracy
+    assert accuracy is not None
+
+    other = replace_row(results, 2, accuracy=msgspec.structs.replace(accuracy, **changes))
+
+    assert [group.places for group in group_alike(other)] == [(0,), (1,), (2,), (3,), (4,), (5,)]
 
 
 def test_targets_are_named_one_by_one_where_they_do_not_read_alike(results: Results) -> None:
@@ -67,6 +82,19 @@ def test_throttling_bits_are_words(bits: list[int], words: str) -> None:
 )
 def test_changes_are_said_so_that_nobody_takes_one_for_another(percent: float, words: str) -> None:
     assert describe_change(percent) == words
+
+
+def test_the_axis_of_distributions_reaches_every_p90() -> None:
+    tight = [summarize_rounds([[99.0, 100.0, 100.0, 101.0]] * 3) for _ in range(2)]
+    wide = summarize_rounds([[100.0] * 80 + [180.0] * 20] * 3)
+    rows = [(place, make_results().rows[place], latency) for place, latency in enumerate([*tight, wide])]
+
+    page = ParsedPage(draw_shapes(rows, "toy.json"))
+
+    tails = [attributes for tag, attributes in page.tags if tag == "line" and attributes.get("class") == "tail"]
+    # Of each row its p90 and its p99, which are left out where the axis ends before.
+    assert len(tails) == 6
+    assert page.text.count("0.00% of calls further right") == 3
 
 
 @pytest.mark.parametrize(("low", "high"), [(11.2, 480), (0.5, 0.9), (100, 100), (3, 1e6), (1, 2)])

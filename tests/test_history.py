@@ -104,9 +104,13 @@ def test_doubtful_runs_are_hollow(folder: Path) -> None:
 def test_one_run_alone_has_a_page(tmp_path: Path) -> None:
     _write(tmp_path, "one.json", make_results(1, calls=20))
 
-    page = check_self_contained(format_history(read_history(tmp_path)))
+    content = format_history(read_history(tmp_path))
 
+    page = check_self_contained(content)
     assert "1 run, " in page.text
+    # Two charts for each of six rows, and no place on them for a second run.
+    assert content.count('text-anchor="middle">1</text>') == 12
+    assert 'text-anchor="middle">2</text>' not in content
 
 
 def test_damaged_files_are_named_and_left_out(folder: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_peer_reads_what_was_said_that_it_reads(measured: Results, sample: mni
     ("file", "reason"),
     [
         ("killer.tflite", "crashed (SIGSEGV)"),
-        ("endless.onnx", "hangs: no sign of life for 30 s"),
+        ("endless.onnx", "hangs: no sign of life for 30.5 s"),
         ("nine.onnx", "onnxruntime cannot run nine.onnx: its outputs are [[1, 9]], none of ten scores"),
     ],
 )

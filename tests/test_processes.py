@@ -10,7 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks import processes
+from edge_mnist.benchmarks.machine_state import Watch
 from edge_mnist.benchmarks.processes import Launcher, WorkerError, run_worker
+from edge_mnist.benchmarks.results import Settings
+from edge_mnist.benchmarks.rounds import measure_all
+from edge_mnist.benchmarks.targets import Subject, Target
+from edge_mnist.edge.mnist import Images
 
 # Long enough for a Python to start on a busy machine.
 SILENCE_S = 20
@@ -116,6 +122,19 @@ def test_signs_of_life_keep_a_slow_one_alive(launch: Launch) -> None:
     """)
 
     assert run_worker(launcher, Question(1), Reply, silence_s=4)[0].number == 1
+
+
+def test_one_that_times_calls_may_be_silent_for_as_long_as_it_was_told(
+    launch: Launch, sample: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(rounds=3, calls=10, seconds=2.5, threads=[1], batches=[])
+    target = Target(Subject("hangs.tflite", "ab" * 32, "tflite", None, 1), "litert", "default", 1)
+    target.launcher = launch("time.sleep(600)")
+    monkeypatch.setattr(processes, "SILENCE_S", 1.0)
+
+    measure_all([target], [], sample, settings, Watch())
+
+    assert target.unavailable == "hangs: no sign of life for 3.5 s"
 
 
 def test_what_it_leaves_behind_is_ended_when_it_has_answered(launch: Launch, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def _another_card(answer: dict[str, Any]) -> str:
 def _fewer_images(answer: dict[str, Any]) -> str:
     answer["rows"][0]["accuracy"]["count"] -= 1
     answer["rows"][0]["accuracy"]["correct"] -= 1
-    return "was shown"
+    return f"rows[0].accuracy is of {answer['image_count'] - 1} images, and image_count says {answer['image_count']}"
 
 
 def _a_peer(answer: dict[str, Any]) -> str:

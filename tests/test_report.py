@@ -1,25 +1,21 @@
-"""What an export tells: its page and the changed digits on it, its progress, what files say of themselves, failures."""
+"""What an export tells: its page, its progress, and what its files say of themselves."""
 
 import io
 import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
-from edge_mnist.edge import evaluate, mnist
+from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle
-from edge_mnist.edge.card import ModelCard, ModelFile
-from edge_mnist.edge.classifiers import RUNTIMES, RuntimeUnavailableError, load_file
-from edge_mnist.edge.evaluate import evaluate_apart
+from edge_mnist.edge.card import ModelCard
+from edge_mnist.edge.classifiers import RUNTIMES, load_file
 from edge_mnist.edge.golden import unpack_pixels
 from edge_mnist.edge.inspection import inspect_file
-from edge_mnist.export.flips import COLUMNS, HEADING, MOST_TILES, TILE_HEIGHT, TILE_WIDTH, ZOOM, draw_flips
 from edge_mnist.export.progress import Progress
 from edge_mnist.export.report import GLOSSARY, Evidence, format_report
 from edge_mnist.export.verify import Outcome, Reference, run_apart
@@ -221,96 +217,6 @@ def test_a_card_without_files_has_no_page(exported: Bundle, evidence: Evidence) 
         format_report(msgspec.structs.replace(exported.card, export=None), evidence)
 
 
-@pytest.fixture(scope="module")
-def black() -> Reference:
-    """Images of nothing but ink, so that every tile shows; the model calls them all 0."""
-    pixels = np.full((200, 28, 28, 1), 255, np.uint8)
-    images = mnist.Images("black", "black", pixels, np.ones(200, np.uint8), np.arange(200))
-    return Reference(images, np.eye(10, dtype=np.float32)[np.zeros(200, int)])
-
-
-def _outcome(file: ModelFile, changed: int) -> Outcome:
-    """A file that calls so many of 200 images 1, the others 0."""
-    logits = np.eye(10, dtype=np.float32)[(np.arange(200) < changed).astype(int)]
-    return Outcome(file, RUNTIMES["litert"], logits, logits[:1])
-
-
-def _tiles(sheet: Image.Image, top: int, rows: int) -> list[bool]:
-    """Whether a digit lies at each place of a block."""
-    gray, middle = np.array(sheet.convert("L")), 28 * ZOOM // 2
-    places = [(top + HEADING + 16 + row * TILE_HEIGHT, 10 + column * TILE_WIDTH)
-              for row in range(rows) for column in range(COLUMNS)]  # fmt: skip
-    return [bool(gray[upper + middle, left + middle] < 50) for upper, left in places]
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The words that are drawn."""
-    words: list[str] = []
-    draw = ImageDraw.ImageDraw.text
-
-    def spy(self: ImageDraw.ImageDraw, place: tuple, text: str, *options: object) -> None:
-        words.append(text)
-        draw(self, place, text, *options)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
-    return words
-
-
-def test_nothing_changed_draws_nothing(exported: Bundle, black: Reference) -> None:
-    assert draw_flips([_outcome(file, 0) for file in exported.files], black) == (None, 0)
-
-
-@pytest.mark.parametrize(
-    ("changed", "rows"), [(1, 1), (COLUMNS, 1), (COLUMNS + 1, 2), (MOST_TILES, 10), (MOST_TILES + 1, 10)]
-)
-def test_the_sheet_has_a_tile_for_every_changed_digit(
-    exported: Bundle, black: Reference, changed: int, rows: int
-) -> None:
-    picture, count = draw_flips([_outcome(exported.files[0], changed)], black)
-
-    assert picture is not None
-    sheet = Image.open(io.BytesIO(picture))
-    shown = min(changed, MOST_TILES)
-    assert (sheet.format, sheet.size) == ("PNG", (COLUMNS * TILE_WIDTH, HEADING + rows * TILE_HEIGHT))
-    assert _tiles(sheet, 0, rows) == [True] * shown + [False] * (rows * COLUMNS - shown)
-    assert count == changed
-
-
-def test_every_file_with_changes_has_a_block_of_its_own(exported: Bundle, black: Reference, written: list[str]) -> None:
-    outcomes = [_outcome(file, changed) for file, changed in zip(exported.files, (2, 0, 10, 0), strict=True)]
-
-    picture, count = draw_flips(outcomes, black)
-
-    assert picture is not None
-    sheet = Image.open(io.BytesIO(picture))
-    second = HEADING + TILE_HEIGHT
-    assert sheet.size[1] == second + HEADING + 2 * TILE_HEIGHT
-    assert _tiles(sheet, 0, 1) + _tiles(sheet, second, 2) == [True] * 2 + [False] * 7 + [True] * 10 + [False] * 8
-    headings = [text for text in written if " on litert: " in text]
-    assert headings == [
-        f"{exported.files[0].record.name} on litert: 2 changed",
-        f"{exported.files[2].record.name} on litert: 10 changed",
-    ]
-    assert count == 12
-
-
-@pytest.mark.parametrize(("changed", "note"), [(MOST_TILES, ""), (MOST_TILES + 1, f", the first {MOST_TILES}")])
-def test_the_heading_says_that_not_all_are_shown(
-    exported: Bundle, black: Reference, written: list[str], changed: int, note: str
-) -> None:
-    draw_flips([_outcome(exported.files[0], changed)], black)
-
-    assert written[0] == f"{exported.files[0].record.name} on litert: {changed} changed{note}"
-    assert written[1:].count("file 1") == written[1:].count("is 1, model 0") == MOST_TILES
-
-
-def test_the_same_changes_give_the_same_picture(exported: Bundle, black: Reference) -> None:
-    first, second = (draw_flips([_outcome(exported.files[0], 5)], black) for _ in range(2))
-
-    assert first == second
-
-
 def test_without_a_terminal_progress_is_a_line_a_step_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(2) as progress:
         progress.step("Making a")
@@ -377,77 +283,3 @@ def test_inspect_shows_what_a_file_says_of_itself(exported: Bundle, format_: str
     )
     assert exported.card.source.sha256 in properties["edge_mnist.source"]
     assert properties["edge_mnist.quantization"].startswith("none" if precision == "float32" else "weights ")
-
-
-@pytest.fixture
-def int8(exported: Bundle) -> tuple[Path, ModelFile]:
-    """The int8 TFLite file, and what its card says of it save which runtime is too old."""
-    file = msgspec.structs.replace(exported.file("tflite", "int8"), min_runtime=None)
-    return exported.path / file.record.name, file
-
-
-@pytest.fixture
-def images(tmp_path: Path, sample: mnist.Images) -> Path:
-    np.save(tmp_path / "images.npy", sample.pixels[::500])
-    return tmp_path / "images.npy"
-
-
-def _install_runtime(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tflite-runtime that runs this code as soon as it is imported."""
-    (folder / "tflite_runtime").mkdir()
-    (folder / "tflite_runtime" / "__init__.py").touch()
-    (folder / "tflite_runtime" / "interpreter.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended with code -9: no message"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with code -11: no message"),
-        ("import os; os.write(2, b'first\\nlast\\n'); os._exit(3)", "ended with code 3: last"),
-        ("raise OSError('libedgetpu.so: not found')", "ended with code 1: tflite-runtime cannot run .*libedgetpu.so"),
-        ("raise RuntimeError", "ended with code 1: tflite-runtime cannot run standard-int8.tflite: RuntimeError"),
-        ("Interpreter = None", "ended with code 1: tflite-runtime cannot run .* not callable"),
-        ("import time; time.sleep(60)", "did not finish standard-int8.tflite within 2 s"),
-    ],
-    ids=["killed", "crashed", "exited", "broken", "speechless", "another module", "hanging"],
-)
-def test_a_process_that_dies_is_one_sentence(
-    int8: tuple[Path, ModelFile],
-    images: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    code: str,
-    sentence: str,
-) -> None:
-    _install_runtime(tmp_path, code, monkeypatch)
-    if "sleep" in code:
-        monkeypatch.setattr(evaluate, "PROCESS_TIMEOUT_S", 2)
-
-    with pytest.raises(RuntimeUnavailableError, match=sentence) as caught:
-        evaluate_apart(*int8, "tflite-runtime", images)
-
-    assert len(str(caught.value).splitlines()) == 1
-
-
-def test_a_missing_runtime_is_one_sentence(int8: tuple[Path, ModelFile], images: Path) -> None:
-    if RUNTIMES["tflite-runtime"].installed:
-        pytest.skip("tflite-runtime is installed here")
-
-    with pytest.raises(RuntimeUnavailableError, match="No module named 'tflite_runtime'") as caught:
-        evaluate_apart(*int8, "tflite-runtime", images)
-
-    assert len(str(caught.value).splitlines()) == 1
-
-
-def test_modules_in_the_current_folder_are_not_imported(
-    int8: tuple[Path, ModelFile], images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, file = int8
-    (tmp_path / "random.py").write_text("raise RuntimeError('mine')")
-    monkeypatch.chdir(tmp_path)
-
-    logits = evaluate_apart(path, file, "litert", images)
-
-    assert (logits == load_file(RUNTIMES["litert"], path.read_bytes(), file).logits(np.load(images))).all()

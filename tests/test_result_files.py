@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge_mnist.benchmarks.csv_rows import format_csv
+from edge_mnist.benchmarks.files import FolderError
 from edge_mnist.benchmarks.report import format_tables, write_reports
 from edge_mnist.benchmarks.result_files import ResultsError, read_results
 from edge_mnist.benchmarks.results import SCHEMA_VERSION, Results
@@ -42,6 +44,17 @@ def test_pictures_of_other_images_are_refused(results: Results, tmp_path: Path) 
         write_reports(results, tmp_path, others)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_that_cannot_be_written_costs_no_other_one(results: Results, tmp_path: Path) -> None:
+    (tmp_path / "toy.json").mkdir()
+    (tmp_path / "toy.html").mkdir()
+
+    with pytest.raises(FolderError, match=r"toy\.json: cannot be written .*; .*toy\.html: cannot be written"):
+        write_reports(results, tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.csv", "toy.html", "toy.json", "toy.md"]
+    assert (tmp_path / "toy.csv").read_text() == format_csv(results)
 
 
 def test_the_csv_has_a_line_for_every_row(results: Results, tmp_path: Path) -> None:
@@ -79,12 +92,17 @@ def test_results_follow_the_published_schema(results: Results) -> None:
 
 def _without(path: str) -> Any:
     """The document with a part of it emptied."""
+    return _with(path, [])
 
-    def change(document: dict[str, Any]) -> None:
+
+def _with(path: str, value: Any) -> Any:
+    """The document with a part of it replaced; of an object, only the parts that are named."""
+
+    def change(document: Any) -> None:
         *way, last = [int(part) if part.isdigit() else part for part in path.split(".")]
         for part in way:
             document = document[part]
-        document[last] = []
+        document[last] = document[last] | value if isinstance(value, dict) else value
 
     return change
 
@@ -106,6 +124,23 @@ def _without(path: str) -> Any:
         (lambda document: document["rows"][0]["latency"]["rounds"][0].append(1e9), "raw values are missing"),
         (lambda document: document["rows"][0]["accuracy"].update(count=3), r"has 1991 correct of 3"),
         (lambda document: document.pop("rows"), "not the results of edge-mnist benchmark"),
+        (lambda document: document.update(machines=[], rows=[], budgets=[]), "machines is empty"),
+        (
+            lambda document: document.update(image_count=7),
+            r"rows\[0\].accuracy is of 2000 images, and image_count says 7",
+        ),
+        (
+            _with("rows.1.accuracy.misread.0.0", 2000),
+            r"rows\[1\].accuracy.misread names image 2000, and there are 2000",
+        ),
+        (_with("rows.1.accuracy.misread.0.0", -1), r"rows\[1\].accuracy.misread names image -1"),
+        (_with("rows.1.accuracy.lost.0", 2000), r"rows\[1\].accuracy.lost names image 2000"),
+        (_with("rows.1.accuracy.gained.0", -3), r"rows\[1\].accuracy.gained names image -3"),
+        (_with("rows.1.accuracy.misread.1.0", 48), r"rows\[1\].accuracy.misread names an image twice"),
+        (_with("rows.0.latency.p50_interval", [0, 1]), r"rows\[0\].latency has a p50 of .* an interval of 0 to 1"),
+        (_with("rows.0.latency.p50_interval", [9e9, 1e9]), r"rows\[0\].latency has a p50 of"),
+        (_with("rows.0.latency", {"p50": 1e9, "p50_interval": [1e8, 1e10]}), "a p50 of 1e.09, and its rounds are from"),
+        (_with("rows.0.latency.p99", 1.0), r"rows\[0\].latency.p90, p99, p999 and max are not in this order"),
     ],
 )
 def test_a_bad_file_is_one_clear_sentence(results: Results, tmp_path: Path, change: Any, words: str) -> None:

@@ -169,6 +169,28 @@ def test_claims_are_compared_with_the_lowest_of_the_same_split() -> None:
     ]
 
 
+def test_claims_about_mnist_stand_beside_no_other_images() -> None:
+    model = _model("batchnorm-905k", "description", correct=9_000)
+    of_mnist, of_clothes = _zoo(model), msgspec.structs.replace(_zoo(model), evaluated_on="fashion-mnist-test-10k")
+
+    page, drawings = format_zoo(of_clothes), draw_zoo(of_clothes)
+
+    assert format_claims(of_clothes) == ""
+    assert describe_claims(of_clothes) == []
+    assert "claim" in format_zoo(of_mnist)
+    assert "claim" not in page
+    assert all("99.27 %" in drawing for drawing in draw_zoo(of_mnist).values())
+    assert not any("99.27 %" in drawing for drawing in drawings.values())
+
+
+def test_a_peer_that_litert_does_not_run_is_refused_before_anything_else(tmp_path: Path) -> None:
+    peer = tmp_path / "theirs.onnx"
+    peer.write_bytes(b"")
+
+    with pytest.raises(ZooError, match=r"theirs\.onnx: expected a \.tflite file"):
+        run_zoo([tmp_path / "nowhere"], [describe_peer(peer, "uint8")])
+
+
 def test_of_two_bundles_of_a_network_validation_chooses() -> None:
     results = _zoo(
         _model("two-conv-122k", correct=9_900, validation=0.991),

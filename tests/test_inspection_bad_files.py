@@ -1,0 +1,175 @@
+"""Inspecting what is no model, or a damaged or malicious one: a sentence, soon, and nothing else opened."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edge_mnist.edge.bundle import SHIPPED
+from edge_mnist.edge.errors import EdgeMnistError
+from edge_mnist.edge.inspect import format_inspection
+from edge_mnist.edge.inspect_model import InspectionError
+from edge_mnist.edge.inspection import inspect_file
+from edge_mnist.export.tflite_graph import pack, unpack
+from edge_mnist.export.tflite_metadata import write_metadata
+
+from .conftest import edge_mnist
+
+FILES = ["standard-float32.tflite", "standard-int8.tflite", "standard-float32.onnx", "standard-int8.onnx"]
+# A damaged file of 700 kB takes 0.3 s at most on one core of a server; the slack is for slow machines.
+MOST_SECONDS_EACH = 10
+MUTATIONS = 100
+
+
+def _outside(where: str) -> bytes:
+    """A model that names a file of the machine it is inspected on, in each place where a tensor can be."""
+    proto = onnx.load(SHIPPED / "standard-float32.onnx")
+    tensor = TensorProto(name="secret", data_type=TensorProto.UINT8, dims=[4])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    attribute = helper.make_node("Constant", [], ["secret"], value=tensor)
+    graph = helper.make_graph([attribute], "inner", [], [])
+    if where == "initializer":
+        proto.graph.initializer.append(tensor)
+    elif where == "attribute":
+        proto.graph.node.append(attribute)
+    elif where == "subgraph":
+        proto.graph.node.append(helper.make_node("If", ["c"], ["d"], then_branch=graph, else_branch=graph))
+    elif where == "function":
+        proto.functions.append(helper.make_function("own", "F", [], ["secret"], [attribute], []))
+    else:
+        proto.graph.sparse_initializer.add(values=tensor, dims=[4])
+    return proto.SerializeToString()
+
+
+@pytest.mark.parametrize("where", ["initializer", "attribute", "subgraph", "function", "sparse"])
+def test_data_in_other_files_are_refused_and_never_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(_outside(where))
+    monkeypatch.setattr(onnx.external_data_helper, "load_external_data_for_tensor", pytest.fail)
+
+    result = edge_mnist("inspect", path)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {path}: keeps the tensor 'secret' in another file")
+    assert "/etc/passwd" in result.stderr
+
+
+def _half(name: str) -> bytes:
+    content = (SHIPPED / name).read_bytes()
+    return content[: len(content) // 2]
+
+
+BAD = {
+    "empty": (b"", "it is empty"),
+    "text": (b"hello, this is no model\n" * 10, "neither TFLite nor ONNX"),
+    "no graph": (b"\x08\x08", "it has no graph"),
+    "only the mark": (b"\x00\x00\x00\x00TFL3", "marked as TFLite but damaged"),
+    "noise behind the mark": (b"\x1c\0\0\0TFL3" + np.random.default_rng(0).bytes(5000), "marked as TFLite but damaged"),
+    "huge claims": (b"\x10\0\0\0TFL3" + b"\xff\xff\xff\x7f" * 64, "marked as TFLite but damaged"),
+    "half a TFLite file": (_half("standard-int8.tflite"), "marked as TFLite but damaged"),
+    "half an ONNX file": (_half("standard-int8.onnx"), "neither TFLite nor ONNX, or damaged"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither TFLite nor ONNX"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), BAD.values(), ids=BAD)
+def test_a_bad_file_is_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+
+    result = edge_mnist("inspect", path)
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"Error: {path}: ")
+    assert reason in result.stderr
+
+
+@pytest.mark.parametrize(("name", "reason"), [("missing", "No such file"), (".", "folder"), ("pipe", "device")])
+def test_what_is_no_file_is_one_sentence(tmp_path: Path, name: str, reason: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    result = edge_mnist("inspect", tmp_path / name)
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(2**31)
+
+    result = edge_mnist("inspect", path)
+
+    assert result.exit_code == 1
+    assert "2,147,483,648 bytes" in result.stderr
+
+
+def test_many_parts_at_one_place_are_refused_quickly() -> None:
+    model = unpack((SHIPPED / "standard-int8.tflite").read_bytes())
+    tensor = model.subgraphs[0].tensors[0]
+    tensor.name = b"x" * 1_000_000
+    model.subgraphs[0].inputs = [0] * 40_000  # 40 GB of names
+
+    with pytest.raises(InspectionError, match="claims a name of 1,000,000 bytes"):
+        inspect_file(pack(model), "bomb")
+    model.subgraphs[0].inputs = [0] * 60_000
+    with pytest.raises(InspectionError, match="claims 60,000 parts"):
+        inspect_file(pack(model), "bomb")
+
+
+def test_metadata_that_are_no_json_are_refused() -> None:
+    content = write_metadata((SHIPPED / "standard-int8.tflite").read_bytes(), {"edge_mnist.a": "b"})
+    with pytest.raises(InspectionError, match="not a JSON object of strings"):
+        inspect_file(content.replace(b'{"edge_mnist.a":"b"}', b'{"edge_mnist.a":[1]}'), "metadata")
+
+
+def _damaged(content: bytes, chance: np.random.Generator) -> bytes:
+    """Cut short, with a gap, or with bytes changed: anywhere, or at the ends, where the structure is."""
+    changed = np.frombuffer(content, np.uint8).copy()
+    places = chance.integers(len(changed), size=chance.integers(1, 50))
+    match chance.integers(4):
+        case 0:
+            return content[: places[0]]
+        case 1:
+            return content[: places[0]] + content[places[0] + len(places) :]
+        case 2:
+            places = chance.integers(-6_000, 6_000, size=len(places))
+    changed[places] = chance.choice([0, 127, 128, 255, *range(256)], size=len(places))
+    return changed.tobytes()
+
+
+def _outcome(content: bytes) -> str:
+    """What people are told: a page, or a sentence."""
+    try:
+        return format_inspection(inspect_file(content, "damaged"))
+    except EdgeMnistError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_copies_give_a_result_or_a_sentence(name: str) -> None:
+    content, chance = (SHIPPED / name).read_bytes(), np.random.default_rng(0)
+    outcomes, seconds = [], []
+
+    for _ in range(MUTATIONS):
+        started = time.monotonic()
+        outcomes.append(_outcome(_damaged(content, chance)))
+        seconds.append(time.monotonic() - started)
+
+    pages = [outcome for outcome in outcomes if outcome.startswith("damaged\n")]
+    sentences = [outcome for outcome in outcomes if outcome.startswith("damaged: ") and "\n" not in outcome]
+    assert pages
+    assert sentences
+    assert len(pages) + len(sentences) == MUTATIONS
+    assert max(seconds) < MOST_SECONDS_EACH
