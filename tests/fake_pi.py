@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from edge_mnist.edge.doctor.machine import Machine
@@ -113,3 +114,8 @@ def make_pi(
     machine = make_machine(tmp_path, pi_files() if files is None else files, **changes)
     write_command(tmp_path / "bin", "vcgencmd", f"echo throttled={throttled}")
     return machine
+
+
+def with_python(machine: Machine, tmp_path: Path, **answers: object) -> Machine:
+    """The machine, whose Python finds what a Pi's does, but for these."""
+    return replace(machine, python=write_python(tmp_path / "bin", {**PI_PYTHON, **answers}))

@@ -1,6 +1,7 @@
 """The house: stages keep apart, the edge stays light, the wheel is whole, and the README tells the truth."""
 
 import ast
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from edge_mnist.benchmarks.result_files import read_results
 from edge_mnist.benchmarks.zoo import Zoo
 from edge_mnist.benchmarks.zoo_report import format_claims, format_models
 
-from .conftest import REPOSITORY, python_process
+from .conftest import REPOSITORY, edge_mnist_process, python_process
 
 STAGES = ("edge", "train", "export", "benchmarks")
 
@@ -150,6 +151,23 @@ def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_pa
     assert '"announced":["0123456789","31415926","2718"]' in watched.stdout.replace(", ", ",").replace(": ", ":")
     assert refused.returncode == 1
     assert refused.stderr == "Error: export needs the package tensorflow: pip install 'edge-mnist[export]'\n"
+
+
+@pytest.mark.parametrize(
+    ("backend", "sentence"),
+    [
+        ("theano", "KERAS_BACKEND is 'theano', expected one of tensorflow, jax, torch."),
+        pytest.param(
+            "jax",
+            "train needs the package jax: pip install jax",
+            marks=pytest.mark.skipif(importlib.util.find_spec("jax") is not None, reason="JAX is installed here"),
+        ),
+    ],
+)
+def test_a_backend_that_is_not_there_is_one_sentence(backend: str, sentence: str) -> None:
+    done = edge_mnist_process("train", "--help", KERAS_BACKEND=backend)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {sentence}\n")
 
 
 def test_the_readme_shows_the_measured_table() -> None:

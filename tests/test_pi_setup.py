@@ -1,83 +1,19 @@
-"""Setting up a Pi: shown before it is done, done once, undone again; and a unit that systemd takes."""
+"""Setting up a Pi: shown before it is done, done once."""
 
 import os
-import re
-import shutil
 import subprocess
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from edge_mnist.edge.doctor import pi_setup
-from edge_mnist.edge.doctor.machine import Machine
-from edge_mnist.edge.doctor.service import FILES, Service, choose_service, plan_service
 from edge_mnist.edge.doctor.venv import let_see_system, read_venv
 
 from . import fake_pi
 from .conftest import edge_mnist
-from .fake_pi import make_pi, pi_files, write_command, write_files
+from .fake_pi import write_command
+from .recording_pi import BARE_VENV, Pi, bare_files, make_fake, pi
 
-UNIT = "etc/systemd/system/edge-mnist.service"
-DEFAULTS = "etc/default/edge-mnist"
-BARE_VENV = "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.13.5\n"
-
-
-@dataclass
-class Pi:
-    """A fake Pi whose commands note in a file how they were called, and have the effects that count here."""
-
-    machine: Machine
-    log: Path
-
-    @property
-    def root(self) -> Path:
-        return self.machine.root
-
-    @property
-    def calls(self) -> list[str]:
-        """What was run, in order; commands that only look are not noted."""
-        return self.log.read_text().splitlines() if self.log.exists() else []
-
-    def files(self) -> dict[str, str]:
-        return {str(path.relative_to(self.root)): path.read_text() for path in self.root.rglob("*") if path.is_file()}
-
-
-def _bare_files(**more: str) -> dict[str, str]:
-    """Of a Pi as the imager leaves it, with an environment that sees nothing."""
-    bare = {"home/pi/env/pyvenv.cfg": BARE_VENV, "etc/group": "video:x:44:\n", "home/pi/env/bin/edge-mnist": ""}
-    return pi_files(**{**bare, **more})
-
-
-@pytest.fixture
-def pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pi:
-    return make_fake(tmp_path, monkeypatch, _bare_files())
-
-
-def make_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], **changes: object) -> Pi:
-    machine, commands, log = make_pi(tmp_path, files, **changes), tmp_path / "bin", tmp_path / "calls"
-    root = machine.root
-    (root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
-    (root / "etc/default").mkdir(parents=True, exist_ok=True)
-    for real in ("install", "mv", "rm"):
-        (commands / real).symlink_to(shutil.which(real) or real)
-    effects = {
-        "sudo": f'echo "sudo $*" >> {log}\nexec "$@"',
-        "dpkg-query": f'[ -e {tmp_path}/installed-$3 ] && printf "install ok installed"',
-        "apt-get": f'[ "$1" = update ] || : > {tmp_path}/installed-$4',
-        "usermod": f'echo "video:x:44:$4" > {root}/etc/group',
-        "useradd": f'for name; do :; done; echo "$name:x:999:999::/:/usr/sbin/nologin" >> {root}/etc/passwd',
-        "systemctl": (
-            f"case $1 in is-enabled) [ -e {tmp_path}/enabled ] && echo enabled || echo disabled ;;"
-            f" enable) : > {tmp_path}/enabled ;; disable) {commands}/rm -f {tmp_path}/enabled ;; esac"
-        ),
-    }
-    for name, script in effects.items():
-        write_command(commands, name, script)
-    pip = write_command(commands, "python3", f'echo "python3 $*" >> {log}')
-    machine = replace(machine, python=pip)
-    monkeypatch.setattr(pi_setup, "Machine", lambda: machine)
-    return Pi(machine, log)
+__all__ = ["pi"]
 
 
 def test_without_yes_everything_is_said_and_nothing_done(pi: Pi) -> None:
@@ -134,7 +70,7 @@ def test_every_command_that_runs_was_shown_before(pi: Pi) -> None:
 
 
 def test_what_is_not_a_pi_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = _bare_files()
+    files = bare_files()
     del files["proc/device-tree/model"]
     pc = make_fake(tmp_path, monkeypatch, files)
 
@@ -146,7 +82,7 @@ def test_what_is_not_a_pi_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_behind_sudo_it_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_fake(tmp_path, monkeypatch, _bare_files(), is_root=True, environment={"SUDO_USER": "pi"})
+    make_fake(tmp_path, monkeypatch, bare_files(), is_root=True, environment={"SUDO_USER": "pi"})
 
     result = edge_mnist("pi-setup", "--yes")
 
@@ -155,7 +91,7 @@ def test_behind_sudo_it_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_root_needs_no_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pi = make_fake(tmp_path, monkeypatch, _bare_files(), is_root=True, user="root")
+    pi = make_fake(tmp_path, monkeypatch, bare_files(), is_root=True, user="root")
 
     result = edge_mnist("pi-setup", "--yes")
 
@@ -190,7 +126,7 @@ def test_without_sudo_on_the_machine_it_says_so(tmp_path: Path) -> None:
 
 def test_an_environment_of_another_python_is_left_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = {"home/pi/env/pyvenv.cfg": BARE_VENV.replace("/usr/bin", "/home/pi/.local/share/uv/python/bin")}
-    make_fake(tmp_path, monkeypatch, _bare_files(**other))
+    make_fake(tmp_path, monkeypatch, bare_files(**other))
 
     result = edge_mnist("pi-setup")
 
@@ -226,7 +162,7 @@ def test_pi_os_12_gets_a_simplejpeg_that_fits_numpy_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str, packages: list[str], called: bool
 ) -> None:
     own = {f"home/pi/env/lib/python3.11/site-packages/{name}/METADATA": "" for name in packages}
-    pi = make_fake(tmp_path, monkeypatch, _bare_files(**{"etc/os-release": release, **own}))
+    pi = make_fake(tmp_path, monkeypatch, bare_files(**{"etc/os-release": release, **own}))
 
     edge_mnist("pi-setup", "--yes")
 
@@ -268,152 +204,3 @@ def test_a_changed_setting_shows_the_systems_packages_to_a_real_environment(tmp_
         path for path in paths if path.endswith(("site-packages", "dist-packages")) and str(tmp_path) not in path
     ]
     assert outside
-
-
-# The service
-
-
-def test_the_service_is_installed_enabled_and_started(pi: Pi) -> None:
-    result = edge_mnist("pi-setup", "--service", "--yes")
-
-    unit = (pi.root / UNIT).read_text()
-    assert result.exit_code == 0, result.output
-    assert pi.calls[-3:] == [
-        "sudo systemctl daemon-reload",
-        "sudo systemctl restart edge-mnist",
-        "sudo systemctl enable edge-mnist",
-    ]
-    assert "\nUser=pi\n" in unit
-    assert f"\nExecStart={pi.root}/home/pi/env/bin/edge-mnist $EDGE_MNIST_COMMAND $EDGE_MNIST_ARGS\n" in unit
-    assert "\nProtectHome=read-only\n" in unit
-    assert (pi.root / DEFAULTS).stat().st_mode & 0o777 == 0o600
-    assert not list(pi.root.rglob("*.new"))
-
-
-def test_settings_that_somebody_changed_are_kept(pi: Pi) -> None:
-    write_files(pi.root, {DEFAULTS: "EDGE_MNIST_ARGS=--camera v4l2:/dev/video2\n"})
-
-    edge_mnist("pi-setup", "--service", "--yes")
-
-    assert (pi.root / DEFAULTS).read_text() == "EDGE_MNIST_ARGS=--camera v4l2:/dev/video2\n"
-
-
-def test_a_user_of_its_own_is_made_for_a_program_outside_of_homes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = _bare_files(**{"opt/edge-mnist/bin/edge-mnist": "", "opt/edge-mnist/pyvenv.cfg": BARE_VENV})
-    pi = make_fake(tmp_path, monkeypatch, files, prefix=tmp_path / "root/opt/edge-mnist")
-
-    result = edge_mnist("pi-setup", "--service", "--user", "edge-mnist", "--yes")
-
-    assert result.exit_code == 0, result.output
-    assert "sudo useradd --system --no-create-home --shell /usr/sbin/nologin edge-mnist" in pi.calls
-    assert "\nProtectHome=yes\n" in (pi.root / UNIT).read_text()
-
-
-def test_the_service_is_taken_away_and_what_may_be_yours_stays(pi: Pi) -> None:
-    edge_mnist("pi-setup", "--service", "--yes")
-    before = len(pi.calls)
-
-    result = edge_mnist("pi-setup", "--uninstall", "--yes")
-
-    assert result.exit_code == 0, result.output
-    assert pi.calls[before:] == [
-        "sudo systemctl disable --now edge-mnist",
-        f"sudo rm --force {pi.root}/{UNIT}",
-        "sudo systemctl daemon-reload",
-    ]
-    assert not (pi.root / UNIT).exists()
-    assert f"Kept, as it may be yours: /{DEFAULTS}" in result.stdout
-    assert "All was done before" in edge_mnist("pi-setup", "--uninstall", "--yes").stdout
-
-
-@pytest.mark.parametrize(
-    ("changes", "user", "message"),
-    [
-        ({}, "root", "without root's rights"),
-        ({}, "somebody", "in a home that somebody may not enter"),
-        ({"prefix": Path("/nowhere")}, None, "is not there"),
-    ],
-    ids=["root", "another's home", "not installed"],
-)
-def test_a_service_that_cannot_work_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], user: str | None, message: str
-) -> None:
-    pi = make_fake(tmp_path, monkeypatch, _bare_files(), **changes)
-
-    result = edge_mnist("pi-setup", "--service", "--yes", *(["--user", user] if user else []))
-
-    assert result.exit_code == 1
-    assert message in result.output
-    assert pi.calls == []
-
-
-def test_a_path_that_systemd_would_read_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prefix = tmp_path / "root/home/pi/my env%h"
-    make_fake(tmp_path, monkeypatch, _bare_files(**{"home/pi/my env%h/bin/edge-mnist": ""}), prefix=prefix)
-
-    result = edge_mnist("pi-setup", "--service")
-
-    assert result.exit_code == 1
-    assert "systemd takes no such characters" in result.output
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("--service", "--user", "pi\nExecStartPre=/bin/sh"),
-        ("--service", "--user", "-x"),
-        ("--user", "pi"),
-        ("--service", "--uninstall"),
-    ],
-    ids=["a line of its own", "an option", "no service", "both"],
-)
-@pytest.mark.usefixtures("pi")
-def test_misuse_is_refused_before_anything_is_looked_at(options: tuple[str, ...]) -> None:
-    assert edge_mnist("pi-setup", *options).exit_code == 2
-
-
-def test_the_unit_says_what_the_loop_and_the_camera_need() -> None:
-    unit = (FILES / "edge-mnist.service").read_text()
-
-    for line in ("Type=notify", "Restart=always", "SupplementaryGroups=video", "NoNewPrivileges=yes"):
-        assert f"\n{line}\n" in unit
-    for device in ("char-video4linux", "char-media", "char-dma_heap"):
-        assert f"\nDeviceAllow={device} rw\n" in unit
-    for name in ("User", "ExecStart", "ProtectHome"):
-        assert len(re.findall(rf"(?m)^{name}=", unit)) == 1, "each is replaced once"
-
-
-def test_the_settings_file_says_what_the_unit_does_without_it() -> None:
-    lines = (FILES / "edge-mnist.default").read_text().splitlines()
-    unit = (FILES / "edge-mnist.service").read_text()
-
-    settings = [line.replace('"', "") for line in lines if line and not line.startswith("#")]
-
-    assert len(settings) == 2
-    assert all(setting in unit.replace('"', "") for setting in settings)
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("is_in_home", [False, True])
-def test_systemd_takes_the_unit(tmp_path: Path, is_in_home: bool) -> None:
-    path = tmp_path / "edge-mnist.service"
-    path.write_text(Service("daemon", Path("/bin/true"), is_in_home).render())
-
-    verified = subprocess.run(
-        ["systemd-analyze", "verify", path], check=False, capture_output=True, text=True, timeout=60
-    )
-
-    assert verified.returncode == 0, verified.stderr
-    assert path.name not in verified.stderr
-
-
-def test_a_service_whose_unit_changed_is_restarted_and_not_enabled_again(pi: Pi) -> None:
-    edge_mnist("pi-setup", "--service", "--yes")
-    write_files(pi.root, {UNIT: "[Service]\nExecStart=/bin/false\n"})
-
-    step = plan_service(pi.machine, choose_service(pi.machine, None))
-
-    words = [action.words[:2] for action in step.actions if hasattr(action, "words")]
-    assert words[-2:] == [("systemctl", "daemon-reload"), ("systemctl", "restart")]
