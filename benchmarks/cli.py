@@ -12,7 +12,7 @@ from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
-from ..edge.options import BUNDLE, data_dir_option
+from ..edge.options import BUNDLE, FiniteRange, data_dir_option
 from .accuracy import choose_evaluation
 from .benchmark_command import CommandWithOthers
 from .everywhere import measure_everywhere
@@ -66,7 +66,7 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, max=3600, min_open=True),
     help=f"After which each stops calling.  [default: {FULL.seconds}; quick: {QUICK.seconds}]",
 )
 @click.option(

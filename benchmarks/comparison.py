@@ -16,6 +16,7 @@ from .paired import Drop, measure_drop
 from .results import Accuracy, Results, Row
 from .run_conditions import find_differences
 from .slowdowns import Slowdown
+from .targets import LEFT_OUT
 from .wording import FEWEST_COMPARED
 
 COMPARISON_VERSION = 1
@@ -37,7 +38,8 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
         same_file: Whether the model file is the same to the byte; True of a row that is gone.
         p50_us: Medians in both runs, microseconds; None where either has none.
         slowdown: Of the second; None where it is not judged.
-        speed: `regression` is slower by more than the threshold, with all of the interval, or gone; `slower` and
+        speed: `regression` is slower by more than the threshold, with all of the interval, or gone although the second
+            run was to measure it; `slower` and
             `faster` are measurable and less than that; `same` is no measurable difference.
         accuracies: In both runs, in [0, 1].
         drop: From the first to the second, image by image; None where it is not judged.
@@ -121,7 +123,7 @@ def compare_results(
     rows = [
         _compare_rows(name[0], before[name], after[name], threshold_percent, same_images)
         if name in after
-        else _describe_gone(name[0], before[name], second)
+        else _describe_gone(name[0], before[name], first, second)
         for name in told
     ]
     return Comparison(
@@ -145,23 +147,32 @@ def _describe(name: tuple[str, tuple[str, str, str, int]]) -> str:
     return f"{file} on {runtime} (delegate {delegate}, threads {threads}, {machine})"
 
 
-def _describe_gone(machine: str, before: Row, second: Results) -> RowChange:
+def _describe_gone(machine: str, before: Row, first: Results, second: Results) -> RowChange:
     """A row that the first run measured and the second one lacks."""
     reason = second.unreachable.get(machine)
-    return RowChange(
+    gone = RowChange(
         machine=machine,
         file=before.file,
         runtime=before.runtime,
         delegate=before.delegate,
         threads=before.threads,
         same_file=True,
-        speed="regression",
-        notes=[
-            f"is gone: {machine} was not measured in the second run ({reason.rstrip('.')})"
-            if reason
-            else "is gone: the second run has no such row"
-        ],
     )
+    if reason:
+        notes = [f"is gone: {machine} was not measured in the second run ({reason.rstrip('.')})"]
+    elif _was_left_out(before, first, second):
+        return msgspec.structs.replace(gone, notes=["was left out of the second run, which measured less"])
+    else:
+        notes = ["is gone: the second run has no such row"]
+    return msgspec.structs.replace(gone, speed="regression", notes=notes)
+
+
+def _was_left_out(before: Row, first: Results, second: Results) -> bool:
+    """Whether the second run was asked for less: a quick one after a full one, or other numbers of threads."""
+    if second.settings.is_quick and not first.settings.is_quick:
+        return True
+    threads = {row.threads for row in second.rows if row.runtime == before.runtime}
+    return first.settings.threads != second.settings.threads and before.threads not in threads
 
 
 def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_images: bool) -> RowChange:
@@ -175,6 +186,8 @@ def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_
     )
     if before.unavailable is not None:
         return msgspec.structs.replace(change, notes=[f"was not measured in the first run: {before.unavailable}"])
+    if after.unavailable == LEFT_OUT:
+        return msgspec.structs.replace(change, notes=["was left out of the second run, which was a quick one"])
     if after.unavailable is not None:
         # Whoever watches for regressions wants to know of a file that does not run any more.
         return msgspec.structs.replace(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from ..edge.options import FiniteRange
 from .comparison import THRESHOLD_PERCENT, ComparisonError, compare_results
 from .comparison_report import describe_comparison, format_comparison
 from .result_files import read_results
@@ -15,14 +16,18 @@ from .result_files import read_results
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option(
     "--threshold",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=THRESHOLD_PERCENT,
     show_default=True,
     metavar="PERCENT",
     help="Slower by more than this, with all of the 95 % interval, is a regression.",
 )
 @click.option("--fail-on-regression", is_flag=True, help="Exit with code 1 if anything got worse.")
-@click.option("--force", is_flag=True, help="Compare runs made under different conditions, too.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Compare runs made under different conditions, too: what the second was not asked for is then no regression.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON and no table.")
 def compare(first: Path, second: Path, threshold: float, fail_on_regression: bool, force: bool, as_json: bool) -> None:
     """Did anything get slower or less accurate from one run to the next?

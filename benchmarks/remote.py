@@ -4,6 +4,7 @@ A machine that fails costs the others nothing: it is named, with the reason, and
 """
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from .ssh import SshOptions, parse_host
 from .wheel import build_wheel, find_constraints
 
 MODULE = "edge_mnist.benchmarks.remote_job"
+# For a run of five rounds, two seconds each, on a slow machine that installs first; and for whatever is asked.
+USUAL_LIMIT_S, USUAL_ROUNDS_S, LAST_LIMIT_S = 3600, 10.0, 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,13 @@ class RemoteOptions:
         ssh: How to connect.
         python: An interpreter there that has edge-mnist of this version; None makes an environment each time.
         wheel: To install there; None builds it from this checkout.
-        limit_s: For everything on one machine, installing included.
+        limit_s: For everything on one machine, installing included; None is an hour, and more for longer runs.
     """
 
     ssh: SshOptions = field(default_factory=SshOptions)
     python: str | None = None
     wheel: Path | None = None
-    limit_s: int = 3600
+    limit_s: int | None = None
 
 
 @dataclass
@@ -86,7 +89,9 @@ def measure_remotely(
     images, _ = choose_evaluation(bundle, held_out)
     sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
     try:
-        parcel = _pack(pack_job(bundle, images, held_out.certain, settings), options)
+        parcel = _pack(
+            pack_job(bundle, images, held_out.certain, settings), options, options.limit_s or choose_limit_s(settings)
+        )
     except EdgeMnistError as error:
         return RemoteResults(unreachable={session.host.name: str(error) for session in sessions})
     expected = _expect(bundle, images, settings)
@@ -97,14 +102,20 @@ def _tell(say: Callable[[str], None], name: str, words: str) -> None:
     say(f"{name}: {words}")
 
 
-def _pack(files: dict[str, bytes], options: RemoteOptions) -> Parcel:
+def choose_limit_s(settings: Settings) -> int:
+    """Seconds after which a machine is given up: an hour, more for more or longer rounds, a week at most."""
+    usual = settings.rounds * settings.seconds / USUAL_ROUNDS_S
+    return math.ceil(min(USUAL_LIMIT_S * max(1.0, usual), LAST_LIMIT_S))
+
+
+def _pack(files: dict[str, bytes], options: RemoteOptions, limit_s: int) -> Parcel:
     if options.python is not None:
-        return Parcel(files, MODULE, options.limit_s, python=options.python)
+        return Parcel(files, MODULE, limit_s, python=options.python)
     with tempfile.TemporaryDirectory() as folder:
         wheel, constraints = options.wheel or build_wheel(Path(folder)), find_constraints()
         added = {path.name: _read(path) for path in (wheel, constraints) if path}
     names = wheel.name, constraints and constraints.name
-    return Parcel({**files, **added}, MODULE, options.limit_s, *names)
+    return Parcel({**files, **added}, MODULE, limit_s, *names)
 
 
 def _read(path: Path) -> bytes:

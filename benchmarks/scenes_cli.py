@@ -9,6 +9,7 @@ import msgspec
 from tqdm import tqdm
 
 from ..edge.errors import EdgeMnistError
+from ..edge.options import FiniteRange
 from .conditions import CONDITIONS
 from .files import new_folder
 from .photo_labels import LABELS_NAME, Label
@@ -33,7 +34,7 @@ class ScenesError(EdgeMnistError):
 )
 @click.option(
     "--most-megapixels",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=12.2,
     show_default=True,
     help="Frames are no larger, unless the condition's smallest one is.",

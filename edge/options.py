@@ -1,5 +1,6 @@
 """Options that commands of several stages share, so that they read and behave alike."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ class BundlePath(click.ParamType[Path]):
         """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
         path, shipped = Path(value), SHIPPED.parent / value
         return shipped if path.name == str(path) and shipped.is_dir() and not path.exists() else path
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range. `nan` and `inf` are none: no limit that one of them is compared with ever holds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse it, or fail as misuse."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 BUNDLE = BundlePath()

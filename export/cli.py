@@ -8,7 +8,7 @@ import click
 from tabulate import tabulate
 
 from ..edge.card import Convention, Format, ModelCard, Precision
-from ..edge.options import BUNDLE, data_dir_option
+from ..edge.options import BUNDLE, FiniteRange, data_dir_option
 from . import onnx
 from .exporters import DEFAULT_WEIGHTS, list_exporters
 from .pipeline import REPORT_NAME, export_bundle
@@ -29,7 +29,7 @@ from .source import find_source
     type=click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
-@click.option("--max-drop", "most_drop_pp", type=click.FloatRange(0, 100), default=0.10, show_default=True,
+@click.option("--max-drop", "most_drop_pp", type=FiniteRange(0, 100), default=0.10, show_default=True,
               help="Refuse to install when a file loses more accuracy than this, in percentage points.")  # fmt: skip
 @click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
               help="What a .keras file of your own reads, from paper to ink.")  # fmt: skip

@@ -14,6 +14,7 @@ from edge_mnist.benchmarks.comparison import Comparison, ComparisonError, compar
 from edge_mnist.benchmarks.comparison_report import describe_comparison, format_comparison
 from edge_mnist.benchmarks.results import Results
 from edge_mnist.benchmarks.run_conditions import find_differences
+from edge_mnist.benchmarks.targets import LEFT_OUT
 
 from .benchmark_results import make_accuracy, make_latency, make_machine, make_results, replace_row
 from .conftest import edge_mnist
@@ -281,6 +282,32 @@ def test_every_row_of_a_machine_that_is_not_reached_any_more_is_a_regression(bef
         "REGRESSION: toy-int8.tflite on litert (pi@shed): is gone: pi@shed was not measured in the second run (does "
         "not answer)."
     )
+
+
+def test_what_a_quick_run_leaves_out_is_no_regression(before: Results, after: Results) -> None:
+    quick = msgspec.structs.replace(after, settings=msgspec.structs.replace(after.settings, is_quick=True))
+    quick = replace_row(quick, INT8, unavailable=LEFT_OUT, latency=None, accuracy=None)
+
+    comparison = compare_results(before, msgspec.structs.replace(quick, rows=quick.rows[1:]), force=True)
+
+    assert comparison.regressions == []
+    sentences = describe_comparison(comparison)
+    assert any(s.endswith("was left out of the second run, which measured less.") for s in sentences)
+    assert any(s.endswith("was left out of the second run, which was a quick one.") for s in sentences)
+
+
+def test_numbers_of_threads_that_the_second_run_was_not_asked_for_are_no_regression(
+    before: Results, after: Results
+) -> None:
+    more = msgspec.structs.replace(before.settings, threads=[1, 4])
+    rows = [*before.rows, msgspec.structs.replace(before.rows[INT8], threads=4)]
+    both = msgspec.structs.replace(before, settings=more, rows=rows)
+
+    comparison = compare_results(both, msgspec.structs.replace(after, rows=after.rows[1:]), force=True)
+
+    # On one thread, the second run had others of the same runtime.
+    assert [(row.file, row.threads) for row in comparison.regressions] == [("toy-float32.tflite", 1)]
+    assert comparison.only_first[-1] == "toy-int8.tflite on litert (delegate default, threads 4, this machine)"
 
 
 def test_runs_without_a_common_row_are_refused(before: Results, after: Results) -> None:

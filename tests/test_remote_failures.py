@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_mnist.benchmarks import remote_session
-from edge_mnist.benchmarks.remote import MODULE, RemoteOptions, RemoteResults, measure_remotely
+from edge_mnist.benchmarks.remote import MODULE, RemoteOptions, RemoteResults, choose_limit_s, measure_remotely
 from edge_mnist.benchmarks.remote_session import Parcel, RemoteError, Session
 from edge_mnist.benchmarks.ssh import SshError, SshOptions, parse_host
 from edge_mnist.edge.bundle import Bundle
@@ -303,6 +304,13 @@ def test_a_wheel_that_is_not_there_is_every_machines_reason(bundle: Bundle, held
 
     assert list(done.unreachable) == ["pi@a", "pi@b"]
     assert all("none.whl: cannot be read" in reason for reason in done.unreachable.values())
+
+
+@pytest.mark.parametrize(
+    ("rounds", "seconds", "limit_s"), [(3, 0.5, 3600), (5, 2.0, 3600), (5, 60.0, 30 * 3600), (1000, 3600.0, 7 * 86400)]
+)
+def test_a_machine_has_the_longer_the_more_it_is_to_measure(rounds: int, seconds: float, limit_s: int) -> None:
+    assert choose_limit_s(msgspec.structs.replace(QUICK, rounds=rounds, seconds=seconds)) == limit_s
 
 
 def _only_reason(done: RemoteResults) -> str:

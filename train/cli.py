@@ -14,7 +14,7 @@ from ..edge.card import Architecture, ModelCard, Training, TrainingPrecision, co
 from ..edge.datasets import DATASETS, load_splits
 from ..edge.host import find_version
 from ..edge.mnist import MNIST, SAMPLE, Splits
-from ..edge.options import BUNDLE, data_dir_option
+from ..edge.options import BUNDLE, FiniteRange, data_dir_option
 from ..edge.picture_folder import PREFIX
 from .ancestors import inherit_weights, load_parent, load_teachers
 from .augment import Distortion
@@ -60,17 +60,17 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
               help="Train this many, from --seed on, and keep the one that validation likes best.")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size), help="Images a step.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
+@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
               help="Its peak, after the warm-up.")  # fmt: skip
-@click.option("--augment", type=click.FloatRange(min=0), show_default="1",
+@click.option("--augment", type=FiniteRange(min=0), show_default="1",
               help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
-@click.option("--last-augment", "last_distortion", type=click.FloatRange(min=0, max=1),
+@click.option("--last-augment", "last_distortion", type=FiniteRange(min=0, max=1),
               show_default=str(Recipe.last_distortion),
               help="Share of the distortion that is left in the last epoch; it falls linearly.")  # fmt: skip
-@click.option("--paper", type=click.FloatRange(min=0), show_default="0",
+@click.option("--paper", type=FiniteRange(min=0), show_default="0",
               help="Gray paper and noise behind the ink, too, as a multiple of what telephones see; the reader takes "
               "them away, so its models need none.")  # fmt: skip
-@click.option("--extras", type=click.FloatRange(min=0), default=None,
+@click.option("--extras", type=FiniteRange(min=0), default=None,
               show_default=f"{Recipe.extras}; 0 for data but MNIST's",
               help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
 @click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",

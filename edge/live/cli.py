@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..cameras.choose import check_source, open_camera, show_source
+from ..options import FiniteRange
 from ..sinks.options import SinkSettings, make_sinks, sink_options
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
@@ -28,7 +29,7 @@ FILE_SILENCE_S = 60.0
 @click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
               help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after so many seconds.")
 @click.option(
     "--verbose", "-v", is_flag=True, help="Tell on standard error what happens, and in the end how fast it was."
 )

@@ -12,7 +12,7 @@ from ..bundle import SHIPPED
 from ..cameras.camera import CameraOptions, Rotation
 from ..card import Precision
 from ..classifiers import RUNTIMES
-from ..options import BUNDLE
+from ..options import BUNDLE, FiniteRange
 from ..reader import Reader
 
 Command = Callable[..., None]
@@ -41,7 +41,7 @@ class FocusType(click.ParamType):
         if value == "auto":
             return "auto"
         try:
-            return click.FloatRange(min=0).convert(value, param, ctx)
+            return FiniteRange(min=0).convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"{value!r} is neither auto nor dioptres, e.g. 2.5 for 40 cm.", param, ctx)
 
@@ -53,7 +53,7 @@ _CAMERA_OPTIONS = (
                  "video, a folder of pictures, or an MJPEG stream."),
     click.option("--size", type=SizeType(), default="640x480", show_default=True, metavar="WxH",
                  help="Of the frames to ask a camera for, pixels."),
-    click.option("--fps", type=click.FloatRange(min=0),
+    click.option("--fps", type=FiniteRange(min=0),
                  help="Frames to read per second at most. Videos and folders play as fast; 0 reads every frame of "
                  "them as fast as it goes.  [default: as many as there are]"),
     click.option("--rotate", type=click.Choice([str(degrees) for degrees in get_args(Rotation)]), default="0",
@@ -62,7 +62,7 @@ _CAMERA_OPTIONS = (
     click.option("--vflip", is_flag=True, help="Swap top and bottom, before that."),
     click.option("--exposure-us", type=click.IntRange(min=1),
                  help="Exposure time, microseconds.  [default: the camera's choice]"),
-    click.option("--gain", type=click.FloatRange(min=1), help="Analogue gain.  [default: the camera's choice]"),
+    click.option("--gain", type=FiniteRange(min=1), help="Analogue gain.  [default: the camera's choice]"),
     click.option("--focus", type=FocusType(), metavar="auto|DIOPTRES",
                  help="Keep focusing, or focus at 1 / DIOPTRES metres.  [default: the camera's choice]"),
     click.option("--loop", is_flag=True, help="Begin a video or a folder anew at its end."),

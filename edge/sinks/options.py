@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import EdgeMnistError
+from ..options import FiniteRange
 from .broker import TlsFiles, parse_broker
 from .json_lines import write_json_to_file, write_json_to_stdout
 from .mqtt import MqttSink
@@ -50,11 +51,11 @@ _OPTIONS = (
                  help="A line of JSON for each new announcement and change of the camera, on standard output."),
     click.option("--every-frame", is_flag=True, help="With --json and --jsonl: a line for each frame."),
     click.option("--jsonl", type=_FILE, metavar="FILE", help="The same lines, appended to this file."),
-    click.option("--rotate-mb", type=click.FloatRange(min=0.001), default=10.0, show_default=True,
+    click.option("--rotate-mb", type=FiniteRange(min=0.001), default=10.0, show_default=True,
                  help="Size in MB at which that file becomes FILE.1, that one FILE.2, and so on up to FILE.5."),
     click.option("--record", type=_FILE, metavar="FILE", help="Annotated video, .mp4 or .avi, written when it ends."),
     click.option("--stills", type=_FOLDER, metavar="FOLDER", help="An annotated JPEG at each new announcement."),
-    click.option("--stills-every", type=click.FloatRange(min=0.1), metavar="SECONDS",
+    click.option("--stills-every", type=FiniteRange(min=0.1), metavar="SECONDS",
                  help="One each so many seconds instead."),
     click.option("--stills-keep", type=click.IntRange(min=1), default=1000, show_default=True,
                  help="So many files; the oldest are deleted."),

@@ -17,7 +17,7 @@ from ..cameras.choose import show_source
 from ..card import Precision
 from ..classifiers import RUNTIMES
 from ..live.options import CameraChoice, camera_options
-from ..options import BUNDLE
+from ..options import BUNDLE, FiniteRange
 from ..reader import Reader
 from .board import LiveBoard
 from .camera import CameraThread
@@ -39,7 +39,7 @@ _OPTIONS = (
                  help="Its first line is the token.  [default: $EDGE_MNIST_TOKEN, else one is made and printed]"),
     click.option("--allow-host", "allow_hosts", multiple=True, metavar="NAME[:PORT]",
                  help="A further name by which clients may call this server, e.g. that of a proxy. Several allowed."),
-    click.option("--rate", type=click.FloatRange(min=0), default=WebLimits.requests_per_s, show_default=True,
+    click.option("--rate", type=FiniteRange(min=0), default=WebLimits.requests_per_s, show_default=True,
                  help="Requests per second that one client address may send; 0 for any number."),
     click.option("--model", "models", type=BUNDLE, multiple=True, default=(SHIPPED,), show_default="the shipped one",
                  help="Bundle: the folder that export wrote, or a shipped one's name. Several allowed."),

@@ -1,0 +1,38 @@
+"""What options take: a number is a finite one, in every command."""
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from edge_mnist.edge.cli import COMMANDS, main
+from edge_mnist.edge.options import FiniteRange
+
+from .conftest import edge_mnist
+
+
+def _walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Parameter]]:
+    for parameter in command.params:
+        yield f"{name} {parameter.opts[0]}", parameter
+    for child, below in getattr(command, "commands", {}).items():
+        yield from _walk(below, f"{name} {child}")
+
+
+def test_every_option_that_takes_a_number_wants_a_finite_one() -> None:
+    context = click.Context(main)
+    options = [
+        pair for name in COMMANDS for pair in _walk(main.get_command(context, name) or click.Command(name), name)
+    ]
+
+    numbers = [(name, option) for name, option in options if isinstance(option.type, click.types.FloatParamType)]
+
+    assert len(numbers) >= 12, "of live, serve, train, export, benchmark and scenes"
+    assert [name for name, option in numbers if not isinstance(option.type, FiniteRange)] == []
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_finite_number_is_misuse(number: str) -> None:
+    result = edge_mnist("live", "--seconds", number)
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == f"Error: Invalid value for '--seconds': {number} is not a finite number."
