@@ -15,9 +15,10 @@ from edge_mnist.benchmarks.accuracy import choose_evaluation, compare
 from edge_mnist.benchmarks.report import format_report
 from edge_mnist.benchmarks.result_files import read_results
 from edge_mnist.benchmarks.results import Results, Row
+from edge_mnist.benchmarks.stage_budget import BudgetJob, read_frames
 from edge_mnist.benchmarks.worker import peak_memory_mb
 from edge_mnist.edge import mnist
-from edge_mnist.edge.bundle import Bundle
+from edge_mnist.edge.bundle import SHIPPED, Bundle
 from edge_mnist.edge.card import ModelCardError
 from edge_mnist.edge.host import describe_host
 from edge_mnist.edge.statistics import mcnemar_p, wilson_interval
@@ -210,12 +211,20 @@ def test_the_machine_is_looked_at_before_and_after_each_process(measured: tuple[
     assert {"python", "numpy", "litert", "onnxruntime"} <= machine.versions.keys()
 
 
-def test_the_readers_stages_add_up(measured: tuple[Results, Path]) -> None:
+def test_the_readers_stages_are_measured(measured: tuple[Results, Path]) -> None:
     (budget,) = measured[0].budgets
 
     assert set(budget.stages_ms) == {"find", "frame", "infer"}
-    assert 0 < sum(budget.stages_ms.values()) < 1.5 * budget.total_ms.p50
+    assert min(budget.stages_ms.values()) > 0
     assert len(budget.total_ms.rounds) == 3
+
+
+def test_the_readers_stages_make_up_the_total_of_a_call() -> None:
+    part = read_frames(BudgetJob(bundle=str(SHIPPED), runtime="litert", precision="int8", calls=20))
+
+    shares = np.sum([*part.stages_ms.values()], axis=0) / part.total_ms
+    # A busy machine adds time between the clocks, but not in each call; a forgotten stage would be a third of it.
+    assert 0.9 < shares.max() < 1.01, "all figures are rounded"
 
 
 def test_the_reports_say_the_same(measured: tuple[Results, Path]) -> None:

@@ -163,14 +163,15 @@ def test_every_size_meets_every_count(results: Frames) -> None:
         assert 0.8 * row.digits <= row.right <= row.digits
 
 
-def test_every_call_is_kept_and_stages_make_up_the_total(results: Frames) -> None:
+def test_every_call_is_kept_and_no_stage_takes_longer_than_the_whole(results: Frames) -> None:
     for row in results.rows:
         assert [len(calls) for calls in row.rounds] == [3, 3]
         assert row.total.p50 == pytest.approx(np.median(row.rounds))
         assert 0 < row.total.p50 <= row.total.p90
-        stages = sum(spread.p50 for spread in row.stages.values())
-        # Medians of parts need not add up to the median of the whole; a forgotten stage would be a third of it.
-        assert stages == pytest.approx(row.total.p50, rel=0.3)
+        assert set(row.stages) == {"find", "frame", "infer"}
+        for stage in row.stages.values():
+            assert 0 < stage.p50 <= row.total.p50
+            assert stage.p90 <= row.total.p90
 
 
 def test_both_pipelines_read_the_same_frame(results: Frames) -> None:
