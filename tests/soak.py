@@ -8,8 +8,8 @@ more than 2 MB, or files or threads are left over. Memory is what is held: the C
 
 import ctypes
 import itertools
+import math
 import os
-import statistics
 import sys
 import tempfile
 import threading
@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_mnist.benchmarks.frame_pages import draw_frame
 from edge_mnist.edge.cameras.camera import Camera, CameraError, CameraFrame, CameraOptions
@@ -142,15 +143,18 @@ def measure() -> tuple[float, int, int]:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, len(os.listdir("/proc/self/fd")), threading.active_count()  # noqa: PTH208
 
 
-def watch(loop: LiveLoop, plug: Wobbly, seconds: float) -> list[tuple[float, int, int]]:
-    """Print what is measured each ten seconds; return all measurements after the warm-up."""
+def watch(loop: LiveLoop, plug: Wobbly, seconds: float) -> NDArray[np.float64]:
+    """Print what is measured each ten seconds; return all after the warm-up, float64 [N, 3] as `measure` has it."""
     began = time.monotonic()
     warm_s = min(WARM_UP_S, seconds / 3)
-    kept, read_before, printed_s = [], 0, began
+    # Written now, lest what is kept of the measurements be what grows.
+    kept = np.full((math.ceil((seconds - warm_s) / SAMPLE_EVERY_S) + 1, 3), np.nan)
+    count, read_before, printed_s = 0, 0, began
     while (spent := time.monotonic() - began) < seconds:
         time.sleep(SAMPLE_EVERY_S)
         if spent >= warm_s:
-            kept.append(measure())
+            kept[count] = measure()
+            count += 1
         if (since := time.monotonic() - printed_s) >= min(10, seconds / 6):
             memory_mb, files, threads = measure()
             rate = 60 * (loop.frames_read - read_before) / since
@@ -159,18 +163,15 @@ def watch(loop: LiveLoop, plug: Wobbly, seconds: float) -> list[tuple[float, int
                 f"{plug.faults:4} faults"
             )
             read_before, printed_s = loop.frames_read, time.monotonic()
-    return kept
+    return kept[:count]
 
 
-def compare(kept: list[tuple[float, int, int]]) -> bool:
+def compare(kept: NDArray[np.float64]) -> bool:
     """Print what grew from the first tenth of what was measured to the last; whether it was too much."""
     tenth = max(3, len(kept) // 10)
-    first, last = kept[:tenth], kept[-tenth:]
-    memory, files, threads = (
-        statistics.median(entry[i] for entry in last) - statistics.median(entry[i] for entry in first) for i in range(3)
-    )
+    memory, files, threads = np.median(kept[-tenth:], axis=0) - np.median(kept[:tenth], axis=0)
     click.echo(f"memory grew by {memory:.2f} MB, files by {files:g}, threads by {threads:g}")
-    return memory > MOST_GROWTH_MB or files > 0 or threads > 0
+    return bool(memory > MOST_GROWTH_MB or files > 0 or threads > 0)
 
 
 @click.command(help=__doc__)
