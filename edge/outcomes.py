@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .reader import Digit, Reading
+from .shares import format_confidence
 from .sources import Frame
 
 
@@ -82,9 +83,9 @@ def _format_head(outcome: Outcome) -> str:
 def _format_row(row: tuple[Digit, ...], width: int) -> str:
     text = "".join(str(digit.digit) for digit in row)
     least = min(row, key=lambda digit: digit.confidence)
-    return f"  {text:<{width}}   (least certain: {least.digit}, {least.confidence:.1%})"
+    return f"  {text:<{width}}   (least certain: {least.digit}, {format_confidence(least.confidence)})"
 
 
 def _format_digit(digit: Digit) -> str:
     box = digit.box
-    return f"    {digit.digit}  {digit.confidence:>6.1%}  {box.width} x {box.height} pixels at ({box.x}, {box.y})"
+    return f"    {digit.digit}  {format_confidence(digit.confidence):>8}  {box.width} x {box.height} pixels at ({box.x}, {box.y})"

@@ -16,8 +16,8 @@ from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, write_card
 from edge_mnist.edge.card import Convention, ModelCard
-from edge_mnist.train.explain import describe_digits, explain
-from edge_mnist.train.explanation_sheet import draw_sheet, lay_over
+from edge_mnist.train.explain import ExplainedDigit, describe_digits, explain, format_digit
+from edge_mnist.train.explanation_sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.zoo import ZOO
 
@@ -200,11 +200,32 @@ def test_ink_stays_darker_than_paper_under_the_same_heat_and_heat_lights_both() 
     assert cold_ink < hot_ink < hot_paper
 
 
+def test_the_legend_has_the_colours_of_heat_on_paper() -> None:
+    heat = np.zeros((1, 28, 28), np.float32)
+    heat[0, 14:] = 1
+    pixels = np.zeros((1, 28, 28, 1), np.uint8)
+    explanation = Explanation(np.zeros((1, 10), np.float32), heat, "map (5x5)")
+
+    sheet = np.array(Image.open(io.BytesIO(draw_sheet(pixels, explanation, [""]))))
+
+    # The middle of the bar's height.
+    legend = sheet[40, MARGIN + 14 : MARGIN + 14 + BAR[0]]
+    overlay = sheet[HEADING : HEADING + SIDE, MARGIN + SIDE + GAP + SIDE // 2]
+    assert legend[0].tolist() == overlay[0].tolist()
+    assert legend[-1].tolist() == overlay[-1].tolist()
+
+
+def test_a_second_digit_that_is_next_to_impossible_is_not_called_quite_so() -> None:
+    digit = ExplainedDigit(digit="7", confidence=1.0, runner_up="1", runner_up_confidence=0.0)
+
+    assert format_digit(digit) == "7: > 99.9 %, then 1: < 0.1 %"
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_captions_of_long_names_stay_below_their_own_pictures(count: int) -> None:
     pixels = np.zeros((count, 28, 28, 1), np.uint8)
     explanation = Explanation(np.zeros((count, 10), np.float32), np.zeros((count, 28, 28), np.float32), "map (5x5)")
-    long = "Ankle boot with laces  57.1%, then Sandal  42.9%"
+    long = "Ankle boot with laces: 57.1 %, then Sandal: 42.9 %"
 
     with_captions, without = (
         np.array(Image.open(io.BytesIO(draw_sheet(pixels, explanation, [text] * count)))) for text in (long, "")
@@ -239,7 +260,7 @@ def test_a_picture_of_28_by_28_is_taken_as_it_is(tmp_path: Path, sample: Any) ->
 
     assert sample.labels[600] == 1
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("1  ")
+    assert result.stdout.startswith("1: ")
     assert len(result.stdout.splitlines()) == 1
 
 

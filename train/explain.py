@@ -21,6 +21,7 @@ from ..edge.framing import frame_digits
 from ..edge.options import BUNDLE
 from ..edge.pictures import read_gray
 from ..edge.second_look import Guess, choose_digits
+from ..edge.shares import format_confidence
 from ..edge.whole_files import write_whole
 from .explanation_sheet import draw_sheet
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
@@ -158,8 +159,9 @@ def describe_digits(explanation: Explanation, temperature: float, labels: Sequen
 
 
 def format_digit(digit: ExplainedDigit) -> str:
-    """`7  99.2 %, then 1  0.5 %`."""
-    return f"{digit.digit}  {digit.confidence:.1%}, then {digit.runner_up}  {digit.runner_up_confidence:.1%}"
+    """`7: 99.2 %, then 1: 0.5 %`."""
+    first, second = format_confidence(digit.confidence), format_confidence(digit.runner_up_confidence)
+    return f"{digit.digit}: {first}, then {digit.runner_up}: {second}"
 
 
 def _settle(bundle: Bundle) -> Settled:

@@ -57,12 +57,12 @@ def lay_over(ink: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.ui
 
 
 def _draw_heading(sheet: Image.Image, layer: str) -> None:
-    """What the colours mean, on two lines that fit above a single digit."""
+    """What the colours mean, on two lines that fit above a single digit; they are those of the heat on paper."""
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     draw.text((MARGIN, 8), f"Grad-CAM of {layer}, each digit on its own scale", SOFT, font)
-    gradient = matplotlib.colormaps[COLOUR_MAP](np.linspace(0, 1, BAR[0]))[None, :, :3].repeat(BAR[1], axis=0)
+    heat = np.linspace(0, 1, BAR[0], dtype=np.float32)[None].repeat(BAR[1], axis=0)
     draw.text((MARGIN, 30), "0", SOFT, font)
-    sheet.paste(Image.fromarray((255 * gradient).astype(np.uint8)), (MARGIN + 14, 35))
+    sheet.paste(Image.fromarray(lay_over(np.zeros_like(heat, np.uint8), heat)), (MARGIN + 14, 35))
     draw.text((MARGIN + 20 + BAR[0], 30), "most: speaks for the digit", SOFT, font)
 
 

@@ -1,0 +1,18 @@
+"""Shares in percent, for people: how they are written, and that nobody is ever quite sure."""
+
+# Beyond these a model's own certainty has nothing more to say.
+NEARLY_CERTAIN, NEARLY_EXCLUDED = 0.999, 0.001
+
+
+def format_share(share: float, places: int = 2) -> str:
+    """A share of 1 in percent: `99.64 %`."""
+    return f"{100 * share:.{places}f} %"
+
+
+def format_confidence(confidence: float) -> str:
+    """How sure a model is, `87.4 %`; as on the web page never 100 %, which nothing is, and never 0 %."""
+    if confidence > NEARLY_CERTAIN:
+        return f"> {format_share(NEARLY_CERTAIN, 1)}"
+    if confidence < NEARLY_EXCLUDED:
+        return f"< {format_share(NEARLY_EXCLUDED, 1)}"
+    return format_share(confidence, 1)
