@@ -1,6 +1,7 @@
 """The contact sheet: every digit that a file reads otherwise than the trained model, to look at."""
 
 import io
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from .verify import Outcome, Reference
 
 # Pixels. A digit of 28 pixels is shown three times as large.
 ZOOM, TILE_WIDTH, TILE_HEIGHT, COLUMNS, HEADING = 3, 104, 140, 9, 34
+TITLE_SIZE, TITLE_LEFT = 16, 4
 # A file that changes more digits is broken, and shows it with these.
 MOST_TILES = 90
 PAPER, INK, SOFT, WRONG, RIGHT = "#ffffff", "#1c2530", "#5b6875", "#b3362b", "#1d7a46"
@@ -32,7 +34,10 @@ def draw_flips(outcomes: Sequence[Outcome], reference: Reference) -> tuple[bytes
     if not blocks:
         return None, 0
     heights = [HEADING + TILE_HEIGHT * -(-min(len(places), MOST_TILES) // COLUMNS) for _, places in blocks]
-    sheet = Image.new("RGB", (COLUMNS * TILE_WIDTH, sum(heights)), PAPER)
+    # No wider than it must be: telephones have little room.
+    tiles = TILE_WIDTH * min(COLUMNS, max(len(places) for _, places in blocks))
+    titles = max(_measure(_name_block(outcome, places)) for outcome, places in blocks)
+    sheet = Image.new("RGB", (max(tiles, titles), sum(heights)), PAPER)
     top = 0
     for (outcome, places), height in zip(blocks, heights, strict=True):
         _draw_block(sheet, top, outcome, places, reference)
@@ -42,12 +47,20 @@ def draw_flips(outcomes: Sequence[Outcome], reference: Reference) -> tuple[bytes
     return content.getvalue(), sum(len(places) for _, places in changed)
 
 
+def _name_block(outcome: Outcome, places: NDArray) -> str:
+    note = f", the first {MOST_TILES}" if len(places) > MOST_TILES else ""
+    return f"{outcome.file.record.name} on {outcome.runtime.name}: {len(places)} changed{note}"
+
+
+def _measure(title: str) -> int:
+    """How wide a title is, in pixels, with the room on either side of it."""
+    return 2 * TITLE_LEFT + math.ceil(ImageFont.load_default(TITLE_SIZE).getlength(title))
+
+
 def _draw_block(sheet: Image.Image, top: int, outcome: Outcome, places: NDArray, reference: Reference) -> None:
     draw = ImageDraw.Draw(sheet)
     shown = places[:MOST_TILES]
-    note = f", the first {MOST_TILES}" if len(places) > MOST_TILES else ""
-    title = f"{outcome.file.record.name} on {outcome.runtime.name}: {len(places)} changed{note}"
-    draw.text((4, top + 8), title, INK, ImageFont.load_default(16))
+    draw.text((TITLE_LEFT, top + 8), _name_block(outcome, places), INK, ImageFont.load_default(TITLE_SIZE))
     after, before = outcome.logits.argmax(axis=1), reference.logits.argmax(axis=1)
     for i, place in enumerate(shown):
         left = (i % COLUMNS) * TILE_WIDTH + 10

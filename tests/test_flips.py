@@ -33,7 +33,7 @@ def _tiles(sheet: Image.Image, top: int, rows: int) -> list[bool]:
     gray, middle = np.array(sheet.convert("L")), 28 * ZOOM // 2
     places = [(top + HEADING + 16 + row * TILE_HEIGHT, 10 + column * TILE_WIDTH)
               for row in range(rows) for column in range(COLUMNS)]  # fmt: skip
-    return [bool(gray[upper + middle, left + middle] < 50) for upper, left in places]
+    return [left < sheet.width and bool(gray[upper + middle, left + middle] < 50) for upper, left in places]
 
 
 @pytest.fixture
@@ -65,9 +65,21 @@ def test_the_sheet_has_a_tile_for_every_changed_digit(
     assert picture is not None
     sheet = Image.open(io.BytesIO(picture))
     shown = min(changed, MOST_TILES)
-    assert (sheet.format, sheet.size) == ("PNG", (COLUMNS * TILE_WIDTH, HEADING + rows * TILE_HEIGHT))
+    assert (sheet.format, sheet.height) == ("PNG", HEADING + rows * TILE_HEIGHT)
     assert _tiles(sheet, 0, rows) == [True] * shown + [False] * (rows * COLUMNS - shown)
     assert count == changed
+
+
+@pytest.mark.parametrize("changed", [1, 3, 6, COLUMNS, COLUMNS + 1])
+def test_the_sheet_is_no_wider_than_its_tiles_or_its_title(exported: Bundle, black: Reference, changed: int) -> None:
+    picture, _ = draw_flips([_outcome(exported.files[0], changed)], black)
+
+    assert picture is not None
+    sheet = Image.open(io.BytesIO(picture))
+    inked = np.flatnonzero((np.array(sheet.convert("L"))[:HEADING] < 128).any(axis=0))
+    tiles, title = TILE_WIDTH * min(changed, COLUMNS), int(inked[-1]) + 1
+    # Room on either side of the title, and the space around its letters.
+    assert max(tiles, title) <= sheet.width <= max(tiles, title + 10)
 
 
 def test_every_file_with_changes_has_a_block_of_its_own(exported: Bundle, black: Reference, written: list[str]) -> None:
