@@ -8,15 +8,23 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..edge.card import Evaluation, Export, ModelCard, ModelFile
+from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.shares import format_share
 from ..edge.statistics import mcnemar_p, wilson_interval
 from .flips import draw_flips
+from .noise import IMAGES
 from .verify import Outcome, Reference
 
 SIGNIFICANCE = 0.05
 # Layers below this have an error of a tenth of their signal: where a drop comes from.
 NOISY_DB = 20.0
 LONGEST_BAR_DB = 60.0
+NO_DROP = "No file reads fewer of them right than its float32 file. "
+# How a runtime lets one look at every layer; otherwise than when it is used, so that it rounds a little otherwise, too.
+LOOKED_INTO = {
+    "tflite": "without its delegate, which keeps to itself what layers put out",
+    "onnx": "with every layer's output asked for",
+}
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --bar: #3b7dd8; --low: #d8663b;
@@ -25,17 +33,23 @@ STYLE = """
   --low: #f08d63; --paper: #14191f; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
   margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-.scroll { overflow-x: auto; } .soft { color: var(--soft); } img { max-width: 100%; }
+:is(th, td).left { text-align: left; }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
+.scroll { overflow-x: auto; } .soft { color: var(--soft); }
 .bars { width: 100%; max-width: 46rem; } .bars td { border: 0; padding: .1rem .7rem; }
 .bars td:last-child { width: 60%; text-align: left; }
 .bar { display: inline-block; height: .8rem; background: var(--bar);
   border-radius: 2px; vertical-align: middle; } .bar.low { background: var(--low); }
 dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; }
+@media (max-width: 34rem) { body { margin: 1rem auto; } th, td { padding: .25rem .4rem; } ul { padding-left: 1.2rem; }
+  .bars, .bars tbody, .bars tr { display: block; } .bars td { display: inline-block; padding: 0 .7rem 0 0; }
+  .bars td:last-child { display: block; width: 100%; line-height: 1; margin-bottom: .5rem; } }
+@media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; } img { max-width: 100%; }
+  th, td { font-size: .7rem; padding: .2rem .4rem; white-space: normal; } h2, h3, dt { break-after: avoid; }
+  img, tr, dd { break-inside: avoid; } .bar { print-color-adjust: exact; } }
 """
 
 GLOSSARY = {
@@ -136,13 +150,15 @@ def _verdict(export: Export, evaluation: Evaluation) -> str:
     quantized = [file for file in export.files if file.precision != "float32"]
     count = evaluation.images.count
     if not quantized:
-        return f"Only float32 files, {evaluation.correct / count:.2%} accurate on {count:,} images."
+        return f"Only float32 files, {format_share(evaluation.correct / count)} accurate on {count:,} images."
     worst = max(quantized, key=lambda file: file.verification.lost - file.verification.gained)
     smallest = min(quantized, key=lambda file: file.record.size_bytes)
+    drops = worst.verification.lost > worst.verification.gained
     return (
-        f"The trained model reads {evaluation.correct / count:.2%} of {count:,} images ({evaluation.images.name}). The "
-        f"largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. The smallest file is "
-        f"{smallest.record.name} with {smallest.record.size_bytes:,} bytes."
+        f"The trained model reads {format_share(evaluation.correct / count)} of {count:,} images "
+        f"({evaluation.images.name}). "
+        + (f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. " if drops else NO_DROP)
+        + f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes."
     )
 
 
@@ -165,10 +181,10 @@ def _file_row(file: ModelFile, count: int) -> list[str]:
     return [
         file.record.name,
         f"{file.record.size_bytes:,}",
-        f"{check.correct / count:.2%}",
+        format_share(check.correct / count),
         f"{100 * low:.2f} to {100 * high:.2f}",
         *(["", "", ""] if file.precision == "float32" else against_float),
-        f"{check.agreeing / count:.2%}",
+        format_share(check.agreeing / count),
         f"{check.max_logit_difference:.2g}",
     ]
 
@@ -181,24 +197,37 @@ def _flips(evidence: Evidence) -> str:
     return (
         f"<h2>Changed digits</h2><p>Every image on which a file names another digit than the trained model ({count}). "
         "Above each: its true label, and what the model said. Below: what the file said.</p>"
-        f'<img alt="Contact sheet of {count} changed digits" src="data:image/png;base64,{source}">'
+        f'<div class="scroll"><img alt="Contact sheet of {count} changed digits" src="data:image/png;base64,{source}">'
+        "</div>"
     )
 
 
 def _noise(files: Iterable[ModelFile]) -> str:
     parts = []
     for file in files:
-        if file.layers:
+        if file.layers and file.quantization:
             noisiest = min(file.layers, key=lambda one: one.snr_db)
             rows = "".join(
-                f"<tr><td>{_text(one.layer)}</td><td>{one.snr_db:.1f} dB</td><td>{_bar(one.snr_db)}</td></tr>"
+                f"<tr>{_cells('td', [one.layer, f'{one.snr_db:.1f} dB'], left=1)}<td>{_bar(one.snr_db)}</td></tr>"
                 for one in file.layers
             )
             parts.append(
                 f"<h3>{_text(file.record.name)}</h3><table class='bars'>{rows}</table>"
                 f"<p>Noisiest: {_text(noisiest.layer)}.</p>"
+                f"<p class='soft'>{_text(_describe_look(file, file.quantization))}</p>"
             )
-    return "<h2>Noise, layer by layer</h2><p>Longer is better.</p>" + "".join(parts) if parts else ""
+    lead = "What each layer puts out, against the same network in float. Longer is better."
+    return f"<h2>Noise, layer by layer</h2><p>{lead}</p>{''.join(parts)}" if parts else ""
+
+
+def _describe_look(file: ModelFile, quantization: Quantization) -> str:
+    """What the layers' noise rests on, which is not what the choice between the ways to quantize rests on."""
+    on = quantization.validation
+    return (
+        f"On the first {min(IMAGES, on.count)} images of {on.name}, in {file.verification.runtime} "
+        f"{LOOKED_INTO[file.format]}; so the logits may have another figure than under What was tried, which is "
+        f"measured on {on.count:,} images."
+    )
 
 
 def _bar(snr_db: float) -> str:
@@ -217,8 +246,9 @@ def _trials(files: Iterable[ModelFile]) -> str:
             ]  # fmt: skip
             head = ["", "weights", "ranges", "calibration images", "logits, dB", "read correctly"]
             on = file.quantization.validation
-            note = f"<p class='soft'>On {on.count:,} images, {_text(on.name)}.</p>"
-            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows)}{note}")
+            where = f"On {on.count:,} images, {on.name}, in {file.verification.runtime} as it is used."
+            note = f"<p class='soft'>{_text(where)}</p>"
+            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows, left=3)}{note}")
     return "<h2>What was tried</h2><p>The least noisy way was taken.</p>" + "".join(parts) if parts else ""
 
 
@@ -243,15 +273,35 @@ def _origins(card: ModelCard, export: Export, evaluation: Evaluation) -> str:
     if card.training:
         facts.insert(1, f"Trained by: {card.training.command} (seed {card.training.seed}), on {card.training.device}.")
     if export.calibration:
-        images, apart = export.calibration.images, " or ".join(export.calibration.disjoint_from)
-        facts.append(f"Calibrated on {images.count} images, {images.name}; none of them is in {apart}.")
+        facts.append(_describe_calibration(export.calibration, export.files))
     return "<h2>Where it comes from</h2><ul>" + "".join(f"<li>{_text(fact)}</li>" for fact in facts) + "</ul>"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
+def _describe_calibration(calibration: Calibration, files: Iterable[ModelFile]) -> str:
+    images, apart = calibration.images, " or ".join(calibration.disjoint_from)
+    used = ", ".join(
+        f"{file.record.name} uses {min(file.quantization.chosen.calibration_images, images.count)}"
+        for file in files
+        if file.quantization
+    )
+    return (
+        f"Calibrated on images of {images.name}: {images.count} to choose from, of which {used}. None of them is in "
+        f"{apart}."
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A table that scrolls by itself where it is wider than the page; its first columns hold words, `left` of them."""
+    lines = "".join(f"<tr>{_cells('td', row, left)}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table><thead><tr>{_cells("th", head, left)}</tr></thead><tbody>{lines}</tbody></table>'
+        "</div>"
+    )
+
+
+def _cells(tag: str, cells: Sequence[str], left: int) -> str:
+    words = [' class="left"' if place < left else "" for place in range(len(cells))]
+    return "".join(f"<{tag}{word}>{_text(cell)}</{tag}>" for word, cell in zip(words, cells, strict=True))
 
 
 def _text(text: str) -> str:

@@ -16,6 +16,7 @@ from edge_mnist.edge.card import ModelCard
 from edge_mnist.edge.classifiers import RUNTIMES, load_file
 from edge_mnist.edge.golden import unpack_pixels
 from edge_mnist.edge.inspection import inspect_file
+from edge_mnist.edge.shares import format_share
 from edge_mnist.export.progress import Progress
 from edge_mnist.export.report import GLOSSARY, Evidence, format_report
 from edge_mnist.export.verify import Outcome, Reference, run_apart
@@ -74,7 +75,7 @@ def test_the_page_names_every_file_with_its_figures(exported: Bundle, page: Pars
         size, accuracy, _, _, changed, _, agreeing, _ = rows[file.record.name]
         check = file.verification
         assert size == f"{file.record.size_bytes:,}"
-        assert (accuracy, agreeing) == (f"{check.correct / count:.2%}", f"{check.agreeing / count:.2%}")
+        assert (accuracy, agreeing) == (format_share(check.correct / count), format_share(check.agreeing / count))
         assert changed == ("" if file.precision == "float32" else f"{check.lost} / {check.gained}")
 
 
@@ -182,6 +183,79 @@ def test_what_a_card_says_is_text_whatever_it_looks_like(
     page = ParsedPage(changed)
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in ParsedPage(content).tags]
     assert HOSTILE in page.text
+
+
+def _with_int8(card: ModelCard, lost: int, gained: int, images: int = 100) -> ModelCard:
+    """The card with other figures of its int8 files."""
+    assert card.export is not None
+    files = []
+    for file in card.export.files:
+        if file.quantization:
+            chosen = msgspec.structs.replace(file.quantization.chosen, calibration_images=images)
+            check = msgspec.structs.replace(file.verification, lost=lost, gained=gained)
+            quantization = msgspec.structs.replace(file.quantization, chosen=chosen)
+            files.append(msgspec.structs.replace(file, verification=check, quantization=quantization))
+        else:
+            files.append(file)
+    return msgspec.structs.replace(card, export=msgspec.structs.replace(card.export, files=tuple(files)))
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (2, 2), (1, 4)])
+def test_where_nothing_drops_the_page_names_no_largest_drop(
+    exported: Bundle, evidence: Evidence, lost: int, gained: int
+) -> None:
+    page = ParsedPage(format_report(_with_int8(exported.card, lost, gained), evidence))
+
+    assert "No file reads fewer of them right than its float32 file." in page.text
+    assert "largest drop" not in page.text
+
+
+def test_a_drop_is_named(exported: Bundle, evidence: Evidence) -> None:
+    page = ParsedPage(format_report(_with_int8(exported.card, 3, 1), evidence))
+
+    assert re.search(r"The largest drop is that of \S+: \+\d\.\d\d points \(3 lost, 1 gained", page.text)
+    assert "No file reads fewer" not in page.text
+
+
+def test_both_figures_of_the_logits_say_what_they_rest_on(exported: Bundle, page: ParsedPage) -> None:
+    for format_, kernels in (("tflite", "without its delegate"), ("onnx", "with every layer's output asked for")):
+        file = exported.file(format_, "int8")
+        assert file.quantization is not None
+        runtime, on = file.verification.runtime, file.quantization.validation
+        assert f"On the first 50 images of {on.name}, in {runtime} {kernels}" in page.text
+        assert f"On {on.count:,} images, {on.name}, in {runtime} as it is used." in page.text
+
+
+def test_the_page_says_how_many_images_each_file_is_calibrated_on(exported: Bundle, evidence: Evidence) -> None:
+    calibration = exported.export.calibration
+    assert calibration is not None
+    count = calibration.images.count
+
+    fewer, all_of_them = (
+        ParsedPage(format_report(_with_int8(exported.card, 0, 0, images), evidence)).text for images in (7, 10 * count)
+    )
+
+    names = [exported.file(format_, "int8").record.name for format_ in ("tflite", "onnx")]
+    for text, used in ((fewer, 7), (all_of_them, count)):
+        assert f"{count} to choose from, of which {names[0]} uses {used}, {names[1]} uses {used}." in text
+
+
+def test_words_are_aligned_to_the_left_and_figures_to_the_right(content: str) -> None:
+    section = content.partition("<h2>What was tried</h2>")[2].partition("<h2>")[0]
+
+    left = set(re.findall(r"<td class=\"left\">([^<]*)<", section))
+    right = set(re.findall(r"<td>([^<]*)<", section))
+
+    assert {"as trained", "equalized and rounded", "minmax"} <= left
+    assert right
+    assert all(re.fullmatch(r"[\d.,-]+", cell) for cell in right)
+
+
+def test_on_paper_nothing_is_cut_off_or_left_white(content: str) -> None:
+    printed = content.partition("@media print {")[2].partition("</style>")[0]
+
+    assert ".scroll { overflow: visible; }" in printed
+    assert ".bar { print-color-adjust: exact; }" in printed
 
 
 def test_refusals_come_first(exported: Bundle, evidence: Evidence) -> None:
