@@ -51,7 +51,7 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
     \b
     Examples:
       edge-mnist scenes my-scenes
-      edge-mnist scenes my-scenes --count 100 --seed 1 --condition ruled --condition touching
+      edge-mnist scenes ruled --count 100 --condition ruled --condition touching
       edge-mnist benchmark --photos my-scenes
     """
     written = write_scenes(folder, conditions or tuple(CONDITIONS), range(seed, seed + count), most_megapixels)

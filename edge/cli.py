@@ -96,10 +96,10 @@ def main() -> None:
 
     \b
     Examples:
-      edge-mnist example page.png               draw a page of digits
-      edge-mnist run page.png                   read the digits in a picture
-      edge-mnist export --int8                  float and int8 TFLite and ONNX from the shipped model
-      edge-mnist verify                         does every file compute here what it did when exported?
-      edge-mnist benchmark                      accuracy and latency of every file on every runtime here
-      edge-mnist train --out my-model           train your own
+      edge-mnist example page.png       draw a page of digits
+      edge-mnist run page.png           read the digits in a picture
+      edge-mnist export --int8          TFLite and ONNX from the shipped model
+      edge-mnist verify                 does every file compute here what it did?
+      edge-mnist benchmark              accuracy and latency of every file here
+      edge-mnist train --out my-model   train your own
     """

@@ -66,10 +66,15 @@ def run(
 
     \b
     Examples:
-      edge-mnist run page.png                          rows of digits, how sure, how long it took
-      edge-mnist run photos/ --json > readings.jsonl   with boxes, a line for each picture
-      edge-mnist run 'scans/*.jpg' --annotate drawn    and a drawing of each in drawn/
-      edge-mnist run meter.mp4 --every 5s --show       a frame each five seconds, in a window
+      # Rows of digits, how sure, how long it took.
+      edge-mnist run page.png
+      # With boxes, a line for each picture.
+      edge-mnist run photos/ --json > readings.jsonl
+      # And a drawing of each in drawn/.
+      edge-mnist run 'scans/*.jpg' --annotate drawn
+      # A frame each five seconds, in a window.
+      edge-mnist run meter.mp4 --every 5s --show
+      # From a camera.
       rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -
     """
     format_outcome = format_json if as_json else format_digits if verbose else format_rows

@@ -68,11 +68,14 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     \b
     Examples:
-      edge-mnist export --int8                       the shipped model, into ./standard
-      edge-mnist export my-model --all               a trained bundle, extended in place
-      edge-mnist export my-model --int8 --c-array    with C source for a microcontroller
+      # The shipped model, into ./standard.
+      edge-mnist export --int8
+      # A trained bundle, extended in place.
+      edge-mnist export my-model --all
+      # With C source for a microcontroller.
+      edge-mnist export my-model --int8 --c-array
+      # A Keras model of your own, trained on pixels / 255.
       edge-mnist export mine.keras --int8 --pixels 0-1 --outputs softmax
-                                                     a Keras model of your own, trained on pixels / 255
     """
     formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}

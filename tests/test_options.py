@@ -1,4 +1,4 @@
-"""What options take: a number is a finite one, in every command."""
+"""What options take and how they are told: a number is a finite one, and help fits a terminal, in every command."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,9 @@ from edge_mnist.edge.cli import COMMANDS, main
 from edge_mnist.edge.options import FiniteRange
 
 from .conftest import edge_mnist
+
+# Of a terminal that nobody made larger.
+COLUMNS = 80
 
 
 def _walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Parameter]]:
@@ -28,6 +31,25 @@ def test_every_option_that_takes_a_number_wants_a_finite_one() -> None:
 
     assert len(numbers) >= 12, "of live, serve, train, export, benchmark and scenes"
     assert [name for name, option in numbers if not isinstance(option.type, FiniteRange)] == []
+
+
+def _describe(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """The help of a command and of those below it, with their names."""
+    context = click.Context(command, info_name=name, terminal_width=COLUMNS)
+    yield name, command.get_help(context)
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            below = command.get_command(context, child)
+            assert below is not None
+            yield from _describe(below, f"{name} {child}")
+
+
+def test_every_line_of_help_fits_a_terminal() -> None:
+    helps = dict(_describe(main, "edge-mnist"))
+
+    assert {f"edge-mnist {name}" for name in COMMANDS} < helps.keys()
+    too_long = [(name, line) for name, text in helps.items() for line in text.splitlines() if len(line) > COLUMNS]
+    assert too_long == []
 
 
 @pytest.mark.parametrize("number", ["nan", "inf"])

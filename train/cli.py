@@ -48,7 +48,8 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
 
 
 @click.command()
-@click.option("--model", type=click.Choice(list(ZOO)), default="standard", show_default=True, help="Architecture.")
+@click.option("--model", type=click.Choice(list(ZOO)), default="standard", show_default=True, metavar="NAME",
+              help="Architecture, of those that edge-mnist models lists.")  # fmt: skip
 @click.option("--data", callback=_check_data, default=MNIST, show_default=True, metavar="NAME|FOLDER",
               help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 that need no network, for a quick try. "
               "fashion-mnist. Or a folder with a subfolder of pictures for each of ten classes.")  # fmt: skip
@@ -114,7 +115,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
       KERAS_BACKEND=jax edge-mnist train --epochs 80 --seed 7 --out my-model
       edge-mnist train --model two-conv-122k --recipe described --out as-published
       edge-mnist train --model nano --teacher max-1 --teacher max-2 --out my-nano
-      edge-mnist train --data fashion-mnist --from my-model --seeds 3 --out clothes
+      edge-mnist train --data fashion-mnist --from my-model --out clothes
     """
     found = find_devices(devices)
     given = {

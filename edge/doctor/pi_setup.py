@@ -42,10 +42,10 @@ def pi_setup(yes: bool, service: bool, user: str | None, uninstall: bool) -> Non
 
     \b
     Examples:
-      edge-mnist pi-setup                              what would be done
-      edge-mnist pi-setup --yes                        do it
-      edge-mnist pi-setup --service --yes              and read from boot on, as you
-      edge-mnist pi-setup --uninstall --yes            take the service away
+      edge-mnist pi-setup                     what would be done
+      edge-mnist pi-setup --yes               do it
+      edge-mnist pi-setup --service --yes     and read from boot on, as you
+      edge-mnist pi-setup --uninstall --yes   take the service away
     """
     if uninstall and service:
         raise click.UsageError("--uninstall takes the service away, --service installs it: give one of them.")

@@ -52,11 +52,16 @@ def live(  # noqa: PLR0913 - an argument for each group of options
 
     \b
     Examples:
-      edge-mnist live                                       the camera of this machine, a table in the terminal
-      edge-mnist live --camera v4l2:/dev/video2 --show      a webcam, and its picture in a window
-      edge-mnist live --camera meter.mp4 --json             what a video announces, a line of JSON each
-      edge-mnist live --jsonl meter.jsonl --stills changes  into files: lines, and a picture of each change
-      edge-mnist live --mqtt mqtt://broker/meter --wait     a service that survives being started before its camera
+      # The camera of this machine, a table in the terminal.
+      edge-mnist live
+      # A webcam, and its picture in a window.
+      edge-mnist live --camera v4l2:/dev/video2 --show
+      # What a video announces, a line of JSON each.
+      edge-mnist live --camera meter.mp4 --json
+      # Into files: lines, and a picture of each change.
+      edge-mnist live --jsonl meter.jsonl --stills changes
+      # A service that survives being started before its camera.
+      edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s")

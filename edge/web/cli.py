@@ -85,9 +85,13 @@ def serve(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     \b
     Examples:
-      edge-mnist serve --open                             draw a digit
-      edge-mnist serve --camera auto --host 0.0.0.0       watch a camera from a phone; the printed address has the token
-      curl --data-binary @page.png -H 'Content-Type: image/png' http://127.0.0.1:8000/v1/read
+      # Draw a digit.
+      edge-mnist serve --open
+      # Watch a camera from a phone; the printed address has the token.
+      edge-mnist serve --camera auto --host 0.0.0.0
+      # Read a picture from another program.
+      curl --data-binary @page.png -H 'Content-Type: image/png' \\
+        http://127.0.0.1:8000/v1/read
     """
     if not camera.source and camera.options != CameraOptions():
         raise click.UsageError("Options of a camera need --camera.")
