@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 import msgspec
-from tabulate import tabulate
 
 from .bundle import SHIPPED, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
+from .fitting_table import format_fitting
 from .options import BUNDLE
+from .shares import format_share
 
 NOTE = "Claims are those of the published descriptions, by their own training; everything else is this project's."
 
@@ -80,14 +81,14 @@ def format_models(listed: list[Listed]) -> str:
             f"{one.parameters:,}",
             f"{one.macs:,}",
             f"{one.measured.size_bytes:,}" if one.measured else "",
-            f"{one.measured.correct / one.measured.count:.2%}" if one.measured else "",
+            format_share(one.measured.correct / one.measured.count) if one.measured else "",
             ", ".join(map(str, one.claims)) or "none, it is ours",
         ]
         for one in listed
     ]
     head = ["name", "parameters", "multiply-adds", "bytes", "accuracy", "claimed by its description"]
-    align = ("left", "right", "right", "right", "right", "left")
-    table = tabulate(rows, head, disable_numparse=True, colalign=align)
+    align = ["left", "right", "right", "right", "right", "left"]
+    table = format_fitting(head, rows, align, secondary=["multiply-adds", head[-1]])
     measured = [
         f"Measured of {one.name}: {one.measured.file}, {one.measured.count:,} images, {one.measured.images}."
         for one in listed

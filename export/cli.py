@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import click
-from tabulate import tabulate
 
 from ..edge.card import Convention, Format, ModelCard, Precision
+from ..edge.fitting_table import format_fitting
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.shares import format_share
 from . import onnx
 from .exporters import DEFAULT_WEIGHTS, list_exporters
 from .pipeline import REPORT_NAME, export_bundle
@@ -106,24 +107,20 @@ def format_export(card: ModelCard) -> str:
         raise ValueError("the card has no exported files")
     evaluation = card.export.evaluations[0]
     count = evaluation.images.count
-    rows: list[list[object]] = [["Keras model", card.source.size_bytes, evaluation.correct / count, None, None, None]]
+    head = ["file", "bytes", "accuracy", "drop (points)", "agrees with Keras", "largest logit difference"]
+    rows = [["Keras model", f"{card.source.size_bytes:,}", format_share(evaluation.correct / count), "", "", ""]]
     for file in card.export.files:
         check = file.verification
         rows.append(
             [
                 file.record.name,
-                file.record.size_bytes,
-                check.correct / count,
-                None if file.precision == "float32" else 100 * (check.lost - check.gained) / count,
-                check.agreeing / count,
-                check.max_logit_difference,
+                f"{file.record.size_bytes:,}",
+                format_share(check.correct / count),
+                "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+.2f}",
+                format_share(check.agreeing / count),
+                f"{check.max_logit_difference:.2g}",
             ]
         )
-    table = tabulate(
-        rows,
-        ["file", "bytes", "accuracy", "drop (points)", "agrees with Keras", "largest logit difference"],
-        floatfmt=("", "", ".2%", "+.2f", ".2%", ".2g"),
-        intfmt=",",
-    )
+    table = format_fitting(head, rows, ["left", *["right"] * 5], secondary=head[-2:])
     doubt = "" if evaluation.held_out else " Whether the model was trained on them is not known."
     return f"{table}\nMeasured on {evaluation.images.name}, {count:,} images.{doubt}"
