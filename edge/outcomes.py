@@ -87,5 +87,5 @@ def _format_row(row: tuple[Digit, ...], width: int) -> str:
 
 
 def _format_digit(digit: Digit) -> str:
-    box = digit.box
-    return f"    {digit.digit}  {format_confidence(digit.confidence):>8}  {box.width} x {box.height} pixels at ({box.x}, {box.y})"
+    box, sure = digit.box, format_confidence(digit.confidence)
+    return f"    {digit.digit}  {sure:>8}  {box.width} x {box.height} pixels at ({box.x}, {box.y})"

@@ -2,6 +2,8 @@
 
 # Beyond these a model's own certainty has nothing more to say.
 NEARLY_CERTAIN, NEARLY_EXCLUDED = 0.999, 0.001
+# Only this near to either end are tenths of a percent worth reading.
+FINE = 0.01
 
 
 def format_share(share: float, places: int = 2) -> str:
@@ -10,9 +12,9 @@ def format_share(share: float, places: int = 2) -> str:
 
 
 def format_confidence(confidence: float) -> str:
-    """How sure a model is, `87.4 %`; as on the web page never 100 %, which nothing is, and never 0 %."""
+    """How sure a model is, as on the web page: `87 %`, `99.2 %`; never 100 %, which nothing is, and never 0 %."""
     if confidence > NEARLY_CERTAIN:
         return f"> {format_share(NEARLY_CERTAIN, 1)}"
     if confidence < NEARLY_EXCLUDED:
         return f"< {format_share(NEARLY_EXCLUDED, 1)}"
-    return format_share(confidence, 1)
+    return format_share(confidence, 0 if FINE <= confidence <= 1 - FINE else 1)

@@ -18,7 +18,8 @@ def test_a_share_is_in_percent() -> None:
 
 @pytest.mark.parametrize(
     ("confidence", "text"),
-    [(1.0, "> 99.9 %"), (0.99901, "> 99.9 %"), (0.999, "99.9 %"), (0.874, "87.4 %"), (0.001, "0.1 %"),
+    [(1.0, "> 99.9 %"), (0.99901, "> 99.9 %"), (0.999, "99.9 %"), (0.9912, "99.1 %"), (0.99, "99 %"),
+     (0.874, "87 %"), (0.01, "1 %"), (0.0054, "0.5 %"), (0.001, "0.1 %"),
      (0.0009, "< 0.1 %"), (0.0, "< 0.1 %")],
 )  # fmt: skip
 def test_no_confidence_is_all_or_nothing(confidence: float, text: str) -> None:
@@ -28,7 +29,9 @@ def test_no_confidence_is_all_or_nothing(confidence: float, text: str) -> None:
 def test_the_page_is_as_sure_as_the_terminal() -> None:
     script = (REPOSITORY / "edge/web/static/result.js").read_text(encoding="utf-8")
 
-    assert f'share > 0.999 ? "{format_confidence(1.0)}"' in script
+    assert (
+        f'share > 0.999 ? "{format_confidence(1.0)}" : `${{(100 * share).toFixed(share > 0.99 ? 1 : 0)}} %`' in script
+    )
 
 
 def test_the_terminal_never_says_that_a_reading_is_certain() -> None:
