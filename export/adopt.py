@@ -13,6 +13,7 @@ from keras import layers
 
 from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention
 from ..edge.mnist import Images
+from ..edge.shares import format_share
 from .calibrate import ExportError
 
 # From [0, 1] to what the model reads. For 0-255 the scaling layer itself only casts, which int8 files express exactly.
@@ -103,8 +104,8 @@ def check_convention(model: keras.Model, convention: Convention, images: Images,
     if found[best] > declared + CONTRADICTION:
         advice = "Train it with 0 = paper." if best.startswith("inverted") else f"Pass --pixels {best}."
         raise ExportError(
-            f"{path}: reads {declared:.0%} of {len(images)} digits as {convention.pixels}, but {found[best]:.0%} as "
-            f"{best}. {advice}"
+            f"{path}: reads {format_share(declared, 0)} of {len(images)} digits as {convention.pixels}, but "
+            f"{format_share(found[best], 0)} as {best}. {advice}"
         )
 
 

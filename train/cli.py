@@ -16,6 +16,7 @@ from ..edge.host import find_version
 from ..edge.mnist import MNIST, SAMPLE, Splits
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option
 from ..edge.picture_folder import PREFIX
+from ..edge.shares import format_share
 from .ancestors import inherit_weights, load_parent, load_teachers
 from .augment import Distortion
 from .described import DESCRIBED
@@ -214,13 +215,15 @@ def _remove(state_paths: dict[int, Path]) -> None:
 
 def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
     trained, trials = choose_best(runs), compare_seeds(runs)
-    accuracy = f"validation accuracy {trained.best.validation_accuracy:.2%} on {len(splits.validation):,} images"
-    line = f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, {accuracy}."
+    line = (
+        f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, validation accuracy "
+        f"{format_share(trained.best.validation_accuracy)} on {len(splits.validation):,} images."
+    )
     if trials is None:
         return line
     return (
-        f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is {trials.mean:.2%}, the "
-        f"standard deviation {100 * trials.deviation:.2f} points."
+        f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
+        f"{format_share(trials.mean)}, the standard deviation {100 * trials.deviation:.2f} points."
     )
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..edge.card import IMAGE_SHAPE, Epoch, TrainingPrecision
 from ..edge.mnist import Images, Splits
+from ..edge.shares import format_share
 from .ancestors import Parent
 from .augment import Augment
 from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
@@ -224,8 +225,9 @@ def _describe(progress: Progress, epochs: int) -> str:
     last = progress.history[-1]
     mark = "  best so far" if progress.best_epoch == len(progress.history) else ""
     return (
-        f"epoch {len(progress.history):>3}/{epochs}  loss {last.loss:.4f}  train {last.accuracy:.2%}  "
-        f"validation {last.validation_accuracy:.2%} (loss {last.validation_loss:.4f})  {last.seconds:.0f} s{mark}"
+        f"epoch {len(progress.history):>3}/{epochs}  loss {last.loss:.4f}  train {format_share(last.accuracy)}  "
+        f"validation {format_share(last.validation_accuracy)} (loss {last.validation_loss:.4f})  "
+        f"{last.seconds:.0f} s{mark}"
     )
 
 

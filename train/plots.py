@@ -6,6 +6,7 @@ colour alone.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -61,6 +62,8 @@ SETTINGS: dict[Any, Any] = {
 SIZE, SQUARE = (4.6, 3.1), (4.6, 4.6)
 # Letters; ten names side by side have no room for more.
 LONGEST_LEVEL_NAME = 3
+# First digits that are written between powers of ten, by how many of those an axis spans at most.
+LABELLED = {0.5: "123456789", 1.0: "1234568", 1.5: "12346", math.inf: "25"}
 # Accuracies that are written beside the axis, in percent.
 ACCURACY_TICKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 
@@ -80,9 +83,10 @@ def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: i
         axes.set(ylabel="images read correctly, %")
         axes.set_yscale("log")
         axes.invert_yaxis()
-        axes.yaxis.set_major_locator(FixedLocator([1 - tick / 100 for tick in ACCURACY_TICKS]))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * (1 - error):.6g}"))
+        if _decades(axes) >= 1:
+            axes.yaxis.set_major_locator(FixedLocator([1 - tick / 100 for tick in ACCURACY_TICKS]))
+            axes.yaxis.set_minor_locator(NullLocator())
+        _label(axes, lambda error: f"{100 * (1 - error):.6g}")
 
     return _draw("Accuracy", SIZE, draw)
 
@@ -94,8 +98,7 @@ def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
         _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history], best_epoch)
         axes.set(ylabel="cross-entropy, nats")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
-        axes.yaxis.set_minor_formatter(FuncFormatter(_label_some))
+        _label(axes, lambda loss: f"{loss:g}")
 
     return _draw("Loss", SIZE, draw)
 
@@ -195,9 +198,18 @@ def _mark_best(axes: Axes, best_epoch: int) -> None:
     axes.axvline(best_epoch, color=INK, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
 
 
-def _label_some(value: float, _: int) -> str:
-    """Between powers of ten, 2 and 5 are written."""
-    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
+def _decades(axes: Axes) -> float:
+    """How many powers of ten the upright axis spans."""
+    low, high = sorted(axes.get_ylim())
+    return math.log10(high / low)
+
+
+def _label(axes: Axes, write: Callable[[float], str]) -> None:
+    """Write powers of ten and, between them, as many figures as there is room for: few where the axis is long."""
+    spanned = _decades(axes)
+    digits = next(digits for decades, digits in LABELLED.items() if spanned < decades)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: write(value) if f"{value:e}"[0] in digits else ""))
 
 
 def _draw(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
