@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import Bundle, open_bundle
 from edge_mnist.edge.card import Ancestor, Epoch, SeedRun, SeedTrials
+from edge_mnist.edge.shares import format_confidence
 from edge_mnist.train import fit as fit_module
 from edge_mnist.train import plots
 from edge_mnist.train import report as report_module
@@ -181,7 +183,7 @@ def test_the_page_shows_everything(page: str, report: TrainingReport) -> None:
         assert f'aria-label="{title}"' in page
     assert f"best epoch: {report.training.best_epoch}" in page
     for mistake in report.validation.mistakes:
-        assert f"{mistake.label} as {mistake.predicted}, {mistake.confidence:.0%}" in page
+        assert f"{mistake.label} as {mistake.predicted}, {html.escape(format_confidence(mistake.confidence))}" in page
     assert f"{'gain' if report.gain.gain_pp >= 0 else 'loss'} of <strong>{abs(report.gain.gain_pp):.2f} points" in page
     assert report.training.command in page
     assert page.count(">none<") > 5
@@ -221,7 +223,7 @@ def test_the_page_says_what_else_a_run_had(page: str, report: TrainingReport) ->
     facts = (
         "published description",
         "Started from the weights of grown-up",
-        "The best of 2 seeds on validation: 91.00% of seed 1, 92.00% of seed 2; mean 91.50%, standard deviation 0.71",
+        "The best of 2 seeds on validation: 91.00 % of seed 1, 92.00 % of seed 2; mean 91.50 %, standard",
         "2 devices shared each batch",
         "mixed_bfloat16",
     )
@@ -257,9 +259,9 @@ def test_the_page_says_how_soon_one_seed_got_there(report: TrainingReport) -> No
 
     soon = _how_soon(msgspec.structs.replace(report, milestones=once))
 
-    assert "<td>98.0%</td><td>1</td><td>1,200.4</td>" in soon
-    assert "<td>99.0%</td><td>2</td><td>1,300.4</td>" in soon
-    assert soon.endswith("Nothing reached 99.4%.")
+    assert "<td>98.0 %</td><td>1</td><td>1,200.4</td>" in soon
+    assert "<td>99.0 %</td><td>2</td><td>1,300.4</td>" in soon
+    assert soon.endswith("Nothing reached 99.4 %.")
 
 
 def test_the_page_says_how_many_seeds_got_there(report: TrainingReport) -> None:
@@ -267,8 +269,8 @@ def test_the_page_says_how_many_seeds_got_there(report: TrainingReport) -> None:
 
     soon = _how_soon(msgspec.structs.replace(report, milestones=find_milestones(runs)))
 
-    assert "<td>98.0%</td><td>2 of 3</td><td>1.5</td><td>16.5</td><td>10.0, never, 23.0</td>" in soon
-    assert "<td>99.8%</td><td>1 of 3</td><td>2</td><td>23.0</td><td>never, never, 23.0</td>" in soon
+    assert "<td>98.0 %</td><td>2 of 3</td><td>1.5</td><td>16.5</td><td>10.0, never, 23.0</td>" in soon
+    assert "<td>99.8 %</td><td>1 of 3</td><td>2</td><td>23.0</td><td>never, never, 23.0</td>" in soon
     assert "Nothing reached" not in soon
 
 

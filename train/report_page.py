@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..edge.shares import format_confidence, format_share
 from . import plots, tiles
 from .outliers import NOT_A_DIGIT
 from .scores import ClassScore
@@ -25,7 +26,8 @@ STYLE = """
   --first: #56b4e9; --second: #f0903c; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
   margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; overflow-wrap: anywhere; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; }
+h1, p, li { overflow-wrap: anywhere; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem; }
 svg.plot { width: 100%; height: auto; max-width: 34rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
@@ -34,13 +36,17 @@ th:first-child, td:first-child { text-align: left; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 .scroll { overflow-x: auto; } .soft { color: var(--soft); }
 @media (max-width: 32rem) { th, td { padding: .25rem; font-size: .8rem; } ul { padding-left: 1.2rem; } }
+@media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; } h2 { break-after: avoid; }
+  th, td { font-size: .7rem; padding: .2rem .4rem; white-space: normal; } svg.plot, figure, tr { break-inside: avoid; }
+  .plots { grid-template-columns: 1fr 1fr; } }
 """
 
 
 def format_page(report: "TrainingReport", album: "Album") -> str:
     """The page, from the figures and the pictures."""
+    run = _name_run(report)
     sections = [
-        f"<h1>{_text(report.name)}: how it was trained</h1>",
+        f"<h1>{_text(run)}: how it was trained</h1>",
         _verdict(report),
         _curves(report),
         _pace(report),
@@ -54,10 +60,25 @@ def format_page(report: "TrainingReport", album: "Album") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(report.name)}: training report</title><style>{STYLE}{tiles.STYLE}</style></head><body>\n"
+        f"<title>{_text(run)}: training report</title><style>{STYLE}{tiles.STYLE}</style></head><body>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )
+
+
+def _name_run(report: "TrainingReport") -> str:
+    """What tells this run's page from those of other runs of the same network."""
+    training = report.training
+    told = [f"{report.name} on {training.dataset}", f"seed {training.seed}"]
+    if training.start:
+        told.append(f"started from {training.start.name}")
+    if training.teachers:
+        told.append(f"taught by {_name_teachers(training)}")
+    return ", ".join(told)
+
+
+def _name_teachers(training: "Training") -> str:
+    return " and ".join(dict.fromkeys(teacher.name for teacher in training.teachers))
 
 
 def _verdict(report: "TrainingReport") -> str:
@@ -67,10 +88,10 @@ def _verdict(report: "TrainingReport") -> str:
     change = "loss" if gain.gain_pp < 0 else "gain"
     chance = "which chance explains" if gain.p >= SIGNIFICANCE else "more than chance explains"
     return (
-        f"<p>It reads <strong>{scores.correct / scores.count:.2%}</strong> of {scores.count:,} validation images "
-        f"({errors} {'error' if errors == 1 else 'errors'}; 95 % interval {100 * low:.2f} to {100 * high:.2f}). "
+        f"<p>It reads <strong>{format_share(scores.correct / scores.count)}</strong> of {scores.count:,} validation "
+        f"images ({errors} {'error' if errors == 1 else 'errors'}; 95 % interval {100 * low:.2f} to {100 * high:.2f}). "
         f"Logistic regression, fitted within {gain.seconds:.1f} s to the same {training.train.count:,} training images "
-        f"as they are, reads {gain.baseline_correct / scores.count:.2%}: a {change} of "
+        f"as they are, reads {format_share(gain.baseline_correct / scores.count)}: a {change} of "
         f"<strong>{abs(gain.gain_pp):.2f} points</strong> ({gain.won} images won, {gain.lost} lost; "
         f"p = {gain.p:.2g}, {chance}).</p>"
         "<p class='soft'>The best epoch was chosen on these validation images, so figures made on them flatter it a "
@@ -100,7 +121,19 @@ def _curves(report: "TrainingReport") -> str:
     return (
         f"<h2>Epoch by epoch</h2>{_grid(drawings)}"
         f"<p class='soft'>{why} figures are means over an epoch in which the weights change. "
-        f"{averaged + 'how they began.' if recipe.get('ema_share') else ''}</p>"
+        f"{averaged + 'how they began.' if recipe.get('ema_share') else ''} {_text(_compare_losses(training))}</p>"
+    )
+
+
+def _compare_losses(training: "Training") -> str:
+    """With teachers the two curves of the loss are not of one quantity; nothing to say without. See `distill.py`."""
+    if not training.teachers:
+        return ""
+    share, temperature = training.recipe["teacher_weight"], training.recipe["temperature"]
+    return (
+        f"The two losses are different quantities: validation's is the cross-entropy with the labels alone; training's "
+        f"is {1 - share:g} times that, and {share * temperature**2:g} times the one with the answers of "
+        f"{_name_teachers(training)}, for which logits are divided by {temperature:g}."
     )
 
 
@@ -114,8 +147,10 @@ def _pace(report: "TrainingReport") -> str:
         if several
         else ["epoch", "seconds"]
     )
-    rows = [[f"{one.accuracy:.1%}", *(_tell_of_seeds(one) if several else _tell_of_one(one))] for one in reached]
-    missed = [f"{one.accuracy:.1%}" for one in report.milestones if one not in reached][:1]
+    rows = [
+        [format_share(one.accuracy, 1), *(_tell_of_seeds(one) if several else _tell_of_one(one))] for one in reached
+    ]
+    missed = [format_share(one.accuracy, 1) for one in report.milestones if one not in reached][:1]
     return (
         f"<h2>How soon</h2>{_table(['validation reached', *head], rows)}<p class='soft'>From the beginning of the "
         "first epoch to the end of the one that first got there, with compilation and with the validation after each "
@@ -155,8 +190,18 @@ def _confusions(report: "TrainingReport") -> str:
     rows = [
         [f"{labels[one.label]} read as {labels[one.predicted]}", str(one.count)] for one in confusions[:MOST_CONFUSIONS]
     ]
-    table = f"<div>{_table(['the commonest', 'images'], rows)}</div>"
+    rest = _tell_rest([one.count for one in confusions[MOST_CONFUSIONS:]])
+    table = f"<div>{_table(['the commonest', 'images'], rows)}{rest}</div>"
     return f"<h2>Confusions</h2>{_grid([drawing, table])}"
+
+
+def _tell_rest(counts: Sequence[int]) -> str:
+    """How many confusions the table leaves out, the commonest first, and how common they are."""
+    if not counts:
+        return ""
+    often = "once" if counts[0] == 1 else f"{counts[0]} times"
+    each = "" if len(counts) == 1 else " each" if counts[0] == counts[-1] else " at most"
+    return f"<p class='soft'>And {len(counts)} more, {often}{each}.</p>"
 
 
 def _classes(report: "TrainingReport") -> str:
@@ -187,7 +232,9 @@ def _mistakes(report: "TrainingReport", album: "Album") -> str:
         return "<h2>Misread images</h2><p>None on validation.</p>"
     shown = mistakes[:MOST_MISTAKES]
     figures = [
-        tiles.draw_tile(image, f"{labels[mistake.label]} as {labels[mistake.predicted]}, {mistake.confidence:.0%}")
+        tiles.draw_tile(
+            image, f"{labels[mistake.label]} as {labels[mistake.predicted]}, {format_confidence(mistake.confidence)}"
+        )
         for mistake, image in zip(shown, album.mistakes, strict=False)
     ]
     which = f"The {len(shown)} surest of {total}" if total > len(shown) else f"All {total}"
@@ -223,7 +270,7 @@ def _training_images(report: "TrainingReport", album: "Album") -> str:
         return _extras(report, album)
     # Cards written before distortion could fade say nothing of it.
     left = report.training.recipe.get("last_distortion", 1)
-    fading = "" if left == 1 else f", by less each time, at last {left:.0%} of it"
+    fading = "" if left == 1 else f", by less each time, at last {format_share(left, 0)} of it"
     return (
         f"<h2>What training makes of it</h2><p>Each training image is distorted anew in every epoch{fading}. On the "
         "left as it is, then as the first epoch might see it:</p>"
@@ -266,10 +313,10 @@ def _ancestry(training: "Training") -> list[str]:
         facts.append(f"Started from the weights of {training.start.name}, SHA-256 {training.start.sha256}.")
     facts += [f"Taught by {teacher.name}, SHA-256 {teacher.sha256}." for teacher in training.teachers]
     if seeds := training.seeds:
-        each = ", ".join(f"{run.validation_accuracy:.2%} of seed {run.seed}" for run in seeds.runs)
+        each = ", ".join(f"{format_share(run.validation_accuracy)} of seed {run.seed}" for run in seeds.runs)
         facts.append(
-            f"The best of {len(seeds.runs)} seeds on validation: {each}; mean {seeds.mean:.2%}, standard deviation "
-            f"{100 * seeds.deviation:.2f} points."
+            f"The best of {len(seeds.runs)} seeds on validation: {each}; mean {format_share(seeds.mean)}, standard "
+            f"deviation {100 * seeds.deviation:.2f} points."
         )
     if training.devices > 1:
         facts.append(f"{training.devices} devices shared each batch.")
