@@ -1,5 +1,6 @@
 """Tables for people that fit their terminal: what matters less gives way to what matters more."""
 
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,13 +20,18 @@ def format_fitting(
         secondary: Titles of columns that may be left out. The last goes first; if all have gone, lines may wrap.
             Pipes and files get every column.
     """
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for kept in range(len(secondary), -1, -1):
-        dropped = secondary[kept:]
-        table = _format(head, rows, align, dropped)
-        if width is None or max(map(len, table.splitlines())) <= width:
-            break
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
+    kept = len(secondary)
+    while kept and _measure(_format(head, rows, align, secondary[kept:])) > room:
+        kept -= 1
+    dropped = secondary[kept:]
+    table = _format(head, rows, align, dropped)
     return f"{table}\nA wider terminal also shows: {', '.join(dropped)}." if dropped else table
+
+
+def _measure(table: str) -> int:
+    """How wide it is, in letters."""
+    return max(map(len, table.splitlines()))
 
 
 def _format(head: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str], dropped: Sequence[str]) -> str:
