@@ -5,7 +5,7 @@
  */
 
 import { prepareCanvas } from "./boxes.js";
-import { Drawing, drawStrokes } from "./strokes.js";
+import { Drawing, drawStrokes, keepOnPad } from "./strokes.js";
 
 /** How far an arrow key moves the pen, pixels; with the shift key, the second. */
 const [STEP, SMALL_STEP] = [10, 2];
@@ -28,6 +28,8 @@ export class Pad extends EventTarget {
    * @type {{x: number, y: number, stroke: Stroke | null} | null}
    */
   #keyPen = null;
+  /** When it was last shown, pixels. */
+  #size = { width: 0, height: 0 };
   #painting = false;
 
   /** @param {HTMLCanvasElement} canvas */
@@ -42,7 +44,7 @@ export class Pad extends EventTarget {
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#hidePen());
     // Also when its part of the page is left, and there is nothing of it.
-    new ResizeObserver(() => this.isShown && this.#changed()).observe(canvas);
+    new ResizeObserver(() => this.isShown && this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
 
@@ -153,6 +155,21 @@ export class Pad extends EventTarget {
   #lift() {
     this.#open.clear();
     if (this.#keyPen) this.#keyPen.stroke = null;
+  }
+
+  /** What is on it stays on it when a phone is turned or a window made smaller. */
+  #resize() {
+    const size = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+    for (const strokes of this.#sheets()) keepOnPad(strokes, this.#size, size);
+    this.#size = size;
+    const pen = this.#keyPen;
+    if (pen) [pen.x, pen.y] = pen.stroke?.points.at(-1) ?? [Math.min(pen.x, size.width), Math.min(pen.y, size.height)];
+    this.#changed();
+  }
+
+  /** What is on it, and what was before each clearing and may come back: no two of these share a stroke. */
+  #sheets() {
+    return [...this.#past, this.#strokes].filter((_, i, all) => !all[i + 1]?.length);
   }
 
   #changed() {

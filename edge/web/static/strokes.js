@@ -47,6 +47,46 @@ export class Drawing {
   }
 }
 
+/** @typedef {{width: number, height: number}} Size */
+
+/**
+ * Where a pad becomes smaller, move what was on it so that all of it still is, and shrink it where it has to be.
+ *
+ * @param {readonly Stroke[]} strokes  Changed in place: those that are being drawn stay the same ones.
+ * @param {Size} before  Of the pad, pixels. @param {Size} after
+ */
+export function keepOnPad(strokes, before, after) {
+  if (strokes.length === 0) return;
+  const across = measureExtent(strokes, 0, before.width);
+  const down = measureExtent(strokes, 1, before.height);
+  const scale = Math.min(1, after.width / (across.end - across.start), after.height / (down.end - down.start));
+  const left = Math.min(across.start, after.width - scale * (across.end - across.start));
+  const top = Math.min(down.start, after.height - scale * (down.end - down.start));
+  for (const stroke of strokes) {
+    stroke.width *= scale;
+    for (const point of stroke.points) {
+      point[0] = left + scale * (point[0] - across.start);
+      point[1] = top + scale * (point[1] - down.start);
+    }
+  }
+}
+
+/**
+ * From where to where there is ink, across or down; what lies beyond the pad nobody saw.
+ *
+ * @param {readonly Stroke[]} strokes @param {0 | 1} axis @param {number} side  Of the pad.
+ */
+function measureExtent(strokes, axis, side) {
+  let [start, end] = [side, 0];
+  for (const { width, points } of strokes) {
+    for (const point of points) {
+      start = Math.min(start, point[axis] - width / 2);
+      end = Math.max(end, point[axis] + width / 2);
+    }
+  }
+  return { start: Math.max(0, start), end: Math.min(side, end) };
+}
+
 /** @param {Context} context @param {readonly Stroke[]} strokes @param {string} colour */
 export function drawStrokes(context, strokes, colour) {
   [context.strokeStyle, context.lineCap, context.lineJoin] = [colour, "round", "round"];

@@ -1,0 +1,84 @@
+"""The page in a real browser of other sizes and kinds: phones that are turned, fingers, and people's own settings."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from edge_mnist.edge.web.server import WebServer, start_server
+
+from .chromium import Page, page, without_runtime
+
+__all__ = ["page", "without_runtime"]
+
+# How strokes of 10 pixels lie after a pad of 400 by 300 pixels took another size.
+KEEP = """
+const { keepOnPad } = await import("/static/strokes.js");
+const [paths, width, height] = given;
+const strokes = paths.map((points) => ({ width: 10, points }));
+keepOnPad(strokes, { width: 400, height: 300 }, { width, height });
+return strokes;
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[WebServer]:
+    """Without a token and without a camera."""
+    started = start_server(None, port=0)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize(
+    ("paths", "size", "width", "moved"),
+    [
+        ([[[20, 20], [90, 80]]], (100, 90), 10, [[[20, 20], [90, 80]]]),
+        ([[[305, 105], [395, 295]]], (200, 300), 10, [[[105, 105], [195, 295]]]),
+        ([[[5, 5], [395, 5]], [[205, 105]]], (200, 300), 5, [[[2.5, 2.5], [197.5, 2.5]], [[102.5, 52.5]]]),
+        ([[[45, 45], [900, 45]]], (450, 350), 10, [[[45, 45], [900, 45]]]),
+        ([], (10, 10), 10, []),
+    ],
+    ids=["fits", "moves", "shrinks", "ran off the pad before", "none"],
+)
+def test_strokes_stay_on_a_pad_that_becomes_smaller(
+    page: Page, server: WebServer, paths: list, size: tuple[int, int], width: float, moved: list
+) -> None:
+    page.open(server.url)
+
+    kept = page.run(KEEP, paths, *size)
+
+    assert [stroke["points"] for stroke in kept] == moved
+    assert {stroke["width"] for stroke in kept} <= {width}
+
+
+@pytest.mark.usefixtures("without_runtime")
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_drawing_stays_on_the_pad_of_a_phone_that_is_turned(page: Page, server: WebServer, width: int) -> None:
+    page.open(server.url)
+    for digit, left in (("3", 40), ("0", 300), ("7", 560)):
+        page.draw(digit, left, 20, height=150)
+    page.wait_for_rows("draw-rows", "307")
+
+    page.show(width, 844)
+    # What is drawn then is read together with what was there.
+    page.draw("2", 100, 120, height=90)
+
+    page.wait_for_rows("draw-rows", "307", "2")
+    for rows in (["307"], ["30"]):
+        page.find("undo").click()
+        page.wait_for_rows("draw-rows", *rows)
+
+
+@pytest.mark.usefixtures("without_runtime")
+def test_what_was_cleared_comes_back_onto_a_pad_that_became_smaller(page: Page, server: WebServer) -> None:
+    page.open(server.url)
+    page.draw("7", 600, 200)
+    page.wait_for_rows("draw-rows", "7")
+    page.find("clear").click()
+    page.draw("2", 60, 20)
+    page.wait_for_rows("draw-rows", "2")
+
+    page.show(390, 844)
+    for _ in range(2):
+        page.find("undo").click()
+
+    page.wait_for_rows("draw-rows", "7")
