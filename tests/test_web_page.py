@@ -294,8 +294,9 @@ def test_everything_that_can_be_operated_has_a_name(page: Page, server: WebServe
 
 
 @pytest.mark.usefixtures("with_runtime")
-def test_a_phone_needs_no_sideways_scrolling(page: Page, server: WebServer) -> None:
-    page.show(360, 740, touch=True)
+@pytest.mark.parametrize("width", [360, 320])
+def test_a_phone_needs_no_sideways_scrolling(page: Page, server: WebServer, width: int) -> None:
+    page.show(width, 740, touch=True)
     page.open(server.url)
     page.wait_for_text("reader-note", "Drawings do not leave this page")
 
@@ -305,7 +306,7 @@ def test_a_phone_needs_no_sideways_scrolling(page: Page, server: WebServer) -> N
 
     for part in ("draw", "photo", "live"):
         page.find(f"tab-{part}").click()
-        assert page.driver.execute_script("return document.documentElement.scrollWidth") == 360, part
+        assert page.driver.execute_script("return document.documentElement.scrollWidth") == width, part
     small = (
         "return [...document.querySelectorAll('button, select')].filter((e) => e.offsetHeight && e.offsetHeight < 44)"
     )
