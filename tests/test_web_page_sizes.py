@@ -82,3 +82,49 @@ def test_what_was_cleared_comes_back_onto_a_pad_that_became_smaller(page: Page, 
         page.find("undo").click()
 
     page.wait_for_rows("draw-rows", "7")
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
+def test_each_kind_of_pointer_gets_its_own_words_alone(page: Page, server: WebServer, touch: bool) -> None:
+    page.show(900, 700, touch=touch)
+    page.open(f"{server.url}#/photo")
+
+    hint = page.text("photo-hint")
+
+    assert hint == ("Choose a photo, or take one" if touch else "Drop a photo here, or paste one")
+    assert page.find("photo-camera-button").is_displayed() == touch
+
+
+@pytest.mark.parametrize(("motion", "dot"), [("no-preference", "breathe"), ("reduce", "none")])
+def test_the_notice_breathes_only_for_those_who_like_motion(
+    page: Page, server: WebServer, motion: str, dot: str
+) -> None:
+    page.open(server.url)
+    _prefer(page, "prefers-reduced-motion", motion)
+
+    page.driver.execute_script(
+        "const notice = document.getElementById('notice'); notice.hidden = false; notice.classList.add('waiting')"
+    )
+
+    script = "return getComputedStyle(document.getElementById('notice-words'), '::before').animationName"
+    assert page.driver.execute_script(script) == dot
+
+
+def test_the_chosen_tab_stands_out_in_forced_colours(page: Page, server: WebServer) -> None:
+    page.open(server.url)
+    _prefer(page, "forced-colors", "active")
+
+    chosen, other = (
+        page.driver.execute_script(
+            "const style = getComputedStyle(arguments[0]); return [style.backgroundColor, style.color]", page.find(tab)
+        )
+        for tab in ("tab-draw", "tab-photo")
+    )
+
+    assert chosen[0] != other[0]
+    assert chosen[1] != other[1]
+
+
+def _prefer(page: Page, feature: str, value: str) -> None:
+    """Until the next test's page is shown."""
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": feature, "value": value}]})
