@@ -232,7 +232,8 @@ def test_whoever_gives_no_token_is_told_and_may_try_again(page: Page, guarded: W
     wait_until(page.find("token").is_displayed, lambda: "no token is asked for")
 
     page.press(Keys.ESCAPE)
-    page.wait_for_text("notice", "token")
+    page.wait_for_text("notice-words", "Enter the token that was printed where the server was started.")
+    assert page.text("reader") == "No token yet"
     page.find("again").click()
 
     wait_until(page.find("token").is_displayed, lambda: "it is not asked for again")

@@ -192,6 +192,27 @@ def test_an_address_whose_token_is_none_asks_for_one(page: Page) -> None:
         guarded.close()
 
 
+def test_a_token_that_is_given_late_is_used_by_the_whole_page(page: Page) -> None:
+    page.expected.append("status of 401")
+    guarded = start_server(None, port=0, settings=WebSettings(token="a-token-of-this-test"))  # noqa: S106
+    try:
+        page.open(guarded.url)
+        wait_until(page.find("token").is_displayed, lambda: "no token is asked for")
+        page.press(Keys.ESCAPE)
+        page.wait_for_text("reader", "No token yet")
+
+        page.drop(cv2.imencode(".png", draw_page(("17",), seed=1))[1].tobytes(), "image/png")
+        wait_until(page.find("token").is_displayed, lambda: "it is not asked for again")
+        page.find("token").send_keys("a-token-of-this-test", Keys.ENTER)
+
+        page.wait_for_rows("photo-rows", "17")
+        wait_until(lambda: len(Select(page.find("reader")).options) > 1, lambda: page.text("reader"))
+        assert not page.find("notice").is_displayed()
+    finally:
+        page.driver.get("about:blank")
+        guarded.close()
+
+
 @pytest.mark.usefixtures("without_runtime")
 def test_what_appears_appears_within_a_status_that_is_always_there(page: Page, server: WebServer) -> None:
     page.expected.append("status of 404")

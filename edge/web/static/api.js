@@ -19,7 +19,7 @@ export class ServerError extends Error {
 /** There was no answer at all. */
 export class UnreachableError extends Error {}
 
-/** Where it is told whether the server is there: dispatches `answered` and `unreachable`. */
+/** Where it is told whether the server is there: dispatches `answered`, `unreachable`, and `token` for a new one. */
 export const connection = new EventTarget();
 
 /** A server that is busy says when to come back: so often, if it is not longer than so many seconds. */
@@ -51,8 +51,17 @@ export async function request(path, options = {}, returns = MOST_RETURNS) {
 /** Several requests may be refused at once: people are asked once. @param {string | null} refused */
 function obtainToken(refused) {
   if (currentToken() !== refused) return Promise.resolve(true);
-  asking ??= askForToken(refused !== null).finally(() => (asking = null));
+  asking ??= askForToken(refused !== null).then((given) => {
+    asking = null;
+    if (given) connection.dispatchEvent(new Event("token"));
+    return given;
+  });
   return asking;
+}
+
+/** Whether it was refused for want of a token. @param {unknown} error */
+export function lacksToken(error) {
+  return error instanceof ServerError && error.status === 401;
 }
 
 /** @param {string} path @param {RequestInit} options @param {string | null} token */
@@ -69,8 +78,10 @@ async function send(path, options, token) {
   }
 }
 
-/** What the server said, in its own words where it has some. @param {Response} response */
+/** What the server said, in its own words where people can use them. @param {Response} response */
 async function explain(response) {
+  // The server's words are about a header, for those who write programs.
+  if (response.status === 401) return "Enter the token that was printed where the server was started.";
   try {
     const { error } = await response.json();
     if (typeof error === "string") return error;

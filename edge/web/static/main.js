@@ -1,6 +1,6 @@
 /** The page: its three parts, what reads, and what it says when something is wrong. */
 
-import { UnreachableError, fetchModel, request } from "./api.js";
+import { UnreachableError, connection, fetchModel, lacksToken, request } from "./api.js";
 import { fillSelect, listChoices, openReader } from "./choices.js";
 import { watchConnection } from "./connection.js";
 import { setUpDrawing } from "./draw.js";
@@ -25,6 +25,8 @@ let model = null;
 let reader = null;
 /** How often what reads was chosen: of those that load at the same time, the last one stays. */
 let turns = 0;
+/** Whether people were asked for the token of a server that is not known yet, and gave none. */
+let lacking = false;
 
 takeTokenFromAddress();
 window.addEventListener("hashchange", takeTokenFromAddress);
@@ -37,16 +39,21 @@ byId("report").addEventListener("click", openReport);
 byId("again").addEventListener("click", start);
 byId("dismiss").addEventListener("click", () => say(""));
 watchConnection(sayLost, start);
+// One that another part of the page asked for.
+connection.addEventListener("token", () => lacking && start());
 start();
 
 /** Ask the server what it can do; again whenever it came back. */
 async function start() {
+  lacking = false;
   try {
     model = await fetchModel();
   } catch (error) {
     // Of a server that does not answer, sayLost() has told.
-    if (!(error instanceof UnreachableError)) say(/** @type {Error} */ (error).message, { again: true });
-    return;
+    if (error instanceof UnreachableError) return;
+    lacking = lacksToken(error);
+    if (!choices.length) byId("reader").replaceChildren(new Option(lacking ? "No token yet" : "Not known yet"));
+    return sayAgain(/** @type {Error} */ (error));
   }
   say("");
   const offered = listChoices(model);
@@ -104,7 +111,7 @@ function describe(choice, known) {
 /** The model does not run in this page: the server reads. @param {Error} error */
 async function fallBack(error) {
   const onServer = choices.findIndex((choice) => choice.server);
-  if (onServer < 0) return say(error.message, { again: true });
+  if (onServer < 0) return sayAgain(error);
   byId("reader").value = String(onServer);
   await chooseReader();
   byId("reader-note").textContent = `${error.message} The server reads instead.`;
@@ -115,18 +122,24 @@ function sayLost() {
   say(`The server does not answer. Trying again…${goesOn}`, { waiting: true });
 }
 
+/** What people may try again. @param {Error} error */
+function sayAgain(error) {
+  say(error.message, { again: lacksToken(error) ? "Enter the token" : "Try again" });
+}
+
 /**
  * Across the top of the page; the empty string takes it away.
  *
  * @param {string} words
- * @param {{again?: boolean, waiting?: boolean}} [options]  Whether people, or the page itself, may try again.
+ * @param {{again?: string, waiting?: boolean}} [options]  What a button to try again says; whether the page itself does.
  */
-function say(words, { again = false, waiting = false } = {}) {
+function say(words, { again = "", waiting = false } = {}) {
   byId("notice-words").textContent = words;
   byId("notice").hidden = words === "";
   byId("notice").classList.toggle("waiting", waiting);
-  byId("again").hidden = !again;
-  byId("dismiss").hidden = again || waiting;
+  byId("again").textContent = again;
+  byId("again").hidden = again === "";
+  byId("dismiss").hidden = again !== "" || waiting;
 }
 
 /**
@@ -141,7 +154,8 @@ async function openReport(event) {
     if (currentToken() === null) window.open(byId("report").href, "_blank", "noopener");
     else download(report, "edge-mnist-report.html");
   } catch (error) {
-    say(/** @type {Error} */ (error).message);
+    if (lacksToken(error)) sayAgain(/** @type {Error} */ (error));
+    else say(/** @type {Error} */ (error).message);
   }
 }
 
