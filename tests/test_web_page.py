@@ -161,6 +161,9 @@ def test_a_chosen_file_is_read_and_what_is_no_picture_is_refused_in_words(
     page.find("photo-file").send_keys(str(tmp_path / "page.txt"))
 
     page.wait_for_text("photo-note", "This file is not a picture that this browser can open.")
+    # Nothing of the one before is left.
+    assert [_count_painted(page, canvas) for canvas in ("photo-picture", "photo-boxes")] == [0, 0]
+    assert page.find("photo-hint").is_displayed()
 
 
 def test_the_live_view_follows_the_camera_while_somebody_looks(page: Page, server: WebServer, camera: Drawn) -> None:

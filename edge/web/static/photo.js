@@ -27,16 +27,20 @@ export function setUpPhotos(currentChoice) {
   const paint = () => photo && paintPhoto(photo.bitmap, reading);
   const readAgain = newestOnly(async () => {
     if (!photo) return;
+    const read = photo;
     const started = performance.now();
     reading = null;
     paint();
     byId("photo-note").textContent = "Reading…";
     try {
-      reading = await readPicture(photo.blob, currentChoice());
+      const said = await readPicture(read.blob, currentChoice());
+      // By now another one may be shown, or none.
+      if (photo !== read) return;
+      reading = said;
       show(reading, performance.now() - started);
       paint();
     } catch (error) {
-      showFailure(/** @type {Error} */ (error));
+      if (photo === read) showFailure(/** @type {Error} */ (error));
     }
   }, 0);
 
@@ -48,6 +52,9 @@ export function setUpPhotos(currentChoice) {
       photo = prepared;
       readAgain(null);
     } catch (error) {
+      photo?.bitmap.close();
+      photo = null;
+      clearFrame();
       showFailure(/** @type {Error} */ (error));
     }
   }, 0);
@@ -133,6 +140,13 @@ function paintPhoto(bitmap, reading) {
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.clientWidth, canvas.clientHeight);
   drawBoxes(byId("photo-boxes"), reading?.digits ?? [], reading?.frame ?? bitmap);
+}
+
+/** As it was before the first photo: an older one would look like what was not read. */
+function clearFrame() {
+  byId("photo").classList.remove("filled");
+  byId("photo-frame").removeAttribute("style");
+  for (const id of ["photo-picture", "photo-boxes"]) prepareCanvas(byId(id));
 }
 
 /** @param {import("./types.js").Reading} reading @param {number} took_ms */
