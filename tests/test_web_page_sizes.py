@@ -19,6 +19,20 @@ keepOnPad(strokes, { width: 400, height: 300 }, { width, height });
 return strokes;
 """
 
+# Draw the box of one digit onto 400 by 300 pixels. Whether its ink is covered, and whether there is something above,
+# below, right and left of it, and further above, where only a large tag would reach.
+DRAW_BOX = """
+const { drawBoxes } = await import("/static/boxes.js");
+const canvas = document.createElement("canvas");
+[canvas.style.width, canvas.style.height] = ["400px", "300px"];
+document.body.append(canvas);
+const [x, y, width, height] = given;
+drawBoxes(canvas, [{ digit: 4, confidence: 1, box: given }], { width: 400, height: 300 });
+const isPainted = (...area) => canvas.getContext("2d").getImageData(...area).data.some((value) => value > 0);
+const points = [[x + 4, y - 12], [x + 4, y + height + 12], [x + width + 12, y + 8], [x - 12, y + 8], [x + 4, y - 17]];
+return [isPainted(x, y, width, height), ...points.map(([left, top]) => isPainted(left, top, 1, 1))];
+"""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[WebServer]:
@@ -82,6 +96,29 @@ def test_what_was_cleared_comes_back_onto_a_pad_that_became_smaller(page: Page, 
         page.find("undo").click()
 
     page.wait_for_rows("draw-rows", "7")
+
+
+@pytest.mark.parametrize(
+    ("box", "places"),
+    [
+        ([100, 100, 40, 80], ["above", "further above"]),
+        ([100, 100, 10, 16], ["above"]),
+        ([100, 8, 40, 80], ["below"]),
+        ([100, 8, 40, 284], ["right"]),
+        ([350, 8, 40, 284], ["left"]),
+    ],
+    ids=["amid", "small", "at the top", "as high as the pad", "in the right corner"],
+)
+def test_a_tag_covers_no_ink_where_there_is_room_beside_it(
+    page: Page, server: WebServer, box: list[int], places: list[str]
+) -> None:
+    page.open(server.url)
+
+    covered, *painted = page.run(DRAW_BOX, *box)
+
+    assert not covered
+    there = dict(zip(("above", "below", "right", "left", "further above"), painted, strict=True))
+    assert [place for place, is_painted in there.items() if is_painted] == places
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])

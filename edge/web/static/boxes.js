@@ -8,8 +8,8 @@
 export const UNSURE_BELOW = 0.9;
 const SURE_COLOUR = "rgb(0 96 160)";
 const UNSURE_COLOUR = "rgb(190 70 0)";
-/** Of the box's height, within these bounds in pixels of the screen. */
-const [TAG_SHARE, SMALLEST_TAG, LARGEST_TAG] = [0.3, 16, 30];
+/** Of the box's height, within these bounds in pixels of the screen: larger ones cover the row above. */
+const [TAG_SHARE, SMALLEST_TAG, LARGEST_TAG] = [0.25, 12, 30];
 
 /**
  * Make a canvas as large as it is shown, in the screen's own pixels, and empty.
@@ -68,8 +68,6 @@ function drawBox(context, mark) {
 }
 
 /**
- * Above the box, within it where there is no room.
- *
  * @param {CanvasRenderingContext2D} context
  * @param {Mark} mark
  * @param {HTMLCanvasElement} canvas
@@ -79,14 +77,38 @@ function drawTag(context, mark, canvas) {
   const text = isUnsure(mark.digit) ? `${mark.digit.digit}?` : String(mark.digit.digit);
   context.font = `600 ${Math.round(0.8 * side)}px system-ui, sans-serif`;
   const width = Math.max(side, context.measureText(text).width + 0.5 * side);
-  const left = Math.min(Math.max(0, mark.x - 1), canvas.clientWidth - width);
-  const top = mark.y >= side ? mark.y - side + 2 : Math.max(0, mark.y);
+  const [left, top] = placeTag(mark, { width, height: side }, { width: canvas.clientWidth, height: canvas.clientHeight });
   context.fillStyle = colourOf(mark);
   context.beginPath();
   context.roundRect(left, top, width, side, 5);
   context.fill();
   [context.fillStyle, context.textAlign, context.textBaseline] = ["white", "center", "middle"];
   context.fillText(text, left + width / 2, top + 0.54 * side);
+}
+
+/** @typedef {{width: number, height: number}} Size */
+
+/**
+ * Above the box, where there is no room below it or beside it, else within it, where it covers ink.
+ *
+ * @param {Mark} mark
+ * @param {Size} tag
+ * @param {Size} canvas
+ * @returns {[number, number]} Left and top.
+ */
+function placeTag({ x, y, width, height }, tag, canvas) {
+  const left = Math.min(Math.max(0, x - 1), canvas.width - tag.width);
+  const top = Math.min(Math.max(0, y), canvas.height - tag.height);
+  /** @type {[number, number][]} */
+  const places = [
+    [left, y - tag.height + 2],
+    [left, y + height - 2],
+    [x + width - 2, top],
+    [x - tag.width + 2, top],
+  ];
+  const fits = (/** @type {[number, number]} */ [x0, y0]) =>
+    x0 >= 0 && y0 >= 0 && x0 + tag.width <= canvas.width && y0 + tag.height <= canvas.height;
+  return places.find(fits) ?? [left, top];
 }
 
 /** @param {Mark} mark */
