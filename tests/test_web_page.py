@@ -183,8 +183,7 @@ def test_the_live_view_follows_the_camera_while_somebody_looks(page: Page, serve
     wait_until(lambda: server.service.watchers.used == 0, lambda: "the page goes on asking, and nobody looks")
 
 
-def test_a_server_without_a_camera_says_so(page: Page, guarded: WebServer) -> None:
-    page.expected.append(NOT_FOUND)
+def test_a_server_without_a_camera_says_so_and_is_not_asked_for_it(page: Page, guarded: WebServer) -> None:
     page.open(f"{guarded.url}#token={TOKEN}")
     page.wait_for_text("draw-rows", "Nothing yet")
 

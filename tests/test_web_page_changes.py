@@ -42,6 +42,18 @@ window.createImageBitmap = async (...given) => {
 };
 """
 
+# What the live part shows of a reading for whose frame the camera was waited a tenth of a second: each stage's name and
+# how much of the room its bar takes.
+SHOW_STAGES = """
+const { showReading } = await import("/static/live_view.js");
+const rates = { camera_fps: 10, read_fps: 10, skipped: 18 };
+showReading({ announced: ["4"], timing_ms: { capture: 100, find: 4, infer: 1 }, rates, latency_ms: 9 });
+return [...document.querySelectorAll("#live-times .time")].map((time) => [
+  time.querySelector(".stage").textContent,
+  time.querySelector(".bar .fill")?.style.transform ?? null,
+]);
+"""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[WebServer]:
@@ -215,7 +227,6 @@ def test_a_token_that_is_given_late_is_used_by_the_whole_page(page: Page) -> Non
 
 @pytest.mark.usefixtures("without_runtime")
 def test_what_appears_appears_within_a_status_that_is_always_there(page: Page, server: WebServer) -> None:
-    page.expected.append("status of 404")
     page.open(server.url)
     page.wait_for_text("reader-note", "reads drawings itself")
     hidden = "return [...document.querySelectorAll('[role=status]')].filter((e) => e.closest('[hidden]') === e).length"
@@ -227,13 +238,23 @@ def test_what_appears_appears_within_a_status_that_is_always_there(page: Page, s
 
 
 def test_keys_reach_the_live_part_which_has_nothing_to_operate(page: Page, server: WebServer) -> None:
-    page.expected.append("status of 404")
     page.open(f"{server.url}#/live")
     page.wait_for_text("live-words", "This server has no camera")
 
     page.find("tab-live").send_keys(Keys.TAB)
 
     assert page.driver.switch_to.active_element.get_attribute("id") == "live"
+
+
+def test_waiting_for_the_camera_does_not_dwarf_the_work(page: Page, server: WebServer) -> None:
+    page.open(f"{server.url}#/live")
+    page.wait_for_text("live-words", "This server has no camera")
+
+    stages = dict(page.run(SHOW_STAGES))
+
+    assert stages == {"capture": None, "find": "scaleX(1)", "infer": "scaleX(0.25)"}
+    assert page.text("live-times").splitlines()[:2] == ["capture", "100 ms"]
+    assert "18 frames" in page.text("live")
 
 
 def _choose(page: Page, label: str) -> None:

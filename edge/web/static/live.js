@@ -15,6 +15,8 @@ const byId = (id) => document.getElementById(id);
 
 export class LiveView {
   #chosen = false;
+  /** Whether the server has one; null: it has not said yet. @type {boolean | null} */
+  #hasCamera = null;
   /** While somebody looks. @type {AbortController | null} */
   #watching = null;
   /** By the frame's number. @type {Map<number, any>} */
@@ -30,8 +32,9 @@ export class LiveView {
     this.#update();
   }
 
-  /** Begin anew, if somebody looks. */
-  restart() {
+  /** Begin anew, if somebody looks. @param {boolean} hasCamera  Whether the server has one. */
+  restart(hasCamera) {
+    this.#hasCamera = hasCamera;
     this.#stop();
     this.#update();
   }
@@ -39,7 +42,8 @@ export class LiveView {
   #update() {
     const seen = this.#chosen && !document.hidden;
     if (!seen) return this.#stop();
-    if (this.#watching) return;
+    if (this.#hasCamera === false) return showWords("This server has no camera: start it with --camera.");
+    if (this.#watching || !this.#hasCamera) return;
     this.#watching = new AbortController();
     const { signal } = this.#watching;
     this.#repeat(() => this.#followEvents(signal), signal);

@@ -4,6 +4,8 @@ import { element, formatMs, showRows } from "./result.js";
 
 /** Numbers that change faster cannot be read, milliseconds. */
 const NUMBERS_MS = 250;
+/** The stage that mostly waits for the next frame: beside it the work of the others would not be seen. */
+const WAITING = "capture";
 const CAMERA_STATES = /** @type {Record<string, string>} */ ({
   open: "Camera open",
   lost: "Camera lost, trying again",
@@ -43,15 +45,15 @@ export function showWords(words) {
   byId("live-words").hidden = words === "";
 }
 
-/** A bar for each stage, the longest as long as there is room. @param {Record<string, number>} timing_ms */
+/** A bar for each stage that works, the longest as long as there is room. @param {Record<string, number>} timing_ms */
 function showTimes(timing_ms) {
   const list = byId("live-times");
   const stages = Object.entries(timing_ms);
   if (list.children.length !== stages.length) list.replaceChildren(...stages.map(([stage]) => makeBar(stage)));
-  const longest = Math.max(1, ...stages.map(([, ms]) => ms));
-  stages.forEach(([, ms], i) => {
+  const longest = Math.max(1, ...stages.map(([stage, ms]) => (stage === WAITING ? 0 : ms)));
+  stages.forEach(([stage, ms], i) => {
     const [, bar, value] = list.children[i].children;
-    bar.firstElementChild.style.transform = `scaleX(${ms / longest})`;
+    if (stage !== WAITING) bar.firstElementChild.style.transform = `scaleX(${ms / longest})`;
     value.textContent = formatMs(ms);
   });
 }
@@ -59,7 +61,7 @@ function showTimes(timing_ms) {
 /** @param {string} stage */
 function makeBar(stage) {
   const item = element("li", "time");
-  const bar = element("span", "bar");
+  const bar = element("span", stage === WAITING ? "" : "bar");
   bar.append(element("span", "fill"));
   item.append(element("span", "stage", stage), bar, element("span", "value"));
   return item;

@@ -62,7 +62,7 @@ async function start() {
   if (!same || !reader) await chooseReader();
   else drawing.readAgain();
   photos.readAgain();
-  live.restart();
+  live.restart(model.camera !== null);
 }
 
 /** The same choice as before stays, if there still is one. @param {Choice[]} offered */

@@ -40,6 +40,7 @@
  * @property {Abstention} abstention
  * @property {object | null} onnx_int8  The file that the page can run; null: this model has none.
  * @property {string | null} browser_runtime  The version of onnxruntime-web that the server has; null: none.
+ * @property {string | null} camera  What the live view shows; null: the server has no camera.
  *
  * @typedef {object} Stroke
  * @property {number} width  In pixels of the pad.
