@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_mnist.edge.web.server import WebServer, start_server
 
@@ -160,6 +163,17 @@ def test_the_chosen_tab_stands_out_in_forced_colours(page: Page, server: WebServ
 
     assert chosen[0] != other[0]
     assert chosen[1] != other[1]
+    # The ground is seen between the letters: the browser has laid no other one below them.
+    middle = _photograph(page, "tab-draw")[20:24, 10:-10]
+    is_ground = (middle == middle[0, 0]).all(axis=(0, 2))
+    letters = np.flatnonzero(~is_ground)
+    assert is_ground[letters[0] : letters[-1]].any()
+
+
+def _photograph(page: Page, name: str) -> NDArray[np.uint8]:
+    """uint8 [height, width, 3], BGR."""
+    content = np.frombuffer(page.find(name).screenshot_as_png, np.uint8)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR).astype(np.uint8)
 
 
 def _prefer(page: Page, feature: str, value: str) -> None:
