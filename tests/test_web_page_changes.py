@@ -19,13 +19,13 @@ HERE, THERE = "This browser, int8", "onnxruntime, float32"
 # As long as what must not happen may take: a read comes 60 ms after what it is of, and takes a few.
 QUIET_MS = 400
 
-# Before the page's own scripts: the model's file arrives when a test lets it, and workers and bitmaps are counted.
+# Before the page's own scripts: what is held arrives when a test lets it, and workers and bitmaps are counted.
 INSTRUMENTS = """
 const send = window.fetch;
-let arrives = Promise.resolve(200);
-window.hold = () => { arrives = new Promise((resolve) => (window.release = resolve)); };
+let [held, arrives] = [null, Promise.resolve(200)];
+window.hold = (path) => { held = path; arrives = new Promise((resolve) => (window.release = resolve)); };
 window.fetch = async (path, options) => {
-  const status = path === "/model/int8.onnx" ? await arrives : 200;
+  const status = held !== null && path.startsWith(held) ? await arrives : 200;
   return status === 200 ? send(path, options) : new Response('{"error": "The file is gone."}', {status});
 };
 window.running = 0;
@@ -79,7 +79,7 @@ def test_a_model_that_comes_late_does_not_replace_what_was_chosen_since(
     watched.open(server.url)
     watched.wait_for_text("reader-note", "Drawings do not leave this page")
     _choose(watched, "litert, int8")
-    watched.driver.execute_script("hold()")
+    watched.driver.execute_script("hold('/model/int8.onnx')")
     _choose(watched, HERE)
     watched.wait_for_text("reader-note", "Loading the model")
 
@@ -188,6 +188,20 @@ def test_a_photo_that_was_replaced_is_let_go_of(watched: Page, server: WebServer
     held = watched.driver.execute_script("return bitmaps.map((bitmap) => bitmap.width > 0)")
 
     assert held == [False, True]
+
+
+def test_a_reading_that_comes_late_is_not_shown_for_what_was_refused_since(watched: Page, server: WebServer) -> None:
+    watched.open(server.url)
+    watched.driver.execute_script("hold('/v1/read')")
+    watched.drop(cv2.imencode(".png", draw_page(("17",), seed=1))[1].tobytes(), "image/png")
+    watched.wait_for_text("photo-note", "Reading")
+
+    watched.drop(b"17", "text/plain")
+    watched.wait_for_text("photo-note", "not a picture")
+    watched.driver.execute_script("release(200)")
+
+    assert _wait_in_page(watched, "document.getElementById('photo-rows').textContent") == "Not read"
+    assert "not a picture" in watched.text("photo-note")
 
 
 def test_an_address_whose_token_is_none_asks_for_one(page: Page) -> None:
