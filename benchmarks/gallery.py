@@ -8,10 +8,12 @@ import html
 import io
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 from PIL import Image
 
 from ..edge.pictures import read_gray
+from .photo_scores import find_misread
 from .photos import PhotoResult, PhotoResults, ReadDigit
 
 # Pixels of a picture's longer side, and how many are shown: at 60 kB each, a browser still opens the page at once.
@@ -59,7 +61,7 @@ def format_gallery(results: PhotoResults, folder: Path) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>\n<h1>{_text(title)}</h1>\n"
         f"<p>{count} of {total} pictures were not read exactly.{shown} A box is where a digit was read; "
-        '<span class="wrong">red</span> are digits that the picture does not have so often.</p>\n'
+        '<span class="wrong">red</span> are those that stand for another digit, or for none.</p>\n'
         f"{figures}\n</body></html>\n"
     )
 
@@ -79,12 +81,12 @@ def _figure(image: PhotoResult, folder: Path) -> str:
     terms = "".join(f"<dt>{term}</dt><dd>{_text(fact)}</dd>" for term, fact in facts.items() if fact)
     condition = f' <span class="soft">{_text(image.condition)}</span>' if image.condition else ""
     return (
-        f"<figure>{_draw(image, folder, read - written)}<figcaption><h2>{_text(image.file)}{condition}</h2>"
+        f"<figure>{_draw(image, folder)}<figcaption><h2>{_text(image.file)}{condition}</h2>"
         f"<dl>{terms}</dl></figcaption></figure>"
     )
 
 
-def _draw(image: PhotoResult, folder: Path, surplus: Counter[str]) -> str:
+def _draw(image: PhotoResult, folder: Path) -> str:
     """The picture as the reader saw it, gray and upright, and the boxes over it, in its own pixels."""
     picture = Image.fromarray(read_gray(folder / image.file))
     width, height = picture.size
@@ -92,17 +94,22 @@ def _draw(image: PhotoResult, folder: Path, surplus: Counter[str]) -> str:
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=QUALITY)
     source = base64.b64encode(content.getvalue()).decode("ascii")
-    marks = "".join(_mark(digit, surplus, smallest_px=max(width, height) / 45) for digit in image.digits)
+    misread = find_misread(image.truth, image.reading)
+    smallest_px, usual_px = max(width, height) / 45, median([digit.box[3] for digit in image.digits] or [0])
+    marks = "".join(
+        # No larger than most, lest a tall box's label hide its neighbours.
+        _mark(digit, i in misread, max(smallest_px, 0.4 * min(usual_px, digit.box[3])))
+        for i, digit in enumerate(image.digits)
+    )
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{_text(image.file)}">'
         f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{source}"/>{marks}</svg>'
     )
 
 
-def _mark(digit: ReadDigit, surplus: Counter[str], smallest_px: float) -> str:
+def _mark(digit: ReadDigit, is_misread: bool, size: float) -> str:
     x, y, width, height = digit.box
-    size = max(smallest_px, 0.4 * height)
-    style = ' class="wrong"' if surplus[str(digit.digit)] else ""
+    style = ' class="wrong"' if is_misread else ""
     return (
         f'<rect{style} x="{x}" y="{y}" width="{width}" height="{height}"/>'
         f'<text{style} x="{x}" y="{max(size, y - 0.15 * size):.0f}" font-size="{size:.0f}" '

@@ -70,13 +70,42 @@ def edit_distance(first: str, second: str) -> int:
     Source: V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet
     Physics Doklady 10 (1966); by rows, as R. A. Wagner and M. J. Fischer, JACM 21 (1974).
     """
-    costs = list(range(len(second) + 1))
+    return _edit_costs(first, second)[-1][-1]
+
+
+def find_misread(truth: Sequence[str], reading: Sequence[str]) -> set[int]:
+    """Which digits of a reading, counted through its rows from 0, are added or stand for another one.
+
+    As in the fewest edits that make one the other; where several are as few, the digits that come late are right.
+    """
+    written, read = LINE_BREAK.join(truth), LINE_BREAK.join(reading)
+    costs = _edit_costs(written, read)
+    wrong: set[int] = set()
+    i, j = len(written), len(read)
+    while j:
+        if i and costs[i][j] == costs[i - 1][j - 1] + (written[i - 1] != read[j - 1]):
+            i, j = i - 1, j - 1
+            if written[i] == read[j]:
+                continue
+        elif i and costs[i][j] == costs[i - 1][j] + 1:
+            i -= 1
+            continue
+        else:
+            j -= 1
+        if read[j] != LINE_BREAK:
+            wrong.add(j - read[:j].count(LINE_BREAK))
+    return wrong
+
+
+def _edit_costs(first: str, second: str) -> list[list[int]]:
+    """Distances between all beginnings of the one text and all beginnings of the other."""
+    costs = [list(range(len(second) + 1))]
     for i, symbol in enumerate(first, 1):
-        diagonal, costs[0] = costs[0], i
+        above, row = costs[-1], [i]
         for j, other in enumerate(second, 1):
-            cheapest = min(costs[j] + 1, costs[j - 1] + 1, diagonal + (symbol != other))
-            diagonal, costs[j] = costs[j], cheapest
-    return costs[-1]
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (symbol != other)))
+        costs.append(row)
+    return costs
 
 
 def _make_score(*, images: int, exact: int, written: int, read: int, matched: int, distance: int) -> Score:

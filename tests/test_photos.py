@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge_mnist.benchmarks.pages import draw_page
 from edge_mnist.benchmarks.photo_labels import SHIPPED_PHOTOS, read_labels
-from edge_mnist.benchmarks.photo_scores import Score, edit_distance, score_image, sum_scores
+from edge_mnist.benchmarks.photo_scores import Score, edit_distance, find_misread, score_image, sum_scores
 from edge_mnist.benchmarks.photos import PhotoResults
 from edge_mnist.benchmarks.scenes import draw_scene
 from edge_mnist.edge.host import count_cores
@@ -83,6 +83,45 @@ def test_sums_match_digits_within_pictures_only() -> None:
 )
 def test_the_edit_distance_is_levenshteins(first: str, second: str, distance: int) -> None:
     assert edit_distance(first, second) == edit_distance(second, first) == distance
+
+
+@pytest.mark.parametrize(
+    ("truth", "reading", "misread"),
+    [
+        (["1247", "89"], ["1247", "89"], set()),
+        (["1247", "89"], ["1147", "89"], {1}),
+        (["1247", "89"], ["1247", "989"], {4}),
+        # The others of its kind are right.
+        (["2222", "3"], ["2222", "2"], {4}),
+        (["12", "34"], ["1234"], set()),
+        (["1234"], ["12", "34"], set()),
+        (["12", "34"], ["12", "7", "34"], {2}),
+        (["1247"], [], set()),
+        ([], ["12", "3"], {0, 1, 2}),
+        ([], [], set()),
+    ],
+)
+def test_only_digits_that_are_added_or_mistaken_are_misread(
+    truth: list[str], reading: list[str], misread: set[int]
+) -> None:
+    assert find_misread(truth, reading) == misread
+
+
+def test_there_are_never_more_misread_digits_than_edits() -> None:
+    random = np.random.default_rng(5)
+    for _ in range(300):
+        truth, reading = (
+            ["".join(map(str, random.integers(0, 4, random.integers(1, 6)))) for _ in range(random.integers(0, 4))]
+            for _ in range(2)
+        )
+        read = "".join(reading)
+        misread = find_misread(truth, reading)
+
+        assert misread <= set(range(len(read)))
+        assert len(misread) <= edit_distance("\n".join(truth), "\n".join(reading))
+        # What is not misread stands in the truth, in the same order.
+        left = iter("".join(truth))
+        assert all(digit in left for i, digit in enumerate(read) if i not in misread)
 
 
 @pytest.fixture
@@ -163,6 +202,7 @@ def test_digits_that_are_not_there_are_marked(tmp_path: Path) -> None:
 
     page = (tmp_path / "out" / "photos.html").read_text()
     assert page.count('<rect class="wrong"') == 1
+    assert re.search(r'<text class="wrong" [^>]*>7<', page)
     assert "<dt>too many</dt><dd>7</dd>" in page
 
 
