@@ -10,7 +10,7 @@ from .lanes import Lane, draw_interval, draw_lanes, make_signed_axis
 from .latency_plots import kind_of
 from .page_parts import Html, join, link_raw, paragraph, section, table, to_html, two_lines
 from .results import Accuracy, Results
-from .wording import judge_drop
+from .wording import format_p, judge_drop
 
 HEAD = ["file", "on", "accuracy %", "right of", "drop vs float, points", "lost / gained", "p", "vs float, in words",
         "drop vs Keras, points", "agrees with Keras %"]  # fmt: skip
@@ -58,7 +58,7 @@ def _cells(results: Results, group: Group) -> list[str]:
         f"{accuracy.correct:,} of {accuracy.count:,}",
         two_lines(drop, f"{interval[0]:+z.2f} to {interval[1]:+z.2f}") if against and interval else drop,
         f"{len(accuracy.lost)} / {len(accuracy.gained)}" if against else "",
-        f"{accuracy.p_vs_float:.2g}" if against else "",
+        format_p(accuracy.p_vs_float) if against and accuracy.p_vs_float is not None else "",
         judge_drop(accuracy) if against else "",
         keras if accuracy.p_vs_keras is None else two_lines(keras, f"p = {accuracy.p_vs_keras:.2g}"),
         "" if accuracy.agreement is None else f"{100 * accuracy.agreement:.2f}",

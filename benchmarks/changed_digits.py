@@ -40,7 +40,7 @@ def draw_changed(groups: Sequence[Group], images: Images | None) -> Html:
 def _draw_sheet(group: Group, images: Images | None) -> Html:
     accuracy, name = group.accuracy, name_row(group.rows[0])
     title = (
-        f"{name}: {len(accuracy.lost)} lost (float32 reads them right, this file does not), {len(accuracy.gained)} "
+        f"{name}: {len(accuracy.lost)} lost (read right by float32 and not by this file), {len(accuracy.gained)} "
         "gained."
     )
     if images is None:

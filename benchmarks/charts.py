@@ -22,6 +22,14 @@ svg.chart { width: 100%; height: auto; font: 13px system-ui, sans-serif; }
 .chart .mark { stroke: var(--ink); stroke-dasharray: 2 3; }
 """
 
+# On paper nothing scrolls or opens: tables show all they have, and so does what is folded.
+PRINT_STYLE = """
+@media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; }
+  th, td { white-space: normal; font-size: .65rem; padding: .1rem .3rem; }
+  details.note { display: none; } details::details-content { content-visibility: visible; height: auto; }
+  h1, h2, h3, h4 { break-after: avoid; } figure, tr, .lane { break-inside: avoid; } }
+"""
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -6,12 +6,13 @@ written beside the marks.
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .compare import Reference
 from .compare_runs import Point
 from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
+from .wording import percent
 
 WIDTH, HEIGHT = 460, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 48
@@ -93,7 +94,7 @@ def draw_scatter(title: str, cost: Cost, points: Sequence[Point], references: Se
         # The large ones first, so that none hides a smaller one.
         for point in sorted(points, key=lambda one: -one.size_bytes)
     ]
-    parts.append(_write_names(frame, cost, points, references))
+    parts.append(_write_names(frame, cost, points, references, colours))
     return (
         f'<svg class="scatter" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{html.escape(title, quote=True)}"><style>{STYLE}</style>{"".join(parts)}</svg>'
@@ -132,7 +133,7 @@ def _draw_axes(title: str, cost: Cost, frame: Frame) -> str:
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{html.escape(cost.title)}</text>')
     turned = f'transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)"'
-    parts.append(f'<text {turned} text-anchor="middle">accuracy, %</text>')
+    parts.append(f'<text {turned} text-anchor="middle">accuracy, % (errors logarithmic)</text>')
     return "".join(parts)
 
 
@@ -167,9 +168,13 @@ def _draw_link(frame: Frame, cost: Cost, points: Sequence[Point], colour: str) -
     return f'<path d="M{path}" fill="none" stroke="{colour}" stroke-opacity=".35" stroke-width="3"/>'
 
 
+def _radius(point: Point, largest: int) -> float:
+    return 3.5 + 6 * math.sqrt(point.size_bytes / largest)
+
+
 def _draw_point(frame: Frame, cost: Cost, point: Point, colour: str, largest: int) -> str:
     x, y = _place(frame, cost, point)
-    radius = 3.5 + 6 * math.sqrt(point.size_bytes / largest)
+    radius = _radius(point, largest)
     low, high = (frame.up.place(error_of(bound, point.count)) for bound in point.interval)
     fill = colour if point.precision not in {"float32", "float16"} else "none"
     style = f'fill="{fill}" fill-opacity=".75" stroke="{colour}" stroke-width="1.6"'
@@ -179,23 +184,32 @@ def _draw_point(frame: Frame, cost: Cost, point: Point, colour: str, largest: in
         side, left, top = 1.8 * radius, x - 0.9 * radius, y - 0.9 * radius
         shape = f'<rect x="{left:.1f}" y="{top:.1f}" width="{side:.1f}" height="{side:.1f}" {style}>'
     name = "circle" if point.format == "tflite" else "rect"
-    told = f"{point.file} on {point.runtime}: {point.accuracy:.2%}, {point.size_bytes:,} bytes"
+    told = f"{point.file} on {point.runtime}: {percent(point.accuracy)}, {point.size_bytes:,} bytes"
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}" stroke-opacity=".6"/>'
         f"{shape}<title>{html.escape(told)}</title></{name}>"
     )
 
 
-def _write_names(frame: Frame, cost: Cost, points: Sequence[Point], references: Sequence[Reference]) -> str:
-    """Each model's name beside one of its marks, the cheapest if nothing is written or marked there already."""
-    taken = [box for point in points for box in _cover(frame, cost, point)]
+def _write_names(
+    frame: Frame, cost: Cost, points: Sequence[Point], references: Sequence[Reference], colours: Mapping[str, str]
+) -> str:
+    """Each model's name beside one of its marks, the cheapest if nothing is written or marked there already.
+
+    A line of its colour leads to the mark, in case others are as near.
+    """
+    largest = max(point.size_bytes for point in points)
+    taken = [box for point in points for box in _cover(frame, cost, point, largest)]
     taken += [_cover_claim(frame, reference) for reference in references]
     parts: list[str] = []
     for model in dict.fromkeys(point.model for point in points):
         own = sorted((one for one in points if one.model == model), key=cost.of)
-        boxes = [box for point in own for box in _surround(*_place(frame, cost, point), LETTER_WIDTH * len(model))]
-        box = min(boxes, key=lambda one: sum(_overlap(one, other) for other in taken))
+        places = [_place(frame, cost, point) for point in own]
+        boxes = [(box, place) for place in places for box in _surround(*place, LETTER_WIDTH * len(model))]
+        box, (x, y) = min(boxes, key=lambda pair: sum(_overlap(pair[0], other) for other in taken))
         taken.append(box)
+        near_x, near_y = min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])
+        parts.append(f'<line x1="{near_x:.1f}" x2="{x:.1f}" y1="{near_y:.1f}" y2="{y:.1f}" stroke="{colours[model]}"/>')
         parts.append(f'<text class="name" x="{box[0]:.1f}" y="{box[3] - 3:.1f}">{html.escape(model)}</text>')
     return "".join(parts)
 
@@ -218,11 +232,12 @@ def _cover_claim(frame: Frame, reference: Reference) -> Box:
     return (WIDTH - RIGHT - LETTER_WIDTH * len(_tell(reference)), y - LINE_HEIGHT, WIDTH - RIGHT, y)
 
 
-def _cover(frame: Frame, cost: Cost, point: Point) -> list[Box]:
+def _cover(frame: Frame, cost: Cost, point: Point, largest: int) -> list[Box]:
     """Boxes around a mark and its whisker."""
     x, y = _place(frame, cost, point)
+    radius = _radius(point, largest)
     low, high = (frame.up.place(error_of(bound, point.count)) for bound in point.interval)
-    return [(x - 9, y - 9, x + 9, y + 9), (x - 1, high, x + 1, low)]
+    return [(x - radius, y - radius, x + radius, y + radius), (x - 1, high, x + 1, low)]
 
 
 def _overlap(one: Box, other: Box) -> float:

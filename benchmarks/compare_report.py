@@ -7,14 +7,15 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
+from .charts import PRINT_STYLE
 from .compare import Comparison
 from .compare_chart import Cost, draw_scatter
 from .compare_runs import Point
 from .files import write_all
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
-SIZE = Cost("size of the file, kB", lambda point: point.size_bytes / 1000)
-LATENCY = Cost("latency, median at batch 1, microseconds", lambda point: point.latency_us or 0)
+SIZE = Cost("size of the file, kB, logarithmic", lambda point: point.size_bytes / 1000)
+LATENCY = Cost("median latency at batch 1, microseconds, logarithmic", lambda point: point.latency_us or 0)
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --paper: #fff; }
@@ -96,12 +97,13 @@ def format_comparison_page(comparison: Comparison) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Models compared</title><style>{STYLE}</style></head><body>\n<h1>Models compared</h1>\n"
+        f"<title>Models compared</title><style>{STYLE}{PRINT_STYLE}</style></head><body>\n<h1>Models compared</h1>\n"
         f'<div class="charts">{"".join(draw_charts(comparison).values())}</div>\n'
         "<p>Better is to the top left. Circles are TFLite, squares ONNX; filled are integers, hollow are floats; the "
         "larger the mark, the larger the file; a broad line joins the files of a model. The dashed stairs are the "
         "front of the drawing's two measures.</p>\n"
-        f'<div class="scroll">{_table(comparison.points)}</div>\n<ul>{notes}</ul>\n</body></html>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="table">{_table(comparison.points)}</div>\n'
+        f"<ul>{notes}</ul>\n</body></html>\n"
     )
 
 

@@ -13,7 +13,7 @@ from .latency_plots import kind_of
 from .latency_section import judge_validity
 from .page_parts import Html, join, link, link_raw, paragraph, section, table, to_html, two_lines
 from .results import Accuracy, Latency, Results, Row
-from .wording import format_us, name_target
+from .wording import format_us, name_target, percent
 
 HEAD = ["row", "front", "file", "on", "accuracy %", "p50 us", "kB", "validity"]
 
@@ -25,7 +25,11 @@ svg.chart { overflow: visible; }
 .chart .whisker { stroke: var(--mark); stroke-width: 1.5; }
 .chart .stairs { stroke: var(--ink); stroke-dasharray: 4 3; fill: none; stroke-width: 1.2; }
 .chart .number { fill: var(--paper); font-size: 10px; font-weight: 700; } .chart .doubtful.number { fill: var(--ink); }
+.chart .several.number { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 """
+
+# Marks whose middles are nearer, units of the drawing, hide each other's numbers.
+CLEAR_OF = 12.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ def draw_costs(results: Results, file: str) -> Html:
 
 def _draw_machine(marks: Sequence[Mark], file: str) -> Html:
     front = mark_front((mark.place, mark.row) for mark in marks)
-    drawn = _pick_fastest(marks)
-    drawings = join(_draw_scatter(cost, drawn) for cost in (TIME, SIZE))
+    drawn = _pick_fastest(marks, each=lambda row: (row.file, row.runtime))
+    drawings = join([_draw_scatter(TIME, drawn), _draw_scatter(SIZE, _pick_fastest(drawn, each=lambda row: row.file))])
     lines = [
         [
             link(f"raw-{mark.place}", str(mark.place)),
@@ -92,11 +96,11 @@ def _draw_machine(marks: Sequence[Mark], file: str) -> Html:
         for mark in marks
     ]
     note = paragraph(
-        "Better is to the top left. Of a file's targets on a runtime, the fastest is drawn, with the number of its row "
-        "in the table; whiskers are 95 % intervals; circles are TFLite, squares other formats; hollow marks are "
-        "unstable or invalid. The stairs are the front of what is drawn; ★ is the front of accuracy, latency and size "
-        "together: nothing else is at least as good in all three. Two rows on it may still differ by less than can "
-        "be measured.",
+        "Better is to the top left; upwards, errors are logarithmic. Of a file's targets on a runtime, the fastest is "
+        "drawn; over size, the fastest of all. Numbers are rows of the table: in a mark, or above marks that hide each "
+        "other. Whiskers are 95 % intervals; circles are TFLite, squares other formats; hollow marks are unstable or "
+        "invalid. The stairs are the front of what is drawn; ★ is the front of accuracy, latency and size together: "
+        "nothing else is at least as good in all three. Two rows on it may still differ by less than can be measured.",
         "note",
     )
     raw = link_raw(
@@ -104,15 +108,15 @@ def _draw_machine(marks: Sequence[Mark], file: str) -> Html:
     )
     return join([
         Html(f'<figure><div class="scatter">{drawings}</div><figcaption>{note}{raw}</figcaption></figure>'),
-        table(HEAD, lines, left=4),
+        table(HEAD, lines, left=4, words=HEAD[-1:]),
     ])  # fmt: skip
 
 
-def _pick_fastest(marks: Sequence[Mark]) -> list[Mark]:
-    """Of each file on each runtime, the target with the lowest median: all of them would cover one another."""
-    fastest: dict[tuple[str, str], Mark] = {}
+def _pick_fastest(marks: Sequence[Mark], each: Callable[[Row], object]) -> list[Mark]:
+    """Of each such row, the target with the lowest median: all of them would cover one another."""
+    fastest: dict[object, Mark] = {}
     for mark in sorted(marks, key=TIME.of, reverse=True):
-        fastest[mark.row.file, mark.row.runtime] = mark
+        fastest[each(mark.row)] = mark
     return [mark for mark in marks if mark in fastest.values()]
 
 
@@ -131,7 +135,8 @@ def _draw_scatter(cost: Cost, marks: Sequence[Mark]) -> Html:
     ordered = sorted(marks, key=lambda mark: -mark.row.size_bytes)
     largest = ordered[0].row.size_bytes
     drawn = "".join(_draw_mark((across, up), cost, mark, largest) for mark in ordered)
-    return Html(draw_frame(f"Accuracy and {cost.name}", (across, up), _draw_front((across, up), cost, marks) + drawn))
+    parts = [_draw_front((across, up), cost, marks), drawn, _write_numbers((across, up), cost, ordered, largest)]
+    return Html(draw_frame(f"Accuracy and {cost.name}", (across, up), "".join(parts)))
 
 
 def _place(axes: tuple[Axis, Axis], cost: float, accuracy: float, count: int) -> tuple[float, float]:
@@ -150,7 +155,7 @@ def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) ->
     accuracy, row = mark.accuracy, mark.row
     x, y = _place(axes, cost.of(mark), accuracy.share, accuracy.count)
     low, high = (_place(axes, cost.of(mark), bound, accuracy.count)[1] for bound in accuracy.interval)
-    radius = 7 + 4 * math.sqrt(row.size_bytes / largest)
+    radius = _radius(mark, largest)
     style = "mark-shape" if row.validity == "valid" else "doubt"
     if row.format == "tflite":
         shape = f'<circle class="{style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
@@ -159,11 +164,34 @@ def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) ->
         place = f'x="{x - corner:.1f}" y="{y - corner:.1f}" width="{side:.1f}" height="{side:.1f}"'
         shape = f'<rect class="{style}" {place}/>'
     told = (
-        f"row {mark.place}: {row.file} on {name_target(row)}, {accuracy.share:.2%}, p50 {format_us(mark.latency.p50)}"
+        f"row {mark.place}: {row.file} on {name_target(row)}, {percent(accuracy.share)}, p50 "
+        f"{format_us(mark.latency.p50)} us, {row.size_bytes:,} bytes"
     )
-    number = "number" if row.validity == "valid" else "doubtful number"
     return (
-        f'<a href="#raw-{mark.place}" class="{kind_of(row)}"><title>{html.escape(told)} us, {row.size_bytes:,} bytes'
-        f'</title><line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>{shape}'
-        f'<text class="{number}" x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{mark.place}</text></a>'
+        f'<a href="#raw-{mark.place}" class="{kind_of(row)}"><title>{html.escape(told)}</title>'
+        f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>{shape}</a>'
     )
+
+
+def _radius(mark: Mark, largest: int) -> float:
+    return 7 + 4 * math.sqrt(mark.row.size_bytes / largest)
+
+
+def _write_numbers(axes: tuple[Axis, Axis], cost: Cost, marks: Sequence[Mark], largest: int) -> str:
+    """Each mark's row in its middle; where marks cover each other, the rows of all of them above."""
+    groups: list[list[tuple[float, float, Mark]]] = []
+    for mark in marks:
+        x, y = _place(axes, cost.of(mark), mark.accuracy.share, mark.accuracy.count)
+        near = [group for group in groups if any(math.hypot(x - a, y - b) < CLEAR_OF for a, b, _ in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([*(one for group in near for one in group), (x, y, mark)])
+    texts: list[str] = []
+    for group in groups:
+        x = sum(x for x, _, _ in group) / len(group)
+        if len(group) == 1:
+            y, kind = group[0][1] + 3.5, "number" if group[0][2].row.validity == "valid" else "doubtful number"
+        else:
+            y, kind = min(y - _radius(mark, largest) for _, y, mark in group) - 3, "several number"
+        rows = ", ".join(str(place) for place in sorted(mark.place for _, _, mark in group))
+        texts.append(f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{rows}</text>')
+    return f'<g pointer-events="none">{"".join(texts)}</g>'

@@ -15,6 +15,7 @@ from PIL import Image
 from ..edge.pictures import read_gray
 from .photo_scores import find_misread
 from .photos import PhotoResult, PhotoResults, ReadDigit
+from .wording import percent
 
 # Pixels of a picture's longer side, and how many are shown: at 60 kB each, a browser still opens the page at once.
 SHOWN_SIDE = 900
@@ -38,6 +39,7 @@ rect { fill: none; stroke: #1667d9; vector-effect: non-scaling-stroke; stroke-wi
 rect.wrong { stroke: #e0261b; }
 text { fill: #1667d9; font-family: ui-monospace, monospace; font-weight: 700; paint-order: stroke; stroke: #fff; }
 text.wrong { fill: #e0261b; }
+@media print { figure { break-inside: avoid; } }
 """
 
 
@@ -113,7 +115,7 @@ def _mark(digit: ReadDigit, is_misread: bool, size: float) -> str:
     return (
         f'<rect{style} x="{x}" y="{y}" width="{width}" height="{height}"/>'
         f'<text{style} x="{x}" y="{max(size, y - 0.15 * size):.0f}" font-size="{size:.0f}" '
-        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{digit.confidence:.1%}</title></text>'
+        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{percent(digit.confidence, 1)}</title></text>'
     )
 
 

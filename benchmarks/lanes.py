@@ -32,7 +32,7 @@ STYLE = """
 .lane .dot { fill: var(--mark); } .lane .ring { fill: var(--paper); stroke: var(--mark); stroke-width: 1.5; }
 .swatch { display: inline-block; width: .8em; height: .8em; border-radius: 2px; background: var(--mark); }
 .part { stroke: var(--paper); stroke-width: 1; }
-@media (max-width: 44rem) { .lane { grid-template-columns: minmax(0, 1fr) auto; }
+@media (max-width: 60rem) { .lane { grid-template-columns: minmax(0, 1fr) minmax(0, 11rem); }
   .lane svg { grid-row: 2; grid-column: 1 / -1; } .lane .value { text-align: right; } }
 """
 

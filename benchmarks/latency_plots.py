@@ -8,9 +8,9 @@ from .abstention_page import choose_ticks
 from .charts import Axis
 from .findings import measure_ratio
 from .lanes import Lane, draw_distribution, draw_interval, draw_lanes, draw_range, make_log_axis, make_signed_axis
-from .page_parts import Html, link_raw, to_html, two_lines
+from .page_parts import Html, keep_percents, link_raw, to_html, two_lines
 from .results import Latency, Row
-from .wording import NO_DIFFERENCE, count, format_us, name_row
+from .wording import NO_DIFFERENCE, count, format_us, name_row, percent
 
 # A row's place in the results, and what there is of it.
 Timed = tuple[int, Row, Latency]
@@ -73,7 +73,7 @@ def draw_shapes(rows: Sequence[Timed], file: str) -> Html:
             Lane(
                 name=name_row(row),
                 small=_amount(latency),
-                value=two_lines(f"p90 {latency.p90 / latency.p50:.2f}", f"{beyond:.2%} of calls further right"),
+                value=two_lines(f"p90 {latency.p90 / latency.p50:.2f}", f"{percent(beyond)} of calls further right"),
                 content=draw_distribution(axis, latency, latency.p50),
                 kind=kind_of(row),
                 target=f"raw-{place}",
@@ -89,7 +89,8 @@ def draw_shapes(rows: Sequence[Timed], file: str) -> Html:
 def _figure(title: str, axis: Axis, lanes: Sequence[Lane], words: str, raw: Html) -> Html:
     head = f"<h4>{to_html(title)}</h4>" if title else ""
     return Html(
-        f'{head}<figure>{draw_lanes(axis, lanes)}<figcaption><p class="note">{words}</p>{raw}</figcaption></figure>'
+        f"{head}<figure>{draw_lanes(axis, lanes)}<figcaption>"
+        f'<p class="note">{keep_percents(words)}</p>{raw}</figcaption></figure>'
     )
 
 

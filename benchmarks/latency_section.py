@@ -8,10 +8,10 @@ from .findings import compare_latencies, find_fastest, rows_of
 from .latency_plots import Timed, draw_ranges, draw_ratios, draw_shapes, format_bounds
 from .page_parts import Html, join, link, paragraph, section, table, to_html, two_lines
 from .results import Latency, Results, Row
-from .wording import format_interval, format_us, judge_slowdown, name_row, name_target
+from .wording import format_interval, format_p, format_us, judge_slowdown, name_row, name_target
 
-HEAD = ["row", "file", "on", "validity", "p50 us", "p90 us", "p99 us", "p99.9 us", "worst us", "images/s", "first ms",
-        "load ms", "peak MB"]  # fmt: skip
+HEAD = ["row", "file", "on", "p50 us", "p90 us", "p99 us", "p99.9 us", "worst us", "images/s", "first ms", "load ms",
+        "peak MB", "validity"]  # fmt: skip
 SLOWER_HEAD = ["row", "file on target", "longer, %", "95 % interval", "p", "slower in calls, %", "in words"]
 
 
@@ -77,7 +77,8 @@ def _tabulate_latencies(rows: Sequence[Timed]) -> Html:
         "note",
     )
     head = [*HEAD, "mJ an image"] if energies[0] else HEAD
-    return join([table(head, lines, left=4, names=[f"latency-{place}" for place, _, _ in rows]), note])
+    names = [f"latency-{place}" for place, _, _ in rows]
+    return join([table(head, lines, left=3, names=names, words=["validity"]), note])
 
 
 def _energy(row: Row) -> str:
@@ -89,13 +90,13 @@ def _cells(place: int, row: Row, latency: Latency) -> list[str]:
         link(f"raw-{place}", str(place)),
         row.file,
         name_target(row),
-        judge_validity(row),
         two_lines(format_us(latency.p50), format_bounds(latency)),
         *(format_us(value) for value in (latency.p90, latency.p99, latency.p999, latency.max)),
         f"{latency.images_per_second:,.0f}",
         f"{np.median(row.first_ms):.2f}" if row.first_ms else "",
         f"{np.median(row.load_ms):.0f}" if row.load_ms else "",
         f"{np.median(row.peak_memory_mb):.0f}" if row.peak_memory_mb else "",
+        judge_validity(row),
     ]
 
 
@@ -112,7 +113,7 @@ def _compare_with_fastest(rows: Sequence[Timed]) -> Html:
         figures = [
             f"{slowdown.percent:+.1f}",
             format_interval(slowdown.interval_percent),
-            f"{slowdown.p:.2g}",
+            format_p(slowdown.p),
             f"{100 * slowdown.slower_share:.0f}",
         ]
         words = "not judged: invalid" if row.validity == "invalid" else judge_slowdown(slowdown)
@@ -124,7 +125,11 @@ def _compare_with_fastest(rows: Sequence[Timed]) -> Html:
         "no difference.",
         "note",
     )
-    return join([Html("<h3>Differences</h3>"), table(SLOWER_HEAD, lines, left=2), note]) if lines else Html("")
+    return (
+        join([Html("<h3>Differences</h3>"), table(SLOWER_HEAD, lines, left=2, words=SLOWER_HEAD[-1:]), note])
+        if lines
+        else Html("")
+    )
 
 
 def _tabulate_batches(rows: Sequence[Timed]) -> Html:

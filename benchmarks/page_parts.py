@@ -5,10 +5,11 @@ Pages have no scripts and nothing from elsewhere.
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from .abstention_page import STYLE as COLOURS
+from .charts import PRINT_STYLE
 from .charts import STYLE as CHART_STYLE
 
 STYLE = (
@@ -20,18 +21,21 @@ STYLE = (
 h2 { font-size: 1.3rem; border-top: 1px solid var(--line); padding-top: 1.2rem; } h3 { font-size: 1rem; }
 a { color: inherit; text-decoration-color: var(--soft); } code { overflow-wrap: anywhere; }
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
-.scroll { overflow-x: auto; } small, .note { color: var(--soft); } .note { font-size: .875rem; }
+.scroll { overflow-x: auto; } .scroll:focus-visible { outline: 2px solid var(--first); }
+small, .note { color: var(--soft); } .note { font-size: .875rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 :is(th, td).left { text-align: left; } :is(th, td) small { display: block; font-weight: 400; }
+:is(th, td).words { text-align: left; white-space: normal; min-width: 9rem; max-width: 18rem; }
 tr:target, figure:target { background: var(--band); }
 .banner { border-left: 4px solid var(--warn); background: var(--band); padding: .6rem 1rem; max-width: 48rem; }
 .unstable { color: var(--warn); font-weight: 600; } .invalid { color: var(--bad); font-weight: 600; }
 dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; } figure { margin: 1.5rem 0; }
-@media (max-width: 34rem) { body { margin: 1rem auto; } th, td { padding: .2rem .4rem; } ul { padding-left: 1.2rem; } }
-@media print { details { display: block; } }
+@media (max-width: 34rem) { body { margin: 1rem auto; } th, td { padding: .2rem .4rem; } ul { padding-left: 1.2rem; }
+  :is(th, td).left { white-space: normal; } }
 """
+    + PRINT_STYLE
 )
 
 # More links than this to raw values are behind a line that opens.
@@ -83,13 +87,22 @@ def bullets(sentences: Sequence[str]) -> Html:
 
 def emphasize(text: str) -> Html:
     """Markdown's bold and code as HTML; the rest is text."""
-    # A number and its percent sign stay on one line.
-    kept = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", html.escape(text, quote=False))
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", kept)
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", keep_percents(html.escape(text, quote=False)))
     return Html(re.sub(r"`(.+?)`", r"<code>\1</code>", bold))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, names: Sequence[str] = ()) -> Html:
+def keep_percents(text: str) -> str:
+    """With each number and its percent sign on one line."""
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+    names: Sequence[str] = (),
+    words: Collection[str] = (),
+) -> Html:
     """A table that scrolls by itself where it is wider than the page.
 
     Args:
@@ -97,13 +110,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, nam
         rows: Cells of each line.
         left: So many first columns hold names and are aligned to the left.
         names: Of each line, for links; none if empty.
+        words: Titles of columns that hold sentences, which wrap.
     """
     if not rows:
         return Html("")
+    kinds = ["words" if title in words else "left" if i < left else "" for i, title in enumerate(head)]
     places = [f' id="{name}"' for name in names] or [""] * len(rows)
-    lines = [f"<tr{place}>{_cells('td', row, left)}</tr>" for place, row in zip(places, rows, strict=True)]
+    lines = [f"<tr{place}>{_cells('td', row, kinds)}</tr>" for place, row in zip(places, rows, strict=True)]
     return Html(
-        f'<div class="scroll"><table><thead><tr>{_cells("th", head, left)}</tr></thead>'
+        # With a place in the order of the Tab key, so that who has no mouse can scroll it.
+        f'<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
+        f"<thead><tr>{_cells('th', head, kinds)}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -137,8 +154,8 @@ def link_raw(file: str, places: Mapping[str, str]) -> Html:
     )
 
 
-def _cells(tag: str, cells: Sequence[str], left: int) -> str:
+def _cells(tag: str, cells: Sequence[str], kinds: Sequence[str]) -> str:
     return "".join(
-        f'<{tag} class="left">{to_html(cell)}</{tag}>' if i < left else f"<{tag}>{to_html(cell)}</{tag}>"
-        for i, cell in enumerate(cells)
+        f'<{tag} class="{kind}">{to_html(cell)}</{tag}>' if kind else f"<{tag}>{to_html(cell)}</{tag}>"
+        for cell, kind in zip(cells, kinds, strict=True)
     )

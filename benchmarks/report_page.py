@@ -79,7 +79,7 @@ def _list_missing(results: Results) -> Html:
         reason = row.unavailable or ("" if row.latency else "checked for correctness only; its latency is not shown")
         if reason:
             lines.append([row.file, name_target(row), results.machines[row.machine].name, reason])
-    return section("missing", "Not measured", table(["file", "on", "machine", "why"], lines, left=4))
+    return section("missing", "Not measured", table(["file", "on", "machine", "why"], lines, left=3, words=["why"]))
 
 
 def _explain_words() -> Html:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from ..edge.opencv import cv
 from .abstention_page import STYLE, choose_ticks
+from .charts import PRINT_STYLE, Axis, draw_curves
 from .charts import STYLE as CHART_STYLE
-from .charts import Axis, draw_curves
 from .robustness_results import Cell, CorruptedRow, Reading, Robustness, RuntimeRobustness
 
-# Of severities, between the two files' intervals, so that one is seen beside the other.
+# Of severities, from a file's line to its intervals, so that those of one are seen beside the other's.
 APART = 0.05
 
 PAGE_STYLE = """
@@ -57,7 +57,7 @@ def format_robustness_page(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}{CHART_STYLE}{PAGE_STYLE}</style></head><body>\n"
+        f"<title>{html.escape(title)}</title><style>{STYLE}{CHART_STYLE}{PAGE_STYLE}{PRINT_STYLE}</style></head><body>\n"
         f"<h1>{html.escape(title)}</h1>\n<h2>What is done to digits</h2>\n"
         "<p>An image without corruption, and severities 1 to 5; a star marks the severity that MNIST-C has.</p>\n"
         f'<div class="sheet">{_draw_sheet(results, sheet)}</div>\n'
@@ -115,11 +115,12 @@ def _draw_accuracy(row: CorruptedRow, clean: Cell, axes: tuple[Axis, Axis], coun
 
 
 def _draw_intervals(readings: Sequence[Reading], count: int, aside: float) -> list[tuple[float, float]]:
-    """One line through all accuracies that goes down and up each interval on its way."""
+    """One line through all accuracies that on its way goes aside, and down and up each interval."""
     points: list[tuple[float, float]] = []
     for severity, reading in enumerate(readings):
         x, share = severity + aside, reading.correct / count
-        points += [(x, share), (x, reading.interval[0]), (x, reading.interval[1]), (x, share)]
+        there, back = (severity, share), (x, share)
+        points += [there, back, (x, reading.interval[0]), (x, reading.interval[1]), back, there]
     return points
 
 

@@ -12,6 +12,7 @@ from .files import write_all
 from .paired import SIGNIFICANCE
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
+from .wording import format_p, percent
 
 SEVERITY_HEADERS = ["int8, accuracy %", "severity 1", "2", "3", "4", "5", "mean", "MNIST-C's, 95 % interval"]
 PAIR_HEADERS = ["over severities", "float32 %", "int8 %", "drop, points", "95 % interval", "p", "p (Holm)"]
@@ -68,14 +69,15 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
     hardest = max(runtime.rows, key=lambda row: sum(cell.int8.silent for cell in row.cells))
     silent = sum(cell.int8.silent for cell in hardest.cells) / (count * len(hardest.cells))
     return [
-        f"**Mean corruption error**: float32 {float32.error:.2%}, int8 {int8.error:.2%}; at MNIST-C's severities "
-        f"{float32.published_error:.2%} and {int8.published_error:.2%}; without corruption {clean[0]:.2%} and "
-        f"{clean[1]:.2%}.{relative}",
+        f"**Mean corruption error**: float32 {percent(float32.error)}, int8 {percent(int8.error)}; at MNIST-C's "
+        f"severities {percent(float32.published_error)} and {percent(int8.published_error)}; without corruption "
+        f"{percent(clean[0])} and {percent(clean[1])}.{relative}",
         _describe_drops(runtime),
-        f"**Abstaining**: of all corrupted images int8 refuses {int8.refused:.1%} and reads {int8.silent:.1%} wrong "
-        f"without refusing, {int8.silent / int8.error if int8.error else 0:.0%} of its errors; float32 "
-        f"{float32.refused:.1%} and {float32.silent:.1%}. Most such silent errors are under {hardest.corruption}: "
-        f"{silent:.1%} of its images.",
+        f"**Abstaining**: of all corrupted images int8 refuses {percent(int8.refused, 1)} and reads "
+        f"{percent(int8.silent, 1)} wrong without refusing, "
+        f"{percent(int8.silent / int8.error if int8.error else 0, 0)} of its errors; float32 "
+        f"{percent(float32.refused, 1)} and {percent(float32.silent, 1)}. Most such silent errors are under "
+        f"{hardest.corruption}: {percent(silent, 1)} of its images.",
     ]
 
 
@@ -218,8 +220,8 @@ def _pair_cells(row: CorruptedRow, count: int) -> list[str]:
         f"{100 * sum(cell.int8.correct for cell in row.cells) / all_images:.2f}",
         f"{row.drop_pp:+z.2f}",
         f"{low:+z.2f} to {high:+z.2f}",
-        f"{row.p:.2g}",
-        f"{row.p_holm:.2g}",
+        format_p(row.p),
+        format_p(row.p_holm),
     ]
 
 

@@ -14,9 +14,9 @@ from .findings import (
 )
 from .paired import measure_drop
 from .results import MachineRun, Results, Row
-from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row
+from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row, percent
 
-QUICK = "Quick run: few calls, so intervals are wide; measure without --quick before deciding anything."
+QUICK = "Quick run: few calls and processes; measure without --quick before deciding anything."
 # More doubtful rows than this are counted, not named one by one.
 MOST_NAMED = 3
 
@@ -96,8 +96,8 @@ def _describe_layer(rows: Sequence[Row]) -> list[str]:
     row, most = max(ratios, key=lambda pair: pair[1].value)
     low, high = (100 * (bound - 1) for bound in most.interval)
     return [
-        f"This package's layer over the bare interpreter costs {100 * (most.value - 1):.1f} % at most (95 % interval "
-        f"{low:+.1f} to {high:+.1f}; {name_row(row)})."
+        f"This package's layer over the bare interpreter costs most on {name_row(row)}: {100 * (most.value - 1):.1f} % "
+        f"(95 % interval {low:+.1f} to {high:+.1f})."
     ]
 
 
@@ -114,7 +114,7 @@ def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
             judged = min(slowdown.processes) >= FEWEST_COMPARED and row.validity != "invalid"
             time = f"; time beside it: {judge_slowdown(slowdown)}" if judged else ""
             sentences.append(
-                f"Peer {name_row(row)}: {row.accuracy.share:.2%} accurate, {verdict} {name_row(ours)} (p = "
+                f"Peer {name_row(row)}: {percent(row.accuracy.share)} accurate, {verdict} {name_row(ours)} (p = "
                 f"{drop.p:.2g}){time}."
             )
     return sentences

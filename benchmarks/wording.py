@@ -10,6 +10,8 @@ from .slowdowns import Slowdown
 NO_DIFFERENCE = "no measurable difference"
 # Fewer processes of each cannot be told apart, however different they are: p is above 0.05 even then.
 FEWEST_COMPARED = 4
+# Smaller ones differ in nothing that matters.
+LEAST_P = 1e-4
 
 
 def name_target(row: Row) -> str:
@@ -28,6 +30,16 @@ def name_place(results: Results, row: Row) -> str:
     """The target, and the machine where there are several."""
     machine = f" ({results.machines[row.machine].name})" if len(results.machines) > 1 else ""
     return f"{name_target(row)}{machine}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share of one in percent, as this project writes it: with a space."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def format_p(p: float) -> str:
+    """A p-value in a table."""
+    return f"< {LEAST_P:g}" if p < LEAST_P else f"{p:.2g}"
 
 
 def describe_drop(accuracy: Accuracy) -> str:

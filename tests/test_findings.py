@@ -10,7 +10,7 @@ from edge_mnist.benchmarks.latency_plots import draw_shapes
 from edge_mnist.benchmarks.results import Results
 from edge_mnist.benchmarks.summaries import summarize_rounds
 from edge_mnist.benchmarks.throttling import describe_bits
-from edge_mnist.benchmarks.wording import describe_change
+from edge_mnist.benchmarks.wording import describe_change, format_p
 
 from .benchmark_results import make_accuracy, make_latency, make_results, replace_row
 from .parsed_page import ParsedPage
@@ -94,7 +94,7 @@ def test_the_axis_of_distributions_reaches_every_p90() -> None:
     tails = [attributes for tag, attributes in page.tags if tag == "line" and attributes.get("class") == "tail"]
     # Of each row its p90 and its p99, which are left out where the axis ends before.
     assert len(tails) == 6
-    assert page.text.count("0.00% of calls further right") == 3
+    assert page.text.count("0.00 % of calls further right") == 3
 
 
 @pytest.mark.parametrize(("low", "high"), [(11.2, 480), (0.5, 0.9), (100, 100), (3, 1e6), (1, 2)])
@@ -110,3 +110,10 @@ def test_a_logarithmic_axis_reaches_around_its_values(low: float, high: float) -
 def test_a_logarithmic_axis_has_no_place_for_zero() -> None:
     with pytest.raises(ValueError, match="above 0"):
         make_log_axis("", 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(1.0, "1"), (0.049, "0.049"), (1e-4, "0.0001"), (9e-5, "< 0.0001"), (0.0, "< 0.0001")]
+)
+def test_a_tiny_p_is_never_a_zero(p: float, words: str) -> None:
+    assert format_p(p) == words

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.benchmarks.changed_digits import MOST_SHOWN
+from edge_mnist.benchmarks.cost_section import draw_costs
 from edge_mnist.benchmarks.findings import group_alike, mark_front, measure_ratio
 from edge_mnist.benchmarks.glossary import GLOSSARY
 from edge_mnist.benchmarks.latency_section import HEAD
@@ -99,9 +100,9 @@ def test_the_table_of_latencies_has_every_quantile(results: Results, parsed: Par
         if row.latency:
             low, high = row.latency.p50_interval
             assert lines[str(place)][1:3] == [row.file, row.runtime + (", no delegate" if place == 2 else "")]
-            assert lines[str(place)][4] == f"{format_us(row.latency.p50)} | {format_us(low)} to {format_us(high)}"
+            assert lines[str(place)][3] == f"{format_us(row.latency.p50)} | {format_us(low)} to {format_us(high)}"
             quantiles = [row.latency.p90, row.latency.p99, row.latency.p999, row.latency.max]
-            assert lines[str(place)][5:9] == [format_us(value) for value in quantiles]
+            assert lines[str(place)][4:8] == [format_us(value) for value in quantiles]
 
 
 def test_the_table_of_accuracies_has_intervals_and_drops(results: Results, parsed: ParsedPage) -> None:
@@ -124,7 +125,7 @@ def test_a_peer_is_compared_with_ours_on_as_many_threads(results: Results) -> No
 
     (sentence,) = [one for one in summarize(faster) if one.startswith("Peer")]
 
-    assert "98.30% accurate, 1.20 points less than toy-int8.tflite on litert (p = " in sentence
+    assert "98.30 % accurate, 1.20 points less than toy-int8.tflite on litert (p = " in sentence
     assert sentence.endswith("time beside it: 10.0 times as fast.")
 
 
@@ -134,6 +135,18 @@ def test_a_peer_that_is_as_accurate_is_said_to_be(results: Results) -> None:
     (sentence,) = [one for one in summarize(alike) if one.startswith("Peer")]
 
     assert "no measurable difference from toy-int8.tflite on litert" in sentence
+
+
+def test_marks_that_hide_each_other_have_all_their_rows_above_them(results: Results) -> None:
+    twin = replace_row(results, 3, latency=results.rows[0].latency, accuracy=results.rows[0].accuracy)
+
+    time, size = re.findall(r'<svg class="chart".*?</svg>', draw_costs(twin, "toy.json"), re.DOTALL)
+
+    numbers = [re.findall(r'<text class="([a-z ]*number)"[^>]*>([^<]+)<', drawing) for drawing in (time, size)]
+    assert any({"0", "3"} <= set(places.split(", ")) for kind, places in numbers[0] if kind == "several number")
+    for found, each in zip(numbers, (lambda row: (row.file, row.runtime), lambda row: row.file), strict=True):
+        drawn = [twin.rows[int(place)] for _, places in found for place in places.split(", ")]
+        assert sorted(map(each, drawn)) == sorted({each(row) for row in twin.rows if row.latency and row.accuracy})
 
 
 def test_plots_have_units_and_numbers_of_values(parsed: ParsedPage) -> None:
@@ -224,7 +237,7 @@ def test_the_sheet_shows_every_changed_digit_as_it_is(results: Results, parsed: 
     assert len(pictures) == len(changed) == 24
     for picture, place in zip(pictures, changed, strict=True):
         np.testing.assert_array_equal(255 - picture, images.pixels[place, :, :, 0])
-    assert "toy-int8.tflite on litert: 2 lost (float32 reads them right, this file does not), 1 gained." in parsed.text
+    assert "toy-int8.tflite on litert: 2 lost (read right by float32 and not by this file), 1 gained." in parsed.text
     assert "a 4, read as 5 image 344" in parsed.text
 
 

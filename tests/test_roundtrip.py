@@ -162,4 +162,4 @@ def test_the_verdict_is_of_the_share_that_framing_keeps(results: Roundtrip, fram
     sentence = describe_verdict(msgspec.structs.replace(results, total=total))
 
     assert verdict in sentence
-    assert "keeps 90.00%" in sentence
+    assert "keeps 90.00 %" in sentence

@@ -205,10 +205,10 @@ def test_a_network_is_drawn_by_our_recipe_or_else_as_described() -> None:
 
     alone, both = draw_zoo(_zoo(described))["latency"], draw_zoo(_zoo(described, _model("two-conv-122k")))["latency"]
 
-    assert "two-conv-122k-int8.tflite on tflite 1.0: 98.98%" in alone
-    assert "two-conv-122k-int8.tflite on tflite 1.0: 99.48%" in both
-    assert "98.98%" not in both
-    assert "theirs.tflite on litert 2.3.0: 98.00%" in both
+    assert "two-conv-122k-int8.tflite on tflite 1.0: 98.98 %" in alone
+    assert "two-conv-122k-int8.tflite on tflite 1.0: 99.48 %" in both
+    assert "98.98 %" not in both
+    assert "theirs.tflite on litert 2.3.0: 98.00 %" in both
 
 
 def test_the_command_writes_the_reports(exported: Bundle, tmp_path: Path) -> None:
