@@ -69,7 +69,7 @@ class _Target:
 
 def _list_targets(bundle: Bundle) -> list[_Target]:
     return [
-        _Target(file, runtime, None if runtime.installed else f"not installed: pip install {runtime.package}")
+        _Target(file, runtime, None if runtime.installed else f"not installed: {runtime.how_to_get}")
         for file in bundle.files
         for runtime in RUNTIMES.values()
         if runtime.format == file.format

@@ -175,8 +175,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
 
     With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
-    accuracy, and a page that shows every picture with an error. Of the other options, --threads, --out and --json go
-    with it.
+    accuracy, and a page that shows every picture with an error. Of the other options, --runtime, --precision,
+    --threads, --out and --json go with it.
 
     \b
     Examples:
@@ -225,12 +225,20 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         )
 
 
+def _check_rows(_context: click.Context, _parameter: click.Parameter, rows: tuple[str, ...]) -> tuple[str, ...]:
+    for row in rows:
+        if not (row.isdecimal() and row.isascii()):
+            raise click.BadParameter(f"expected digits, got {row!r}.")
+    return rows
+
+
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
 @click.option(
     "--row",
     "rows",
     multiple=True,
+    callback=_check_rows,
     default=("0123456789", "31415926", "2718"),
     show_default=True,
     help="Digits of a row.",
@@ -246,6 +254,11 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
     """
     try:
         write_page(picture, rows, seed)
-    except (ValueError, OSError) as error:
-        raise click.ClickException(f"{picture}: cannot be written ({error}).") from error
+    except OSError as error:
+        raise click.ClickException(f"{picture}: cannot be written ({error.strerror or error}).") from error
+    except ValueError as error:
+        # Pillow chooses the format by the name.
+        raise click.ClickException(
+            f"{picture}: not the name of a picture. Expected e.g. page.png or page.jpg."
+        ) from error
     click.echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")

@@ -25,8 +25,8 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
     \b
     Examples:
-      edge-mnist compare nano standard max
-      edge-mnist compare reports/*.json --out docs/results
+      edge-mnist compare nano standard my-model
+      edge-mnist compare before/standard.json after/standard.json --out compared
     """
     check_writable(out)
     comparison = compare_runs(runs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..edge.bundle import Bundle, open_bundle
+from ..edge.bundle import SHIPPED, Bundle, open_bundle
 from ..edge.card import Format, Precision, encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.statistics import wilson_interval
@@ -74,7 +74,17 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """Read a bundle's folder or a benchmark's JSON."""
+    """Read a bundle's folder or a benchmark's JSON.
+
+    Raises:
+        CompareError: It is neither.
+    """
+    if not path.exists():
+        raise CompareError(
+            f"{path}: there is no such thing. Expected an exported bundle, the name of one that comes along "
+            f"({', '.join(sorted(one.name for one in SHIPPED.parent.iterdir() if one.is_dir()))}), or the JSON of a "
+            "benchmark."
+        )
     return _read_bundle(open_bundle(path)) if path.is_dir() else _read_results(path)
 
 

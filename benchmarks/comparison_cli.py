@@ -22,7 +22,11 @@ from .result_files import read_results
     metavar="PERCENT",
     help="Slower by more than this, with all of the 95 % interval, is a regression.",
 )
-@click.option("--fail-on-regression", is_flag=True, help="Exit with code 1 if anything got worse.")
+@click.option(
+    "--fail-on-regression",
+    is_flag=True,
+    help="Exit with code 1 if anything got worse, or if no latency could be judged.",
+)
 @click.option(
     "--force",
     is_flag=True,
@@ -32,9 +36,10 @@ from .result_files import read_results
 def compare(first: Path, second: Path, threshold: float, fail_on_regression: bool, force: bool, as_json: bool) -> None:
     """Did anything get slower or less accurate from one run to the next?
 
-    FIRST and SECOND are the JSON files of two runs. Runs on different machines, with other versions, threads or
-    governors are refused. A row is worse if it is slower by more than --threshold with all of its 95 % interval, if its
-    accuracy is measurably lower on the same images, or if it does not run any more or is gone.
+    FIRST and SECOND are the JSON files of two runs. Runs on another processor, with another governor, kernel, Python,
+    runtime, number of threads or set of images, or a quick one and a full one, are refused; the version of edge-mnist
+    and the model files may differ. A row is worse if it is slower by more than --threshold with all of its 95 %
+    interval, if its accuracy is measurably lower on the same images, or if it does not run any more or is gone.
 
     \b
     Examples:

@@ -57,7 +57,8 @@ class LiveProcess:
         for line in self._process.stdout or ():
             yield json.loads(line)
         if self._process.wait() != 0:
-            raise LiveSpeedError(f"`edge-mnist live` ended with code {self._process.returncode}: {self._read_said()}")
+            said = self._read_said().removeprefix("Error: ")
+            raise LiveSpeedError(f"`edge-mnist live` ended with code {self._process.returncode}: {said}")
 
     def read_url(self) -> str:
         """Where its page is, as it says before it reads the first frame.

@@ -231,7 +231,7 @@ def zoo(
 
     \b
     Examples:
-      edge-mnist measure zoo nano standard max
+      edge-mnist measure zoo nano standard my-model
       edge-mnist measure zoo runs/* --peer theirs.tflite --peer-input float01
     """
     check_writable(out)

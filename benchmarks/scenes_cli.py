@@ -55,7 +55,8 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
       edge-mnist benchmark --photos my-scenes
     """
     written = write_scenes(folder, conditions or tuple(CONDITIONS), range(seed, seed + count), most_megapixels)
-    click.echo(f"{folder}: {written} pictures. Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
+    there = f"{folder}: {written} {'picture' if written == 1 else 'pictures'}."
+    click.echo(f"{there} Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
 
 
 # The table is the one place that names them.

@@ -10,6 +10,7 @@ from .findings import (
     find_right,
     group_alike,
     measure_ratio,
+    name_group,
     rows_of,
 )
 from .paired import measure_drop
@@ -70,7 +71,9 @@ def _doubt_machine(machine: MachineRun, rows: Sequence[Row]) -> list[str]:
 def _describe_quantization(results: Results, group: Group) -> str:
     """A quantized file's accuracy against float, and what time it takes beside it where nothing is unusual."""
     row = group.rows[0]
-    parts = [f"{row.file}: {describe_drop(group.accuracy) or 'no float32 file to compare with'}"]
+    alike = [one for one in group_alike(results) if one.rows[0].file == row.file]
+    where = f" on {name_group(results, group)}" if len(alike) > 1 else ""
+    parts = [f"{row.file}{where}: {describe_drop(group.accuracy) or 'no float32 file to compare with'}"]
     times: list[str] = []
     for one in group.rows:
         if one.threads > 1 or one.delegate == "none":

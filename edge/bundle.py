@@ -40,7 +40,7 @@ class Bundle:
         """
         if self.card.export is None:
             raise ModelCardError(
-                f"{self.path}: holds a trained model but no exported files. Run: edge-mnist export {self.path}"
+                f"{self.path}: holds a trained model but no exported files. Run: edge-mnist export {self.path} --int8"
             )
         return self.card.export
 

@@ -67,6 +67,16 @@ class Runtime:
         return importlib.util.find_spec(self.module.partition(".")[0]) is not None
 
     @property
+    def how_to_get(self) -> str:
+        """The command that installs it, or why there is none here."""
+        if self.counts_as_tensorflow and not np.__version__.startswith("1."):
+            return (
+                f"it needs numpy below 2, and {np.__version__} is here: `edge-mnist benchmark --old-runtime` measures "
+                "it in an environment of its own"
+            )
+        return f"pip install {self.package}"
+
+    @property
     def version(self) -> str:
         """Of the installed package, or of another that brought the module, as onnxruntime-gpu does."""
         return find_version(self.package)
@@ -185,8 +195,9 @@ _DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'
 def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
     declared = _DECLARED_PRECISION.search(content)
     check_precision(file, declared[1].decode("ascii", "replace") if declared else None)
-    interpreter_class = importlib.import_module(module).Interpreter
+    # numpy writes a traceback when a module that was built for an older one is imported.
     with quiet_native_log():
+        interpreter_class = importlib.import_module(module).Interpreter
         interpreter = interpreter_class(model_content=content, num_threads=num_threads)
     return InterpreterClassifier(interpreter, file)
 
@@ -224,7 +235,7 @@ def choose_runtime(name: str | None) -> Runtime:
         raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
     runtime = RUNTIMES[name]
     if not runtime.installed:
-        raise RuntimeUnavailableError(f"{name} is not installed. Run: pip install {runtime.package}")
+        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.how_to_get}.")
     return runtime
 
 
@@ -257,6 +268,8 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
         # A missing system library, another numpy, an operator too new: native packages raise what they like, and
         # ONNX Runtime's exceptions derive from Exception alone.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if runtime.counts_as_tensorflow and isinstance(error, (SystemError, ImportError)):
+            reason = f"it was built for another numpy than {np.__version__} ({reason})"
         raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error
 
 

@@ -3,9 +3,11 @@
 import importlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -63,6 +65,16 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary, _) in COMMANDS.items()])
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if _can_print():
+                raise
+            click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
@@ -70,6 +82,17 @@ class LazyGroup(click.Group):
                 return super().invoke(ctx)
         except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _can_print() -> bool:
+    """Whether standard output takes another line; if not, nobody tries again when the process ends."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 @contextmanager

@@ -57,6 +57,10 @@ class DrawingFolder:
                 picture.save(file, "JPEG" if frame.is_photograph else "PNG", quality=JPEG_QUALITY)
         except OSError as error:
             raise DrawingError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        except UnicodeEncodeError as error:
+            raise DrawingError(
+                f"{path!a}: cannot be written (names here are {error.encoding}: LC_ALL=C.UTF-8)."
+            ) from error
         return path
 
     def _choose_name(self, frame: Frame) -> str:

@@ -139,8 +139,9 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
     try:
         splits = load_mnist(data_dir)
     except DataError as error:
+        sample = _held_out_of_sample(trained_on)
         click.echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
-        return _held_out_of_sample(trained_on)
+        return sample
     if trained_on == SAMPLE:
         return HeldOut(splits.train, sample_splits(splits.validation).validation, (splits.test,), certain=True)
     # The sample is part of MNIST's training file, so only a model of our split has surely not seen it.

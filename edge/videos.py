@@ -31,7 +31,9 @@ LONGEST_VIDEO_FRAMES = 1_000_000_000
 
 @dataclass(frozen=True)
 class Spacing:
-    """Which frames are read: the first, and each that is as many frames and as many seconds after the last one.
+    """Which frames are read: the first, and each that is so many frames after the last one and in another stretch.
+
+    Stretches are so many seconds long and begin with the video, so that being late does not add up.
 
     Raises:
         ValueError: Less than one frame, or a time that is negative or no number.
@@ -128,11 +130,16 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
         if index >= due_index and time_s >= due_s - CLOCK_TOLERANCE_S:
-            due_index, due_s = index + spacing.frames, time_s + spacing.seconds
+            due_index, due_s = index + spacing.frames, _next_due_s(time_s, spacing.seconds)
             share = min(1.0, (index + 1) / announced) if announced else 0.0
             yield VideoFrame(index, round(time_s, 3), share, _retrieve(capture))
         index += 1
     return index
+
+
+def _next_due_s(time_s: float, every_s: float) -> float:
+    """When the next stretch begins, see `Spacing`."""
+    return every_s * (math.floor((time_s + CLOCK_TOLERANCE_S) / every_s) + 1) if every_s else time_s
 
 
 def _grab(capture: cv2.VideoCapture, complaints: BinaryIO) -> bool:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
+from edge_mnist.edge.classifiers import RUNTIMES
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
 
@@ -106,7 +109,66 @@ def test_a_runtime_that_is_not_installed_says_what_to_install() -> None:
     result = edge_mnist("run", "a.png", "--runtime", "tflite-runtime")
 
     assert result.exit_code == 1
-    assert "pip install tflite-runtime" in result.stderr
+    assert result.stderr == f"Error: tflite-runtime is not installed: {RUNTIMES['tflite-runtime'].how_to_get}.\n"
+
+
+@pytest.mark.parametrize(
+    ("numpy_version", "hint"),
+    [
+        ("1.26.4", "pip install tflite-runtime"),
+        ("2.4.6", "it needs numpy below 2, and 2.4.6 is here: `edge-mnist bench"),
+    ],
+)
+def test_nobody_is_told_to_install_what_does_not_fit(
+    numpy_version: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(np, "__version__", numpy_version)
+
+    assert RUNTIMES["tflite-runtime"].how_to_get.startswith(hint)
+    assert RUNTIMES["litert"].how_to_get == "pip install ai-edge-litert"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["--help"]], ids=" ".join)
+def test_a_full_disk_behind_standard_output_is_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", "from edge_mnist.edge.cli import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == "Error: standard output cannot be written (No space left on device).\n"
+
+
+def test_rows_of_an_example_are_digits(tmp_path: Path) -> None:
+    result = edge_mnist("example", tmp_path / "page.png", "--row", "12a")
+
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: Invalid value for '--row': expected digits, got '12a'."
+
+
+@pytest.mark.parametrize("name", ["page", "page.txt"])
+def test_an_example_is_a_picture(name: str, tmp_path: Path) -> None:
+    result = edge_mnist("example", tmp_path / name)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {tmp_path / name}: not the name of a picture. Expected e.g. page.png or page.jpg.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    result = edge_mnist("compare", "nano", tmp_path / "none", "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert (
+        "none: there is no such thing. Expected an exported bundle, the name of one that comes along" in result.stderr
+    )
 
 
 @pytest.mark.parametrize("command", ["run a.png --model", "benchmark", "export", "verify"])

@@ -162,7 +162,7 @@ def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[s
         (b"\xff\xfe", "damaged"),
         (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 2, got 9"),
         (msgspec.json.encode(_results("a", 1.0, rows=[])), "no file there was measured"),
-        (None, "cannot be read"),
+        (None, "there is no such thing"),
     ],
     ids=["other JSON", "no text", "other version", "no rows", "missing"],
 )

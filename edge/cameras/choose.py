@@ -1,6 +1,7 @@
 """Which camera a source such as `auto`, `v4l2:/dev/video0` or a file stands for, and opening it."""
 
 import importlib.util
+import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -81,7 +82,7 @@ def choose_source(source: str) -> str:
     if not found:
         raise CameraError(
             "auto: no camera found. Looked for webcams at /dev/video*: none. Connect a camera, or name a video file, a "
-            f"folder of pictures, or a stream's address. {_say_why_no_picamera()}"
+            f"folder of pictures, or a stream's address. {_say_why_no_picamera()}".rstrip()
         )
     return found[0].source
 
@@ -132,6 +133,9 @@ def _find_picameras() -> list[FoundCamera]:
 
 
 def _say_why_no_picamera() -> str:
+    """On a machine that may be a Raspberry Pi; elsewhere there is none to connect."""
+    if platform.machine() not in {"aarch64", "armv7l"}:
+        return ""
     try:
         load_picamera2().camera_names()
     except CameraRefusedError as error:

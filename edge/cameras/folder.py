@@ -43,7 +43,9 @@ class FolderCamera:
         self._damaged: dict[Path, str] = {}
         self._paths = self._list()
         speed = f"{fps:g} fps" if fps else "as fast as they are read"
-        self.description = f"{folder} ({len(self._paths)} pictures), {speed}"
+        self.description = (
+            f"{folder} ({len(self._paths)} {'picture' if len(self._paths) == 1 else 'pictures'}), {speed}"
+        )
         self._frames = self._give()
 
     def grab(self) -> CameraFrame | None:

@@ -66,5 +66,5 @@ def _explain_missing(module: str) -> str:
         return f"there is no module {module}, neither here nor among the system's packages. Install it: {install}"
     return (
         f"there is no module {module} in this virtual environment, which does not see the system's packages. "
-        f"Make it anew with `python3 -m venv --system-site-packages {sys.prefix}`; where the system has none: {install}"
+        f"On a Raspberry Pi, `edge-mnist pi-setup --yes` has it see them; where the system has none: {install}"
     )

@@ -63,7 +63,13 @@ IMPORTS = {
 }
 
 # What extensions built for numpy 1 say when they meet numpy 2, and the other way round.
-NUMPY_SIGNS = ("_ARRAY_API", "multiarray failed to import", "dtype size changed", "compiled using NumPy 1.x")
+NUMPY_SIGNS = (
+    "built for another numpy",
+    "_ARRAY_API",
+    "multiarray failed to import",
+    "dtype size changed",
+    "compiled using NumPy 1.x",
+)
 
 
 @dataclass(frozen=True)
