@@ -89,7 +89,7 @@ function drawTag(context, mark, canvas) {
 /** @typedef {{width: number, height: number}} Size */
 
 /**
- * Above the box, where there is no room below it or beside it, else within it, where it covers ink.
+ * Above the box; without room there, below it or beside it; else within it, where it covers ink.
  *
  * @param {Mark} mark
  * @param {Size} tag
