@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..edge.shares import format_share
 from .compare import Reference
 from .compare_runs import Point
 from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
-from .wording import percent
 
 WIDTH, HEIGHT = 460, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 48
@@ -184,7 +184,7 @@ def _draw_point(frame: Frame, cost: Cost, point: Point, colour: str, largest: in
         side, left, top = 1.8 * radius, x - 0.9 * radius, y - 0.9 * radius
         shape = f'<rect x="{left:.1f}" y="{top:.1f}" width="{side:.1f}" height="{side:.1f}" {style}>'
     name = "circle" if point.format == "tflite" else "rect"
-    told = f"{point.file} on {point.runtime}: {percent(point.accuracy)}, {point.size_bytes:,} bytes"
+    told = f"{point.file} on {point.runtime}: {format_share(point.accuracy)}, {point.size_bytes:,} bytes"
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}" stroke-opacity=".6"/>'
         f"{shape}<title>{html.escape(told)}</title></{name}>"

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..edge.shares import format_share
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, draw_frame
 from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
 from .findings import mark_front, rows_of
@@ -13,7 +14,7 @@ from .latency_plots import kind_of
 from .latency_section import judge_validity
 from .page_parts import Html, join, link, link_raw, paragraph, section, table, to_html, two_lines
 from .results import Accuracy, Latency, Results, Row
-from .wording import format_us, name_target, percent
+from .wording import format_us, name_target
 
 HEAD = ["row", "front", "file", "on", "accuracy %", "p50 us", "kB", "validity"]
 
@@ -164,7 +165,7 @@ def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) ->
         place = f'x="{x - corner:.1f}" y="{y - corner:.1f}" width="{side:.1f}" height="{side:.1f}"'
         shape = f'<rect class="{style}" {place}/>'
     told = (
-        f"row {mark.place}: {row.file} on {name_target(row)}, {percent(accuracy.share)}, p50 "
+        f"row {mark.place}: {row.file} on {name_target(row)}, {format_share(accuracy.share)}, p50 "
         f"{format_us(mark.latency.p50)} us, {row.size_bytes:,} bytes"
     )
     return (

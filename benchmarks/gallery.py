@@ -13,9 +13,9 @@ from statistics import median
 from PIL import Image
 
 from ..edge.pictures import read_gray
+from ..edge.shares import format_confidence
 from .photo_scores import find_misread
 from .photos import PhotoResult, PhotoResults, ReadDigit
-from .wording import percent
 
 # Pixels of a picture's longer side, and how many are shown: at 60 kB each, a browser still opens the page at once.
 SHOWN_SIDE = 900
@@ -115,7 +115,7 @@ def _mark(digit: ReadDigit, is_misread: bool, size: float) -> str:
     return (
         f'<rect{style} x="{x}" y="{y}" width="{width}" height="{height}"/>'
         f'<text{style} x="{x}" y="{max(size, y - 0.15 * size):.0f}" font-size="{size:.0f}" '
-        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{percent(digit.confidence, 1)}</title></text>'
+        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{html.escape(format_confidence(digit.confidence))}</title></text>'
     )
 
 

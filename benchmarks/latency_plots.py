@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..edge.shares import format_share
 from .abstention_page import choose_ticks
 from .charts import Axis
 from .findings import measure_ratio
 from .lanes import Lane, draw_distribution, draw_interval, draw_lanes, draw_range, make_log_axis, make_signed_axis
 from .page_parts import Html, keep_percents, link_raw, to_html, two_lines
 from .results import Latency, Row
-from .wording import NO_DIFFERENCE, count, format_us, name_row, percent
+from .wording import NO_DIFFERENCE, count, format_us, name_row
 
 # A row's place in the results, and what there is of it.
 Timed = tuple[int, Row, Latency]
@@ -73,7 +74,9 @@ def draw_shapes(rows: Sequence[Timed], file: str) -> Html:
             Lane(
                 name=name_row(row),
                 small=_amount(latency),
-                value=two_lines(f"p90 {latency.p90 / latency.p50:.2f}", f"{percent(beyond)} of calls further right"),
+                value=two_lines(
+                    f"p90 {latency.p90 / latency.p50:.2f}", f"{format_share(beyond)} of calls further right"
+                ),
                 content=draw_distribution(axis, latency, latency.p50),
                 kind=kind_of(row),
                 target=f"raw-{place}",

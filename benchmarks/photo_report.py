@@ -6,12 +6,12 @@ from statistics import median
 import msgspec
 from tabulate import tabulate
 
+from ..edge.shares import format_share
 from ..edge.statistics import wilson_interval
 from .files import write_all
 from .gallery import format_gallery
 from .photo_scores import Score
 from .photos import PhotoResults
-from .wording import percent
 
 HEADERS = ["pictures", "count", "exact", "digits", "precision %", "recall %", "F1 %", "row accuracy %", "false digits"]
 
@@ -50,8 +50,8 @@ def describe_total(results: PhotoResults) -> str:
     total = results.total
     low, high = wilson_interval(total.exact, total.images)
     return (
-        f"{total.exact} of {total.images} pictures without any error ({percent(total.exact / total.images, 1)}, 95 % "
-        f"interval {100 * low:.1f} to {100 * high:.1f})."
+        f"{total.exact} of {total.images} pictures without any error ({format_share(total.exact / total.images, 1)}, "
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f})."
     )
 
 

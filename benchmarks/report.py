@@ -9,13 +9,14 @@ from tabulate import tabulate
 
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
+from ..edge.shares import format_share
 from .csv_rows import format_csv
 from .files import write_all
 from .findings import Group, group_alike, name_group
 from .report_page import format_page
 from .results import MachineRun, Results, Row
 from .summary import summarize
-from .wording import count, format_us, name_place, percent, tell
+from .wording import count, format_us, name_place, tell
 
 ACCURACY_HEADERS = ["file", "on", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
 LATENCY_HEADERS = ["file", "on", "p50 us", "95 % interval", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
@@ -69,8 +70,8 @@ def describe_conditions(results: Results) -> list[str]:
     rounds, calls = count(settings.rounds, "fresh process", "fresh processes"), f"{settings.calls:,}"
     return [
         f"**Accuracy**: {results.image_count:,} images, {results.evaluated_on}{doubt}. The Keras model itself: "
-        f"{percent(results.keras_correct / results.image_count)}. Intervals are Wilson's; drops are percentage points "
-        "against the float32 file of the same format on the same runtime, image by image, with a paired bootstrap "
+        f"{format_share(results.keras_correct / results.image_count)}. Intervals are Wilson's; drops are percentage "
+        "points against the float32 file of the same format on the same runtime, image by image, with a paired bootstrap "
         "interval, and p is exact McNemar's.",
         f"**Latency**: batch 1 through this package's Python layer; {rounds} a row in random order, {calls} "
         f"calls in each once it is steady, or as many as {settings.seconds:g} s have, loading excluded. Intervals are "

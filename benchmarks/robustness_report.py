@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from ..edge.shares import format_share
 from .files import write_all
 from .paired import SIGNIFICANCE
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
-from .wording import format_p, percent
+from .wording import format_p
 
 SEVERITY_HEADERS = ["int8, accuracy %", "severity 1", "2", "3", "4", "5", "mean", "MNIST-C's, 95 % interval"]
 PAIR_HEADERS = ["over severities", "float32 %", "int8 %", "drop, points", "95 % interval", "p", "p (Holm)"]
@@ -69,15 +70,15 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
     hardest = max(runtime.rows, key=lambda row: sum(cell.int8.silent for cell in row.cells))
     silent = sum(cell.int8.silent for cell in hardest.cells) / (count * len(hardest.cells))
     return [
-        f"**Mean corruption error**: float32 {percent(float32.error)}, int8 {percent(int8.error)}; at MNIST-C's "
-        f"severities {percent(float32.published_error)} and {percent(int8.published_error)}; without corruption "
-        f"{percent(clean[0])} and {percent(clean[1])}.{relative}",
+        f"**Mean corruption error**: float32 {format_share(float32.error)}, int8 {format_share(int8.error)}; at "
+        f"MNIST-C's severities {format_share(float32.published_error)} and {format_share(int8.published_error)}; without "
+        f"corruption {format_share(clean[0])} and {format_share(clean[1])}.{relative}",
         _describe_drops(runtime),
-        f"**Abstaining**: of all corrupted images int8 refuses {percent(int8.refused, 1)} and reads "
-        f"{percent(int8.silent, 1)} wrong without refusing, "
-        f"{percent(int8.silent / int8.error if int8.error else 0, 0)} of its errors; float32 "
-        f"{percent(float32.refused, 1)} and {percent(float32.silent, 1)}. Most such silent errors are under "
-        f"{hardest.corruption}: {percent(silent, 1)} of its images.",
+        f"**Abstaining**: of all corrupted images int8 refuses {format_share(int8.refused, 1)} and reads "
+        f"{format_share(int8.silent, 1)} wrong without refusing, "
+        f"{format_share(int8.silent / int8.error if int8.error else 0, 0)} of its errors; float32 "
+        f"{format_share(float32.refused, 1)} and {format_share(float32.silent, 1)}. Most such silent errors are under "
+        f"{hardest.corruption}: {format_share(silent, 1)} of its images.",
     ]
 
 

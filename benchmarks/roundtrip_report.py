@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 from tabulate import tabulate
 
+from ..edge.shares import format_share
 from .files import write_all
 from .pastes import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
-from .wording import percent
 
 # What framing is to keep of the model's accuracy.
 WANTED_SHARE = 0.993
@@ -48,8 +48,8 @@ def describe_verdict(results: Roundtrip) -> str:
         return "The model reads none of the images, so there is nothing to keep."
     verdict = "as wanted" if framed >= WANTED_SHARE else "less than wanted"
     return (
-        f"Framing keeps {percent(framed)} of the model's accuracy on the same images, {verdict} (at least "
-        f"{percent(WANTED_SHARE, 1)}); the whole reader keeps {percent(read)}."
+        f"Framing keeps {format_share(framed)} of the model's accuracy on the same images, {verdict} (at least "
+        f"{format_share(WANTED_SHARE, 1)}); the whole reader keeps {format_share(read)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..edge.shares import format_share
 from .findings import (
     Group,
     compare_latencies,
@@ -15,7 +16,7 @@ from .findings import (
 )
 from .paired import measure_drop
 from .results import MachineRun, Results, Row
-from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row, percent
+from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row
 
 QUICK = "Quick run: few calls and processes; measure without --quick before deciding anything."
 # More doubtful rows than this are counted, not named one by one.
@@ -117,7 +118,7 @@ def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
             judged = min(slowdown.processes) >= FEWEST_COMPARED and row.validity != "invalid"
             time = f"; time beside it: {judge_slowdown(slowdown)}" if judged else ""
             sentences.append(
-                f"Peer {name_row(row)}: {percent(row.accuracy.share)} accurate, {verdict} {name_row(ours)} (p = "
+                f"Peer {name_row(row)}: {format_share(row.accuracy.share)} accurate, {verdict} {name_row(ours)} (p = "
                 f"{drop.p:.2g}){time}."
             )
     return sentences

@@ -32,11 +32,6 @@ def name_place(results: Results, row: Row) -> str:
     return f"{name_target(row)}{machine}"
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """A share of one in percent, as this project writes it: with a space."""
-    return f"{100 * share:.{digits}f} %"
-
-
 def format_p(p: float) -> str:
     """A p-value in a table."""
     return f"< {LEAST_P:g}" if p < LEAST_P else f"{p:.2g}"

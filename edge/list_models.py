@@ -44,7 +44,7 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
     """List the networks that can be trained.
 
     Parameters, multiply-adds an image, and what their published descriptions claim; size and accuracy of the smallest
-    int8 file where a bundle has one: the shipped bundles, and any others that are named, which come first.
+    int8 file where a bundle has one: the shipped bundles, and other exported ones that are named, which come first.
 
     \b
     Examples:
