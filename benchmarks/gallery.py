@@ -112,10 +112,11 @@ def _draw(image: PhotoResult, folder: Path) -> str:
 def _mark(digit: ReadDigit, is_misread: bool, size: float) -> str:
     x, y, width, height = digit.box
     style = ' class="wrong"' if is_misread else ""
+    confidence = _text(format_confidence(digit.confidence))
     return (
         f'<rect{style} x="{x}" y="{y}" width="{width}" height="{height}"/>'
         f'<text{style} x="{x}" y="{max(size, y - 0.15 * size):.0f}" font-size="{size:.0f}" '
-        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{html.escape(format_confidence(digit.confidence))}</title></text>'
+        f'stroke-width="{size / 8:.1f}">{digit.digit}<title>{confidence}</title></text>'
     )
 
 

@@ -71,8 +71,8 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
     silent = sum(cell.int8.silent for cell in hardest.cells) / (count * len(hardest.cells))
     return [
         f"**Mean corruption error**: float32 {format_share(float32.error)}, int8 {format_share(int8.error)}; at "
-        f"MNIST-C's severities {format_share(float32.published_error)} and {format_share(int8.published_error)}; without "
-        f"corruption {format_share(clean[0])} and {format_share(clean[1])}.{relative}",
+        f"MNIST-C's severities {format_share(float32.published_error)} and {format_share(int8.published_error)}; "
+        f"without corruption {format_share(clean[0])} and {format_share(clean[1])}.{relative}",
         _describe_drops(runtime),
         f"**Abstaining**: of all corrupted images int8 refuses {format_share(int8.refused, 1)} and reads "
         f"{format_share(int8.silent, 1)} wrong without refusing, "

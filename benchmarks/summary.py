@@ -73,7 +73,7 @@ def _describe_quantization(results: Results, group: Group) -> str:
     """A quantized file's accuracy against float, and what time it takes beside it where nothing is unusual."""
     row = group.rows[0]
     alike = [one for one in group_alike(results) if one.rows[0].file == row.file]
-    where = f" on {name_group(results, group)}" if len(alike) > 1 else ""
+    where = f" ({name_group(results, group)})" if len(alike) > 1 else ""
     parts = [f"{row.file}{where}: {describe_drop(group.accuracy) or 'no float32 file to compare with'}"]
     times: list[str] = []
     for one in group.rows:

@@ -60,7 +60,7 @@ class PictureError(EdgeMnistError):
     """A file is not a picture or video that can be read; the message names it and says why."""
 
 
-def read_gray(picture: Path | bytes, name: str | None = None) -> NDArray[np.uint8]:
+def read_gray(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
     """Read a picture as gray, upright pixels; transparency is shown on white, of several pages the first is read.
 
     Args:
@@ -79,7 +79,7 @@ def read_gray(picture: Path | bytes, name: str | None = None) -> NDArray[np.uint
         return _upright_pixels(image, "L")
 
 
-def read_rgb(picture: Path | bytes, name: str | None = None) -> NDArray[np.uint8]:
+def read_rgb(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
     """Read a picture as `read_gray` does, in colour: uint8 [height, width, 3].
 
     Raises:
@@ -95,7 +95,7 @@ def too_large(name: str) -> PictureError:
 
 
 @contextmanager
-def _opened(picture: Path | bytes, name: str | None) -> Iterator[Image.Image]:
+def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[Image.Image]:
     """Open a picture; whatever goes wrong there or in the block becomes a PictureError.
 
     Damaged files bring almost any exception out of Pillow's decoders: struct.error, KeyError, TypeError, IndexError,
@@ -104,7 +104,7 @@ def _opened(picture: Path | bytes, name: str | None) -> Iterator[Image.Image]:
     """
     name = name or str(picture)
     try:
-        content = picture if isinstance(picture, bytes) else _read_content(picture)
+        content = picture if isinstance(picture, bytes) else _read_content(Path(picture))
         _check_content(content, name)
         with warnings.catch_warnings():
             # They are about metadata, or about what is refused below before any pixel is decoded.

@@ -307,6 +307,7 @@ def test_every_orientation_is_turned_upright(tmp_path: Path, orientation: int) -
     Image.fromarray(stored).save(path, exif=exif)
 
     assert (read_gray(path) == upright).all()
+    assert (read_gray(str(path)) == upright).all()
     assert (read_rgb(path)[..., 1] == upright).all()
 
 
