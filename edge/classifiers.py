@@ -195,9 +195,8 @@ _DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'
 def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
     declared = _DECLARED_PRECISION.search(content)
     check_precision(file, declared[1].decode("ascii", "replace") if declared else None)
-    # numpy writes a traceback when a module that was built for an older one is imported.
+    interpreter_class = importlib.import_module(module).Interpreter
     with quiet_native_log():
-        interpreter_class = importlib.import_module(module).Interpreter
         interpreter = interpreter_class(model_content=content, num_threads=num_threads)
     return InterpreterClassifier(interpreter, file)
 
