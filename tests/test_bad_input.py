@@ -6,14 +6,16 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.classifiers import RUNTIMES
+from edge_mnist.edge.classifiers import RUNTIMES, RuntimeUnavailableError, load_file
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
 
@@ -126,6 +128,19 @@ def test_nobody_is_told_to_install_what_does_not_fit(
 
     assert RUNTIMES["tflite-runtime"].how_to_get.startswith(hint)
     assert RUNTIMES["litert"].how_to_get == "pip install ai-edge-litert"
+
+
+def test_a_runtime_that_was_built_for_another_numpy_says_so() -> None:
+    def fail(*_: object) -> NoReturn:
+        raise SystemError("<built-in method CreateWrapperFromBuffer> returned a result with an exception set")
+
+    file = open_bundle(SHIPPED).file("tflite", "int8")
+    runtime = replace(RUNTIMES["tflite-runtime"], load=fail)
+
+    with pytest.raises(
+        RuntimeUnavailableError, match=rf"it was built for another numpy than {np.__version__} \(<built"
+    ):
+        load_file(runtime, b"", file)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -330,7 +330,7 @@ def test_without_picamera2_a_virtual_environment_is_told_how(monkeypatch: pytest
     (tmp_path / "pyvenv.cfg").write_text("include-system-site-packages = false\n")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
 
-    with pytest.raises(CameraRefusedError, match="in this virtual environment.*pi-setup --yes`") as without:
+    with pytest.raises(CameraRefusedError, match=r"in this virtual environment.*pi-setup --yes`") as without:
         open_camera("picamera2", SMALL)
     (tmp_path / "pyvenv.cfg").write_text("include-system-site-packages = true\n")
     with pytest.raises(CameraRefusedError, match="Install it: sudo apt install -y python3-picamera2") as with_system:
