@@ -147,17 +147,22 @@ def _describe(name: tuple[str, tuple[str, str, str, int]]) -> str:
     return f"{file} on {runtime} (delegate {delegate}, threads {threads}, {machine})"
 
 
+def _name_change(machine: str, row: Row, same_file: bool) -> RowChange:
+    """Which row it is, with nothing judged yet."""
+    return RowChange(
+        machine=machine,
+        file=row.file,
+        runtime=row.runtime,
+        delegate=row.delegate,
+        threads=row.threads,
+        same_file=same_file,
+    )
+
+
 def _describe_gone(machine: str, before: Row, first: Results, second: Results) -> RowChange:
     """A row that the first run measured and the second one lacks."""
     reason = second.unreachable.get(machine)
-    gone = RowChange(
-        machine=machine,
-        file=before.file,
-        runtime=before.runtime,
-        delegate=before.delegate,
-        threads=before.threads,
-        same_file=True,
-    )
+    gone = _name_change(machine, before, same_file=True)
     if reason:
         notes = [f"is gone: {machine} was not measured in the second run ({reason.rstrip('.')})"]
     elif _was_left_out(before, first, second):
@@ -176,14 +181,7 @@ def _was_left_out(before: Row, first: Results, second: Results) -> bool:
 
 
 def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_images: bool) -> RowChange:
-    change = RowChange(
-        machine=machine,
-        file=after.file,
-        runtime=after.runtime,
-        delegate=after.delegate,
-        threads=after.threads,
-        same_file=before.file_sha256 == after.file_sha256,
-    )
+    change = _name_change(machine, after, before.file_sha256 == after.file_sha256)
     if before.unavailable is not None:
         return msgspec.structs.replace(change, notes=[f"was not measured in the first run: {before.unavailable}"])
     if after.unavailable == LEFT_OUT:
