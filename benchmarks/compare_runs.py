@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from ..edge.bundle import SHIPPED, Bundle, open_bundle
+from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, Precision, encode_card
 from ..edge.errors import EdgeMnistError
+from ..edge.list_models import find_shipped
 from ..edge.statistics import wilson_interval
 from .result_files import read_results
 
@@ -82,8 +83,7 @@ def read_run(path: Path) -> Run:
     if not path.exists():
         raise CompareError(
             f"{path}: there is no such thing. Expected an exported bundle, the name of one that comes along "
-            f"({', '.join(sorted(one.name for one in SHIPPED.parent.iterdir() if one.is_dir()))}), or the JSON of a "
-            "benchmark."
+            f"({', '.join(shipped.name for shipped in find_shipped())}), or the JSON of a benchmark."
         )
     return _read_bundle(open_bundle(path)) if path.is_dir() else _read_results(path)
 
