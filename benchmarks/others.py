@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..edge.card import IMAGE_SHAPE
 from ..edge.errors import EdgeMnistError
 from ..edge.pictures import SUFFIXES, read_gray
+from ..edge.regular_files import open_file
 
 # Of an idx file of unsigned bytes with three dimensions, big-endian.
 MAGIC = 0x00000803
@@ -84,7 +85,7 @@ def _read_content(path: Path) -> bytes:
     """All bytes of a file, unpacked if need be, but never more than the most images take."""
     most = HEADER_BYTES + MOST_IMAGES * IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             packed = file.read(len(GZIP)) == GZIP
             file.seek(0)
             if not packed:

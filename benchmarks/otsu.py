@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.classifiers import RUNTIMES
 from ..edge.errors import EdgeMnistError
 from ..edge.native_log import quiet_native_log
+from ..edge.regular_files import read_file
 from ..edge.shapes import Box
 
 CLOSING = np.ones((5, 5), np.uint8)
@@ -116,9 +118,9 @@ def as_input(image: NDArray[np.uint8], shape: tuple[int, ...], dtype: str) -> ND
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PeerError(f"{path}: cannot be read ({error.strerror}).") from error
+        return read_file(path, MOST_FILE_BYTES)
+    except EdgeMnistError as error:
+        raise PeerError(str(error)) from error
 
 
 def _load(content: bytes, path: Path, num_threads: int) -> Any:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.card import NUM_CLASSES, Format
 from ..edge.classifiers import Classifier, RuntimeUnavailableError, wrap_interpreter
 from ..edge.errors import EdgeMnistError
+from ..edge.regular_files import read_file
 from .job import PeerInput
 from .results import Delegate
 from .runtimes import make_interpreter
@@ -50,9 +52,9 @@ def describe_peer(path: Path, reads: PeerInput) -> Peer:
     if path.suffix not in FORMATS:
         raise PeerError(f"{path}: expected a .tflite or .onnx file.")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PeerError(f"{path}: cannot be read ({error.strerror}).") from error
+        content = read_file(path, MOST_FILE_BYTES)
+    except EdgeMnistError as error:
+        raise PeerError(str(error)) from error
     return Peer(path.resolve(), reads, FORMATS[path.suffix], hashlib.sha256(content).hexdigest(), len(content))
 
 
@@ -64,8 +66,10 @@ def load_peer(path: Path, reads: PeerInput, runtime: str, delegate: Delegate, nu
     """
     try:
         if runtime == "onnxruntime":
-            return _load_session(path.read_bytes(), reads, num_threads)
-        return _load_interpreter(make_interpreter(runtime, path.read_bytes(), delegate, num_threads), reads)
+            return _load_session(read_file(path, MOST_FILE_BYTES), reads, num_threads)
+        return _load_interpreter(
+            make_interpreter(runtime, read_file(path, MOST_FILE_BYTES), delegate, num_threads), reads
+        )
     except Exception as error:
         # Native packages raise what they like.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,8 +6,10 @@ from pathlib import Path, PurePath
 import msgspec
 
 from ..edge.errors import EdgeMnistError
+from ..edge.regular_files import read_file
 
 LABELS_NAME = "labels.json"
+MOST_BYTES = 64_000_000
 # What `edge-mnist scenes DIR --count 1 --seed 4 --most-megapixels 0.2` makes, without the picture of twelve megapixels.
 SHIPPED_PHOTOS = Path(__file__).parent / "shipped_scenes"
 
@@ -45,11 +47,10 @@ def read_labels(folder: Path) -> list[Photo]:
     """
     path = folder / LABELS_NAME
     try:
-        labels = msgspec.json.decode(path.read_bytes(), type=dict[str, Label])
-    except OSError as error:
+        labels = msgspec.json.decode(read_file(path, MOST_BYTES), type=dict[str, Label])
+    except EdgeMnistError as error:
         raise LabelsError(
-            f"{path}: cannot be read ({error.strerror}). Expected a folder with pictures and a {LABELS_NAME}: "
-            '{"file.jpg": {"rows": ["123", "45"]}}.'
+            f'{error} Expected a folder with pictures and a {LABELS_NAME}: {{"file.jpg": {{"rows": ["123", "45"]}}}}.'
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LabelsError(f'{path}: expected {{"file.jpg": {{"rows": ["123", "45"]}}}}, but: {error}.') from error

@@ -18,7 +18,8 @@ from ..edge.card import Precision, encode_card
 from ..edge.host import Host, describe_host
 from ..edge.pictures import read_gray
 from ..edge.reader import Reader
-from .photo_labels import LABELS_NAME, Photo, read_labels
+from ..edge.regular_files import read_file
+from .photo_labels import LABELS_NAME, MOST_BYTES, Photo, read_labels
 from .photo_scores import Score, score_image, sum_scores
 
 SCHEMA_VERSION = 1
@@ -108,7 +109,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
         precision=settings.precision,
         num_threads=settings.num_threads,
         photos=folder.resolve().name,
-        labels_sha256=hashlib.sha256((folder / LABELS_NAME).read_bytes()).hexdigest(),
+        labels_sha256=hashlib.sha256(read_file(folder / LABELS_NAME, MOST_BYTES)).hexdigest(),
         started=started,
         host=describe_host(),
         total=sum_scores(image.score for image in images),

@@ -16,10 +16,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..edge.bundle import Bundle
+from ..edge.bundle import MOST_FILE_BYTES, Bundle
 from ..edge.card import encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import HeldOut, Images
+from ..edge.regular_files import read_file
 from .accuracy import choose_evaluation
 from .remote_check import Expected, check_results
 from .remote_job import pack_job
@@ -120,9 +121,9 @@ def _pack(files: dict[str, bytes], options: RemoteOptions, limit_s: int) -> Parc
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RemoteError(f"{path}: cannot be read ({error.strerror}).") from error
+        return read_file(path, MOST_FILE_BYTES)
+    except EdgeMnistError as error:
+        raise RemoteError(str(error)) from error
 
 
 def _expect(bundle: Bundle, images: Images, settings: Settings) -> Expected:

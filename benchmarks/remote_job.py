@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from ..edge.bundle import CARD_NAME, Bundle, open_bundle
+from ..edge.card import encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import HeldOut, Images
 from .results import Settings
@@ -35,7 +36,7 @@ def pack_job(bundle: Bundle, images: Images, is_certain: bool, settings: Setting
     arrays = io.BytesIO()
     np.savez_compressed(arrays, pixels=images.pixels, labels=images.labels, indices=images.indices)
     files = {f"{BUNDLE}/{record.name}": bundle.read(record) for record in bundle.card.records()}
-    card = (bundle.path / CARD_NAME).read_bytes()
+    card = encode_card(bundle.card)
     return {ORDER: msgspec.json.encode(order), IMAGES: arrays.getvalue(), f"{BUNDLE}/{CARD_NAME}": card, **files}
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import msgspec
 
 from ..edge.errors import EdgeMnistError
+from ..edge.regular_files import read_file
 from .results import SCHEMA_VERSION, Accuracy, Latency, Results
 
 # Room for rounding of the places that a JSON file has.
 CLOSE = 1e-6
+# A full benchmark's have a few megabytes.
+MOST_BYTES = 256_000_000
 
 
 class ResultsError(EdgeMnistError):
@@ -34,9 +37,9 @@ def read_results(path: Path) -> Results:
             values that its figures come from.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({error.strerror}).") from error
+        content = read_file(path, MOST_BYTES)
+    except EdgeMnistError as error:
+        raise ResultsError(str(error)) from error
     results = _decode(path, content)
     fault = next(_find_faults(results), None)
     if fault:

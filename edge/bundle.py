@@ -1,22 +1,31 @@
 """A bundle: one folder with a model card and the files it vouches for. Stages talk through bundles alone.
 
-Reading checks every hash before anything is loaded. Writing happens in a hidden folder beside the destination, which
-takes its place only when complete, so whoever interrupts it finds the old bundle or none, never half of one.
+Reading checks every hash before anything is loaded. Writing happens in a hidden folder inside the bundle's. One rename
+makes that the bundle, then its files move to their places, where readers look last. So whatever interrupts it, there is
+the old bundle or the new one, and nothing else that lies in the folder is touched.
 """
 
-import glob
+import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
+from .errors import EdgeMnistError
+from .regular_files import read_file
+from .whole_files import sync
 
 CARD_NAME = "card.json"
 SOURCE_NAME = "model.keras"
+# Inside the bundle's folder, while it is written: what is being made, and what is complete but not yet in its place.
+STAGING, COMPLETE = ".edge-mnist.new", ".edge-mnist.complete"
+OWN_FOLDERS = {STAGING, COMPLETE}
+# Far above any card (200 kB) and any network for images of 28x28.
+MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
 SHIPPED = Path(__file__).parent / "models" / "standard"
 
 
@@ -73,18 +82,26 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         ModelCardError: No card, a card that does not hold, or a file that is missing or changed.
     """
-    card_path = path / CARD_NAME
-    try:
-        content = card_path.read_bytes()
-    except OSError as error:
-        raise ModelCardError(
-            f"{path}: not a bundle, its {CARD_NAME} cannot be read ({error.strerror}). "
-            "Expected the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle."
-        ) from error
-    card = decode_card(content, str(card_path))
+    card = open_card(path)
     for record in card.records():
         _read_verified(path, record)
     return Bundle(path, card)
+
+
+def open_card(path: Path) -> ModelCard:
+    """Read a bundle's card, and none of the files that it names.
+
+    Raises:
+        ModelCardError: No card, or one that does not hold.
+    """
+    try:
+        content = _read(path, CARD_NAME, MOST_CARD_BYTES)
+    except EdgeMnistError as error:
+        raise ModelCardError(
+            f"{path}: not a bundle. {error} "
+            "Expected the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle."
+        ) from error
+    return decode_card(content, str(path / CARD_NAME))
 
 
 def describe_file(folder: Path, name: str) -> FileRecord:
@@ -99,100 +116,173 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 @contextmanager
-def replacing(destination: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; on success it takes the destination's place, otherwise it goes away.
+def replacing(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
+    """Give an empty folder to fill; on success its files take the places of the old bundle's, otherwise it goes away.
 
-    What a killed process left behind is put right first.
+    Whatever else lies in the destination stays there. What a killed process left behind is put right first.
+
+    Args:
+        destination: The bundle's folder, or a link to it.
+        names: Files that are going to be written, as far as they are known before the work begins.
 
     Raises:
-        ModelCardError: The destination is something else than a bundle or an empty folder, cannot be written, or is
-            being written by another process.
+        ModelCardError: The destination is something else than a bundle or an empty folder, holds a file of the user's
+            where one of the bundle's has to go, cannot be written, or is being written by another process.
     """
-    destination = Path(os.path.abspath(destination))  # noqa: PTH100 - resolve() would follow a link
+    destination = Path(os.path.realpath(destination))
+    made: list[Path] = []
     try:
-        _settle_with_other_writers(destination)
-        _check_replaceable(destination)
-        staging = _beside(destination, os.getpid(), "new")
-        staging.mkdir(parents=True)
+        if os.path.lexists(destination) and not destination.is_dir():
+            raise ModelCardError(f"{destination}: expected a folder, got a file. Choose another --out.")
+        made = [folder for folder in (destination, *destination.parents) if not folder.exists()]
+        destination.mkdir(parents=True, exist_ok=True)
+        with _only_writer(destination):
+            _finish_interrupted(destination)
+            _check_replaceable(destination, names)
+            staging = destination / STAGING
+            staging.mkdir()
+            try:
+                yield staging
+                _commit(destination)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
-        raise ModelCardError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error
-    try:
-        yield staging
-        _swap_in(staging, destination)
-    except OSError as error:
-        raise ModelCardError(f"{destination}: cannot be written ({error.strerror}); it is as it was.") from error
+        raise ModelCardError(
+            f"{destination}: cannot be written ({error.strerror or error}); it is as it was. Make room there, or "
+            "choose another --out."
+        ) from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        for folder in made:
+            # Those that hold something by now stay.
+            with suppress(OSError):
+                folder.rmdir()
 
 
-def _check_replaceable(destination: Path) -> None:
-    """Refuse to overwrite what is not ours: a folder with anything in it but no card, or a file."""
-    if not destination.exists() or (destination / CARD_NAME).is_file():
-        return
-    if not destination.is_dir() or any(destination.iterdir()):
-        raise ModelCardError(f"{destination}: exists and is not a bundle, so it is left alone. Choose another --out.")
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Lock the folder; the system unlocks it when this process ends, however it ends.
 
-
-def _swap_in(staging: Path, destination: Path) -> None:
-    """Two renames: a folder with files in it cannot be renamed over. Between them the destination is absent."""
-    if not destination.exists():
-        staging.rename(destination)
-        return
-    retired = _beside(destination, os.getpid(), "old")
-    destination.rename(retired)
+    Raises:
+        ModelCardError: Another process has locked it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        staging.rename(destination)
-    except OSError:
-        retired.rename(destination)
-        raise
-    # The new one is in place, whatever becomes of this.
-    shutil.rmtree(retired, ignore_errors=True)
-
-
-def _beside(destination: Path, pid: int, state: str) -> Path:
-    """The hidden folder of a process that is writing `destination`."""
-    return destination.with_name(f".{destination.name}.{pid}.{state}")
-
-
-def _settle_with_other_writers(destination: Path) -> None:
-    """Give way to one at work; of dead ones, bring back what they had moved aside and remove what they left half."""
-    for leftover in destination.parent.glob(f".{glob.escape(destination.name)}.*"):
-        pid, _, state = leftover.name.removeprefix(f".{destination.name}.").partition(".")
-        if state not in {"new", "old"} or not pid.isdecimal():
-            continue
-        if _is_alive(int(pid)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise ModelCardError(
-                f"{destination}: process {pid} is writing it. Wait for it; if that is another program by now, delete "
-                f"{leftover}."
+                f"{folder}: another process is writing it. Wait until that has ended, or choose another --out."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a folder with anything in it but no card, and to write over a file that the card there does not name."""
+    own = {CARD_NAME} | {record.name for record in _read_old_card(folder)}
+    if not os.path.lexists(folder / CARD_NAME) and any(path.name not in OWN_FOLDERS for path in folder.iterdir()):
+        raise ModelCardError(f"{folder}: exists and is not a bundle, so it is left alone. Choose another --out.")
+    for path in (folder / name for name in names):
+        if os.path.lexists(path) and (path.name not in own or (path.is_dir() and not path.is_symlink())):
+            raise ModelCardError(
+                f"{path}: does not belong to the bundle there, and a file of the new one would take its place. Move it "
+                "away, or choose another --out."
             )
-        if state == "old" and not destination.exists():
-            leftover.rename(destination)
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _is_alive(pid: int) -> bool:
+def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
+    """What the card in its place names; nothing where there is no card."""
+    path = folder / CARD_NAME
+    if not os.path.lexists(path):
+        return ()
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return decode_card(read_file(path, MOST_CARD_BYTES), str(path)).records()
+    except EdgeMnistError as error:
+        raise ModelCardError(
+            f"{error} Until then nobody knows which files in {folder} are the bundle's, so it is left alone: choose "
+            "another --out."
+        ) from error
+
+
+def _commit(folder: Path) -> None:
+    """Make what was staged the bundle, by one rename, and move it into place."""
+    staging = folder / STAGING
+    _check_replaceable(folder, [path.name for path in staging.iterdir()])
+    for path in (*staging.iterdir(), staging):
+        sync(path)
+    staging.rename(folder / COMPLETE)
+    sync(folder)
+    try:
+        _install(folder)
+    except OSError as error:
+        raise ModelCardError(
+            f"{folder}: the new bundle is complete, but not all its files could be moved into place "
+            f"({error.strerror or error}); the rest lies in {COMPLETE}, and is read from there. Export into it again."
+        ) from error
+
+
+def _finish_interrupted(folder: Path) -> None:
+    """Remove what a killed writer left half, and put into place what it left complete. The lock is ours."""
+    staging, complete = folder / STAGING, folder / COMPLETE
+    for path in (staging, complete):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise ModelCardError(
+                f"{path}: expected a folder that an interrupted export left, got another file. Remove it."
+            )
+    if staging.exists():
+        shutil.rmtree(staging)
+    if complete.exists():
+        _check_replaceable(folder, [path.name for path in complete.iterdir()])
+        _install(folder)
+
+
+def _install(folder: Path) -> None:
+    """Move a complete bundle's files into place, the card last; the old one's that have no successor go away before.
+
+    Readers find a file in its place or here, so it may be interrupted anywhere and done again.
+    """
+    complete = folder / COMPLETE
+    if (complete / CARD_NAME).exists():
+        old = _read_old_card(folder)
+        new = {record.name for record in open_card(folder).records()}
+        for path in complete.iterdir():
+            if path.name != CARD_NAME:
+                path.replace(folder / path.name)
+        for record in old:
+            # One that was changed may be the user's by now, and none that stays does harm: the card does not name it.
+            if record.name not in new:
+                with suppress(ModelCardError, OSError):
+                    _read_verified(folder, record)
+                    (folder / record.name).unlink()
+        (complete / CARD_NAME).replace(folder / CARD_NAME)
+        sync(folder)
+    complete.rmdir()
 
 
 def _read_verified(folder: Path, record: FileRecord) -> bytes:
     path = folder / record.name
+    if record.size_bytes > MOST_FILE_BYTES:
+        raise ModelCardError(
+            f"{path}: the card says {record.size_bytes:,} bytes, expected at most {MOST_FILE_BYTES:,}. Export a "
+            "smaller model."
+        )
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelCardError(
-            f"{path}: named by the card but cannot be read ({os.strerror(error.errno or 0)})."
-        ) from error
+        content = _read(folder, record.name, record.size_bytes)
+    except EdgeMnistError as error:
+        raise ModelCardError(f"{error} The card names it: export the model again or restore the file.") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != record.sha256:
+    if found != record.sha256 or len(content) != record.size_bytes:
         raise ModelCardError(
-            f"{path}: not the file the card describes (SHA-256 {found[:12]}…, expected {record.sha256[:12]}…). "
-            "Export the model again or restore the file."
+            f"{path}: not the file the card describes (SHA-256 {found[:12]}… of {len(content):,} bytes, expected "
+            f"{record.sha256[:12]}… of {record.size_bytes:,}). Export the model again or restore the file."
         )
     return content
+
+
+def _read(folder: Path, name: str, most: int) -> bytes:
+    """Read a file of the bundle, wherever a writer that was killed while it moved them has left it."""
+    # Moved between the two attempts, it is found by the second.
+    with suppress(EdgeMnistError):
+        return read_file(folder / COMPLETE / name, most)
+    return read_file(folder / name, most)

@@ -38,9 +38,9 @@ PRECISION_KEY = "edge_mnist.precision"
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 TrainingPrecision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 # A plain file name: a card must never lead a reader out of its own folder.
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 

@@ -1,6 +1,5 @@
 """`edge-mnist inspect`: what a TFLite or ONNX file holds, as a page for people or as JSON for programs."""
 
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,10 @@ import click
 import msgspec
 from tabulate import tabulate
 
+from .errors import EdgeMnistError
 from .inspect_model import InspectionError, TensorInfo, printable
 from .inspection import Inspection, inspect_file
+from .regular_files import read_file
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
 MOST_BYTES = 2**31 - 1
@@ -37,16 +38,9 @@ def inspect(file: Path, as_json: bool) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a device or pipe may never end
-            raise InspectionError(f"{path}: expected a TFLite or ONNX file, it is a folder or device. Name a file.")
-        if status.st_size > MOST_BYTES:
-            raise InspectionError(
-                f"{path}: expected less than 2 GiB, as both formats are, got {status.st_size:,} bytes."
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InspectionError(f"{path}: cannot be read ({error.strerror}). Name a TFLite or ONNX file.") from error
+        return read_file(path, MOST_BYTES)
+    except EdgeMnistError as error:
+        raise InspectionError(f"{error} Name a TFLite or ONNX file; both are smaller than 2 GiB.") from error
 
 
 def format_inspection(inspection: Inspection) -> str:

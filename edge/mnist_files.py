@@ -20,6 +20,7 @@ import platformdirs
 from tqdm import tqdm
 
 from .errors import EdgeMnistError
+from .regular_files import read_file
 from .whole_files import write_whole
 
 # Being offline must show at once, not hang.
@@ -119,9 +120,11 @@ def _candidates(name: str, data_dir: Path | None, published: Published) -> Itera
 def _read_verified(path: Path, name: str, published: Published) -> bytes | None:
     """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
     try:
-        return _unpack(path.read_bytes(), name, published) if path.is_file() else None
+        return _unpack(read_file(path, MOST_BYTES), name, published) if path.is_file() else None
     except (OSError, EOFError, zlib.error) as error:
         click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+    except EdgeMnistError as error:
+        click.echo(f"Passed over: {error}", err=True)
     except ValueError as error:
         click.echo(f"{path}: passed over, {error}.", err=True)
     return None

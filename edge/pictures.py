@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 
 from .errors import EdgeMnistError
 from .native_log import native_log_to
+from .regular_files import read_file
 
 # Four times what phones usually store. Of all formats and modes of this size WebP takes the most memory: a process that
 # reads one peaks at 0.88 GB, with its drawing at 0.96 GB.
@@ -104,7 +105,7 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[Image.Ima
     """
     name = name or str(picture)
     try:
-        content = picture if isinstance(picture, bytes) else _read_content(Path(picture))
+        content = picture if isinstance(picture, bytes) else read_file(Path(picture), MOST_MEGABYTES * 1_000_000)
         _check_content(content, name)
         with warnings.catch_warnings():
             # They are about metadata, or about what is refused below before any pixel is decoded.
@@ -115,6 +116,8 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[Image.Ima
                 yield image
     except PictureError:
         raise
+    except EdgeMnistError as error:
+        raise PictureError(str(error)) from error
     except Image.DecompressionBombError as error:
         raise too_large(name) from error
     except MemoryError as error:
@@ -124,12 +127,6 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[Image.Ima
     except Exception as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise PictureError(f"{name}: {NO_PICTURE} ({reason}).") from error
-
-
-def _read_content(path: Path) -> bytes:
-    """All of a file at once: so a pipe will do, and nothing changes while it is decoded."""
-    with path.open("rb") as file:
-        return file.read(MOST_MEGABYTES * 1_000_000 + 1)
 
 
 def _check_content(content: bytes, name: str) -> None:

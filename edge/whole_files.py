@@ -1,6 +1,8 @@
-"""Writing a file so that whoever is interrupted finds the old one or none, never half of one."""
+"""Writing a file so that whatever interrupts it, a power cut too, leaves the old one or none, never half of one."""
 
+import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +13,20 @@ from typing import BinaryIO
 def writing_whole(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write to; when the block ends well it becomes `path`, otherwise it goes away.
 
+    Where `path` is a link, the link is replaced, not what it points to.
+
     Raises:
         OSError: The folder cannot be written.
     """
-    # Hidden, and named after the process: two of them do not meet.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # Nobody can guess it, and "x" follows no link: in a folder of many users it cannot lead to another file.
+    unfinished = path.with_name(f".edge-mnist.{secrets.token_hex(8)}")
     try:
-        with unfinished.open("wb") as file:
+        with unfinished.open("xb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(path)
+        sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -32,3 +39,20 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with writing_whole(path) as file:
         file.write(content)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk.
+
+    Raises:
+        OSError: They cannot be written there.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems of other machines (CIFS, FUSE) cannot do it for folders.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)

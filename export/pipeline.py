@@ -28,9 +28,10 @@ from ..edge.golden import check_golden, pack_pixels
 from ..edge.host import count_cores, describe_machine, find_version
 from ..edge.mnist import HeldOut, Images, held_out_images
 from ..edge.picture_folder import PREFIX
+from ..edge.whole_files import write_whole
 from .abstain import choose_abstention
 from .adopt import check_convention
-from .c_array import to_c_source
+from .c_array import c_identifier, to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
 from .exporters import Exporter
 from .progress import Progress
@@ -69,7 +70,7 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
     """
     settings = carry_over(source, settings, out)
     exporters = choose_exporters(source, settings, out)
-    with replacing(out) as folder, Progress(len(exporters) + 3) as progress:
+    with replacing(out, _name_files(source, exporters, settings)) as folder, Progress(len(exporters) + 3) as progress:
         progress.step("Running the Keras model")
         work = _prepare(source, folder, data_dir)
         drafts = [_draft(exporter, work, progress) for exporter in exporters]
@@ -82,6 +83,14 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
         if any(failures):
             raise ExportError(_refuse(out, page, [failure for failure in failures if failure]))
         return _finish(card, work, page, settings)
+
+
+def _name_files(source: Source, exporters: list[Exporter], settings: Settings) -> list[str]:
+    """What will be written beside the card."""
+    name = source.bundle.card.name if source.bundle else source.name
+    c_name = c_identifier(f"{name}-int8.tflite")
+    c_source = [f"{c_name}.h", f"{c_name}.c"] if settings.c_array else []
+    return [SOURCE_NAME, REFERENCE_NAME, REPORT_NAME, *c_source, *(exporter.file_name(name) for exporter in exporters)]
 
 
 @dataclass(frozen=True)
@@ -278,7 +287,7 @@ def _refuse(out: Path, page: str, failures: list[str]) -> str:
     # Also of a folder that was named as `.`.
     folder = out.absolute()
     report = folder.with_name(f"{folder.name}-refused.html")
-    report.write_text(page, encoding="utf-8")
+    write_whole(report, page.encode())
     return f"{' '.join(failures)} Nothing was installed at {out}; {report} shows which digits changed."
 
 

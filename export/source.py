@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from ..edge.bundle import SHIPPED, Bundle, open_bundle
+from ..edge.bundle import MOST_FILE_BYTES, SHIPPED, Bundle, open_bundle
 from ..edge.card import SCALING_LAYER, Convention
+from ..edge.regular_files import read_file
 from .adopt import adopt, check_shapes
 from .calibrate import ExportError
 
@@ -41,12 +42,9 @@ class Source:
         """The `.keras` file's bytes.
 
         Raises:
-            ExportError: It cannot be read.
+            EdgeMnistError: It cannot be read, is larger than any model for such images, or is not what the card says.
         """
-        try:
-            return self.bundle.read(self.bundle.card.source) if self.bundle else self.path.read_bytes()
-        except OSError as error:
-            raise ExportError(f"{self.path}: cannot be read ({error.strerror}).") from error
+        return self.bundle.read(self.bundle.card.source) if self.bundle else read_file(self.path, MOST_FILE_BYTES)
 
 
 def find_source(path: Path | None, convention: Convention | None = None) -> Source:
@@ -67,7 +65,7 @@ def find_source(path: Path | None, convention: Convention | None = None) -> Sour
             raise ExportError(f"{path}: --pixels and --outputs are for lone .keras files; a bundle's card knows.")
         bundle = open_bundle(path)
         return Source(path, bundle, bundle.card.convention)
-    if not path.is_file():
+    if not path.exists():
         raise ExportError(f"{path}: no such file or folder. Expected a bundle or a .keras file.")
     if path.suffix != ".keras":
         raise ExportError(

@@ -93,7 +93,9 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, content: bytes, reason: str)
     assert reason in result.stderr
 
 
-@pytest.mark.parametrize(("name", "reason"), [("missing", "No such file"), (".", "folder"), ("pipe", "device")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("missing", "No such file"), (".", "got a folder"), ("pipe", "got a pipe")]
+)
 def test_what_is_no_file_is_one_sentence(tmp_path: Path, name: str, reason: str) -> None:
     os.mkfifo(tmp_path / "pipe")
 

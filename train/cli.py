@@ -145,7 +145,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         _remove(state_paths)
         click.echo("Done; the first process writes the bundle.")
         return
-    with replacing(out) as folder:
+    with replacing(out, [SOURCE_NAME]) as folder:
         runs = _train(model, splits, chosen, setup, state_paths)
         card = _write_bundle(folder, runs, splits, setup)
     _remove(state_paths)

@@ -1,6 +1,5 @@
 """The file that an interrupted run resumes from: every variable, every random state, and the best weights so far."""
 
-import contextlib
 import json
 import os
 import zipfile
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 
 from ..edge.card import Epoch
 from ..edge.errors import EdgeMnistError
+from ..edge.regular_files import open_file
+from ..edge.whole_files import writing_whole
 
 
 class ResumeError(EdgeMnistError):
@@ -51,17 +52,11 @@ def save_state(path: Path, variables: list[Any], progress: Progress, identity: d
     arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
     history = np.array([[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history])
-    temporary = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with writing_whole(path) as file:
             np.savez(file, identity=_encode(identity), history=history, best_epoch=progress.best_epoch, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ResumeError(
             f"{path}: the state of this run cannot be written ({error.strerror}). Make room, or choose another --out, "
             "and repeat the command."
@@ -74,12 +69,14 @@ def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Pr
     Raises:
         ResumeError: The file is of a run with other settings, or damaged.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return Progress([], 0, [])
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as state:
+        with open_file(path) as file, np.load(file, allow_pickle=False) as state:
             progress = _restore(path, state, variables, identity)
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except ResumeError:
+        raise
+    except (EdgeMnistError, OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ResumeError(f"{path}: is not the state of a run ({error}). Delete it to begin anew.") from error
     click.echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress

@@ -2,9 +2,11 @@
 
 import os
 import shlex
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 
+from ..whole_files import writing_whole
 from .machine import Machine
 from .service import SetupError
 from .steps import Command, Edit, Step
@@ -73,13 +75,11 @@ def _run(command: Command, machine: Machine) -> None:
 
 def _replace(edit: Edit) -> None:
     """All or nothing, with the mode and the owner that the file has."""
-    new = edit.path.with_name(f"{edit.path.name}.new")
     try:
         old = edit.path.stat()
-        new.write_text(edit.text, encoding="utf-8")
-        new.chmod(old.st_mode)
-        os.chown(new, old.st_uid, old.st_gid)
-        new.replace(edit.path)
+        with writing_whole(edit.path) as new:
+            new.write(edit.text.encode())
+            os.fchmod(new.fileno(), stat.S_IMODE(old.st_mode))
+            os.fchown(new.fileno(), old.st_uid, old.st_gid)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise SetupError(f"{edit.path}: cannot be written ({error.strerror}).") from error

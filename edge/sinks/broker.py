@@ -9,12 +9,16 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..errors import EdgeMnistError
+from ..regular_files import open_file, read_file
 from .sink import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 PASSWORD_VARIABLE = "EDGE_MNIST_MQTT_PASSWORD"  # noqa: S105 - where it is, not what it is
 # What tells this machine from others, the best first: clones of one SD card share all but their board's number.
 IDENTITY_FILES = (Path("/sys/firmware/devicetree/base/serial-number"), Path("/etc/machine-id"))
+# Of a file whose first line is the password.
+MOST_BYTES = 64_000
 
 
 @dataclass(frozen=True)
@@ -113,14 +117,17 @@ def _find_password(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(PASSWORD_VARIABLE)
     try:
-        return file.read_text().split("\n", 1)[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SinkError(f"--mqtt-password-file {file}: cannot be read ({reason}).") from error
+        return read_file(file, MOST_BYTES).decode().split("\n", 1)[0].rstrip("\r")
+    except EdgeMnistError as error:
+        raise SinkError(f"--mqtt-password-file {error}") from error
+    except UnicodeDecodeError as error:
+        raise SinkError(f"--mqtt-password-file {file}: cannot be read (it is not text).") from error
 
 
 def _make_tls(files: TlsFiles) -> ssl.SSLContext:
     """Demands a certificate that fits the host's name."""
+    for option, file in (("ca", files.ca), ("cert", files.certificate), ("key", files.key)):
+        _check_file(f"--mqtt-{option}", file)
     if files.key and not files.certificate:
         raise SinkError("--mqtt-key is of use only with its --mqtt-cert.")
     try:
@@ -136,6 +143,16 @@ def _make_tls(files: TlsFiles) -> ssl.SSLContext:
                 f"--mqtt-cert {files.certificate}: expected a certificate and its key in PEM format ({error})."
             ) from error
     return context
+
+
+def _check_file(option: str, file: Path | None) -> None:
+    """Refuse a pipe, which OpenSSL would wait for."""
+    if file is None:
+        return
+    try:
+        open_file(file).close()
+    except EdgeMnistError as error:
+        raise SinkError(f"{option} {error}") from error
 
 
 def _identify_machine() -> str:

@@ -6,11 +6,16 @@ import re
 import secrets
 from pathlib import Path
 
+from ..errors import EdgeMnistError
+from ..regular_files import read_file
 from .refusals import WebError
 
 TOKEN_VARIABLE = "EDGE_MNIST_TOKEN"  # noqa: S105 - the name of the variable
 # What fits into a header and into the fragment of a URL as it is, and cannot be guessed.
 _USABLE = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}", re.ASCII)
+
+# Of a file whose first line is the token.
+MOST_BYTES = 64_000
 
 
 def make_token() -> str:
@@ -46,7 +51,8 @@ def matches(authorization: str, token: str) -> bool:
 
 def _read_first_line(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise WebError(f"{file}: the token cannot be read ({reason}).") from error
+        return read_file(file, MOST_BYTES).decode().partition("\n")[0].strip()
+    except EdgeMnistError as error:
+        raise WebError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise WebError(f"{file}: the token cannot be read (not text).") from error
