@@ -1,8 +1,8 @@
 """A bundle: one folder with a model card and the files it vouches for. Stages talk through bundles alone.
 
-Reading checks every hash before anything is loaded. Writing happens in a hidden folder inside the bundle's. One rename
-makes that the bundle, then its files move to their places, where readers look last. So whatever interrupts it, there is
-the old bundle or the new one, and nothing else that lies in the folder is touched.
+Reading checks every hash before anything is loaded. Writing happens in a hidden folder. One rename into the bundle's
+folder makes that the bundle, then its files move to their places, where readers look last. So whatever interrupts it,
+there is the old bundle or the new one, and nothing else that lies in the folder is touched.
 """
 
 import fcntl
@@ -21,9 +21,8 @@ from .whole_files import sync
 
 CARD_NAME = "card.json"
 SOURCE_NAME = "model.keras"
-# Inside the bundle's folder, while it is written: what is being made, and what is complete but not yet in its place.
+# While a bundle is written: what is being made, and, in the bundle's folder, what is complete but not yet in its place.
 STAGING, COMPLETE = ".edge-mnist.new", ".edge-mnist.complete"
-OWN_FOLDERS = {STAGING, COMPLETE}
 # Far above any card (200 kB) and any network for images of 28x28.
 MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
 SHIPPED = Path(__file__).parent / "models" / "standard"
@@ -138,12 +137,12 @@ def replacing(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         destination.mkdir(parents=True, exist_ok=True)
         with _only_writer(destination):
             _finish_interrupted(destination)
+            _check_is_bundle(destination)
             _check_replaceable(destination, names)
-            staging = destination / STAGING
-            staging.mkdir()
+            staging = _make_staging(destination)
             try:
                 yield staging
-                _commit(destination)
+                _commit(staging, destination)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
@@ -178,11 +177,15 @@ def _only_writer(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a folder with anything in it but no card, and to write over a file that the card there does not name."""
-    own = {CARD_NAME} | {record.name for record in _read_old_card(folder)}
-    if not os.path.lexists(folder / CARD_NAME) and any(path.name not in OWN_FOLDERS for path in folder.iterdir()):
+def _check_is_bundle(folder: Path) -> None:
+    """Refuse a folder with anything in it but no card."""
+    if not os.path.lexists(folder / CARD_NAME) and any(folder.iterdir()):
         raise ModelCardError(f"{folder}: exists and is not a bundle, so it is left alone. Choose another --out.")
+
+
+def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
+    """Refuse to write over a file that the card in its place does not name, or over a folder."""
+    own = {CARD_NAME, *(record.name for record in _read_old_card(folder))}
     for path in (folder / name for name in names):
         if os.path.lexists(path) and (path.name not in own or (path.is_dir() and not path.is_symlink())):
             raise ModelCardError(
@@ -205,9 +208,8 @@ def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
         ) from error
 
 
-def _commit(folder: Path) -> None:
+def _commit(staging: Path, folder: Path) -> None:
     """Make what was staged the bundle, by one rename, and move it into place."""
-    staging = folder / STAGING
     _check_replaceable(folder, [path.name for path in staging.iterdir()])
     for path in (*staging.iterdir(), staging):
         sync(path)
@@ -224,17 +226,30 @@ def _commit(folder: Path) -> None:
 
 def _finish_interrupted(folder: Path) -> None:
     """Remove what a killed writer left half, and put into place what it left complete. The lock is ours."""
-    staging, complete = folder / STAGING, folder / COMPLETE
-    for path in (staging, complete):
+    complete = folder / COMPLETE
+    for path in (folder / STAGING, complete):
         if path.is_symlink() or (path.exists() and not path.is_dir()):
-            raise ModelCardError(
-                f"{path}: expected a folder that an interrupted export left, got another file. Remove it."
-            )
-    if staging.exists():
-        shutil.rmtree(staging)
+            raise ModelCardError(f"{path}: expected a folder that an export left, got something else. Remove it.")
+    for path in (folder / STAGING, _beside(folder)):
+        shutil.rmtree(path, ignore_errors=True)
     if complete.exists():
         _check_replaceable(folder, [path.name for path in complete.iterdir()])
         _install(folder)
+
+
+def _make_staging(folder: Path) -> Path:
+    """Beside the bundle, so that whatever kills us at work has not touched that; else in it."""
+    inside = folder / STAGING
+    inside.mkdir()
+    try:
+        return inside.rename(_beside(folder))
+    except OSError:
+        # The folder around it may not be written, or is on another disk.
+        return inside
+
+
+def _beside(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}{STAGING}"
 
 
 def _install(folder: Path) -> None:

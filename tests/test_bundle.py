@@ -75,7 +75,7 @@ def test_what_is_no_card_is_refused(content: bytes) -> None:
         decode_card(content, "here")
 
 
-@pytest.mark.parametrize("name", ["../model.keras", "/etc/passwd", ".hidden", "a/b"])
+@pytest.mark.parametrize("name", ["../model.keras", "/etc/passwd", ".hidden", "a/b", "a\n", "a\nb"])
 def test_a_card_cannot_name_a_file_outside_its_folder(copy: Path, name: str) -> None:
     card = open_bundle(copy).card
     escaping = msgspec.structs.replace(card, source=msgspec.structs.replace(card.source, name=name))
@@ -84,7 +84,7 @@ def test_a_card_cannot_name_a_file_outside_its_folder(copy: Path, name: str) -> 
         encode_card(escaping)
 
 
-@pytest.mark.parametrize("name", ["../outside", "/outside", ""])
+@pytest.mark.parametrize("name", ["../outside", "/outside", "", "tiny\n"])
 def test_a_bundles_name_is_no_path(copy: Path, name: str) -> None:
     card = msgspec.structs.replace(open_bundle(copy).card, name=name)
 
@@ -152,33 +152,6 @@ def test_a_killed_writer_leaves_the_old_bundle_and_the_next_one_cleans_up(tmp_pa
     with replacing(destination) as folder:
         _fill(folder, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
-
-
-def test_a_writer_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
-    destination = tmp_path / "bundle"
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-    retired = tmp_path / f".bundle.{process.pid}.old"
-    retired.mkdir()
-    _fill(retired, b"old")
-
-    with pytest.raises(RuntimeError), replacing(destination):
-        raise RuntimeError
-
-    bundle = open_bundle(destination)
-    assert bundle.read(bundle.card.source) == b"old"
-
-
-def test_two_writers_of_one_bundle_are_refused_of_two_bundles_are_not(tmp_path: Path) -> None:
-    other = tmp_path / f".bundle.{os.getppid()}.new"
-    other.mkdir()
-
-    with pytest.raises(ModelCardError, match=f"process {os.getppid()} is writing it"), replacing(tmp_path / "bundle"):
-        pass
-    with replacing(tmp_path / "another") as folder:
-        _fill(folder)
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "another"]
 
 
 @pytest.mark.parametrize("path", ["/", ".", ".."])

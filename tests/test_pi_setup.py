@@ -138,7 +138,7 @@ def test_an_environment_file_that_cannot_be_written_stays_whole(pi: Pi, monkeypa
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(os, "chown", refuse)
+    monkeypatch.setattr(os, "fchown", refuse)
 
     result = edge_mnist("pi-setup", "--yes")
 

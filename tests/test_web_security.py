@@ -278,7 +278,7 @@ def test_a_token_that_cannot_be_used_is_refused(token: str, tmp_path: Path) -> N
 
 
 def test_a_token_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WebError, match=r"nowhere: the token cannot be read \(No such file"):
+    with pytest.raises(WebError, match=r"nowhere: cannot be read \(No such file"):
         tokens.find_token(tmp_path / "nowhere")
 
 

@@ -79,7 +79,7 @@ def _replace(edit: Edit) -> None:
         old = edit.path.stat()
         with writing_whole(edit.path) as new:
             new.write(edit.text.encode())
-            os.fchmod(new.fileno(), stat.S_IMODE(old.st_mode))
             os.fchown(new.fileno(), old.st_uid, old.st_gid)
+            os.fchmod(new.fileno(), stat.S_IMODE(old.st_mode))
     except OSError as error:
         raise SetupError(f"{edit.path}: cannot be written ({error.strerror}).") from error

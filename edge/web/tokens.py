@@ -53,6 +53,6 @@ def _read_first_line(file: Path) -> str:
     try:
         return read_file(file, MOST_BYTES).decode().partition("\n")[0].strip()
     except EdgeMnistError as error:
-        raise WebError(str(error)) from error
+        raise WebError(f"The token: {error}") from error
     except UnicodeDecodeError as error:
         raise WebError(f"{file}: the token cannot be read (not text).") from error
