@@ -129,13 +129,12 @@ def replacing(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             where one of the bundle's has to go, cannot be written, or is being written by another process.
     """
     destination = Path(os.path.realpath(destination))
-    made: list[Path] = []
     try:
         if os.path.lexists(destination) and not destination.is_dir():
-            raise ModelCardError(f"{destination}: expected a folder, got a file. Choose another --out.")
+            raise ModelCardError(f"{destination}: expected a folder, got something else. Choose another --out.")
         made = [folder for folder in (destination, *destination.parents) if not folder.exists()]
         destination.mkdir(parents=True, exist_ok=True)
-        with _only_writer(destination):
+        with _only_writer(destination), _removed_where_empty(made):
             _finish_interrupted(destination)
             _check_is_bundle(destination)
             _check_replaceable(destination, names)
@@ -150,10 +149,16 @@ def replacing(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             f"{destination}: cannot be written ({error.strerror or error}); it is as it was. Make room there, or "
             "choose another --out."
         ) from error
+
+
+@contextmanager
+def _removed_where_empty(folders: list[Path]) -> Iterator[None]:
+    """Take back folders that were made for a bundle that then did not come about."""
+    try:
+        yield
     finally:
-        for folder in made:
-            # Those that hold something by now stay.
-            with suppress(OSError):
+        for folder in folders:
+            with suppress(OSError):  # it holds something
                 folder.rmdir()
 
 
@@ -213,6 +218,7 @@ def _commit(staging: Path, folder: Path) -> None:
     _check_replaceable(folder, [path.name for path in staging.iterdir()])
     for path in (*staging.iterdir(), staging):
         sync(path)
+    folder.mkdir(parents=True, exist_ok=True)  # should somebody have removed it meanwhile
     staging.rename(folder / COMPLETE)
     sync(folder)
     try:

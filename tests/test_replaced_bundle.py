@@ -199,6 +199,22 @@ def test_a_file_that_came_meanwhile_is_not_written_over(bundle: Path) -> None:
     assert _content(bundle) == b"oldmodel.keras"
 
 
+def test_a_bundle_that_was_removed_meanwhile_does_not_cost_the_work(bundle: Path) -> None:
+    with replacing(bundle) as staging:
+        _fill(staging, b"new")
+        shutil.rmtree(bundle)
+
+    assert _content(bundle) == b"newmodel.keras"
+
+
+def test_of_two_that_begin_a_bundle_the_refused_one_takes_nothing_away(tmp_path: Path) -> None:
+    with replacing(tmp_path / "bundle") as staging:
+        _fill(staging, b"new")
+        with pytest.raises(ModelCardError, match="another process"), replacing(tmp_path / "bundle"):
+            pass
+        assert (tmp_path / "bundle").is_dir()
+
+
 def test_a_folder_whose_card_cannot_be_read_is_left_alone(bundle: Path) -> None:
     (bundle / "card.json").write_bytes(b"{}")
 
