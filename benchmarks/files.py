@@ -1,5 +1,6 @@
 """Folders for results: new ones as a whole, whether one can be written, and reports into them."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ def new_folder(destination: Path) -> Iterator[Path]:
         FileExistsError: The destination is a file or a folder that holds something.
         OSError: It cannot be written.
     """
+    destination = Path(os.path.realpath(destination))  # a link stays one
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise FileExistsError(f"{destination} exists and is not empty")
     destination.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..edge.whole_files import writing_whole
+
 # The strokes of each digit as corner points in a unit box, x to the right, y down; corners are rounded when drawn.
 STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
     "0": (
@@ -131,5 +133,8 @@ def _photograph(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[
 def write_page(path: Path, rows: tuple[str, ...], seed: int) -> None:
     """Draw a page and save it as a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-
-    Image.fromarray(draw_page(rows, seed)).save(path)
+    Image.init()
+    if path.suffix.lower() not in Image.EXTENSION:
+        raise ValueError(f"{path}: not the name of a picture")
+    with writing_whole(path) as file:
+        Image.fromarray(draw_page(rows, seed)).save(file, Image.EXTENSION[path.suffix.lower()])

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ..edge.card import NUM_CLASSES
 from ..edge.mnist import Images
 from . import processes
+from .files import FolderError
 from .job import Job, Measurement
 from .machine_state import Watch
 from .processes import WorkerError, run_worker
@@ -68,9 +69,19 @@ def measure_all(
 
 
 def _write_images(folder: Path, images: Images) -> _Paths:
+    """Write what the measuring processes read.
+
+    Raises:
+        FolderError: There is no room for it.
+    """
     paths = _Paths(folder / "timing.npy", folder / "evaluation.npy")
-    np.save(paths.timing, images.pixels[:: max(1, len(images) // TIMING_IMAGES)][:TIMING_IMAGES])
-    np.save(paths.evaluation, images.pixels)
+    try:
+        np.save(paths.timing, images.pixels[:: max(1, len(images) // TIMING_IMAGES)][:TIMING_IMAGES])
+        np.save(paths.evaluation, images.pixels)
+    except OSError as error:
+        raise FolderError(
+            f"{folder}: the images cannot be written ({error}). Make room there, or set TMPDIR."
+        ) from error
     return paths
 
 

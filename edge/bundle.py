@@ -17,7 +17,7 @@ from pathlib import Path
 from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
 from .errors import EdgeMnistError
 from .regular_files import read_file
-from .whole_files import sync
+from .whole_files import explain_full_disk, sync
 
 CARD_NAME = "card.json"
 SOURCE_NAME = "model.keras"
@@ -147,7 +147,7 @@ def replacing(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     except OSError as error:
         raise ModelCardError(
             f"{destination}: cannot be written ({error.strerror or error}); it is as it was. Make room there, or "
-            "choose another --out."
+            f"choose another --out.{explain_full_disk()}"
         ) from error
 
 

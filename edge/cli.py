@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from .errors import EdgeMnistError
+from .whole_files import explain_full_disk
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -70,9 +71,13 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if _can_print():
+            if not _can_print():
+                reason = f"standard output cannot be written ({error.strerror})."
+            elif hint := explain_full_disk():
+                reason = f"{error}.{hint}"
+            else:
                 raise
-            click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
+            click.echo(f"Error: {reason}", err=True)
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -3,10 +3,15 @@
 import errno
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+# The images to evaluate on are 8 MB.
+LEAST_TEMPORARY_BYTES = 10_000_000
 
 
 @contextmanager
@@ -39,6 +44,17 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     with writing_whole(path) as file:
         file.write(content)
+
+
+def explain_full_disk() -> str:
+    """A sentence for the end of another, where there is no room for temporary files: packages give other reasons."""
+    try:
+        folder = tempfile.gettempdir()
+        if shutil.disk_usage(folder).free > LEAST_TEMPORARY_BYTES:
+            return ""
+    except OSError:
+        return " No folder takes temporary files: make room in one, and set TMPDIR to it."
+    return f" The disk for temporary files is full: make room in {folder}, or set TMPDIR."
 
 
 def sync(path: Path) -> None:

@@ -28,7 +28,7 @@ from ..edge.golden import check_golden, pack_pixels
 from ..edge.host import count_cores, describe_machine, find_version
 from ..edge.mnist import HeldOut, Images, held_out_images
 from ..edge.picture_folder import PREFIX
-from ..edge.whole_files import write_whole
+from ..edge.whole_files import explain_full_disk, write_whole
 from .abstain import choose_abstention
 from .adopt import check_convention
 from .c_array import c_identifier, to_c_source
@@ -171,7 +171,9 @@ def _draft(exporter: Exporter, work: _Work, progress: Progress) -> _Draft:
     except Exception as error:
         # The converters raise what they like, of several packages, for a layer that they do not know.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"{name}: this model cannot be converted ({reason}). Nothing was written.") from error
+        raise ExportError(
+            f"{name}: this model cannot be converted ({reason}). Nothing was written.{explain_full_disk()}"
+        ) from error
     content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
     (work.folder / name).write_bytes(content)
     file = msgspec.structs.replace(describe_draft(exporter, content), record=describe_file(work.folder, name), **facts)

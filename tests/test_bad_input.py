@@ -247,6 +247,18 @@ def test_an_out_that_cannot_be_written_is_one_sentence(tmp_path: Path, command: 
     assert (tmp_path / "file").read_text() == "precious"
 
 
+@pytest.mark.parametrize("command", ["export", "train --data mnist-sample-5k --epochs 1"])
+def test_a_folder_of_the_users_is_not_made_a_bundle(tmp_path: Path, command: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "holiday.jpg").write_text("precious")
+
+    result = edge_mnist(*command.split(), "--out", tmp_path / "out")
+
+    assert result.exit_code == 1
+    assert "out: exists and is not a bundle, so it is left alone" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["holiday.jpg"]
+
+
 def test_reports_that_cannot_be_written_are_refused_before_measuring(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
 

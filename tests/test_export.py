@@ -321,6 +321,41 @@ def test_extending_keeps_c_source_and_the_kind_of_weights(
     assert carry_over(find_source(bundle), Settings(), tmp_path / "elsewhere") == Settings()
 
 
+def test_an_export_keeps_what_lies_beside_the_bundle_and_replaces_the_bundle(exported: Bundle, tmp_path: Path) -> None:
+    bundle = shutil.copytree(exported.path, tmp_path / "bundle")
+    (bundle / "notes.txt").write_text("precious")
+    (bundle / "photos").mkdir()
+    (bundle / "photos" / "holiday.jpg").write_text("precious, too")
+    (tmp_path / "link").symlink_to("bundle")
+    users = {"notes.txt", "photos"}
+
+    result = edge_mnist("export", exported.path, "--format", "tflite", "--max-drop", 2, "--out", tmp_path / "link")
+
+    assert result.exit_code == 0, result.output
+    named = {record.name for record in open_bundle(bundle).card.records()}
+    assert {path.name for path in bundle.iterdir()} == {"card.json"} | named | users
+    assert not any(name.endswith(".onnx") for name in named)
+    assert (bundle / "notes.txt").read_text() == "precious"
+    assert (bundle / "photos" / "holiday.jpg").read_text() == "precious, too"
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["small-float16.tflite", "small_int8.c"])
+def test_an_export_over_a_file_of_the_users_is_refused_before_the_work(
+    exported: Bundle, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = shutil.copytree(exported.path, tmp_path / "bundle")
+    name = name.replace("small", exported.card.name)
+    (bundle / name).write_text("precious")
+    monkeypatch.setattr("edge_mnist.export.pipeline.load_source", lambda *_: pytest.fail("the work began"))
+
+    result = edge_mnist("export", bundle, "--all", "--c-array")
+
+    assert result.exit_code == 1
+    assert f"{name}: does not belong to the bundle there" in result.stderr
+    assert (bundle / name).read_text() == "precious"
+
+
 def test_a_full_disk_leaves_the_old_bundle(tmp_path: Path) -> None:
     bundle = shutil.copytree(SHIPPED, tmp_path / "bundle")
     before = _contents(bundle)
