@@ -40,7 +40,7 @@ def _read(path: Path) -> bytes:
     try:
         return read_file(path, MOST_BYTES)
     except EdgeMnistError as error:
-        raise InspectionError(f"{error} Name a TFLite or ONNX file; both are smaller than 2 GiB.") from error
+        raise InspectionError(str(error)) from error
 
 
 def format_inspection(inspection: Inspection) -> str:

@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import EdgeMnistError
 from .native_log import native_log_to
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
+from .regular_files import open_file
 
 SUFFIXES = frozenset(
     {".3gp", ".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
@@ -94,10 +96,10 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     """
     # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             empty = not file.read(1)
-    except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+    except EdgeMnistError as error:
+        raise PictureError(str(error)) from error
     if empty:
         raise PictureError(f"{path}: the file is empty.")
     # An absolute path cannot be taken for a URL or an option.
