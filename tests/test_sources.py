@@ -142,7 +142,7 @@ NO_VIDEOS: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
     "text": (lambda path: path.write_text("hello" * 100), "not a video"),
     "a picture": (lambda path: path.write_bytes(_save("PNG")), "not a video"),
-    "a folder": (lambda path: path.mkdir(), "Is a directory"),
+    "a folder": (lambda path: path.mkdir(), "got a folder"),
 }
 
 
