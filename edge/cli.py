@@ -4,14 +4,13 @@ import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from .errors import EdgeMnistError
+from .standard_streams import prepare_standard_streams
+from .stopping import WITHOUT_KEYBOARD, handling_ends
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -67,6 +66,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        prepare_standard_streams()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
@@ -78,7 +78,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
-            with _terminated_as_by_hand():
+            # As Ctrl-C does: processes it started end, what is half-written goes. `live` and `serve` stop in their own way.
+            with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD):
                 return super().invoke(ctx)
         except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
@@ -93,23 +94,6 @@ def _can_print() -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
-
-
-@contextmanager
-def _terminated_as_by_hand() -> Iterator[None]:
-    """`kill` and time limits end a command as Ctrl-C does: processes it started end, what is half-written goes.
-
-    Commands that stop in their own way on a signal say so themselves. Whoever calls us from Python, in a thread or with
-    a handler, has provided for it.
-    """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -81,7 +81,8 @@ class LiveLoop:
 
         Raises:
             CameraRefusedError: The camera can never work.
-            CameraError: It does not work, and never did; see `LiveSettings.wait_for_camera`.
+            CameraError: It does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file that is
+                damaged, cut off or gone.
         """
         self._outlets = [Outlet(sink) for sink in self._sinks]
         self._systemd = Systemd()
