@@ -131,8 +131,11 @@ class Outlet:
     def _fail(self, error: Exception) -> None:
         """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
         expected = isinstance(error, (EdgeMnistError, OSError))
-        self.broken = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
-        _logger.error("%s This sink is given up.", self.broken, exc_info=None if expected else error)
+        text = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
+        # Closing it may fail for the same reason.
+        if not (self._gave_up and text == self.broken):
+            _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)
+        self.broken = text
         with self._changed:
             self._gave_up = True
             self._backlog.drop_all()
