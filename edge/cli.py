@@ -70,10 +70,14 @@ class LazyGroup(click.Group):
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if _can_print():
+            if _can_print("\n"):
                 raise
             click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
             sys.exit(1)
+        except SystemExit:
+            if not _can_print():
+                sys.exit(1)
+            raise
 
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
@@ -85,10 +89,10 @@ class LazyGroup(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def _can_print() -> bool:
-    """Whether standard output takes another line; if not, nobody tries again when the process ends."""
+def _can_print(text: str = "") -> bool:
+    """Whether standard output takes what was printed, and this; if not, nobody tries again when the process ends."""
     try:
-        sys.stdout.write("\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

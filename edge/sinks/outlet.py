@@ -61,6 +61,11 @@ class Outlet:
         self._thread.start()
 
     @property
+    def gave_up(self) -> bool:
+        """Whether the sink failed for good."""
+        return self._gave_up
+
+    @property
     def dropped(self) -> int:
         """See the class."""
         return self._backlog.dropped
