@@ -62,7 +62,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
       # The camera of this machine, a table in the terminal.
       edge-mnist live
       # A webcam, and its picture in a window.
-      edge-mnist live --camera v4l2:/dev/video2 --show
+      edge-mnist live --camera /dev/video2 --show
       # What a video announces, a line of JSON each.
       edge-mnist live --camera meter.mp4 --json
       # Into files: lines, and a picture of each change.
