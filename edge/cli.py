@@ -74,8 +74,8 @@ class LazyGroup(click.Group):
                 raise
             click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
             sys.exit(1)
-        except SystemExit:
-            if not _can_print():
+        except SystemExit as ending:
+            if not _can_print() and not ending.code:
                 sys.exit(1)
             raise
 
@@ -92,7 +92,8 @@ class LazyGroup(click.Group):
 def _can_print(text: str = "") -> bool:
     """Whether standard output takes what was printed, and this; if not, nobody tries again when the process ends."""
     try:
-        sys.stdout.write(text)
+        if text:
+            sys.stdout.write(text)
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
