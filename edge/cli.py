@@ -58,6 +58,12 @@ class LazyGroup(click.Group):
             # Of the backends, the extras bring the first.
             brought = f"'edge-mnist[{extra}]'" if error.name not in BACKENDS[1:] else error.name
             raise click.ClickException(f"{cmd_name} needs the package {error.name}: pip install {brought}") from error
+        except ImportError as error:
+            if error.name is not None and error.name.startswith("edge_mnist"):
+                raise
+            # As with too little memory; numpy puts the reason at the end of a long text.
+            reason = str(error).strip().splitlines()[-1]
+            raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

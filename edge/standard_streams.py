@@ -32,7 +32,7 @@ def prepare_standard_streams() -> None:
         if not _is_open(number):
             os.open(os.devnull, mode)
     if sys.stdin is None:
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: PTH123, SIM115 - the process's own
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115 - the process's own
     if sys.stdout is None:
         raw = io.FileIO(1, "w", closefd=False)
         sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", ESCAPES)

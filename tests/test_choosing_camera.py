@@ -48,7 +48,9 @@ def test_what_can_never_work_is_refused_by_both(
         open_camera(source, CameraOptions())
 
 
-@pytest.mark.parametrize("source", ["auto", "0", "v4l2:0", "/dev/video3", "v4l2:/dev/video3", "http://user:word@host:8080/x?y=1", "."])
+@pytest.mark.parametrize(
+    "source", ["auto", "0", "v4l2:0", "/dev/video3", "v4l2:/dev/video3", "http://user:word@host:8080/x?y=1", "."]
+)
 def test_what_may_work_is_not_refused_beforehand(source: str) -> None:
     check_source(source)
 

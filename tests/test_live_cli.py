@@ -207,7 +207,7 @@ def start(*arguments: object, code: str = EDGE_MNIST, **environment: str) -> "su
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("camera", ["works", "hangs"])
 def test_a_signal_stops_it_cleanly_within_a_second(number: signal.Signals, camera: str, video: Path, tmp_path: Path):
     log = tmp_path / "log.jsonl"

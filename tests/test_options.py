@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from edge_mnist.edge.cli import COMMANDS, main
 from edge_mnist.edge.bundle import SHIPPED
+from edge_mnist.edge.cli import COMMANDS, main
 from edge_mnist.edge.options import BUNDLE, BundlePath, FiniteRange, name_bundle
 
 from .conftest import edge_mnist

@@ -122,7 +122,7 @@ def test_what_the_encoding_lacks_leaves_json_valid() -> None:
 
 @pytest.mark.usefixtures("work")
 def test_a_reader_that_leaves_ends_live_well() -> None:
-    line = f"{sys.executable} -c \"$0\" live --camera pictures --fps 0 --loop --json --every-frame | head -n 1"
+    line = f'{sys.executable} -c "$0" live --camera pictures --fps 0 --loop --json --every-frame | head -n 1'
 
     done = subprocess.run(["sh", "-c", line, COMMAND], capture_output=True, check=True, timeout=120)
 
