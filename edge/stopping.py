@@ -20,7 +20,7 @@ def handling_ends(
     """Have the signals that end a command call this within the block, on the main thread.
 
     A program that calls us in another thread, or has handlers of its own, has provided for them. What is ignored stays
-    so, as `nohup` has SIGHUP ignored; but not SIGINT, which a shell has ignored by all that it starts in the background.
+    so, as SIGHUP below `nohup`; but not SIGINT, which shells have ignored by all that they start in the background.
     """
     is_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in numbers} if is_main else {}
