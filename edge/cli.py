@@ -88,7 +88,7 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
-            # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have ways of their own.
+            # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
             with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD):
                 return super().invoke(ctx)
         except EdgeMnistError as error:

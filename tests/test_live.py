@@ -1,5 +1,6 @@
 """The live loop: newest frames, read while the next one is captured, and given back, whatever happens."""
 
+import errno
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -274,6 +275,21 @@ def test_a_loop_goes_on_for_a_sink_that_is_left_and_ends_with_a_sentence():
         loop.run()
 
     assert len(notes.sightings) == 30
+
+
+def test_an_event_that_a_full_disk_did_not_take_is_told_at_the_end_too():
+    class FullAtFirst(Notes):
+        def take(self, event: object) -> None:
+            super().take(event)
+            if len(self.events) == 1:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    notes = FullAtFirst(name="log")
+
+    with pytest.raises(SinkError, match=r"^log: not everything"):
+        make_loop(FaultyCamera(waits=True, length=5), sinks=[notes]).run()
+
+    assert len(notes.sightings) == 5
 
 
 def test_a_file_that_cannot_be_played_to_its_end_is_not_opened_again():

@@ -95,8 +95,8 @@ class LiveLoop:
                 self._step()
         finally:
             self._finish()
-        if broken := [outlet.sink.name for outlet in self._outlets if outlet.broken is not None]:
-            raise SinkError(f"{', '.join(broken)}: not everything could be written there, see above.")
+        if failed := [outlet.sink.name for outlet in self._outlets if outlet.failures]:
+            raise SinkError(f"{', '.join(failed)}: not everything could be written there, see above.")
 
     def interrupt(self) -> None:
         """Do as `stop` does, and give up a frame that is being read: that may take long.

@@ -39,6 +39,7 @@ class Outlet:
     Attributes:
         dropped: Events lost because too many waited or there was no time left to flush them; 0 for `newest`.
         broken: Why the sink does not work, None as long as it does.
+        failures: How often it failed; each time an event was lost, or the end of a file.
     """
 
     def __init__(self, sink: Sink, capacity: int = 1000) -> None:
@@ -50,6 +51,7 @@ class Outlet:
         """
         self.sink = sink
         self.broken: str | None = None
+        self.failures = 0
         self._backlog: _Backlog = _Newest() if sink.backlog == "newest" else _All(capacity)
         self._changed = threading.Condition()
         self._gave_up = False
@@ -118,6 +120,7 @@ class Outlet:
         try:
             self.sink.take(event)
         except OSError as error:
+            self.failures += 1
             self._report(f"{self.sink.name}: {error.strerror or error}. It is tried again with the next event.")
         except Exception as error:
             self._fail(error)
@@ -135,6 +138,7 @@ class Outlet:
 
     def _fail(self, error: Exception) -> None:
         """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
+        self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
         text = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
         # Closing it may fail for the same reason.
