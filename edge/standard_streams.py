@@ -9,6 +9,7 @@ import codecs
 import io
 import os
 import sys
+from typing import Any
 
 ESCAPES = "edge_mnist.escapes"
 
@@ -16,7 +17,7 @@ ESCAPES = "edge_mnist.escapes"
 class _LossyFile(io.FileIO):
     """A file whose text is lost where it cannot be written: a closed pipe, a full disk, a terminal that has gone."""
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: Any, /) -> int | None:
         try:
             return super().write(data)
         except OSError:
