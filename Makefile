@@ -15,7 +15,7 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
 
 test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -rs
 
 test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the reason where they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs

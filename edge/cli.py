@@ -4,14 +4,13 @@ import importlib
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from .errors import EdgeMnistError
+from .standard_streams import prepare_standard_streams
+from .stopping import WITHOUT_KEYBOARD, handling_ends
 from .whole_files import explain_full_disk
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
@@ -60,6 +59,12 @@ class LazyGroup(click.Group):
             # Of the backends, the extras bring the first.
             brought = f"'edge-mnist[{extra}]'" if error.name not in BACKENDS[1:] else error.name
             raise click.ClickException(f"{cmd_name} needs the package {error.name}: pip install {brought}") from error
+        except ImportError as error:
+            if error.name is not None and error.name.startswith("edge_mnist"):
+                raise
+            # As with too little memory; numpy puts the reason at the end of a long text.
+            reason = str(error).strip().splitlines()[-1]
+            raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -68,10 +73,11 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        prepare_standard_streams()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
-            if not _can_print():
+            if not _can_print("\n"):
                 reason = f"standard output cannot be written ({error.strerror})."
             elif hint := explain_full_disk():
                 reason = f"{error}.{hint}"
@@ -79,42 +85,31 @@ class LazyGroup(click.Group):
                 raise
             click.echo(f"Error: {reason}", err=True)
             sys.exit(1)
+        except SystemExit as ending:
+            if not _can_print() and not ending.code:
+                sys.exit(1)
+            raise
 
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
-            with _terminated_as_by_hand():
+            # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
+            with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD):
                 return super().invoke(ctx)
         except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
 
 
-def _can_print() -> bool:
-    """Whether standard output takes another line; if not, nobody tries again when the process ends."""
+def _can_print(text: str = "") -> bool:
+    """Whether standard output takes what was printed, and this; if not, nobody tries again when the process ends."""
     try:
-        sys.stdout.write("\n")
+        if text:
+            sys.stdout.write(text)
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
-
-
-@contextmanager
-def _terminated_as_by_hand() -> Iterator[None]:
-    """`kill` and time limits end a command as Ctrl-C does: processes it started end, what is half-written goes.
-
-    Commands that stop in their own way on a signal say so themselves. Whoever calls us from Python, in a thread or with
-    a handler, has provided for it.
-    """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,11 +9,24 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 # The descriptor is the whole process's: two threads would put each other's file back.
 _ONE_AT_A_TIME = threading.RLock()
+
+
+def open_memory_file() -> BinaryIO:
+    """Open a file without a name, in memory where the system can: no folder needs to be writable."""
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("edge-mnist"), "w+b")  # noqa: PTH123 - it has no path
+    return tempfile.TemporaryFile()  # pyright: ignore[reportReturnType] - a file, too
+
+
+def show_native_log(text: bytes) -> None:
+    """Write to file descriptor 2 what was held back; where nobody can read it, nothing is lost that anybody had."""
+    with suppress(OSError):
+        os.write(2, text)
 
 
 @contextmanager
@@ -34,11 +47,11 @@ def native_log_to(file: BinaryIO) -> Iterator[None]:
 @contextmanager
 def quiet_native_log() -> Iterator[None]:
     """Hold back what is written to file descriptor 2, and replay it if the block raises."""
-    with tempfile.TemporaryFile() as held:
+    with open_memory_file() as held:
         try:
             with native_log_to(held):
                 yield
         except BaseException:
             held.seek(0)
-            os.write(2, held.read())
+            show_native_log(held.read())
             raise

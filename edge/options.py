@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .bundle import SHIPPED
+from .bundle import CARD_NAME, SHIPPED
 
 data_dir_option = click.option(
     "--data-dir",
@@ -16,14 +16,17 @@ data_dir_option = click.option(
 
 
 class BundlePath(click.ParamType[Path]):
-    """A bundle's folder, or the name of one that comes with the package, unless something here has that name."""
+    """The name of a bundle that comes with the package, in whatever folder one is; or a bundle's folder."""
 
     name = "bundle"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
-        path, shipped = Path(value), SHIPPED.parent / value
-        return shipped if path.name == str(path) and shipped.is_dir() and not path.exists() else path
+        if not _is_shipped(str(value)):
+            return Path(value)
+        if Path(value).exists():
+            click.echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
+        return SHIPPED.parent / value
 
 
 class FiniteRange(click.FloatRange):
@@ -38,3 +41,12 @@ class FiniteRange(click.FloatRange):
 
 
 BUNDLE = BundlePath()
+
+
+def name_bundle(path: Path) -> str:
+    """What to type for a bundle's folder: a name alone would stand for the shipped bundle of that name."""
+    return f"./{path}" if _is_shipped(str(path)) else str(path)
+
+
+def _is_shipped(name: str) -> bool:
+    return bool(name) and Path(name).name == name and (SHIPPED.parent / name / CARD_NAME).is_file()

@@ -2,19 +2,19 @@
 
 import math
 import os
-import tempfile
+import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeMnistError
-from .native_log import native_log_to
+from .native_log import native_log_to, open_memory_file, show_native_log
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 from .regular_files import open_file
 
@@ -26,6 +26,8 @@ DEMUXERS = "3g2,3gp,asf,avi,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
 
+# How FFmpeg and OpenCV begin a line: the decoder's name and its address in memory, or what it is and when.
+COMPLAINT = re.compile(rb"\[\s*\w[^\]]*@ ?[^\]]*\] ?(?:global \S+ \w+ )?(.*)", re.DOTALL)
 CLOCK_TOLERANCE_S = 0.002
 # Raw streams announce nonsense; this is a year at 30 frames a second.
 LONGEST_VIDEO_FRAMES = 1_000_000_000
@@ -66,6 +68,42 @@ class VideoFrame:
     pixels: NDArray[np.uint8]
 
 
+class Complaints:
+    """What FFmpeg and OpenCV write to standard error about a video; what others write there meanwhile is passed on.
+
+    Attributes:
+        first: The first of them; empty for a video that is whole.
+    """
+
+    def __init__(self) -> None:
+        self.first = ""
+        self._held = open_memory_file()
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        """Hold back what they write within the block."""
+        try:
+            with native_log_to(self._held):
+                yield
+        finally:
+            if os.fstat(self._held.fileno()).st_size:
+                self._sort()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._held.close()
+
+    def _sort(self) -> None:
+        self._held.seek(0)
+        for line in self._held.readlines():
+            if complaint := COMPLAINT.match(line):
+                self.first = self.first or complaint[1].decode(errors="replace").strip()
+            else:
+                show_native_log(line)
+        self._held.seek(0)
+        self._held.truncate()
+
+
 def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
     """Decode a video frame by frame; never more than one is held.
 
@@ -73,23 +111,23 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
         PictureError: Before the first frame: missing, too large, or not a video. After the last: some were damaged
             or missing.
     """
-    with tempfile.TemporaryFile() as complaints:
+    with closing(Complaints()) as complaints:
         capture = open_video(path, complaints)
         try:
             count = yield from _decode(capture, spacing, complaints)
-            _check_whole(path, count, _announced_count(capture), complaints)
+            check_whole(path, count, capture, complaints)
         except cv2.error as error:
             raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
         finally:
             capture.release()
 
 
-def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
+def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
     """Open a video file, and no other by it, whatever the file says.
 
     Args:
         path: The file.
-        complaints: Takes what FFmpeg says meanwhile.
+        complaints: Listens meanwhile.
 
     Raises:
         PictureError: Missing, too large, not a video, or of a name that OpenCV cannot take.
@@ -111,7 +149,7 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
         raise PictureError(f"{path}: its name is not UTF-8, which OpenCV expects. Rename it.") from error
     # One thread: what FFmpeg complains about comes while we listen, not later from another thread. In this order no two
     # threads change the environment at a time.
-    with native_log_to(complaints), _only_files():
+    with complaints.listen(), _only_files():
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
@@ -122,12 +160,12 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     return capture
 
 
-def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -> Generator[VideoFrame, None, int]:
+def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints) -> Generator[VideoFrame, None, int]:
     """Give the frames that are due; return how many there were."""
     announced = _announced_count(capture)
     frames_per_second = capture.get(cv2.CAP_PROP_FPS)
     index, due_index, due_s = 0, 0, 0.0
-    while _grab(capture, complaints):
+    while grab(capture, complaints):
         # Streams without timestamps, and some last frames, say 0.
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
@@ -144,8 +182,9 @@ def _next_due_s(time_s: float, every_s: float) -> float:
     return every_s * (math.floor((time_s + CLOCK_TOLERANCE_S) / every_s) + 1) if every_s else time_s
 
 
-def _grab(capture: cv2.VideoCapture, complaints: BinaryIO) -> bool:
-    with native_log_to(complaints):
+def grab(capture: cv2.VideoCapture, complaints: Complaints) -> bool:
+    """Decode the next frame; False where none follows."""
+    with complaints.listen():
         return capture.grab()
 
 
@@ -161,24 +200,30 @@ def _announced_count(capture: cv2.VideoCapture) -> int:
     return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
 
 
-def _check_whole(path: Path, count: int, announced: int, complaints: BinaryIO) -> None:
+def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: Complaints) -> None:
     """Refuse to call a video read of which frames are missing or damaged.
 
     A lower count alone proves nothing: it is often an estimate, and phones cut videos by marking frames as hidden.
     An AVI file counts its frames and cannot hide any. As for the rest, FFmpeg is silent about files that are whole.
+
+    Args:
+        path: Of the video.
+        count: Frames that could be decoded.
+        capture: At its end.
+        complaints: Of all that was decoded.
+
+    Raises:
+        PictureError: Frames are missing or damaged.
     """
-    complaints.seek(0)
-    complaint = complaints.readline().decode(errors="replace").strip()
+    announced = _announced_count(capture)
     if count == 0:
         raise PictureError(f"{path}: not a single frame can be decoded; the video is damaged.")
-    if count < announced and (complaint or path.suffix.lower() == ".avi"):
+    if count < announced and (complaints.first or path.suffix.lower() == ".avi"):
         raise PictureError(
             f"{path}: {count} of about {announced} frames could be decoded; the video is truncated or damaged."
         )
-    if complaint:
-        # Begins with the decoder's name and its address in memory: [mjpeg @ 0x55e0c1a0].
-        reason = complaint.rpartition("] ")[2]
-        raise PictureError(f"{path}: damaged, some of the {count} frames may be wrong (FFmpeg: {reason}).")
+    if complaints.first:
+        raise PictureError(f"{path}: damaged, some of the {count} frames may be wrong (FFmpeg: {complaints.first}).")
 
 
 @contextmanager

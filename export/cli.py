@@ -8,7 +8,7 @@ import click
 
 from ..edge.card import Convention, Format, ModelCard, Precision
 from ..edge.fitting_table import format_fitting
-from ..edge.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
 from ..edge.shares import format_share
 from . import onnx
 from .exporters import DEFAULT_WEIGHTS, list_exporters
@@ -97,7 +97,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     click.echo(
         f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
-        f"Next: edge-mnist benchmark {shlex.quote(str(destination))}{place}"
+        f"Next: edge-mnist benchmark {shlex.quote(name_bundle(destination))}{place}"
     )
 
 

@@ -301,3 +301,16 @@ def test_a_picture_without_permission_is_one_sentence(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "Permission denied" in result.stderr
+
+
+def test_a_library_that_does_not_fit_into_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise ImportError("IMPORTANT: READ THIS\n\nlibblas.so: failed to map segment from shared object\n")
+
+    monkeypatch.setattr("edge_mnist.edge.cli.importlib.import_module", fail)
+
+    result = edge_mnist("run", "page.png")
+
+    assert result.exit_code == 1
+    expected = "Error: run cannot load what it needs: libblas.so: failed to map segment from shared object.\n"
+    assert result.stderr == expected

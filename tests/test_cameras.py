@@ -5,8 +5,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,10 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.cameras.camera import Camera, CameraError, CameraOptions, CameraRefusedError
-from edge_mnist.edge.cameras.choose import (
-    open_camera,
-)
+from edge_mnist.edge.cameras import clock
+from edge_mnist.edge.cameras.camera import Camera, CameraError, CameraFileError, CameraOptions, CameraRefusedError
+from edge_mnist.edge.cameras.choose import open_camera
 from edge_mnist.edge.cameras.clock import Pace
 from edge_mnist.edge.cameras.orientation import choose_orientation
 from edge_mnist.edge.sources import find_sources, read_all
@@ -176,6 +176,66 @@ def test_what_others_write_while_a_video_opens_is_not_lost(tmp_path: Path, capfd
     assert sorted(capfd.readouterr().err.splitlines()) == sorted(f"line {number}" for number in range(lines))
 
 
+def test_frames_are_shown_at_their_own_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone's video gives fewer frames in the dark; on average these are 5 a second."""
+    times_ms = [0.0, 40.0, 80.0, 1000.0, 0.0, 1040.0, 999_999.0]
+    path = _make_video(tmp_path / "clip.avi", frames=len(times_ms), fps=5)
+    periods: list[float | None] = []
+    monkeypatch.setattr(Pace, "wait", lambda _, period_s=None: periods.append(period_s))
+    camera = open_camera(str(path), CameraOptions())
+    monkeypatch.setattr(camera, "_capture", _OtherTimes(camera._capture, iter(times_ms)))
+
+    frames = _take(camera)
+
+    assert len(frames) == len(times_ms)
+    # Where there is no time, or none that follows, the average is kept; the longest pause is half a minute.
+    assert periods == [None, 0.04, 0.04, 0.92, None, pytest.approx(0.04), 30.0]
+    camera.close()
+
+
+class _OtherTimes:
+    """A video whose frames have these times; OpenCV writes none of that kind."""
+
+    def __init__(self, capture: cv2.VideoCapture, times_ms: Iterator[float]) -> None:
+        self._capture = capture
+        self._times_ms = times_ms
+
+    def get(self, key: int) -> float:
+        return next(self._times_ms) if key == cv2.CAP_PROP_POS_MSEC else self._capture.get(key)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._capture, name)
+
+
+def test_a_speed_that_was_asked_for_is_kept_whatever_the_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _make_video(tmp_path / "clip.avi", frames=3, fps=5)
+    periods: list[float | None] = []
+    monkeypatch.setattr(Pace, "wait", lambda _, period_s=None: periods.append(period_s))
+    camera = open_camera(str(path), CameraOptions(fps=50))
+
+    _take(camera)
+
+    assert periods == [None, None, None]
+    camera.close()
+
+
+def test_pace_takes_each_frames_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    now_s = [100.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now_s[0] += seconds
+
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: now_s[0], sleep=sleep))
+    pace = Pace(5)
+
+    for period_s in (None, 0.04, 1.0, None):
+        pace.wait(period_s)
+
+    assert slept == pytest.approx([0.04, 1.0, 0.2])
+
+
 def test_a_video_that_does_not_say_its_speed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _make_video(tmp_path / "clip.avi")
     monkeypatch.setattr("edge_mnist.edge.cameras.video.FASTEST_FPS", 5)
@@ -202,7 +262,9 @@ def test_a_folder_shows_its_pictures_by_name_and_leaves_out_damaged_ones(
 ) -> None:
     camera = open_camera(str(folder), FAST)
 
-    frames = _take(camera)
+    frames = _take(camera, 3)
+    with pytest.raises(CameraFileError, match=r"1 of 4 pictures could not be read; the first: .*c\.png"):
+        camera.grab()
 
     assert [frame.shape for frame in frames] == [(30, 41), (30, 40), (30, 42)]
     assert [round(frame.mean()) for frame in frames] == [100, 50, 150]
@@ -251,7 +313,7 @@ def test_a_folder_goes_one_a_second_unless_told(folder: Path) -> None:
     camera = open_camera(str(folder), CameraOptions(fps=20))
     started = time.monotonic()
 
-    _take(camera)
+    _take(camera, 3)
 
     assert time.monotonic() - started >= 0.1 - 0.01
     camera.close()

@@ -26,7 +26,6 @@ REFUSED = {
     "missing.mp4": "'missing.mp4': no such file or folder. Expected auto",
     "x" * 300: "cannot be looked up",
     "picture.png": "one picture is no camera",
-    "/dev/video0": "a webcam is named as v4l2:/dev/video0",
     "v4l2:": "no such file or folder",
     "picamera2:x": "no such file or folder",
     "http://": "expected a stream's address",
@@ -49,14 +48,22 @@ def test_what_can_never_work_is_refused_by_both(
         open_camera(source, CameraOptions())
 
 
-@pytest.mark.parametrize("source", ["auto", "v4l2:0", "v4l2:/dev/video3", "http://user:word@host:8080/x?y=1", "."])
+@pytest.mark.parametrize(
+    "source", ["auto", "0", "v4l2:0", "/dev/video3", "v4l2:/dev/video3", "http://user:word@host:8080/x?y=1", "."]
+)
 def test_what_may_work_is_not_refused_beforehand(source: str) -> None:
     check_source(source)
 
 
-def test_a_webcam_by_number_is_the_device_of_that_number() -> None:
+@pytest.mark.parametrize("source", ["987", "v4l2:987", "/dev/video987", "v4l2:/dev/video987"])
+def test_a_webcam_is_named_by_its_number_or_its_device(source: str) -> None:
     with pytest.raises(CameraError, match="/dev/video987: there is no such device now"):
-        open_camera("v4l2:987", CameraOptions())
+        open_camera(source, CameraOptions())
+
+
+def test_a_webcam_is_named_by_a_link_that_stays() -> None:
+    with pytest.raises(CameraError, match="/dev/v4l/by-id/usb-x: there is no such device now"):
+        open_camera("/dev/v4l/by-id/usb-x", CameraOptions())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Annotated video and stills: what is drawn, when, and what becomes of the files."""
 
 import os
+import resource
+import tempfile
 import time
 from collections import namedtuple
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from edge_mnist.edge.sinks.outlet import Outlet
 from edge_mnist.edge.sinks.recording import StillsSink, VideoSink
 from edge_mnist.edge.sinks.sink import SinkError
 
+from .conftest import python_process
 from .sightings import make_change, make_sighting
 
 PATIENCE_S = 20.0
@@ -107,11 +110,10 @@ def test_a_second_of_the_video_is_a_second_of_the_clock(suffix: str, tmp_path: P
                 sink.take(make_sighting(rows=(), picture=_picture(gray)))
             clock.now_s += step_s
         clock.now_s += 0.06
-    assert not path.exists()
     sink.close()
 
     frames, fps = _frames(path)
-    assert fps == 10
+    assert fps == pytest.approx(10)
     assert len(frames) == pytest.approx(31, abs=1)
     assert [bool(frame.mean() > 120) for frame in frames] == [False] * 11 + [True] * (len(frames) - 11)
     assert wanted < 20
@@ -155,13 +157,82 @@ def test_all_frames_have_the_size_of_the_first(tmp_path: Path, clock: _Clock) ->
     assert frames[2].min() > 215
 
 
+@pytest.mark.parametrize(
+    ("suffix", "picture"),
+    [(".mp4", "np.full(shape, 9, np.uint8)"), (".mp4", "np.roll(noise, i)"), (".avi", "np.roll(noise, i)")],
+    ids=["mp4, still", "mp4", "avi"],
+)
+def test_what_was_recorded_before_a_kill_can_be_played(suffix: str, picture: str, tmp_path: Path) -> None:
+    """Of 120 frames, or 8 s: of MP4 a group of 12 may be missing, of AVI 256 kB."""
+    path = tmp_path / f"video{suffix}"
+    code = f"""
+import os, sys, time, numpy as np
+from pathlib import Path
+from edge_mnist.edge.sinks.video_file import VideoFile
+shape = (240, 320, 3)
+noise = np.random.default_rng(1).integers(0, 255, shape, np.uint8)
+file = VideoFile(Path(sys.argv[1]), 15.0, np.zeros(shape, np.uint8))
+for i in range(120):
+    file.write({picture})
+file.flush()
+time.sleep(0.5)
+os.kill(os.getpid(), 9)
+"""
+
+    assert python_process(code, path).returncode == -9
+
+    assert [left.name for left in tmp_path.iterdir()] == [path.name], "nothing is hidden beside it"
+    frames, fps = _frames(path)
+    assert fps == pytest.approx(15)
+    assert len(frames) >= 105
+
+
+def test_a_disk_that_takes_no_more_ends_a_video_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under a limit of the size of files; what came before can be played."""
+    monkeypatch.setattr(recording, "LOOK_S", 0.0)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8)
+    outlet = Outlet(VideoSink(tmp_path / "video.mp4", fps=1000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, most))
+    try:
+        for i in range(1000):
+            outlet.put(make_sighting(i, picture=np.roll(noise, i)))
+            time.sleep(0.01)
+            if outlet.gave_up:
+                break
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert outlet.close(PATIENCE_S)
+
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path}/video.mp4: cannot be written (File too large), so the recording ends. This sink is given up."
+    ]
+    assert len(_frames(tmp_path / "video.mp4")[0]) >= 1
+
+
+def test_a_video_without_a_folder_for_temporary_files_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    sink = VideoSink(tmp_path / "video.mp4")
+
+    with pytest.raises(SinkError, match=r"there is no folder for temporary files .* Set TMPDIR\."):
+        sink.take(make_sighting(picture=_picture()))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.usefixtures("clock")
-def test_an_older_video_is_kept(tmp_path: Path) -> None:
+def test_an_older_video_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         sink = VideoSink(tmp_path / "video.avi")
         sink.take(make_sighting(picture=_picture()))
         sink.close()
 
+    there = f"{tmp_path}/video.avi is there already: this recording is"
+    assert [record.message for record in caplog.records] == [f"{there} video-2.avi.", f"{there} video-3.avi."]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["video-2.avi", "video-3.avi", "video.avi"]
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_mnist.edge.sinks.format import describe_event
+from edge_mnist.edge.sinks.format import describe_event, format_time
 from edge_mnist.edge.sinks.json_lines import RotatedFile, write_json_to_file, write_json_to_stdout
 from edge_mnist.edge.sinks.options import SinkSettings, make_sinks, sink_options
 from edge_mnist.edge.sinks.sink import Sink, SinkError
@@ -112,6 +113,46 @@ def test_a_torn_last_line_is_left_alone(tmp_path: Path) -> None:
     file.close()
 
     assert path.read_text() == '{"frame": 1}\n{"fra\n{"frame": 2}\n'
+
+
+@pytest.mark.parametrize("what", ["renamed", "removed", "replaced"])
+def test_a_file_that_somebody_moved_is_made_again(what: str, tmp_path: Path) -> None:
+    """As logrotate does; a process that goes on in the old file writes where nobody looks."""
+    path = tmp_path / "log.jsonl"
+    file = RotatedFile(path, 1000)
+    file.write_line("before")
+
+    if what == "removed":
+        path.unlink()
+    else:
+        path.rename(tmp_path / "log.old")
+    if what == "replaced":
+        path.write_text("theirs\n")
+    file.write_line("after")
+    file.close()
+
+    assert path.read_text() == ("theirs\nafter\n" if what == "replaced" else "after\n")
+    if what != "removed":
+        assert (tmp_path / "log.old").read_text() == "before\n"
+
+
+def test_a_file_whose_folder_is_gone_is_an_error_until_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "log.jsonl"
+    path.parent.mkdir()
+    file = RotatedFile(path, 1000)
+    shutil.rmtree(path.parent)
+
+    with pytest.raises(FileNotFoundError):
+        file.write_line("lost")
+    path.parent.mkdir()
+    file.write_line("back")
+    file.close()
+
+    assert path.read_text() == "back\n"
+
+
+def test_a_time_beyond_all_calendars_is_the_last_one() -> None:
+    assert format_time(1e12) == "9999-12-31T23:59:59.000Z"
 
 
 def test_a_disk_that_fills_up_within_a_line_leaves_no_part_of_it(

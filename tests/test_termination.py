@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_mnist.edge.cli import main
+from edge_mnist.edge.stopping import ENDS, handling_ends
 
 from .conftest import edge_mnist
 
@@ -57,7 +58,8 @@ def test_a_terminated_benchmark_takes_its_workers_along(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_terminated_export_leaves_nothing_half_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminated_export_leaves_nothing_half_written(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "exported"
     with _start("export", "--int8", "--out", out) as process:
         assert process.stderr is not None
@@ -66,28 +68,44 @@ def test_a_terminated_export_leaves_nothing_half_written(tmp_path: Path) -> None
                 break
         assert [*tmp_path.iterdir()] != []  # it has begun to write
 
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         process.communicate(timeout=DEADLINE_S)
 
     assert process.returncode == 1
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_program_that_handles_the_signal_keeps_its_handler() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_handles_the_signal_keeps_its_handler(number: signal.Signals) -> None:
     seen: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    before = signal.signal(number, lambda number, _: seen.append(number))
     try:
         edge_mnist("models")
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
-    assert seen == [signal.SIGTERM]
+    assert seen == [number]
 
 
-def test_afterwards_the_signal_means_what_it_meant_before() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+def test_afterwards_the_signals_mean_what_they_meant_before() -> None:
+    before = [signal.getsignal(number) for number in ENDS]
 
     assert CliRunner().invoke(main, ["models"]).exit_code == 0
 
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert [signal.getsignal(number) for number in ENDS] == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """As by `nohup`. Ctrl-C, which a shell has ignored in the background, is heard all the same."""
+    before = [signal.signal(number, signal.SIG_IGN) for number in ENDS]
+    seen: list[int] = []
+    try:
+        with handling_ends(lambda number, _: seen.append(number)):
+            for number in ENDS:
+                os.kill(os.getpid(), number)
+    finally:
+        for number, handler in zip(ENDS, before, strict=True):
+            signal.signal(number, handler)
+
+    assert seen == [signal.SIGINT]

@@ -14,7 +14,7 @@ from ..edge.card import Architecture, ModelCard, Training, TrainingPrecision, co
 from ..edge.datasets import DATASETS, load_splits
 from ..edge.host import find_version
 from ..edge.mnist import MNIST, SAMPLE, Splits
-from ..edge.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
 from ..edge.picture_folder import PREFIX
 from ..edge.shares import format_share
 from .ancestors import inherit_weights, load_parent, load_teachers
@@ -152,7 +152,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     click.echo(_describe_result(out, runs, splits))
     # After the bundle, which no failure here can harm.
     click.echo(f"Report: {write_report(out, card, splits, runs)}")
-    click.echo(f"Next: edge-mnist export {shlex.quote(str(out))} --int8{_place_of(splits, data, data_dir)}")
+    click.echo(f"Next: edge-mnist export {shlex.quote(name_bundle(out))} --int8{_place_of(splits, data, data_dir)}")
 
 
 def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:

@@ -23,6 +23,10 @@ class CameraRefusedError(CameraError):
     """Trying again is of no use: no such kind of camera, a package that is missing, an option that it does not have."""
 
 
+class CameraFileError(CameraRefusedError):
+    """A file or folder cannot be played to its end: it is damaged, cut off, or gone. What came before was read."""
+
+
 @dataclass(frozen=True)
 class CameraOptions:
     """What to ask a camera for; a camera that has no such thing refuses it, and None leaves it to the camera.

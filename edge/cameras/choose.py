@@ -1,4 +1,4 @@
-"""Which camera a source such as `auto`, `v4l2:/dev/video0` or a file stands for, and opening it."""
+"""Which camera a source such as `auto`, `/dev/video0` or a file stands for, and opening it."""
 
 import importlib.util
 import platform
@@ -22,8 +22,8 @@ from .webcam import WebcamCamera
 Kind = Literal["picamera2", "v4l2", "video", "folder", "http"]
 
 EXPECTED = (
-    "Expected auto, picamera2, picamera2:1, v4l2:/dev/video0, a video file, a folder of pictures, or the http:// "
-    "address of an MJPEG stream."
+    "Expected auto, picamera2, picamera2:1, /dev/video0, a video file, a folder of pictures, or the http:// address of "
+    "an MJPEG stream."
 )
 # Options beyond size, flips and rotation, by the kinds that have them.
 SETTINGS: dict[Kind, frozenset[str]] = {
@@ -155,13 +155,11 @@ def _parse(source: str) -> tuple[Kind, str]:
         return "http", source
     if picamera := re.fullmatch(r"picamera2(?::(\d{1,2}))?", source):
         return "picamera2", picamera[1] or "0"
-    if webcam := re.fullmatch(r"v4l2:(?:(\d{1,3})|(/.+))", source):
-        return "v4l2", webcam[2] or f"/dev/video{webcam[1]}"
+    if webcam := re.fullmatch(r"(?:v4l2:)?(\d{1,3})|v4l2:(/.+)|(/dev/(?:video\d|v4l/).*)", source):
+        return "v4l2", webcam[2] or webcam[3] or f"/dev/video{webcam[1]}"
     if re.match(r"\w+://", source):
         scheme = source.partition(":")[0]
         raise CameraRefusedError(f"{scheme}: streams of this kind are not read. {EXPECTED}")
-    if source.startswith("/dev/video"):
-        raise CameraRefusedError(f"{source}: a webcam is named as v4l2:{source}")
     return _parse_path(source)
 
 

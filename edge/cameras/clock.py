@@ -18,13 +18,18 @@ class Pace:
     def __init__(self, fps: float) -> None:
         """At most so many frames per second; 0 is as many as there are."""
         self._period_s = 1 / fps if fps else 0.0
-        self._due_s: float | None = None
+        # Of the frame before: when it was due, and when it was there.
+        self._due_s = self._there_s = float("-inf")
 
-    def wait(self) -> None:
-        """Sleep until the next frame is due; the first one is at once."""
+    def wait(self, period_s: float | None = None) -> None:
+        """Sleep until the next frame is due; the first one is at once.
+
+        Args:
+            period_s: Between the frame before and this one, where frames have times of their own.
+        """
         now = time.monotonic()
-        due_s = now if self._due_s is None else self._due_s
+        # A frame that is late by less than a period leaves the next one its time, so that the rate holds on average.
+        due_s = max(self._due_s + (self._period_s if period_s is None else period_s), self._there_s)
         if due_s > now:
             time.sleep(due_s - now)
-        # A frame that is late by less than a period leaves the next one its time, so that the rate holds on average.
-        self._due_s = max(due_s + self._period_s, now)
+        self._due_s, self._there_s = (due_s, now) if due_s > float("-inf") else (now, now)

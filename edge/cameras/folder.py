@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pictures import SUFFIXES, PictureError, read_gray, read_rgb
-from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
+from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
 from .orientation import choose_orientation
 from .own_frame import own_frame
@@ -53,6 +53,7 @@ class FolderCamera:
 
         Raises:
             CameraError: None of them can be read, or the folder is gone.
+            CameraFileError: After the last, where some could not be read.
         """
         return next(self._frames, None)
 
@@ -83,8 +84,13 @@ class FolderCamera:
                     f"{self._folder}: none of {len(self._paths)} pictures can be read; the first: {reason}"
                 )
             if not self._loop:
-                return
+                break
             self._paths = self._list()
+        if self._damaged:
+            raise CameraFileError(
+                f"{self._folder}: {len(self._damaged)} of {len(self._paths)} pictures could not be read; the first: "
+                f"{next(iter(self._damaged.values()))}"
+            )
 
     def _read(self, path: Path) -> CameraFrame | None:
         try:

@@ -1,7 +1,5 @@
 """A video file as a camera: played at its own speed, or read as fast as it goes."""
 
-import os
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -13,14 +11,16 @@ from numpy.typing import NDArray
 
 from ..opencv import cv
 from ..pictures import PictureError
-from ..videos import open_video
-from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
+from ..videos import Complaints, check_whole, grab, open_video
+from .camera import CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
 from .orientation import choose_orientation
 from .own_frame import own_frame
 
 # Faster is no video but a container without a clock, which says e.g. 90,000.
 FASTEST_FPS = 1000
+# A longer time between two frames is shortened to this: the camera would be taken for one that hangs.
+LONGEST_PERIOD_S = 30.0
 
 
 class VideoCamera:
@@ -41,7 +41,12 @@ class VideoCamera:
         self._path = path
         self._loop = options.loop
         self._orientation = choose_orientation(options)
-        self._capture = self._open()
+        self._complaints = Complaints()
+        try:
+            self._capture = open_video(path, self._complaints)
+        except PictureError as error:
+            self._complaints.close()
+            raise CameraRefusedError(str(error)) from error
         try:
             fps = self._choose_fps(options.fps)
         except CameraRefusedError:
@@ -49,14 +54,17 @@ class VideoCamera:
             raise
         self.waits = fps == 0
         self._pace = Pace(fps)
-        self._has_frames = False
+        # Since the file was opened: how many frames came, and when the last one is shown, milliseconds.
+        self._count = 0
+        self._time_ms = 0.0
+        self._has_own_times = options.fps is None
         self.description = f"{path}, {self._describe()}, {f'{fps:g} fps' if fps else 'as fast as it is read'}"
 
     def grab(self) -> CameraFrame | None:
         """The next frame when it is due; None at the end.
 
         Raises:
-            CameraError: Not a single frame can be decoded.
+            CameraFileError: It is damaged, cut off, or, to be begun again, gone.
         """
         if not self._advance():
             return None
@@ -64,23 +72,13 @@ class VideoCamera:
         _, pixels = self._capture.retrieve()
         bgr = cast("NDArray[np.uint8]", pixels)
         gray = self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2GRAY))
-        self._pace.wait()
+        self._pace.wait(self._measure_period_s())
         return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
 
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
-
-    def _open(self) -> cv2.VideoCapture:
-        with tempfile.TemporaryFile() as held:
-            try:
-                capture = open_video(self._path, held)
-            except PictureError as error:
-                raise CameraRefusedError(str(error)) from error
-            # Standard error is the whole process's: what other threads wrote meanwhile is not ours to keep.
-            held.seek(0)
-            os.write(2, held.read())
-            return capture
+        self._complaints.close()
 
     def _choose_fps(self, asked: float | None) -> float:
         fps = self._capture.get(cv2.CAP_PROP_FPS) if asked is None else asked
@@ -102,20 +100,30 @@ class VideoCamera:
     def _advance(self) -> bool:
         """Decode the next frame, or the first again after the last; False at the end."""
         try:
-            if self._capture.grab() or (self._has_frames and self._loop and self._reopen()):
-                self._has_frames = True
+            if grab(self._capture, self._complaints):
+                self._count += 1
                 return True
+            check_whole(self._path, self._count, self._capture, self._complaints)
+            if not self._loop:
+                return False
+            # Seeking would be no quicker, and misses frames of streams that have no index.
+            self._capture.release()
+            self._capture = open_video(self._path, self._complaints)
         except cv2.error as error:
-            raise CameraError(f"{self._path}: cannot be decoded on ({error.err}).") from error
-        if not self._has_frames:
-            raise CameraError(f"{self._path}: not a single frame can be decoded; the video is damaged.")
-        return False
+            raise CameraFileError(f"{self._path}: cannot be decoded on ({error.err}).") from error
+        except PictureError as error:
+            raise CameraFileError(str(error)) from error
+        self._count, self._time_ms = 0, 0.0
+        return self._advance()
 
-    def _reopen(self) -> bool:
-        """Begin anew. Seeking would be no quicker, and misses frames of streams that have no index."""
-        self._capture.release()
-        self._capture = self._open()
-        return self._capture.grab()
+    def _measure_period_s(self) -> float | None:
+        """Between the frame before and this one, by the file's own times; None where it has none."""
+        period_s = (self._capture.get(cv2.CAP_PROP_POS_MSEC) - self._time_ms) / 1000
+        # Streams without times, and some last frames, say 0.
+        if period_s <= 0 or not self._has_own_times:
+            return None
+        self._time_ms += 1000 * period_s
+        return min(period_s, LONGEST_PERIOD_S)
 
     def _colour(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2RGB))

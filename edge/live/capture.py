@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cameras.camera import Camera, CameraError, CameraFrame, CameraRefusedError
+from ..cameras.camera import Camera, CameraError, CameraFrame
 
 _logger = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ class Capture:
 def _without_traceback(error: Exception) -> CameraError:
     """What it says: through its traceback it would keep a frame of a megabyte alive for a long time."""
     if isinstance(error, CameraError):
-        return CameraRefusedError(str(error)) if isinstance(error, CameraRefusedError) else CameraError(str(error))
+        return type(error)(str(error))
     return CameraError(f"{type(error).__name__}: {error}")
 
 

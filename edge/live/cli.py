@@ -1,17 +1,22 @@
 """`edge-mnist live`: read the digits that a camera sees, until stopped."""
 
 import logging
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+import threading
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from ..cameras.choose import check_source, open_camera, show_source
 from ..options import FiniteRange
 from ..sinks.options import SinkSettings, make_sinks, sink_options
+from ..sinks.sink import SinkError
+from ..stopping import handling_ends
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
 from .page import AddressType, serve_page
@@ -19,6 +24,8 @@ from .settings import LiveSettings
 
 # Files are played by their own clock, which may be slow, and no cable is pulled out of them.
 FILE_SILENCE_S = 60.0
+# After a signal. The loop ends in less; what still computes then, as the readings of the page, is not waited for.
+ENDS_WITHIN_S = 1.0
 
 
 @click.command()
@@ -55,7 +62,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
       # The camera of this machine, a table in the terminal.
       edge-mnist live
       # A webcam, and its picture in a window.
-      edge-mnist live --camera v4l2:/dev/video2 --show
+      edge-mnist live --camera /dev/video2 --show
       # What a video announces, a line of JSON each.
       edge-mnist live --camera meter.mp4 --json
       # Into files: lines, and a picture of each change.
@@ -76,7 +83,8 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     )
     source = show_source(camera.source)
     reader = model.load()
-    with _stopped_by_signals() as stopper, ExitStack() as stack:
+    stopper = _Stopper()
+    with handling_ends(stopper.stop_by_signal), ExitStack() as stack:
         pages = [serve_page(source, web, model)] if web else []
         for page in pages:
             stack.callback(page.close)
@@ -89,28 +97,41 @@ class _Stopper:
 
     def __init__(self) -> None:
         self._asked = False
+        self._signal: int | None = None
         self._loop: LiveLoop | None = None
 
     def stop(self) -> None:
-        """From any thread, and from signal handlers."""
+        """From any thread."""
         self._asked = True
         if self._loop:
             self._loop.stop()
+
+    def stop_by_signal(self, number: int, _: FrameType | None) -> None:
+        """Stop within a second, whatever is being done."""
+        if self._signal is None:
+            deadline = threading.Timer(ENDS_WITHIN_S, _end_process)
+            deadline.daemon = True
+            deadline.start()
+        self._signal = number
+        self._asked = True
+        if self._loop:
+            self._loop.interrupt()
 
     def run(self, loop: LiveLoop) -> None:
         self._loop = loop
         if self._asked:
             loop.stop()
-        loop.run()
+        try:
+            loop.run()
+        except SinkError:
+            # A terminal that has gone takes no more lines.
+            if self._signal != signal.SIGHUP:
+                raise
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[_Stopper]:
-    """Ctrl-C and what systemd sends stop the loop instead of the process."""
-    stopper = _Stopper()
-    before = {number: signal.signal(number, lambda *_: stopper.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopper
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _end_process() -> None:
+    """End the process as it would end by itself; sinks have finished their files by then."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(0)

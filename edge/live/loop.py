@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..cameras.camera import Camera
 from ..reader import Reader, Reading
 from ..sinks.outlet import Outlet, close_outlets
-from ..sinks.sink import Sink
+from ..sinks.sink import Sink, SinkError
 from .capture import Shot
 from .events import CameraChange, Event, Rates, Sighting
 from .rates import Rate
@@ -68,6 +68,7 @@ class LiveLoop:
         self._sinks = sinks
         self._settings = settings
         self._stopping = False
+        self._is_reading = False
         self._tracker = Tracker()
         self._frame_size: tuple[int, int] | None = None
         self._camera_rate, self._read_rate = Rate(), Rate()
@@ -81,7 +82,9 @@ class LiveLoop:
 
         Raises:
             CameraRefusedError: The camera can never work.
-            CameraError: It does not work, and never did; see `LiveSettings.wait_for_camera`.
+            SinkError: What was read could not all be written.
+            CameraError: It does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file that is
+                damaged, cut off or gone.
         """
         self._outlets = [Outlet(sink) for sink in self._sinks]
         self._systemd = Systemd()
@@ -92,6 +95,21 @@ class LiveLoop:
                 self._step()
         finally:
             self._finish()
+        if failed := [outlet.sink.name for outlet in self._outlets if outlet.failures]:
+            raise SinkError(f"{', '.join(failed)}: not everything could be written there, see above.")
+
+    def interrupt(self) -> None:
+        """Do as `stop` does, and give up a frame that is being read: that may take long.
+
+        From a signal handler, which interrupts the thread that calls `run`.
+
+        Raises:
+            KeyboardInterrupt: Within the reader; `run` knows of it.
+        """
+        self._stopping = True
+        if self._is_reading:
+            self._is_reading = False
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Have `run` return within a second. From any thread, and from signal handlers: it takes no lock."""
@@ -101,6 +119,7 @@ class LiveLoop:
         settings = self._settings
         return (
             self._stopping
+            or (bool(self._outlets) and all(outlet.gave_up for outlet in self._outlets))
             or self._watchdog.ended
             or (settings.frames is not None and self.frames_read >= settings.frames)
             or (settings.seconds is not None and seconds >= settings.seconds)
@@ -116,18 +135,26 @@ class LiveLoop:
             self._began_s = self._began_s or time.monotonic()
             if self._settings.fps:
                 self._due_s = time.monotonic() + (1 - EARLY) / self._settings.fps
-            self._publish(self._read(shot))
+            if (sighting := self._read(shot)) is not None:
+                self._publish(sighting)
         if self._watchdog.is_healthy:
             self._systemd.alive()
 
-    def _read(self, shot: Shot) -> Sighting:
-        """Read a frame, and give it back as soon as that is done."""
+    def _read(self, shot: Shot) -> Sighting | None:
+        """Read a frame, and give it back as soon as that is done; None where reading was interrupted."""
         frame = shot.frame
         try:
+            self._is_reading = True
             reading = self._reader.read(frame.gray)
+            self._is_reading = False
             height, width = frame.gray.shape
             picture, draw_ms = self._draw(shot)
+        except KeyboardInterrupt:
+            if self._stopping:
+                return None
+            raise
         finally:
+            self._is_reading = False
             self._watchdog.release(shot)
         clock = time.perf_counter()
         followed = self._follow(reading, (width, height))

@@ -48,9 +48,9 @@ class FocusType(click.ParamType):
 
 _CAMERA_OPTIONS = (
     click.option("--camera", "source", default="auto", show_default=True,
-                 metavar="auto|picamera2[:N]|v4l2:DEVICE|FILE|FOLDER|URL",
-                 help="Where frames come from: the first camera that is found, one of a Raspberry Pi, a webcam, a "
-                 "video, a folder of pictures, or an MJPEG stream."),
+                 metavar="auto|picamera2[:N]|DEVICE|FILE|FOLDER|URL",
+                 help="Where frames come from: the first camera that is found, one of a Raspberry Pi, a webcam "
+                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream."),
     click.option("--size", type=SizeType(), default="640x480", show_default=True, metavar="WxH",
                  help="Of the frames to ask a camera for, pixels."),
     click.option("--fps", type=FiniteRange(min=0),
@@ -70,7 +70,8 @@ _CAMERA_OPTIONS = (
 
 _MODEL_OPTIONS = (
     click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
-                 help="Bundle: the folder that export wrote, or a shipped one's name."),
+                 help="Bundle: a shipped one's name, or the folder that export wrote (./NAME if a shipped one has "
+                 "its name)."),
     click.option("--runtime", type=click.Choice(list(RUNTIMES)),
                  help="What computes.  [default: the first one installed, in this order]"),
     click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,

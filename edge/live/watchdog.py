@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..cameras.camera import Camera, CameraError, CameraRefusedError
+from ..cameras.camera import Camera, CameraError, CameraFileError, CameraRefusedError
 from .capture import Capture, Shot
 from .settings import LiveSettings
 
@@ -80,7 +80,7 @@ class Watchdog:
         """The newest frame, to be given to `release`; None where none comes within the time.
 
         Raises:
-            CameraError: The camera never worked, and is not to be waited for.
+            CameraError: The camera never worked and is not to be waited for, or a file cannot be played to its end.
         """
         self.watch()
         if self._capture is None:
@@ -148,12 +148,18 @@ class Watchdog:
         return settings.longest_silence_s
 
     def _lose(self, capture: Capture, error: CameraError) -> None:
-        """Give a camera up, say so once, and set when to open it again."""
+        """Give a camera up, report it once, and set when to open it again.
+
+        Raises:
+            CameraError: It is not to be opened again.
+        """
         capture.give_up()
         text = str(error)
         message = text if text.startswith(self._source) else f"{self._source}: {text}"
         waits = self._settings.wait_for_camera and not isinstance(error, CameraRefusedError)
-        if self._first_open_s is None and not waits:
+        if isinstance(error, CameraFileError):
+            self._change("ended", message)
+        if isinstance(error, CameraFileError) or (self._first_open_s is None and not waits):
             raise type(error)(message)
         self._given_before += capture.given
         self._skipped_before += capture.skipped

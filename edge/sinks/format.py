@@ -38,6 +38,9 @@ from typing import Any
 from ..live.events import CameraChange, Event, Sighting, Track
 from ..reader import Digit
 
+# The last second of the year 9999, beyond which there is no such date.
+LATEST_S = 253_402_300_799.0
+
 
 def describe_event(event: Event) -> dict[str, Any]:
     """The event as what `json.dumps` takes; the module's docstring says what each field means."""
@@ -45,8 +48,8 @@ def describe_event(event: Event) -> dict[str, Any]:
 
 
 def format_time(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Seconds since 1970 as ISO 8601 in UTC with milliseconds; a clock beyond the year 9999 is at its end."""
+    return datetime.fromtimestamp(min(seconds, LATEST_S), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _describe_change(change: CameraChange) -> dict[str, Any]:

@@ -86,7 +86,8 @@ class RotatedFile:
     Each line goes to the system at once and in one piece, so none is lost or torn when the process is killed, unless
     that happens within those microseconds: Linux then stops where a page of the file ends (21 of 250 files whose
     process did nothing but write when it was killed ended so). An older file of that name is continued; a torn last
-    line stays, and gets an end.
+    line stays, and gets an end. Where somebody else has renamed or removed the file, as logrotate does, it is made
+    again.
     """
 
     def __init__(self, path: Path, most_bytes: int, kept_files: int = KEPT_FILES) -> None:
@@ -112,6 +113,8 @@ class RotatedFile:
             OSError: There is no room for it; what was written of it is taken back.
         """
         data = f"{line}\n".encode()
+        if not self._is_in_place():
+            self._reopen()
         size = os.fstat(self._descriptor).st_size
         if size > 0 and size + len(data) > self._most_bytes:
             self._rotate()
@@ -144,8 +147,18 @@ class RotatedFile:
                 older = self._numbered(number - 1)
                 if older.exists():
                     older.replace(self._numbered(number))
-        full, self._descriptor = self._descriptor, self._open()
-        os.close(full)
+        self._reopen()
+
+    def _reopen(self) -> None:
+        before, self._descriptor = self._descriptor, self._open()
+        os.close(before)
+
+    def _is_in_place(self) -> bool:
+        """Whether the path still leads to the file that is open."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path

@@ -39,6 +39,7 @@ class Outlet:
     Attributes:
         dropped: Events lost because too many waited or there was no time left to flush them; 0 for `newest`.
         broken: Why the sink does not work, None as long as it does.
+        failures: How often it failed; each time an event was lost, or the end of a file.
     """
 
     def __init__(self, sink: Sink, capacity: int = 1000) -> None:
@@ -50,6 +51,7 @@ class Outlet:
         """
         self.sink = sink
         self.broken: str | None = None
+        self.failures = 0
         self._backlog: _Backlog = _Newest() if sink.backlog == "newest" else _All(capacity)
         self._changed = threading.Condition()
         self._gave_up = False
@@ -59,6 +61,11 @@ class Outlet:
         # A sink that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the sink failed for good."""
+        return self._gave_up
 
     @property
     def dropped(self) -> int:
@@ -113,6 +120,7 @@ class Outlet:
         try:
             self.sink.take(event)
         except OSError as error:
+            self.failures += 1
             self._report(f"{self.sink.name}: {error.strerror or error}. It is tried again with the next event.")
         except Exception as error:
             self._fail(error)
@@ -130,9 +138,13 @@ class Outlet:
 
     def _fail(self, error: Exception) -> None:
         """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
+        self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
-        self.broken = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
-        _logger.error("%s This sink is given up.", self.broken, exc_info=None if expected else error)
+        text = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
+        # Closing it may fail for the same reason.
+        if not (self._gave_up and text == self.broken):
+            _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)
+        self.broken = text
         with self._changed:
             self._gave_up = True
             self._backlog.drop_all()

@@ -1,5 +1,6 @@
 """Annotated pictures of what the camera saw: as a video, or as stills in a folder."""
 
+import logging
 import os
 import re
 import shutil
@@ -13,13 +14,12 @@ from PIL import Image
 
 from ..drawings import JPEG_QUALITY
 from ..live.events import Event, Sighting
-from ..opencv import cv
 from ..whole_files import writing_whole
 from .drawing import draw_sighting
 from .format import format_time
 from .sink import Backlog, SinkError
+from .video_file import CODECS, VideoFile
 
-CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 VIDEO_FPS = 15.0
 # A longer time without frames, as while the camera is away, is shortened to this: hours of one still would keep the
 # encoder busy for minutes.
@@ -28,14 +28,16 @@ LONGEST_STILL_S = 10.0
 LONGEST_END_S = 0.5
 # A recording ends while there is room to finish the file. OpenCV does not say when a disk is full.
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-# Between looks at the disk.
+# Between looks at the disk, when what was recorded goes there, too.
 LOOK_S = 2.0
 # Stills are named by their time in UTC, so that names sort by it. Files named otherwise are never deleted.
 STILL_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z\.digits\.jpg")
 
+_logger = logging.getLogger(__name__)
+
 
 class VideoSink:
-    """Records a video that gets its name when it is complete; an older file of that name is kept.
+    """Records a video; an older file of that name is kept.
 
     A second of the file is a second of the clock: pictures are left out, or repeated where none came. All have the
     size of the first; others are made to fit between black bars.
@@ -66,7 +68,7 @@ class VideoSink:
         self.name = str(path)
         self._path = path
         self._fps = fps
-        self._file: _VideoFile | None = None
+        self._file: VideoFile | None = None
         # By time.monotonic(): when the next frame of the file, and the next look at the disk, is due.
         self._due_s = self._look_s = 0.0
 
@@ -78,14 +80,16 @@ class VideoSink:
         """Write a frame, if one is due.
 
         Raises:
-            SinkError: The disk is almost full, or OpenCV cannot write such a file.
+            SinkError: The disk is almost full, the file cannot be written, or OpenCV cannot write such a file.
         """
         now_s = time.monotonic()
         if not isinstance(event, Sighting) or now_s < self._due_s or (drawn := draw_sighting(event)) is None:
             return
         self._require_room(now_s)
         if self._file is None:
-            self._file = _VideoFile(self._path, self._fps, drawn)
+            self._file = VideoFile(self._path, self._fps, drawn)
+            if self._file.path != self._path:
+                _logger.warning("%s is there already: this recording is %s.", self._path, self._file.path.name)
             # Each picture takes the place of the file that is nearest in time.
             self._due_s = now_s - 0.5 / self._fps
         self._repeat_until(now_s, self._file, LONGEST_STILL_S)
@@ -93,13 +97,13 @@ class VideoSink:
         self._due_s += 1 / self._fps
 
     def close(self) -> None:
-        """Finish the file and give it its name; the last frame stays until now, or half a second."""
+        """Finish the file; the last frame stays until now, or half a second."""
         if self._file is not None:
             self._repeat_until(time.monotonic(), self._file, LONGEST_END_S)
             self._file.finish()
             self._file = None
 
-    def _repeat_until(self, now_s: float, file: "_VideoFile", longest_s: float) -> None:
+    def _repeat_until(self, now_s: float, file: VideoFile, longest_s: float) -> None:
         missed = max(0, int((now_s - self._due_s) * self._fps))
         for _ in range(min(missed, round(longest_s * self._fps))):
             file.repeat()
@@ -109,65 +113,11 @@ class VideoSink:
         if now_s < self._look_s:
             return
         self._look_s = now_s + LOOK_S
+        if self._file is not None:
+            self._file.flush()
         free = shutil.disk_usage(self._path.parent).free
         if free < LEAST_FREE_BYTES:
             raise SinkError(f"{self._path}: the disk has only {free / 1e6:.0f} MB left, so the recording ends.")
-
-
-class _VideoFile:
-    """A video that is being written under a hidden name."""
-
-    def __init__(self, path: Path, fps: float, first: NDArray[np.uint8]) -> None:
-        self._path = path
-        # The suffix tells OpenCV which kind of file it is.
-        self._unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix.lower()}")
-        # Encoders want even sides.
-        width, height = (side - side % 2 for side in first.shape[1::-1])
-        code = cv.VideoWriter.fourcc(*CODECS[path.suffix.lower()])
-        self._writer = cv.VideoWriter(str(self._unfinished), code, fps, (width, height))
-        if not self._writer.isOpened():
-            self._unfinished.unlink(missing_ok=True)
-            raise SinkError(f"{path}: OpenCV cannot write it. Try the other of {' and '.join(CODECS)}.")
-        # What was written last, BGR.
-        self._frame = np.zeros((height, width, 3), np.uint8)
-
-    def write(self, picture: NDArray[np.uint8]) -> None:
-        """Write a picture, uint8 [height, width, 3], RGB, of any size."""
-        self._frame = _letterbox(cv.cvtColor(picture, cv.COLOR_RGB2BGR), self._frame.shape[:2])
-        self._writer.write(self._frame)
-
-    def repeat(self) -> None:
-        """Write the last one again."""
-        self._writer.write(self._frame)
-
-    def finish(self) -> None:
-        """Complete the file and give it its name."""
-        self._writer.release()
-        self._unfinished.rename(_choose_free(self._path))
-
-
-def _letterbox(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Make a picture fit into (height, width), with black bars where its proportions differ."""
-    height, width = shape
-    if picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1):
-        return np.ascontiguousarray(picture[:height, :width])
-    scale = min(height / picture.shape[0], width / picture.shape[1])
-    inner_height, inner_width = (max(1, round(scale * side)) for side in picture.shape[:2])
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    fitted = np.zeros((height, width, 3), np.uint8)
-    fitted[top : top + inner_height, left : left + inner_width] = cv.resize(
-        picture, (inner_width, inner_height), interpolation=cv.INTER_AREA
-    )
-    return fitted
-
-
-def _choose_free(path: Path) -> Path:
-    """The path, or the first of NAME-2, NAME-3, ... that is not taken."""
-    free, number = path, 1
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
 
 
 class StillsSink:

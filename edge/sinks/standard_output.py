@@ -1,8 +1,14 @@
 """Lines on standard output, until nobody reads them any more."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
+
+from .sink import SinkError
+
+# What may pass: a full disk, a quota.
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
 
 
 class StandardOutput:
@@ -22,7 +28,8 @@ class StandardOutput:
         """Write a line and hand it to the system at once.
 
         Raises:
-            OSError: It cannot be written, e.g. because standard output is a file on a full disk.
+            OSError: It cannot be written now, because standard output is a file on a full disk.
+            SinkError: It cannot be written, and never will be: closed, or a terminal that has gone.
         """
         if self._gone:
             return
@@ -33,6 +40,11 @@ class StandardOutput:
             self._gone = True
             self._swallow_the_rest()
             self._on_gone()
+        except OSError as error:
+            if error.errno in PASSING:
+                raise
+            self._swallow_the_rest()
+            raise SinkError(f"standard output cannot be written ({error.strerror}).") from error
 
     def close(self) -> None:
         """It is not ours to close."""

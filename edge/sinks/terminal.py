@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..live.events import STAGES, CameraChange, Event, Sighting
 from .big_digits import draw_big
-from .sink import Backlog
+from .sink import Backlog, SinkError
 
 # Times a second; people read no faster.
 DRAW_FPS = 8.0
@@ -54,7 +54,7 @@ class TerminalSink:
         """Draw the table anew. Takes its time, so that the newest event is always the next one and always drawn.
 
         Raises:
-            OSError: The terminal has gone.
+            SinkError: The terminal has gone.
         """
         if isinstance(event, CameraChange):
             self._change = event
@@ -63,9 +63,12 @@ class TerminalSink:
             for stage, ms in event.timing_ms.items():
                 self._timing_ms[stage] = ms + (1 - NEW_SHARE) * (self._timing_ms.get(stage, ms) - ms)
         time.sleep(max(0.0, self._drawn_s + 1 / DRAW_FPS - time.monotonic()))
-        # The cursor is hidden from here on, until `close`.
-        self._live.start()
-        self._live.update(self._draw(), refresh=True)
+        try:
+            # The cursor is hidden from here on, until `close`.
+            self._live.start()
+            self._live.update(self._draw(), refresh=True)
+        except OSError as error:
+            raise SinkError(f"the terminal cannot be written ({error.strerror}).") from error
         self._drawn_s = time.monotonic()
 
     def close(self) -> None:

@@ -1,9 +1,11 @@
 """The camera of `edge-mnist serve`: a live loop on a thread of its own, whose only sink is the board."""
 
+import logging
 import threading
 from functools import partial
 from pathlib import Path
 
+from ..cameras.camera import CameraFileError
 from ..cameras.choose import check_source, open_camera
 from ..live.cli import FILE_SILENCE_S
 from ..live.loop import LiveLoop
@@ -14,6 +16,8 @@ from .board import LiveBoard
 
 # The loop stops within a second; the process does not wait for a driver that hangs.
 STOPS_WITHIN_S = 0.8
+
+_logger = logging.getLogger(__name__)
 
 
 class CameraThread:
@@ -61,5 +65,8 @@ class CameraThread:
     def _run(self) -> None:
         try:
             self._loop.run()
+        except CameraFileError as error:
+            # The page shows it, too; pictures are read all the same.
+            _logger.error("%s", error)
         except Exception as error:
             self._error = error

@@ -1,7 +1,6 @@
 """`edge-mnist serve`: the page and the API, with or without a camera."""
 
 import logging
-import signal
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from ..classifiers import RUNTIMES
 from ..live.options import CameraChoice, camera_options
 from ..options import BUNDLE, FiniteRange
 from ..reader import Reader
+from ..stopping import handling_ends
 from .board import LiveBoard
 from .camera import CameraThread
 from .limits import WebLimits
@@ -152,11 +152,7 @@ def _log_requests() -> None:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[Callable[[], bool]]:
-    """Within the block Ctrl-C and what systemd sends change what the function says, and nothing else."""
+    """Within the block signals that end a command change what the function says, and nothing else."""
     seen: list[int] = []
-    before = {number: signal.signal(number, lambda *_: seen.append(1)) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handling_ends(lambda number, _: seen.append(number)):
         yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

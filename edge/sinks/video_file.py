@@ -1,0 +1,169 @@
+"""A video file that can be played up to its last second whatever ends the process: a signal, SIGKILL, a power cut.
+
+OpenCV writes the index of an MP4 file at its end, and without it nothing can be played. Its FFmpeg has a kind of MP4
+that is a row of fragments with an index each (.ismv), but keeps up to 256 kB of a file to itself, which may be minutes
+of a scene in which nothing moves. It passes fragments on at once where it writes to a pipe: so it does, and a thread
+takes them to the file. AVI needs no index to be played, and 256 kB of its JPEGs are seconds.
+"""
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..opencv import cv
+from .sink import SinkError
+
+CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
+PIPE_BYTES = 65536
+
+
+class VideoFile:
+    """A new video file.
+
+    Attributes:
+        path: Of the file: the one that was asked for, or NAME-2, NAME-3, ... where that is taken.
+    """
+
+    def __init__(self, path: Path, fps: float, first: NDArray[np.uint8]) -> None:
+        """Begin the file.
+
+        Args:
+            path: Ends in one of CODECS.
+            fps: Frames per second of the file.
+            first: uint8 [height, width, 3]; all frames get its size.
+
+        Raises:
+            SinkError: It cannot be made, or OpenCV cannot write such a file.
+        """
+        # Encoders want even sides.
+        width, height = (side - side % 2 for side in first.shape[1::-1])
+        # What was written last, BGR.
+        self._frame = np.zeros((height, width, 3), np.uint8)
+        self._pump: _Pump | None = None
+        try:
+            self._file = _create_free(path)
+        except OSError as error:
+            raise SinkError(f"{path}: cannot be made ({error.strerror}). Choose another --record.") from error
+        self.path = Path(self._file.name)
+        try:
+            if path.suffix.lower() == ".mp4":
+                self._writer, self._pump = _open_fragmented(self._file, fps, (width, height))
+            else:
+                self._writer = _open_writer(self.path, fps, (width, height), CODECS[path.suffix.lower()])
+            if not self._writer.isOpened():
+                raise SinkError(f"{path}: OpenCV cannot write it. Try the other of {' and '.join(CODECS)}.")
+        except (OSError, SinkError) as error:
+            self._file.close()
+            self.path.unlink()
+            if isinstance(error, OSError):
+                raise SinkError(f"{path}: there is no folder for temporary files ({error}). Set TMPDIR.") from error
+            raise
+
+    def write(self, picture: NDArray[np.uint8]) -> None:
+        """Write a picture, uint8 [height, width, 3], RGB, of any size."""
+        self._frame = _letterbox(cv.cvtColor(picture, cv.COLOR_RGB2BGR), self._frame.shape[:2])
+        self._writer.write(self._frame)
+
+    def repeat(self) -> None:
+        """Write the last one again."""
+        self._writer.write(self._frame)
+
+    def flush(self) -> None:
+        """Bring what was written so far onto the disk.
+
+        Raises:
+            SinkError: It cannot be written.
+        """
+        try:
+            if self._pump is not None and self._pump.error is not None:
+                raise self._pump.error
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise SinkError(f"{self.path}: cannot be written ({error.strerror}), so the recording ends.") from error
+
+    def finish(self) -> None:
+        """Complete the file.
+
+        Raises:
+            SinkError: The last of it cannot be written.
+        """
+        self._writer.release()
+        if self._pump is not None:
+            self._pump.join()
+        try:
+            self.flush()
+        finally:
+            self._file.close()
+
+
+class _Pump(threading.Thread):
+    """Takes what comes out of a pipe to a file, until nobody writes to the pipe any more.
+
+    Attributes:
+        error: Why the file takes no more; what comes after that is lost.
+    """
+
+    def __init__(self, pipe: int, file: BinaryIO) -> None:
+        super().__init__(name="recording", daemon=True)
+        self.error: OSError | None = None
+        self._pipe = pipe
+        self._file = file
+
+    def run(self) -> None:
+        """Read to the end in any case, or the encoder would wait for ever."""
+        while data := os.read(self._pipe, PIPE_BYTES):
+            try:
+                while data and self.error is None:
+                    data = data[self._file.write(data) :]
+            except OSError as error:
+                self.error = error
+        os.close(self._pipe)
+
+
+def _open_fragmented(file: BinaryIO, fps: float, size: tuple[int, int]) -> tuple[Any, _Pump]:
+    """OpenCV knows a format by the suffix of a name, so the pipe needs one, if only for a moment."""
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder) / "pipe.ismv"
+        os.mkfifo(name)
+        # Opened first, or OpenCV would wait for a reader.
+        pipe = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        writer = _open_writer(name, fps, size, CODECS[".mp4"])
+    os.set_blocking(pipe, True)
+    pump = _Pump(pipe, file)
+    pump.start()
+    return writer, pump
+
+
+def _open_writer(path: Path, fps: float, size: tuple[int, int], codec: str) -> Any:
+    return cv.VideoWriter(str(path.absolute()), cv.CAP_FFMPEG, cv.VideoWriter.fourcc(*codec), fps, size)
+
+
+def _create_free(path: Path) -> BinaryIO:
+    """Make the file, or the first of NAME-2, NAME-3, ... that is not there."""
+    free, number = path, 1
+    while True:
+        try:
+            return free.open("xb", buffering=0)
+        except FileExistsError:
+            number += 1
+            free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _letterbox(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Make a picture fit into (height, width), with black bars where its proportions differ."""
+    height, width = shape
+    if picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1):
+        return np.ascontiguousarray(picture[:height, :width])
+    scale = min(height / picture.shape[0], width / picture.shape[1])
+    inner_height, inner_width = (max(1, round(scale * side)) for side in picture.shape[:2])
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    fitted = np.zeros((height, width, 3), np.uint8)
+    fitted[top : top + inner_height, left : left + inner_width] = cv.resize(
+        picture, (inner_width, inner_height), interpolation=cv.INTER_AREA
+    )
+    return fitted

@@ -1,0 +1,39 @@
+"""The signals that end a command, so that all of them end it alike: the files are finished, what it started ends.
+
+Ctrl-C, `kill` and service managers, and a terminal that goes away: a window that is closed, an SSH session that is cut.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+WITHOUT_KEYBOARD = (signal.SIGTERM, signal.SIGHUP)
+ENDS = (signal.SIGINT, *WITHOUT_KEYBOARD)
+
+
+@contextmanager
+def handling_ends(
+    handler: Callable[[int, FrameType | None], object], numbers: tuple[signal.Signals, ...] = ENDS
+) -> Iterator[None]:
+    """Have the signals that end a command call this within the block, on the main thread.
+
+    A program that calls us in another thread, or has handlers of its own, has provided for them. What is ignored stays
+    so, as SIGHUP below `nohup`; but not SIGINT, which shells have ignored by all that they start in the background.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in numbers} if is_main else {}
+    unhandled = {signal.SIG_DFL, signal.default_int_handler}
+    ours = {
+        number: there
+        for number, there in before.items()
+        if there in unhandled or (number, there) == (signal.SIGINT, signal.SIG_IGN)
+    }
+    for number in ours:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, there in ours.items():
+            signal.signal(number, there)
