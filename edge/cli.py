@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .credentials import hide_credentials
 from .errors import EdgeMnistError
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
@@ -76,12 +77,21 @@ class LazyGroup(click.Group):
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Turn the project's expected failures into one sentence and exit code 1."""
+        """Turn the project's expected failures into one sentence and exit code 1, without passwords in addresses."""
+        arguments: list[str] = ctx.obj
         try:
             with _terminated_as_by_hand():
                 return super().invoke(ctx)
         except EdgeMnistError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(hide_credentials(str(error), arguments)) from error
+        except click.ClickException as error:
+            error.message = hide_credentials(error.message, arguments)
+            raise
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command line, for `invoke`."""
+        ctx.obj = [*args]
+        return super().parse_args(ctx, args)
 
 
 def _can_print() -> bool:

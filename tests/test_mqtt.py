@@ -166,7 +166,7 @@ def test_a_broker_that_starts_later_gets_everything(
     assert outlet.close(PATIENCE_S)
 
     assert [record.message for record in caplog.records] == [
-        f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot connect: Connection refused. "
+        f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot be reached (connection refused, nothing listens there). "
         "It is tried again, and readings wait."
     ]
 
@@ -200,7 +200,7 @@ def test_closing_without_a_broker_takes_no_time_and_says_what_is_lost(caplog: py
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize(
     ("host", "reason"),
-    [("127.0.0.1", "Connection refused"), ("no-such-host.invalid", "")],
+    [("127.0.0.1", "cannot be reached (connection refused"), ("no-such-host.invalid", "there is no host of this name")],
     ids=["nobody listens", "unknown host"],
 )
 def test_a_broker_that_cannot_be_reached_is_reported_once(
@@ -215,7 +215,7 @@ def test_a_broker_that_cannot_be_reached_is_reported_once(
     sink.close()
 
     (record,) = caplog.records
-    assert f"mqtt://{host}:1/hall/meter: cannot connect: {reason}" in record.message
+    assert f"mqtt://{host}:1/hall/meter: {reason}" in record.message
 
 
 def _ask_for_passwords(folder: Path) -> str:
@@ -294,7 +294,7 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
     try:
         subscriber = Subscriber(mosquitto.port, tls=tls)
         stranger = MqttSink(_broker(mosquitto.port, "mqtts", "localhost"))
-        _wait_for(lambda: "certificate verify failed" in caplog.text)
+        _wait_for(lambda: "its certificate is vouched for by somebody who is not trusted here" in caplog.text)
         stranger.close()
         nameless = MqttSink(_broker(mosquitto.port, "mqtts", "localhost", ca=ca))
         _wait_for(lambda: len(caplog.records) == 2)
@@ -313,17 +313,17 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://host/topic", "--mqtt http://host/topic: expected mqtt://[user@]host[:port]/topic, or mqtts://"),
-        ("mqtt:///topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("http://host/topic", "--mqtt http://host/topic: expected an address that begins with mqtt:// or mqtts://"),
+        ("mqtt:///topic", "expected a host's name or number"),
         ("mqtt://host", "expected a topic after the host"),
         ("mqtt://host/a/#", "expected a topic after the host, without + and #"),
         ("mqtt://host/a/+/b", "expected a topic after the host, without + and #"),
-        ("mqtt://host:99999/topic", "expected mqtt://[user@]host[:port]/topic"),
-        ("mqtt://a..b/topic", "expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://host:99999/topic", "Expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://a..b/topic", "expected a host's name or number"),
         ("mqtt://me:secret@host/topic", "can see a password in an address"),
-        ("mqtt://me:sec/ret@host/topic", "expected mqtt://[user@]host[:port]/topic"),
-        ("mqtt:me:secret@host/topic", "--mqtt ...@host/topic: expected mqtt://[user@]host[:port]/topic"),
-        ("me:secret@host/topic", "--mqtt ...@host/topic: expected mqtt://[user@]host[:port]/topic"),
+        ("mqtt://me:sec/ret@host/topic", "cannot be told where the password ends"),
+        ("mqtt:me:secret@host/topic", "--mqtt ...@host/topic: expected an address that begins with mqtt://"),
+        ("me:secret@host/topic", "--mqtt ...@host/topic: expected an address that begins with mqtt://"),
         ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://...@host/topic: everybody on this machine can see"),
     ],
 )  # fmt: skip
@@ -344,8 +344,6 @@ def test_an_address_says_where_and_who() -> None:
     assert encrypted.port == 8883
     assert encrypted.tls is not None
     assert encrypted.tls.check_hostname
-    assert broker.client_id != encrypted.client_id
-    assert broker.client_id == parse_broker("mqtt://other/a/b%20c", TlsFiles(), None).client_id
 
 
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

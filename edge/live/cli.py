@@ -5,7 +5,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -15,10 +14,6 @@ from ..sinks.options import SinkSettings, make_sinks, sink_options
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
 from .page import AddressType, serve_page
-from .settings import LiveSettings
-
-# Files are played by their own clock, which may be slow, and no cable is pulled out of them.
-FILE_SILENCE_S = 60.0
 
 
 @click.command()
@@ -66,14 +61,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_source(camera.source)
-    is_file = Path(camera.source).is_file() or Path(camera.source).is_dir()
-    settings = LiveSettings(
-        silence_s=FILE_SILENCE_S if is_file else LiveSettings.silence_s,
-        fps=camera.options.fps or None,
-        wait_for_camera=wait_for_camera,
-        frames=frames,
-        seconds=seconds,
-    )
+    settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
     source = show_source(camera.source)
     reader = model.load()
     with _stopped_by_signals() as stopper, ExitStack() as stack:
