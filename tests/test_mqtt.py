@@ -2,19 +2,22 @@
 
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_mnist.edge.sinks import mqtt
 from edge_mnist.edge.sinks.broker import PASSWORD_VARIABLE, Broker, TlsFiles, parse_broker
-from edge_mnist.edge.sinks.mqtt import MqttSink
+from edge_mnist.edge.sinks.mqtt import SETTLED_FRAMES, MqttSink
 from edge_mnist.edge.sinks.outlet import Outlet
 from edge_mnist.edge.sinks.sink import SinkError
 
@@ -105,20 +108,138 @@ def test_whenever_a_sink_is_closed_it_is_offline_in_the_end(
     subscriber.wait_for(lambda: subscriber.of("hall/meter/status")[-1:] in ([], ["offline"]))
 
 
-def test_status_and_camera_are_there_for_who_subscribes_later(mosquitto: Mosquitto) -> None:
+def _find_retained(port: int, count: int) -> dict[str, Any]:
+    """What a subscriber finds that comes now, by topic; at least so many."""
+    late = Subscriber(port)
+    late.wait_for(lambda: len(late.messages) >= count)
+    late.close()
+    assert all(retained for _, _, retained in late.messages)
+    return {topic: late.of(topic)[-1] for topic, _, _ in late.messages}
+
+
+def test_a_late_subscriber_finds_the_last_reading_and_when_it_was_taken(mosquitto: Mosquitto) -> None:
     outlet = Outlet(MqttSink(_broker(mosquitto.port)))
-    outlet.put(make_change("lost", "unplugged"))
-    outlet.put(make_sighting(is_new=True))
+    outlet.put(make_change("open"))
+    outlet.put(make_sighting(0, ("12",), is_new=True))
+    outlet.put(make_sighting(16, ("13",), is_new=True))
     assert outlet.close(PATIENCE_S)
 
-    late = Subscriber(mosquitto.port)
-    late.wait_for(lambda: len(late.messages) >= 2)
-    late.close()
+    found = _find_retained(mosquitto.port, 3)
 
-    assert {(topic, retain) for topic, _, retain in late.messages} == {
-        ("hall/meter/camera", True),
-        ("hall/meter/status", True),
-    }
+    assert found.keys() == {"hall/meter/camera", "hall/meter/reading", "hall/meter/status"}
+    reading = found["hall/meter/reading"]
+    assert (reading["announced"], reading["captured_at"]) == (["13"], "2025-03-01T12:00:01.000Z")
+    assert (reading["is_new"], reading["camera_state"]) == (True, "open")
+
+
+@pytest.mark.parametrize("state", ["lost", "ended"])
+def test_the_last_reading_is_marked_when_the_camera_is_gone(state: str, mosquitto: Mosquitto) -> None:
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+    outlet.put(make_change("open"))
+    outlet.put(make_sighting(0, ("12",), is_new=True))
+    outlet.put(make_change(state))
+    assert outlet.close(PATIENCE_S)
+
+    reading = _find_retained(mosquitto.port, 3)["hall/meter/reading"]
+
+    assert (reading["announced"], reading["is_new"], reading["camera_state"]) == (["12"], False, state)
+
+
+def test_a_camera_that_is_back_says_what_holds_once_digits_are_stable(
+    mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    outlet = Outlet(MqttSink(_broker(mosquitto.port)))
+    for state in ("open", "lost", "open"):
+        outlet.put(make_change(state))
+        for i in range(2 * SETTLED_FRAMES if state == "open" else 0):
+            outlet.put(make_sighting(i))
+    assert outlet.close(PATIENCE_S)
+    subscriber.wait_for(lambda: len(subscriber.of("hall/meter/reading")) >= 3)
+
+    readings = subscriber.of("hall/meter/reading")
+
+    assert [reading["camera_state"] for reading in readings] == ["open", "lost", "open"]
+    assert [reading["frame"] for reading in readings] == [SETTLED_FRAMES - 1] * 3
+    assert not any(reading["is_new"] for reading in readings)
+
+
+def test_the_reading_of_another_run_is_deleted_when_the_camera_cannot_be_opened(mosquitto: Mosquitto) -> None:
+    first = Outlet(MqttSink(_broker(mosquitto.port)))
+    first.put(make_sighting(0, ("12",), is_new=True))
+    assert first.close(PATIENCE_S)
+    second = Outlet(MqttSink(_broker(mosquitto.port)))
+    second.put(make_change("lost", "unplugged"))
+    assert second.close(PATIENCE_S)
+
+    found = _find_retained(mosquitto.port, 2)
+
+    assert found.keys() == {"hall/meter/camera", "hall/meter/status"}
+
+
+def test_two_programs_with_one_topic_keep_their_connections_and_both_say_it_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    require_broker()
+    mosquitto = Mosquitto(tmp_path)
+    mosquitto.start()
+    try:
+        subscriber = Subscriber(mosquitto.port)
+        sinks = [MqttSink(_broker(mosquitto.port))]
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online"])
+        # Another started_at.
+        time.sleep(0.01)
+        sinks.append(MqttSink(_broker(mosquitto.port)))
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/status") == ["online"] * 2)
+        for sink in sinks * 2:
+            sink.take(make_change("open"))
+        _wait_for(lambda: len(caplog.records) == 2)
+        time.sleep(0.3)
+        sinks[0].close()
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/status")[-2:] == ["offline", "online"])
+        sinks[1].close()
+        subscriber.wait_for(lambda: subscriber.of("hall/meter/status")[-1] == "offline")
+        subscriber.close()
+    finally:
+        mosquitto.kill()
+
+    assert all("another edge-mnist" in record.message for record in caplog.records)
+    assert len(caplog.records) == 2
+    assert "already connected" not in (tmp_path / "mosquitto.log").read_text()
+
+
+def test_a_broker_that_hangs_up_on_those_who_subscribe_is_only_published_to() -> None:
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt: pip install 'edge-mnist[mqtt]'")
+    published = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(PATIENCE_S)
+            connection.recv(4096)
+            connection.sendall(b"\x20\x02\x00\x00")
+            while content := connection.recv(4096):
+                # SUBSCRIBE's first byte.
+                if b"\x82" in content:
+                    return
+                if b"hall/meter/reading" in content:
+                    published.set()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                answer(listener.accept()[0])
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    sink = MqttSink(_broker(listener.getsockname()[1]))
+    sink.take(make_sighting(is_new=True))
+
+    assert published.wait(PATIENCE_S)
+
+    sink.close()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    acceptor.join(PATIENCE_S)
 
 
 def test_the_broker_says_so_when_the_process_is_killed(mosquitto: Mosquitto, subscriber: Subscriber) -> None:
@@ -126,7 +247,7 @@ def test_the_broker_says_so_when_the_process_is_killed(mosquitto: Mosquitto, sub
 import sys, time
 from pathlib import Path
 from edge_mnist.edge.sinks.broker import TlsFiles, parse_broker
-from edge_mnist.edge.sinks.mqtt import MqttSink
+from edge_mnist.edge.sinks.mqtt import SETTLED_FRAMES, MqttSink
 sink = MqttSink(parse_broker(sys.argv[1], TlsFiles(), None))
 time.sleep(60)
 """
@@ -313,7 +434,7 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://host/topic", "--mqtt http://host/topic: expected an address that begins with mqtt:// or mqtts://"),
+        ("http://host/topic", "--mqtt: expected an address that begins with mqtt:// or mqtts://"),
         ("mqtt:///topic", "expected a host's name or number"),
         ("mqtt://host", "expected a topic after the host"),
         ("mqtt://host/a/#", "expected a topic after the host, without + and #"),
@@ -322,9 +443,9 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
         ("mqtt://a..b/topic", "expected a host's name or number"),
         ("mqtt://me:secret@host/topic", "can see a password in an address"),
         ("mqtt://me:sec/ret@host/topic", "cannot be told where the password ends"),
-        ("mqtt:me:secret@host/topic", "--mqtt ...@host/topic: expected an address that begins with mqtt://"),
-        ("me:secret@host/topic", "--mqtt ...@host/topic: expected an address that begins with mqtt://"),
-        ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://...@host/topic: everybody on this machine can see"),
+        ("mqtt:me:secret@host/topic", "--mqtt: expected an address that begins with mqtt://"),
+        ("me:secret@host/topic", "--mqtt: expected an address that begins with mqtt://"),
+        ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://host/topic: everybody on this machine can see"),
     ],
 )  # fmt: skip
 def test_an_address_that_cannot_be_meant_is_one_sentence_without_the_password(url: str, message: str) -> None:

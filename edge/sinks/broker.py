@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from ..credentials import CredentialsError, find_password, mask_address, parse_address
+from ..credentials import CredentialsError, find_password, parse_address
 from .sink import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -61,11 +61,11 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> B
     Raises:
         SinkError: Not such an address, options that do not fit it, or files that do not hold what they should.
     """
-    shown = mask_address(url)
     try:
         address = parse_address(url, PORTS)
     except CredentialsError as error:
-        raise SinkError(f"--mqtt {shown}: {error}. {EXPECTED}") from None
+        raise SinkError(f"--mqtt: {error}. {EXPECTED}") from None
+    shown = address.shown
     if address.password is not None:
         raise SinkError(
             f"--mqtt {shown}: everybody on this machine can see a password in an address. Put it into "
