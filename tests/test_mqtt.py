@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +207,9 @@ def test_two_programs_with_one_topic_keep_their_connections_and_both_say_it_once
     assert "already connected" not in (tmp_path / "mosquitto.log").read_text()
 
 
-def test_a_broker_that_hangs_up_on_those_who_subscribe_is_only_published_to() -> None:
-    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt: pip install 'edge-mnist[mqtt]'")
+@contextmanager
+def _scripted_broker(on_subscribe: bytes | None) -> Iterator[threading.Event]:
+    """A broker that answers a subscription with these bytes, or hangs up; whether a reading came."""
     published = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -220,7 +221,10 @@ def test_a_broker_that_hangs_up_on_those_who_subscribe_is_only_published_to() ->
             while content := connection.recv(4096):
                 # SUBSCRIBE's first byte.
                 if b"\x82" in content:
-                    return
+                    if on_subscribe is None:
+                        return
+                    connection.sendall(on_subscribe)
+                    sink.take(make_sighting(is_new=True))
                 if b"hall/meter/reading" in content:
                     published.set()
 
@@ -229,17 +233,56 @@ def test_a_broker_that_hangs_up_on_those_who_subscribe_is_only_published_to() ->
             while True:
                 answer(listener.accept()[0])
 
+    sink = MqttSink(_broker(listener.getsockname()[1]))
+    if on_subscribe is None:
+        sink.take(make_sighting(is_new=True))
     acceptor = threading.Thread(target=accept)
     acceptor.start()
-    sink = MqttSink(_broker(listener.getsockname()[1]))
-    sink.take(make_sighting(is_new=True))
-
-    assert published.wait(PATIENCE_S)
-
+    yield published
     sink.close()
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     acceptor.join(PATIENCE_S)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_broker_that_hangs_up_on_those_who_subscribe_is_only_published_to() -> None:
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt: pip install 'edge-mnist[mqtt]'")
+    with _scripted_broker(None) as published:
+        assert published.wait(PATIENCE_S)
+
+
+def _publish(topic: bytes, payload: bytes) -> bytes:
+    """A PUBLISH packet of MQTT 3.1.1, QoS 0."""
+    rest = len(topic).to_bytes(2) + topic + payload
+    length = len(rest)
+    size = b""
+    while True:
+        length, digit = divmod(length, 128)
+        size += bytes([digit | (0x80 if length else 0)])
+        if not length:
+            return b"\x30" + size + rest
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        _publish(b"\xff\xfe", b"{}"),
+        _publish(b"hall/meter/camera", b"[" * 100_000),
+        _publish(b"hall/meter/camera", b"\xff"),
+        _publish(b"hall/meter/camera", b"[1]"),
+        _publish(b"hall/meter/camera", b'{"machine": {}, "started_at": 1e999}'),
+        _publish(b"hall/meter/camera", b'{"machine": "' + b"m" * 900_000 + b'", "started_at": "\\u001b[31m"}'),
+        _publish(b"hall/meter/camera", b'{"machine": "m", "started_at": ' + b"1" * 5_000 + b"}"),
+    ],
+    ids=["a topic that is no text", "deep", "no text", "a list", "odd types", "long and steering", "a long number"],
+)
+def test_whatever_others_publish_does_no_harm(packet: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("paho.mqtt", reason="needs paho-mqtt: pip install 'edge-mnist[mqtt]'")
+    with _scripted_broker(packet) as published:
+        assert published.wait(PATIENCE_S)
+
+    assert all(len(record.message) < 300 and record.message.isprintable() for record in caplog.records)
 
 
 def test_the_broker_says_so_when_the_process_is_killed(mosquitto: Mosquitto, subscriber: Subscriber) -> None:

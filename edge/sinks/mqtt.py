@@ -294,13 +294,12 @@ class MqttSink:
         self._may_listen = True
 
     def _on_message(self, client: "Client", userdata: None, message: "MQTTMessage") -> None:
-        # What is retained may be of a former run.
+        # What is retained may be of a former run. A broker may send anything: even the topic's name can be no text.
         if message.retain or self._closing or len(message.payload) > MOST_OWN_BYTES:
             return
-        if message.topic.endswith("/status"):
+        if message.payload == b"offline":
             # Of another with our topic, or of a connection of ours that the broker took so long to miss.
-            if message.payload == b"offline":
-                self._say("online")
+            self._say("online")
             return
         machine, started_at = _read_origin(message.payload)
         if started_at is None or (machine, started_at) == tuple(self._origin.values()) or self._other_reported:
