@@ -85,7 +85,8 @@ class LazyGroup(click.Group):
         except EdgeMnistError as error:
             raise click.ClickException(hide_credentials(str(error), arguments)) from error
         except click.ClickException as error:
-            error.message = hide_credentials(error.message, arguments)
+            message = hide_credentials(error.message, arguments)
+            error.message = message  # pyright: ignore[reportAttributeAccessIssue] - final to click, which shows it
             raise
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -140,8 +140,8 @@ def find_password(file: Path | None, variable: str) -> str | None:
         return None
     if password is not None and (not 0 < len(password) <= MOST_PASSWORD_CHARACTERS or _UNUSABLE.search(password)):
         raise CredentialsError(
-            f"{file or f'${variable}'}: expected a password of 1 to {MOST_PASSWORD_CHARACTERS} characters, in UTF-8 and "
-            "without control characters."
+            f"{file or f'${variable}'}: expected a password of 1 to {MOST_PASSWORD_CHARACTERS} characters, in UTF-8 "
+            "and without control characters."
         )
     return password
 

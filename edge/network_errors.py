@@ -35,22 +35,28 @@ def describe_failure(error: BaseException | None, trust: str) -> str:
     """
     match error:
         case TimeoutError():
-            return "does not answer"
+            text = "does not answer"
         case ssl.SSLCertVerificationError():
             reason = _CERTIFICATES.get(error.verify_code, "cannot be trusted")
-            return f"its certificate {reason}. Trusted ones are named by {trust}"
+            text = f"its certificate {reason}. Trusted ones are named by {trust}"
         case ssl.SSLZeroReturnError() | ssl.SSLEOFError() | http.client.RemoteDisconnected():
-            return "closed the connection"
+            text = "closed the connection"
         case ssl.SSLError():
-            return _describe_tls(error.reason or "")
+            text = _describe_tls(error.reason or "")
         case socket.gaierror():
-            return "there is no host of this name"
+            is_away = error.errno == socket.EAI_AGAIN
+            text = (
+                "its name cannot be looked up now, for no name server answers"
+                if is_away
+                else "there is no host of this name"
+            )
         case OSError():
-            return _SYSTEM.get(error.errno or 0, f"cannot be reached ({error.strerror or type(error).__name__})")
+            text = _SYSTEM.get(error.errno or 0, f"cannot be reached ({error.strerror or type(error).__name__})")
         case http.client.HTTPException():
-            return f"the answer is not HTTP, or cut off ({type(error).__name__})"
+            text = f"the answer is not HTTP, or cut off ({type(error).__name__})"
         case _:
-            return f"the connection failed ({type(error).__name__})"
+            text = f"the connection failed ({type(error).__name__})"
+    return text
 
 
 def _describe_tls(reason: str) -> str:

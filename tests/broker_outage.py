@@ -135,7 +135,7 @@ def run_outage(folder: Path, outage_s: float, around_s: float = 5.0) -> Outage:
 
 
 def _sequences(subscriber: Subscriber) -> list[int]:
-    """Of all readings, in the order in which they came; what a subscriber that is back is shown again does not count."""
+    """Of all readings, in the order in which they came, but for what a subscriber that is back is shown again."""
     return [
         json.loads(payload)["sequence"]
         for topic, payload, retained in subscriber.messages

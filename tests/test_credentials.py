@@ -27,7 +27,7 @@ from edge_mnist.edge.sinks.sink import SinkError
 
 from .conftest import edge_mnist, edge_mnist_process
 
-SECRET = "Geheim"
+SECRET = "Geheim"  # noqa: S105 - of no machine
 UNDERSTOOD = {
     "http://camera/s": (None, None, "camera", None, "/s"),
     "http://admin@camera/s": ("admin", None, "camera", None, "/s"),
@@ -73,7 +73,9 @@ def test_an_address_is_read_as_people_mean_it(text: str, parts: tuple[object, ..
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=range(len(REFUSED)))
-def test_what_may_hold_a_password_that_cannot_be_found_is_refused_without_a_piece_of_it(text: str, message: str) -> None:
+def test_what_may_hold_a_password_that_cannot_be_found_is_refused_without_a_piece_of_it(
+    text: str, message: str
+) -> None:
     with pytest.raises(CameraRefusedError, match=message) as caught:
         check_source(text)
 
@@ -164,7 +166,7 @@ def test_a_file_without_a_password_is_a_sentence_without_what_is_in_it(
 
 def _choose(*arguments: object, **environment: str) -> CameraChoice:
     chosen: list[CameraChoice] = []
-    command = click.command()(camera_options(lambda camera: chosen.append(camera)))
+    command = click.command()(camera_options(chosen.append))
     result = CliRunner(env={PASSWORD_VARIABLE: None, ADDRESS_VARIABLE: None, **environment}).invoke(
         command, [*map(str, arguments)], catch_exceptions=False
     )

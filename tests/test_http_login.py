@@ -156,7 +156,7 @@ def test_who_gives_no_password_is_asked_for_one() -> None:
     def script(connection: socket.socket, _: str) -> None:
         connection.sendall(_demand("Basic"))
 
-    with serve(script) as address, pytest.raises(CameraRefusedError, match="wants a user and a password.*USER@HOST"):
+    with serve(script) as address, pytest.raises(CameraRefusedError, match=r"wants a user and a password.*USER@HOST"):
         MjpegCamera(f"http://{address}/", CameraOptions())
 
 
@@ -167,7 +167,7 @@ def test_a_way_that_is_unknown_is_named_and_no_password_sent() -> None:
         requests.append(request)
         connection.sendall(_demand('Bearer realm="x"', 'Digest nonce="n", algorithm=SHA-512-256\x1b[31m'))
 
-    with serve(script) as address, pytest.raises(CameraRefusedError, match="a login by '.*Bearer, Digest") as caught:
+    with serve(script) as address, pytest.raises(CameraRefusedError, match=r"a login by '.*Bearer, Digest") as caught:
         MjpegCamera(f"http://{QUOTED}@{address}/", CameraOptions())
 
     assert len(requests) == 1
@@ -223,7 +223,7 @@ def test_odd_demands_are_a_sentence(challenge: str) -> None:
     def script(connection: socket.socket, _: str) -> None:
         connection.sendall(_demand(challenge))
 
-    with serve(script) as address, pytest.raises(CameraError, match="wrong user or password|a login by") as caught:
+    with serve(script) as address, pytest.raises(CameraError, match=r"wrong user or password|a login by") as caught:
         MjpegCamera(f"http://{QUOTED}@{address}/", CameraOptions())
 
     assert "Geheim" not in str(caught.value)
@@ -236,9 +236,7 @@ def test_odd_demands_are_a_sentence(challenge: str) -> None:
         ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
     ],
 )
-def test_the_example_of_the_standard_comes_out(
-    algorithm: str, response: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_standard_comes_out(algorithm: str, response: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 7616, 3.9.1."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
     challenge = (

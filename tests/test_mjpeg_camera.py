@@ -164,7 +164,9 @@ NO_STREAMS: dict[str, tuple[bytes, type[CameraError], str]] = {
     "bad chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc", CameraError, "cut off|ended"),
     "endless redirects": (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", CameraRefusedError, "more than 3 times"),
     "a redirect to nowhere": (
-        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n", CameraRefusedError, "redirects to what is no stream's address"
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        CameraRefusedError,
+        "redirects to what is no stream's address",
     ),
     "a redirect elsewhere": (
         b"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere.test/x?pwd=secret\r\n\r\n",
@@ -207,7 +209,9 @@ def test_a_stream_that_stalls_later_is_noticed() -> None:
         camera = MjpegCamera(f"http://{address}/", OPTIONS)
         camera.grab()
 
-        with pytest.raises(CameraError, match=r"no whole JPEG picture came within 0\.2 s\. If the camera is that slow by itself.*--fps"):
+        with pytest.raises(
+            CameraError, match=r"no whole JPEG picture came within 0\.2 s\. If the camera is that slow by itself.*--fps"
+        ):
             _levels(camera, 3)
 
         with pytest.raises(CameraError):
@@ -327,7 +331,7 @@ def test_https_checks_the_certificate(certificate: Path, monkeypatch: pytest.Mon
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{certificate}.crt", certificate)
     with serve(send(HEAD + b"\r\n" + PARTS), context) as address:
-        with pytest.raises(CameraError, match="its certificate is its own: nobody.*SSL_CERT_FILE=FILE"):
+        with pytest.raises(CameraError, match=r"its certificate is its own: nobody.*SSL_CERT_FILE=FILE"):
             MjpegCamera(f"https://{address}/", OPTIONS)
 
         monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")

@@ -111,7 +111,7 @@ def test_a_stream_on_demand_is_read_again_after_it_was_lost() -> None:
     connections: list[float] = []
     hang_up = threading.Event()
 
-    def script(connection: socket.socket, request: str) -> None:
+    def script(connection: socket.socket, _: str) -> None:
         connections.append(time.monotonic())
         time.sleep(0.8 if len(connections) > 1 else 0.0)
         connection.sendall(HEAD)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 # Best first.
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
-_TOKEN = r"[\w!#$%&'*+.^`|~-]+"
+_WORD = r"[\w!#$%&'*+.^`|~-]+"
 # A parameter, or the name of the scheme that those after it belong to.
-_PART = re.compile(rf'({_TOKEN})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)|({_TOKEN})', re.ASCII)
+_PART = re.compile(rf'({_WORD})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)|({_WORD})', re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An endless HTTP answer: connecting with limits, logging in, following redirects on one host, reading what has come."""
+"""An endless HTTP answer: connecting with limits, logging in, following redirects on one host, reading what comes."""
 
 import http.client
 import select
@@ -34,14 +34,15 @@ def parse_stream(url: str) -> Address:
         address = parse_address(url, CONNECTIONS)
     except CredentialsError as error:
         raise CameraRefusedError(
-            f"the camera's address: {error}. Expected a stream's address such as http://USER@192.168.1.20:8080/stream.mjpg, and the "
-            f"password in ${PASSWORD_VARIABLE} or a --camera-password-file, where all characters are allowed."
+            f"the camera's address: {error}. Expected a stream's address such as "
+            f"http://USER@192.168.1.20:8080/stream.mjpg, and the password in ${PASSWORD_VARIABLE} or a "
+            "--camera-password-file, where all characters are allowed."
         ) from None
     target = address.target if address.target.startswith("/") else f"/{address.target}"
     if not (target.isascii() and target.isprintable()) or " " in target:
         raise CameraRefusedError(
-            "the camera's address: expected a stream's address without blanks and with only ASCII behind the host; write "
-            "other characters as %XX."
+            "the camera's address: expected a stream's address without blanks and with only ASCII behind the host; "
+            "write other characters as %XX."
         )
     return replace(address, target=target)
 
@@ -143,9 +144,7 @@ class HttpStream:
         """
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
-            raise CameraRefusedError(
-                f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}"
-            )
+            raise CameraRefusedError(f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}")
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
         # A number of the server's that was too old is no wrong password; that both happen twice is no server's way.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):

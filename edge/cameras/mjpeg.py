@@ -73,7 +73,7 @@ class MjpegCamera:
         deadline_s = time.monotonic() + self._limit_s
         self._pace.wait()
         picture, self._first = self._first or self._read_picture(deadline_s), None
-        if picture.gray.shape != self._shape:
+        if self._shape is not None and picture.gray.shape != self._shape:
             before, now = (f"{width}x{height}" for height, width in (self._shape, picture.gray.shape))
             raise CameraError(f"{self._shown}: the pictures were {before} and are {now} now.")
         return own_frame(
@@ -104,8 +104,8 @@ class MjpegCamera:
             return f"{what} within {time_limits.OPEN_S:g} s of opening it."
         slower = f"{1 / (2 * self._limit_s):.1g}"
         return (
-            f"{what} within {self._limit_s:g} s. If the camera is that slow by itself, give its frames per second: with "
-            f"--fps {slower} it has {time_limits.frame_limit_s(float(slower)):g} s."
+            f"{what} within {self._limit_s:g} s. If the camera is that slow by itself, give its frames per second: "
+            f"with --fps {slower} it has {time_limits.frame_limit_s(float(slower)):g} s."
         )
 
     def _read_newest(self, deadline_s: float) -> bytes | None:

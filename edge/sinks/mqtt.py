@@ -287,7 +287,6 @@ class MqttSink:
             self._confirmed.add(number)
             self._changed.notify_all()
 
-
     def _on_subscribe(
         self, client: "Client", userdata: None, number: int, reasons: "list[ReasonCode]", properties: "Properties"
     ) -> None:
@@ -317,7 +316,7 @@ class MqttSink:
             self._put("camera", self._camera)
 
 
-def _read_origin(payload: bytes) -> tuple[object, object]:
+def _read_origin(payload: bytes | bytearray) -> tuple[object, object]:
     """`machine` and `started_at` of a message; None for each that it has not, whatever it is."""
     try:
         document = json.loads(payload)
