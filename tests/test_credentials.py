@@ -166,7 +166,7 @@ def test_a_file_without_a_password_is_a_sentence_without_what_is_in_it(
 
 def _choose(*arguments: object, **environment: str) -> CameraChoice:
     chosen: list[CameraChoice] = []
-    command = click.command()(camera_options(chosen.append))
+    command = click.command()(camera_options(lambda camera: chosen.append(camera)))  # noqa: PLW0108 - the argument has this name
     result = CliRunner(env={PASSWORD_VARIABLE: None, ADDRESS_VARIABLE: None, **environment}).invoke(
         command, [*map(str, arguments)], catch_exceptions=False
     )
