@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..edge.credentials import mask_address
 from ..edge.errors import EdgeMnistError
 
 # A name, an address, or an IPv6 address in brackets; nothing that ssh could take for an option.
@@ -56,7 +57,10 @@ def parse_host(text: str) -> RemoteHost:
     match = _HOST.fullmatch(text)
     port = int(match[3]) if match and match[3] else None
     if match is None or (port is not None and not 1 <= port <= 65535):
-        raise SshError(f"--host {text!r}: expected user@host or user@host:port, e.g. pi@raspberrypi.local.")
+        raise SshError(
+            f"--host {mask_address(text)!r}: expected user@host or user@host:port, e.g. pi@raspberrypi.local. "
+            "Passwords are not used: put a key there with ssh-copy-id."
+        )
     return RemoteHost(text, match[1], match[2].strip("[]"), port)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .credentials import hide_credentials
 from .errors import EdgeMnistError
 from .standard_streams import prepare_standard_streams
 from .stopping import WITHOUT_KEYBOARD, handling_ends
@@ -91,13 +92,23 @@ class LazyGroup(click.Group):
             raise
 
     def invoke(self, ctx: click.Context) -> object:
-        """Turn the project's expected failures into one sentence and exit code 1."""
+        """Turn the project's expected failures into one sentence and exit code 1, without passwords in addresses."""
+        arguments: list[str] = ctx.obj
         try:
             # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
             with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD):
                 return super().invoke(ctx)
         except EdgeMnistError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(hide_credentials(str(error), arguments)) from error
+        except click.ClickException as error:
+            message = hide_credentials(error.message, arguments)
+            error.message = message  # pyright: ignore[reportAttributeAccessIssue] - final to click, which shows it
+            raise
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command line, for `invoke`."""
+        ctx.obj = [*args]
+        return super().parse_args(ctx, args)
 
 
 def _can_print(text: str = "") -> bool:

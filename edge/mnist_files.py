@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import platformdirs
 from tqdm import tqdm
 
+from .credentials import CredentialsError, parse_address
 from .errors import EdgeMnistError
+from .network_errors import describe_failure
 from .regular_files import read_file
 from .whole_files import write_whole
 
@@ -157,14 +158,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, http.client.HTTPException):
         return f"no address, or no answer, of a web server ({type(error).__name__})"
     cause = getattr(error, "reason", error)
-    return getattr(cause, "strerror", None) or str(cause)
+    return describe_failure(cause, "SSL_CERT_FILE=FILE") if isinstance(cause, OSError) else str(cause)
 
 
 def _host(mirror: str) -> str:
     """A mirror for people, without a user and a password."""
     try:
-        return urlsplit(mirror).hostname or "a mirror"
-    except ValueError:
+        return parse_address(mirror, ("http", "https")).host
+    except CredentialsError:
         return "a mirror"
 
 

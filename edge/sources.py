@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import pictures, videos
+from .credentials import mask_address
 from .pictures import PictureError, read_gray, read_rgb
 from .streams import split_pictures
 from .videos import Spacing, VideoFrame, read_video
@@ -174,6 +175,13 @@ def read_all(sources: list[Source]) -> Iterator[tuple[float, Frame | PictureErro
 
 def _expand(argument: str, spacing: Spacing) -> list[Source]:
     path = Path(argument)
+    if "://" in argument and not path.exists():
+        return [
+            Nothing(
+                f"{mask_address(argument)}: an address, expected files. `edge-mnist live --camera` reads streams; pipe "
+                "what another program fetches into `edge-mnist run -`."
+            )
+        ]
     if path.is_dir():
         paths = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and _is_shown(entry)]
     elif path.exists() or not glob.has_magic(argument):

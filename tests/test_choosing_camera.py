@@ -28,8 +28,8 @@ REFUSED = {
     "picture.png": "one picture is no camera",
     "v4l2:": "no such file or folder",
     "picamera2:x": "no such file or folder",
-    "http://": "expected a stream's address",
-    "http://host:port/": "cannot be understood",
+    "http://": "Expected a stream's address",
+    "http://host:port/": "expected a host's name or number",
     "https://host/a b": "expected a stream's address",
     "": "'': no such file or folder",
 }

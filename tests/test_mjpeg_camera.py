@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_mnist.edge import time_limits
 from edge_mnist.edge.cameras import http_stream, jpeg, mjpeg
 from edge_mnist.edge.cameras.camera import CameraError, CameraOptions, CameraRefusedError
 from edge_mnist.edge.cameras.choose import open_camera
@@ -37,8 +38,8 @@ def _levels(camera: MjpegCamera, count: int) -> list[int]:
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_stream, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr(mjpeg, "PICTURE_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(time_limits, "OPEN_S", 0.4)
+    monkeypatch.setattr(time_limits, "FRAME_S", 0.2)
 
 
 @pytest.fixture
@@ -148,14 +149,14 @@ def test_colours_are_decoded_on_demand_and_turned() -> None:
 
 
 NO_STREAMS: dict[str, tuple[bytes, type[CameraError], str]] = {
-    "unauthorized": (b"HTTP/1.1 401 Unauthorized\r\n\r\n", CameraRefusedError, "wants another user or password"),
-    "forbidden": (b"HTTP/1.1 403 Forbidden\r\n\r\n", CameraRefusedError, "wants another user or password"),
+    "unauthorized": (b"HTTP/1.1 401 Unauthorized\r\n\r\n", CameraRefusedError, "wrong user or password"),
+    "forbidden": (b"HTTP/1.1 403 Forbidden\r\n\r\n", CameraRefusedError, "wrong user or password"),
     "not found": (b"HTTP/1.1 404 Not Found\r\n\r\n", CameraError, "expected a stream, got 404 Not Found"),
     "booting": (b"HTTP/1.1 503 \x1b[2J\r\n\r\n", CameraError, "expected a stream, got 503 Service Unavailable"),
     "a page": (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>", CameraRefusedError, "got 'text/html'"),
     "no type": (b"HTTP/1.1 200 OK\r\n\r\n", CameraRefusedError, "got 'nothing that says its type'"),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", CameraError, "the answer is not HTTP, or cut off"),
-    "nothing": (b"", CameraError, r"cannot be reached \(|not HTTP, or cut off"),
+    "nothing": (b"", CameraError, "closed the connection"),
     "an endless header": (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 100_000, CameraError, "not HTTP, or cut off"),
     "no picture": (HEAD + b"\r\n--frame--\r\n", CameraError, "the stream has ended"),
     "cut off": (HEAD + b"\r\n" + PARTS[:400], CameraError, "the stream has ended"),
@@ -163,7 +164,9 @@ NO_STREAMS: dict[str, tuple[bytes, type[CameraError], str]] = {
     "bad chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc", CameraError, "cut off|ended"),
     "endless redirects": (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", CameraRefusedError, "more than 3 times"),
     "a redirect to nowhere": (
-        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n", CameraRefusedError, "expected a stream's address"
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        CameraRefusedError,
+        "redirects to what is no stream's address",
     ),
     "a redirect elsewhere": (
         b"HTTP/1.1 301 Moved\r\nLocation: http://elsewhere.test/x?pwd=secret\r\n\r\n",
@@ -189,9 +192,9 @@ def test_what_is_no_stream_is_a_sentence_without_the_password(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "nothing came for 0.2 s"),
-        (HEAD, "nothing came for 0.2 s"),
-        (HEAD + b"\r\n" + PARTS[:400], "nothing came for 0.2 s"),
+        (b"", "does not answer"),
+        (HEAD, "does not answer"),
+        (HEAD + b"\r\n" + PARTS[:400], r"no whole JPEG picture came within 0\.4 s of opening it"),
     ],
     ids=["at once", "in the header", "in a picture"],
 )
@@ -206,7 +209,9 @@ def test_a_stream_that_stalls_later_is_noticed() -> None:
         camera = MjpegCamera(f"http://{address}/", OPTIONS)
         camera.grab()
 
-        with pytest.raises(CameraError, match="nothing came"):
+        with pytest.raises(
+            CameraError, match=r"no whole JPEG picture came within 0\.2 s\. If the camera is that slow by itself.*--fps"
+        ):
             _levels(camera, 3)
 
         with pytest.raises(CameraError):
@@ -218,8 +223,8 @@ def test_a_stream_that_stalls_later_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"x" * 50, "no whole JPEG picture came within 0.4 s"),
-        (make_part(b"\xff\xd8\xff\xe0\x00\x04xx\xff\xd9"), "pictures came, all damaged, within 0.4 s"),
+        (b"x" * 50, r"no whole JPEG picture came within 0\.4 s"),
+        (make_part(b"\xff\xd8\xff\xe0\x00\x04xx\xff\xd9"), r"pictures came, all damaged, within 0\.4 s"),
     ],
     ids=["no pictures", "damaged pictures"],
 )
@@ -238,7 +243,7 @@ def test_nobody_there_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
-    with pytest.raises(CameraError, match=r"cannot be reached \(Connection refused\)"):
+    with pytest.raises(CameraError, match=r"cannot be reached \(connection refused, nothing listens there\)"):
         MjpegCamera(f"http://127.0.0.1:{port}/", OPTIONS)
 
 
@@ -252,19 +257,21 @@ def test_a_name_that_is_none_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
         MjpegCamera("http://camera.invalid/", OPTIONS)
 
 
-def test_user_and_password_are_sent_and_never_shown() -> None:
+def test_user_and_password_are_sent_when_they_are_demanded_and_never_shown() -> None:
     requests: list[str] = []
 
     def script(connection: socket.socket, request: str) -> None:
         requests.append(request)
-        connection.sendall(HEAD + b"\r\n" + PARTS)
+        demand = b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="camera"\r\n\r\n'
+        connection.sendall(HEAD + b"\r\n" + PARTS if "Authorization" in request else demand)
 
     with serve(script) as address:
         camera = MjpegCamera(f"http://us%40er:p%3Aw%20d@{address}/a%20b?x=1", OPTIONS)
         camera.close()
 
-    assert requests[0].startswith("GET /a%20b?x=1 HTTP/1.1\r\n")
-    assert f"Authorization: Basic {base64.b64encode(b'us@er:p:w d').decode()}\r\n" in requests[0]
+    assert all(request.startswith("GET /a%20b?x=1 HTTP/1.1\r\n") for request in requests)
+    assert "Authorization" not in requests[0]
+    assert f"Authorization: Basic {base64.b64encode(b'us@er:p:w d').decode()}\r\n" in requests[1]
     assert camera.description == f"http://{address}/a%20b, 64x48 MJPEG"
 
 
@@ -324,7 +331,7 @@ def test_https_checks_the_certificate(certificate: Path, monkeypatch: pytest.Mon
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{certificate}.crt", certificate)
     with serve(send(HEAD + b"\r\n" + PARTS), context) as address:
-        with pytest.raises(CameraError, match=r"its certificate is not trusted \(self.signed certificate\)"):
+        with pytest.raises(CameraError, match=r"its certificate is its own: nobody.*SSL_CERT_FILE=FILE"):
             MjpegCamera(f"https://{address}/", OPTIONS)
 
         monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")

@@ -160,7 +160,7 @@ def test_a_camera_that_hangs_raises_and_can_be_closed(behaviour: Behaviour) -> N
     camera = PicameraCamera(0, SMALL)
     behaviour.hangs = True
 
-    with pytest.raises(CameraError, match=r"picamera2:0: no frame within 3\.2 s"):
+    with pytest.raises(CameraError, match=r"picamera2:0: no frame within 3 s"):
         camera.grab()
 
     camera.close()

@@ -204,12 +204,6 @@ def test_a_camera_that_gives_a_frame_in_five_seconds_is_not_lost_when_no_more_ar
     assert notes.states == ["open"]
 
 
-def test_how_long_a_camera_may_be_silent():
-    assert LiveSettings().longest_silence_s == 3.5
-    assert LiveSettings(fps=30).longest_silence_s == 3.5
-    assert LiveSettings(fps=0.2).longest_silence_s == 15.0
-
-
 def test_pauses_grow_while_a_camera_is_gone():
     camera = FaultyCamera()
     tries: list[float] = []

@@ -135,6 +135,14 @@ def test_rows_may_be_padded() -> None:
     assert (frame.gray == SCENE).all()
 
 
+def test_it_may_be_as_slow_as_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", raising=False)
+
+    _open(Device(), fps=0.3)
+
+    assert os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] == "10"
+
+
 def test_it_is_set_up_for_few_buffers_and_a_short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", raising=False)
     device = Device()

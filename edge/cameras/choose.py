@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from .. import pictures
+from ..credentials import mask_address
 from .camera import Camera, CameraError, CameraOptions, CameraRefusedError
 from .folder import FolderCamera
-from .http_stream import parse_address
+from .http_stream import parse_stream
 from .mjpeg import MjpegCamera
 from .picamera import PicameraCamera
 from .picamera_module import load_picamera2
@@ -97,7 +98,7 @@ def check_source(source: str) -> None:
         return
     kind, rest = _parse(source)
     if kind == "http":
-        parse_address(rest)
+        parse_stream(rest)
     if kind == "picamera2" and importlib.util.find_spec("picamera2") is None:
         # Says what to do about it.
         load_picamera2()
@@ -109,7 +110,7 @@ def show_source(source: str) -> str:
     Raises:
         CameraRefusedError: It is an address that cannot be understood.
     """
-    return parse_address(source).shown if _is_address(source) else source
+    return parse_stream(source).shown if is_address(source) else source
 
 
 def find_cameras(root: Path = Path("/")) -> list[FoundCamera]:
@@ -145,13 +146,14 @@ def _say_why_no_picamera() -> str:
     return "libcamera knows no Raspberry Pi camera; `rpicam-hello --list-cameras` tries it alone."
 
 
-def _is_address(source: str) -> bool:
+def is_address(source: str) -> bool:
+    """Whether it is a stream on the network."""
     return re.match(r"https?:", source, re.IGNORECASE) is not None
 
 
 def _parse(source: str) -> tuple[Kind, str]:
     """The kind of camera, and what is to be opened of it."""
-    if _is_address(source):
+    if is_address(source):
         return "http", source
     if picamera := re.fullmatch(r"picamera2(?::(\d{1,2}))?", source):
         return "picamera2", picamera[1] or "0"
@@ -169,9 +171,11 @@ def _parse_path(source: str) -> tuple[Kind, str]:
         if source and path.is_dir():
             return "folder", source
         if not source or not path.exists():
-            raise CameraRefusedError(f"{source!r}: no such file or folder. {EXPECTED}")
-    except OSError as error:
-        raise CameraRefusedError(f"{source!r}: cannot be looked up ({error.strerror}). {EXPECTED}") from error
+            raise CameraRefusedError(f"{mask_address(source)!r}: no such file or folder. {EXPECTED}")
+    # ValueError: a zero in its name.
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise CameraRefusedError(f"{mask_address(source)!r}: cannot be looked up ({reason}). {EXPECTED}") from None
     if path.suffix.lower() in pictures.SUFFIXES:
         raise CameraRefusedError(
             f"{source}: one picture is no camera. Read it with `edge-mnist run`, or name its folder."

@@ -1,117 +1,91 @@
-"""An endless HTTP answer: connecting with limits, following redirects on one host, reading what has come."""
+"""An endless HTTP answer: connecting with limits, logging in, following redirects on one host, reading what comes."""
 
-import base64
 import http.client
 import select
 import socket
-import ssl
-from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from urllib.parse import urljoin
 
+from .. import time_limits
+from ..credentials import Address, CredentialsError, parse_address
+from ..network_errors import describe_failure
+from . import authentication
+from .authentication import Challenge
 from .camera import CameraError, CameraRefusedError
 
-# For connecting, and for each wait for bytes.
-TIMEOUT_S = 3.0
 MOST_REDIRECTS = 3
 CHUNK_BYTES = 1 << 16
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 NEEDS_PASSWORD = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - where it is, not what it is
+HOW_TO_GIVE = f"Write http://USER@HOST/PATH, and the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
 
 
-@dataclass(frozen=True)
-class StreamAddress:
-    """Where a stream is.
-
-    Attributes:
-        scheme: `http` or `https`.
-        host: Its name or number.
-        port: None for the scheme's own.
-        target: Path and query.
-        authorization: A header's value, from the user and password in the address; empty without.
-    """
-
-    scheme: str
-    host: str
-    port: int | None
-    target: str
-    authorization: str
-
-    @property
-    def shown(self) -> str:
-        """The address for people: without user, password, and query, in which cameras take passwords, too."""
-        return self.whole.partition("?")[0]
-
-    @property
-    def whole(self) -> str:
-        """The address without user and password."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{self.target}"
-
-
-def parse_address(url: str) -> StreamAddress:
-    """Understand an address.
+def parse_stream(url: str) -> Address:
+    """Understand a stream's address.
 
     Raises:
-        CameraRefusedError: It is none of http or https, without a host, or with characters that no request may have.
+        CameraRefusedError: It is none of http or https, or cannot be asked for; nothing of it is quoted.
     """
     try:
-        parts = urlsplit(url)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError as error:
-        raise CameraRefusedError(f"the stream's address cannot be understood ({error}).") from error
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if scheme not in CONNECTIONS or not host or not (target.isascii() and target.isprintable()) or " " in target:
-        raise CameraRefusedError("expected a stream's address such as http://192.168.1.20:8080/stream.mjpg.")
-    return StreamAddress(scheme, host, port, target, _authorize(parts))
-
-
-def _authorize(parts: SplitResult) -> str:
-    if parts.username is None:
-        return ""
-    secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(secret.encode()).decode()
+        address = parse_address(url, CONNECTIONS)
+    except CredentialsError as error:
+        raise CameraRefusedError(
+            f"the camera's address: {error}. Expected a stream's address such as "
+            f"http://USER@192.168.1.20:8080/stream.mjpg, and the password in ${PASSWORD_VARIABLE} or a "
+            "--camera-password-file, where all characters are allowed."
+        ) from None
+    target = address.target if address.target.startswith("/") else f"/{address.target}"
+    if not (target.isascii() and target.isprintable()) or " " in target:
+        raise CameraRefusedError(
+            "the camera's address: expected a stream's address without blanks and with only ASCII behind the host; "
+            "write other characters as %XX."
+        )
+    return replace(address, target=target)
 
 
 class HttpStream:
     """The body of an answer, read as it comes."""
 
-    def __init__(self, address: StreamAddress) -> None:
-        """Ask for it, and for where it has gone on the same host.
+    def __init__(self, address: Address, deadline_s: float) -> None:
+        """Ask for it, log in if that is demanded, and ask where it has gone on the same host.
+
+        Args:
+            address: From `parse_stream`.
+            deadline_s: When it must have begun, of `time.monotonic()`.
 
         Raises:
             CameraError: Nobody answers in time, or otherwise than with a stream.
             CameraRefusedError: It needs another password, or is no stream.
         """
         self._shown = address.shown
+        self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
-        for _ in range(MOST_REDIRECTS + 1):
-            self._connection = CONNECTIONS[address.scheme](address.host, address.port, timeout=TIMEOUT_S)
-            try:
-                self._response = response = self._ask(address)
-                if response.status not in REDIRECTS:
-                    self._check(response)
-                    return
-                address = _follow(address, response.getheader("Location") or "")
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
-                raise CameraError(f"{self._shown}: {_describe(error)}.") from error
-            except BaseException:
-                self.close()
-                raise
+        try:
+            self._open(address, deadline_s)
+        except (OSError, http.client.HTTPException) as error:
             self.close()
-        raise CameraRefusedError(f"{self._shown}: it redirects more than {MOST_REDIRECTS} times.")
+            raise CameraError(f"{self._shown}: {describe_failure(error, 'SSL_CERT_FILE=FILE')}.") from error
+        except BaseException:
+            self.close()
+            raise
 
-    def read(self) -> bytes:
-        """Wait for bytes; return some.
+    def read(self, timeout_s: float) -> bytes:
+        """Wait for bytes; return some, or none where none come in time.
 
         Raises:
-            CameraError: None came in time, or none come any more.
+            CameraError: None come any more.
         """
         try:
+            self._socket.settimeout(max(timeout_s, 0.001))
             chunk = self._response.read1(CHUNK_BYTES) if self._response else b""
+        except TimeoutError:
+            return b""
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise CameraError(f"{self._shown}: {_describe(error)}.") from error
+            raise CameraError(f"{self._shown}: {describe_failure(error, 'SSL_CERT_FILE=FILE')}.") from error
         if not chunk:
             raise CameraError(f"{self._shown}: the stream has ended.")
         return chunk
@@ -128,26 +102,66 @@ class HttpStream:
         """Hang up."""
         if self._response is not None:
             self._response.close()
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _ask(self, address: StreamAddress) -> http.client.HTTPResponse:
+    def _open(self, address: Address, deadline_s: float) -> None:
+        authorization, attempts, redirects = "", 0, 0
+        while True:
+            self._response = response = self._ask(address, authorization, deadline_s)
+            if response.status in REDIRECTS:
+                address = _follow(address, response.getheader("Location") or "")
+                authorization, attempts, redirects = "", 0, redirects + 1
+                if redirects > MOST_REDIRECTS:
+                    raise CameraRefusedError(f"{self._shown}: it redirects more than {MOST_REDIRECTS} times.")
+            elif response.status in NEEDS_PASSWORD:
+                authorization, attempts = self._log_in(address, response, attempts), attempts + 1
+            else:
+                self._check(response)
+                return
+            self.close()
+
+    def _ask(self, address: Address, authorization: str, deadline_s: float) -> http.client.HTTPResponse:
         headers = {"User-Agent": "edge-mnist", "Accept": "multipart/x-mixed-replace"}
-        if address.authorization:
-            headers["Authorization"] = address.authorization
-        self._connection.connect()
+        if authorization:
+            headers["Authorization"] = authorization
+        left_s = max(deadline_s - time.monotonic(), 0.001)
+        self._connection = connection = CONNECTIONS[address.scheme](
+            address.host, address.port, timeout=min(left_s, time_limits.CONNECT_S)
+        )
+        connection.connect()
         # The connection forgets its socket when the answer is to end with it.
-        self._socket: socket.socket = self._connection.sock
-        self._connection.request("GET", address.target, headers=headers)
-        return self._connection.getresponse()
+        self._socket: socket.socket = connection.sock
+        self._socket.settimeout(max(deadline_s - time.monotonic(), 0.001))
+        connection.request("GET", address.target, headers=headers)
+        return connection.getresponse()
+
+    def _log_in(self, address: Address, response: http.client.HTTPResponse, attempts: int) -> str:
+        """The header for another attempt.
+
+        Raises:
+            CameraRefusedError: There is no password, it was wrong, or the server wants to be shown it in another way.
+        """
+        status = f"{response.status} {http.client.responses[response.status]}"
+        if address.user is None:
+            raise CameraRefusedError(f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}")
+        challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
+        # A number of the server's that was too old is no wrong password; that both happen twice is no server's way.
+        if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
+            raise CameraRefusedError(
+                f"{self._shown}: wrong user or password, says the camera ({status}). {HOW_TO_GIVE}"
+            )
+        header = authentication.answer(challenges, address.user, address.password or "", address.target)
+        if header is None:
+            raise CameraRefusedError(
+                f"{self._shown}: the camera wants a login by {_name_schemes(challenges)}; expected Basic, or Digest "
+                "with SHA-256 or MD5. Switch one of them on in its settings."
+            )
+        return header
 
     def _check(self, response: http.client.HTTPResponse) -> None:
         # The server's own words might be made for the terminal that shows them.
         status, reason = response.status, http.client.responses.get(response.status, "an unknown status")
-        if status in NEEDS_PASSWORD:
-            raise CameraRefusedError(
-                f"{self._shown}: the camera wants another user or password ({status} {reason}). "
-                "Give them in the address: http://USER:PASSWORD@HOST/PATH."
-            )
         if status != http.client.OK:
             raise CameraError(f"{self._shown}: expected a stream, got {status} {reason}.")
         kind = response.getheader("Content-Type") or "nothing that says its type"
@@ -158,34 +172,30 @@ class HttpStream:
             )
 
 
-def _follow(address: StreamAddress, location: str) -> StreamAddress:
-    """The address that a server redirects to.
+def _name_schemes(challenges: Collection[Challenge]) -> str:
+    """As they are known, e.g. `Digest (SHA-512-256)`."""
+    names = {
+        f"{challenge.scheme.title()} ({challenge.parameters['algorithm']})"
+        if challenge.parameters.get("algorithm")
+        else challenge.scheme.title()
+        for challenge in challenges
+    }
+    return repr(", ".join(sorted(names))[:60])
+
+
+def _follow(address: Address, location: str) -> Address:
+    """The address that a server redirects to; a user and password in it are the server's, and not used.
 
     Raises:
         CameraRefusedError: It is on another host, which shall not get the password, or would be asked in the open.
     """
-    there = parse_address(urljoin(address.whole, location))
+    try:
+        there = parse_stream(urljoin(address.origin + address.target, location))
+    except (CameraRefusedError, ValueError):
+        raise CameraRefusedError(f"{address.shown}: redirects to what is no stream's address.") from None
     if there.host != address.host or (address.scheme, there.scheme) == ("https", "http"):
         raise CameraRefusedError(
             f"{address.shown}: redirects to {there.shown}, and only redirects on the same host are followed. "
             "Use that address if you trust it."
         )
-    return StreamAddress(there.scheme, there.host, there.port, there.target, address.authorization)
-
-
-def _describe(error: Exception) -> str:
-    """What went wrong, in words without what was sent."""
-    match error:
-        case TimeoutError():
-            return f"nothing came for {TIMEOUT_S:g} s"
-        case ssl.SSLCertVerificationError():
-            return (
-                f"its certificate is not trusted ({error.verify_message}). "
-                "SSL_CERT_FILE names a file with those that are; a wrong clock makes good ones look bad"
-            )
-        case socket.gaierror():
-            return "there is no host of this name"
-        case OSError():
-            return f"cannot be reached ({error.strerror or error})"
-        case _:
-            return f"the answer is not HTTP, or cut off ({type(error).__name__})"
+    return replace(there, user=address.user, password=address.password)

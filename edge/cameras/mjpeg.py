@@ -8,15 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import time_limits
 from .camera import CameraError, CameraFrame, CameraOptions
 from .clock import Pace
-from .http_stream import HttpStream, parse_address
+from .http_stream import HttpStream, parse_stream
 from .jpeg import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
 from .own_frame import own_frame
 
-# Within this time a whole picture has to come, however lively the connection is.
-PICTURE_TIMEOUT_S = 3.0
 # So long what has already come is read on, for the newest picture in it.
 LONGEST_DRAINING_S = 0.02
 
@@ -46,14 +45,17 @@ class MjpegCamera:
             CameraRefusedError: It wants another password, or is no stream.
             CameraError: It does not answer, or gives no pictures.
         """
-        address = parse_address(url)
+        address = parse_stream(url)
         self._shown = address.shown
+        self._limit_s = time_limits.frame_limit_s(options.fps)
         self._orientation = choose_orientation(options)
         self._pace = Pace(options.fps or 0)
         self._splitter = JpegSplitter()
-        self._stream = HttpStream(address)
+        self._shape: tuple[int, ...] | None = None
+        deadline_s = time.monotonic() + time_limits.OPEN_S
+        self._stream = HttpStream(address, deadline_s)
         try:
-            first = self._read_picture()
+            first = self._read_picture(deadline_s)
         except BaseException:
             self.close()
             raise
@@ -67,9 +69,11 @@ class MjpegCamera:
         Raises:
             CameraError: None came in time, the stream ended, or its pictures are of another size now.
         """
+        # Whole pictures count, however lively the connection is.
+        deadline_s = time.monotonic() + self._limit_s
         self._pace.wait()
-        picture, self._first = self._first or self._read_picture(), None
-        if picture.gray.shape != self._shape:
+        picture, self._first = self._first or self._read_picture(deadline_s), None
+        if self._shape is not None and picture.gray.shape != self._shape:
             before, now = (f"{width}x{height}" for height, width in (self._shape, picture.gray.shape))
             raise CameraError(f"{self._shown}: the pictures were {before} and are {now} now.")
         return own_frame(
@@ -80,9 +84,8 @@ class MjpegCamera:
         """Hang up."""
         self._stream.close()
 
-    def _read_picture(self) -> Picture:
+    def _read_picture(self, deadline_s: float) -> Picture:
         """The newest picture that can be decoded."""
-        deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
         damaged = 0
         while jpeg := self._read_newest(deadline_s):
             captured_s = time.monotonic()
@@ -93,25 +96,35 @@ class MjpegCamera:
             if gray is not None:
                 return Picture(jpeg, gray, captured_s)
             damaged += 1
+        raise CameraError(f"{self._shown}: {self._describe_silence(damaged)}")
+
+    def _describe_silence(self, damaged: int) -> str:
         what = f"{damaged} pictures came, all damaged," if damaged else "no whole JPEG picture came"
-        raise CameraError(f"{self._shown}: {what} within {PICTURE_TIMEOUT_S:g} s.")
+        if self._shape is None:
+            return f"{what} within {time_limits.OPEN_S:g} s of opening it."
+        slower = f"{1 / (2 * self._limit_s):.1g}"
+        return (
+            f"{what} within {self._limit_s:g} s. If the camera is that slow by itself, give its frames per second: "
+            f"with --fps {slower} it has {time_limits.frame_limit_s(float(slower)):g} s."
+        )
 
     def _read_newest(self, deadline_s: float) -> bytes | None:
         """The last picture of all that has come; None where there is none in time."""
         pictures: list[bytes] = []
         while not pictures:
-            if time.monotonic() > deadline_s:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
                 return None
-            pictures = self._feed()
+            pictures = self._feed(left_s)
         drained_s = time.monotonic() + LONGEST_DRAINING_S
         # Should the stream end or fail here, the next call will find the same.
         with suppress(CameraError):
             while time.monotonic() < drained_s and self._stream.has_more():
-                pictures = self._feed() or pictures
+                pictures = self._feed(max(deadline_s - time.monotonic(), LONGEST_DRAINING_S)) or pictures
         return pictures[-1]
 
-    def _feed(self) -> list[bytes]:
-        chunk = self._stream.read()
+    def _feed(self, timeout_s: float) -> list[bytes]:
+        chunk = self._stream.read(timeout_s)
         try:
             return self._splitter.feed(chunk)
         except CameraError as error:

@@ -5,16 +5,16 @@ import os
 import time
 from typing import Any
 
+from ..time_limits import frame_limit_s
 from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import trust_or_now
 from .orientation import Orientation, choose_orientation
-from .picamera_controls import choose_controls, longest_frame_s
+from .picamera_controls import choose_controls
 from .picamera_frames import LUMA_FIRST, TO_RGB, HeldRequest, Layout, read_layout, view_luma
 from .picamera_module import PicameraModules, load_picamera2
 
 # One is read, one waits, and two are being filled.
 BUFFERS = 4
-TIMEOUT_S = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class PicameraCamera:
         """
         self._name = f"picamera2:{number}"
         self._modules = load_picamera2()
-        self._timeout_s = TIMEOUT_S + 2 * longest_frame_s(options)
+        self._limit_s = frame_limit_s(options.fps, options.exposure_us)
         self._held: set[HeldRequest] = set()
         self._camera: Any = _construct(self._modules, number)
         try:
@@ -57,15 +57,15 @@ class PicameraCamera:
         """The newest frame, or the next one.
 
         Raises:
-            CameraError: None came within three seconds (and the time of two frames), or not as it was agreed.
+            CameraError: None came in time, see `time_limits.py`, or not as it was agreed.
         """
         if self._camera is None:
             raise CameraError(f"{self._name}: it is closed.")
         try:
-            request = self._camera.capture_request(wait=self._timeout_s)
+            request = self._camera.capture_request(wait=self._limit_s)
         except TimeoutError as error:
             raise CameraError(
-                f"{self._name}: no frame within {self._timeout_s:.1f} s. Is its cable seated? `dmesg` may tell more."
+                f"{self._name}: no frame within {self._limit_s:g} s. Is its cable seated? `dmesg` may tell more."
             ) from error
         except (RuntimeError, OSError) as error:
             raise CameraError(f"{self._name}: gives no frame ({_root_cause(error)}).") from error

@@ -1,5 +1,6 @@
 """Webcams through V4L2: frames come from OpenCV undecoded, so that only their brightness is."""
 
+import math
 import os
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 from cv2.utils import logging
 from numpy.typing import NDArray
 
+from ..time_limits import frame_limit_s
 from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import trust_or_now
 from .orientation import choose_orientation
@@ -18,9 +20,8 @@ from .own_frame import own_frame
 from .v4l2 import query_name
 from .webcam_formats import FORMATS, RawFrame, prefer_formats
 
-# OpenCV reads this once, when the first device opens; its own is 10 s.
+# OpenCV reads this once, when the first device opens, as whole seconds; its own is 10 s.
 TIMEOUT_VARIABLE = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
-TIMEOUT_S = 3
 # One is read while the other is being filled. With a single one most webcams would lose every other frame, for they
 # begin with a frame before the one before is given back.
 BUFFERS = 2
@@ -62,7 +63,8 @@ class WebcamCamera:
         self._path = path
         self._orientation = choose_orientation(options)
         self._first: CameraFrame | None = None
-        self._capture = _open(path, open_capture)
+        self._limit_s = math.ceil(frame_limit_s(options.fps, options.exposure_us))
+        self._capture = _open(path, open_capture, self._limit_s)
         try:
             self._set_up(options)
             self._first = self.grab()
@@ -76,7 +78,7 @@ class WebcamCamera:
         """The next frame; one that is damaged is left out.
 
         Raises:
-            CameraError: None came within three seconds, or only damaged ones, or of another size than before.
+            CameraError: None came in time, see `time_limits.py`, or only damaged ones, or of another size than before.
         """
         first, self._first = self._first, None
         if first is not None:
@@ -130,7 +132,7 @@ class WebcamCamera:
     def _read(self) -> tuple[RawFrame, float]:
         if not self._capture.grab():
             raise CameraError(
-                f"{self._path}: no frame within {TIMEOUT_S} s. It hangs, is unplugged, or another has it."
+                f"{self._path}: no frame within {self._limit_s} s. It hangs, is unplugged, or another has it."
             )
         stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         came, content = self._capture.retrieve()
@@ -157,8 +159,8 @@ class WebcamCamera:
         return self._orientation.turn(rgb)
 
 
-def _open(path: Path, open_capture: OpenCapture) -> Any:
-    os.environ.setdefault(TIMEOUT_VARIABLE, str(TIMEOUT_S))
+def _open(path: Path, open_capture: OpenCapture, limit_s: int) -> Any:
+    os.environ.setdefault(TIMEOUT_VARIABLE, str(limit_s))
     # OpenCV would say where in itself it failed.
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:

@@ -7,7 +7,6 @@ import sys
 import threading
 from contextlib import ExitStack, suppress
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 import click
@@ -20,10 +19,7 @@ from ..stopping import handling_ends
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
 from .page import AddressType, serve_page
-from .settings import LiveSettings
 
-# Files are played by their own clock, which may be slow, and no cable is pulled out of them.
-FILE_SILENCE_S = 60.0
 # After a signal. The loop ends in less; what still computes then, as the readings of the page, is not waited for.
 ENDS_WITHIN_S = 1.0
 
@@ -73,14 +69,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
     check_source(camera.source)
-    is_file = Path(camera.source).is_file() or Path(camera.source).is_dir()
-    settings = LiveSettings(
-        silence_s=FILE_SILENCE_S if is_file else LiveSettings.silence_s,
-        fps=camera.options.fps or None,
-        wait_for_camera=wait_for_camera,
-        frames=frames,
-        seconds=seconds,
-    )
+    settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
     source = show_source(camera.source)
     reader = model.load()
     stopper = _Stopper()

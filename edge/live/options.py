@@ -1,21 +1,33 @@
 """What `live` asks about the camera, and about the model as `run` does, so that both ask it alike."""
 
 import functools
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import click
 
+from .. import time_limits
 from ..bundle import SHIPPED
-from ..cameras.camera import CameraOptions, Rotation
+from ..cameras.camera import CameraOptions, CameraRefusedError, Rotation
+from ..cameras.choose import is_address
+from ..cameras.http_stream import PASSWORD_VARIABLE, parse_stream
 from ..card import Precision
 from ..classifiers import RUNTIMES
+from ..credentials import CredentialsError, add_password, find_password
 from ..options import BUNDLE, FiniteRange
 from ..reader import Reader
+from ..time_limits import GRACE_S
+from .settings import LiveSettings
 
 Command = Callable[..., None]
+# The whole source, for addresses with a secret in their path or query.
+ADDRESS_VARIABLE = "EDGE_MNIST_CAMERA"
+COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+_logger = logging.getLogger(__name__)
 
 
 class SizeType(click.ParamType):
@@ -47,10 +59,14 @@ class FocusType(click.ParamType):
 
 
 _CAMERA_OPTIONS = (
-    click.option("--camera", "source", default="auto", show_default=True,
+    click.option("--camera", "source", default="auto", show_default=True, envvar=ADDRESS_VARIABLE,
                  metavar="auto|picamera2[:N]|DEVICE|FILE|FOLDER|URL",
                  help="Where frames come from: the first camera that is found, one of a Raspberry Pi, a webcam "
-                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream."),
+                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream. "
+                 f"${ADDRESS_VARIABLE} says it, too."),
+    click.option("--camera-password-file", "password_file", type=click.Path(dir_okay=False, path_type=Path),
+                 metavar="FILE", help="Its first line is the password for http://USER@HOST/PATH.  "
+                 f"[default: ${PASSWORD_VARIABLE}]"),
     click.option("--size", type=SizeType(), default="640x480", show_default=True, metavar="WxH",
                  help="Of the frames to ask a camera for, pixels."),
     click.option("--fps", type=FiniteRange(min=0),
@@ -85,12 +101,35 @@ class CameraChoice:
     """The answers about the camera.
 
     Attributes:
-        source: Which one.
+        source: Which one; it may hold a password, so `show_source` shows it.
         options: What to ask it for.
     """
 
-    source: str
+    source: str = field(repr=False)
     options: CameraOptions
+
+    def settings(
+        self, *, wait_for_camera: bool, frames: int | None = None, seconds: float | None = None
+    ) -> LiveSettings:
+        """Those of the live loop, with the time limits that fit this camera; see there."""
+        silence_s = time_limits.frame_limit_s(self.options.fps, self.options.exposure_us)
+        path = Path(self.source)
+        if is_address(self.source):
+            # It may begin to send only when it is asked to, each time.
+            open_again_s = time_limits.OPEN_S
+        elif path.is_dir() or path.is_file():
+            silence_s = open_again_s = time_limits.FILE_FRAME_S
+        else:
+            open_again_s = silence_s
+        return LiveSettings(
+            fps=self.options.fps or None,
+            silence_s=silence_s + GRACE_S,
+            first_open_s=max(time_limits.OPEN_S, silence_s) + GRACE_S,
+            open_again_s=open_again_s + GRACE_S,
+            wait_for_camera=wait_for_camera,
+            frames=frames,
+            seconds=seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -126,10 +165,35 @@ def camera_options(command: Command) -> Command:
             focus=take("focus"),
             loop=take("loop"),
         )
-        choice = CameraChoice(take("source"), options)
+        choice = CameraChoice(_add_password(take("source"), take("password_file")), options)
         command(**answers, camera=choice)
 
     return _add(gather, _CAMERA_OPTIONS)
+
+
+def _add_password(source: str, file: Path | None) -> str:
+    """The source with the password that its user has in a file or the environment.
+
+    Raises:
+        CameraRefusedError: They do not fit together.
+    """
+    if source is None or not is_address(source):
+        if file is not None:
+            raise click.UsageError("--camera-password-file goes with --camera http://USER@HOST/PATH.")
+        return source
+    try:
+        password = find_password(file, PASSWORD_VARIABLE)
+        if password is not None:
+            return add_password(source, password)
+    except CredentialsError as error:
+        raise CameraRefusedError(f"the camera's password: {error}") from None
+    if parse_stream(source).password and click.get_current_context().get_parameter_source("source") == COMMAND_LINE:
+        _logger.warning(
+            "Everybody on this machine can see the password in the camera's address; $%s or --camera-password-file "
+            "keeps it to you.",
+            PASSWORD_VARIABLE,
+        )
+    return source
 
 
 def model_options(command: Command) -> Command:

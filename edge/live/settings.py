@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from .. import time_limits
+from ..time_limits import FRAMES, GRACE_S
+
 
 @dataclass(frozen=True)
 class LiveSettings:
@@ -9,19 +12,19 @@ class LiveSettings:
 
     Attributes:
         fps: At most so many frames are read per second, > 0; None reads as many as there is time for.
-        silence_s: How long a camera may take for a frame before it counts as lost: a little more than the three seconds
-            after which cameras that can tell say themselves that none came. Where `fps` is low it may take
-            longer: three frames' time. One that is slower by itself than a frame in so many seconds needs more.
-        first_open_s: How long it may take to open the first time, when drivers load. Later it may take as long as it
-            took then, or `silence_s` if that is more.
+        silence_s: How long a camera may take for a frame before it counts as lost; where `fps` is low, three frames'
+            time, if that is more. See `time_limits.py`.
+        first_open_s: How long it may take to open the first time, when drivers load.
+        open_again_s: The same later. A driver that took longer the first time has as long as it took then.
         wait_for_camera: Whether a camera that cannot be opened at first is tried until it can.
         frames: After so many that were read the loop stops; None goes on.
         seconds: After so many since it began it stops; None goes on.
     """
 
     fps: float | None = None
-    silence_s: float = 3.5
-    first_open_s: float = 30.0
+    silence_s: float = time_limits.FRAME_S + GRACE_S
+    first_open_s: float = time_limits.OPEN_S + GRACE_S
+    open_again_s: float = time_limits.FRAME_S + GRACE_S
     wait_for_camera: bool = False
     frames: int | None = None
     seconds: float | None = None
@@ -29,4 +32,4 @@ class LiveSettings:
     @property
     def longest_silence_s(self) -> float:
         """The time after which a camera counts as lost."""
-        return max(self.silence_s, 3 / self.fps) if self.fps else self.silence_s
+        return max(self.silence_s, FRAMES / self.fps + GRACE_S) if self.fps else self.silence_s

@@ -140,8 +140,9 @@ class Watchdog:
         """How long the camera may take for what it does."""
         settings = self._settings
         if capture.open_s is None:
-            known_s = settings.first_open_s if self._first_open_s is None else self._first_open_s
-            return max(settings.silence_s, known_s)
+            if self._first_open_s is None:
+                return settings.first_open_s
+            return max(settings.open_again_s, self._first_open_s)
         if not capture.given:
             # A machine on which drivers take long takes long for the first frame, too.
             return max(settings.longest_silence_s, capture.open_s)

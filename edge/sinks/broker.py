@@ -1,24 +1,19 @@
 """What `--mqtt` says: where the broker is, the topic, and who we are, checked before anything connects."""
 
-import os
 import re
-import socket
 import ssl
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from ..credentials import CredentialsError, find_password, parse_address
 from ..errors import EdgeMnistError
-from ..regular_files import open_file, read_file
+from ..regular_files import open_file
 from .sink import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+EXPECTED = "Expected mqtt://[user@]host[:port]/topic, or mqtts:// for TLS."
 PASSWORD_VARIABLE = "EDGE_MNIST_MQTT_PASSWORD"  # noqa: S105 - where it is, not what it is
-# What tells this machine from others, the best first: clones of one SD card share all but their board's number.
-IDENTITY_FILES = (Path("/sys/firmware/devicetree/base/serial-number"), Path("/etc/machine-id"))
-# Of a file whose first line is the password.
-MOST_BYTES = 64_000
 
 
 @dataclass(frozen=True)
@@ -56,14 +51,6 @@ class Broker:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}/{self.topic}"
 
-    @property
-    def client_id(self) -> str:
-        """The same whenever this machine uses this topic, so that a broker knows that we are back.
-
-        Otherwise it might publish the last will of our former connection after we are online again.
-        """
-        return f"edge-mnist-{sha256(f'{_identify_machine()} {self.topic}'.encode()).hexdigest()[:12]}"
-
 
 def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> Broker:
     """Check an address and what belongs to it.
@@ -76,52 +63,32 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> B
     Raises:
         SinkError: Not such an address, options that do not fit it, or files that do not hold what they should.
     """
-    # Whatever it is, somebody may have put a password before the @.
-    shown = re.sub(r"(?is)^(mqtts?://)?.*@", r"\1...@", url)
     try:
-        parts = urlsplit(url)
-        port = parts.port
-        # As the resolver does it, which raises UnicodeError for what is no name.
-        (parts.hostname or "").encode("idna")
-    except ValueError:
-        raise SinkError(f"--mqtt {shown}: expected mqtt://[user@]host[:port]/topic.") from None
-    if parts.password is not None:
+        address = parse_address(url, PORTS)
+    except CredentialsError as error:
+        raise SinkError(f"--mqtt: {error}. {EXPECTED}") from None
+    shown = address.shown
+    if address.password is not None:
         raise SinkError(
             f"--mqtt {shown}: everybody on this machine can see a password in an address. Put it into "
             f"${PASSWORD_VARIABLE} or a --mqtt-password-file."
         )
-    if parts.scheme not in PORTS or not parts.hostname or port == 0:
-        raise SinkError(f"--mqtt {shown}: expected mqtt://[user@]host[:port]/topic, or mqtts:// for TLS.")
-    topic = _check_topic(url, shown)
-    user = unquote(parts.username) if parts.username else None
-    password = _find_password(password_file)
-    if password is not None and user is None:
-        raise SinkError(f"--mqtt {shown}: there is a password, but no user. Write {parts.scheme}://USER@...")
-    if parts.scheme == "mqtt" and tls_files != TlsFiles():
-        raise SinkError(f"--mqtt {shown}: certificates are for mqtts://, which is MQTT over TLS.")
-    tls = _make_tls(tls_files) if parts.scheme == "mqtts" else None
-    return Broker(parts.hostname, port or PORTS[parts.scheme], topic, user, password, tls)
-
-
-def _check_topic(url: str, shown: str) -> str:
-    """All that follows the host; what other addresses give a meaning, as ? and #, is not for topics."""
-    topic = unquote(re.sub(r"^[^:]*://[^/?#]*/?", "", url))
-    if not topic or topic.endswith("/") or re.search(r"[+#\0]", topic):
+    topic = unquote(address.target.removeprefix("/"))
+    # What other addresses give a meaning is not for topics.
+    if not topic or topic.endswith("/") or "#" in url or re.search(r"[+#\0]", topic):
         raise SinkError(
             f"--mqtt {shown}: expected a topic after the host, without + and #, e.g. mqtt://broker/kitchen/meter."
         )
-    return topic
-
-
-def _find_password(file: Path | None) -> str | None:
-    if file is None:
-        return os.environ.get(PASSWORD_VARIABLE)
     try:
-        return read_file(file, MOST_BYTES).decode().split("\n", 1)[0].rstrip("\r")
-    except EdgeMnistError as error:
-        raise SinkError(f"--mqtt-password-file {error}") from error
-    except UnicodeDecodeError as error:
-        raise SinkError(f"--mqtt-password-file {file}: cannot be read (it is not text).") from error
+        password = find_password(password_file, PASSWORD_VARIABLE)
+    except CredentialsError as error:
+        raise SinkError(f"--mqtt-password-file {error}" if password_file else str(error)) from None
+    if password is not None and not address.user:
+        raise SinkError(f"--mqtt {shown}: there is a password, but no user. Write {address.scheme}://USER@...")
+    if address.scheme == "mqtt" and tls_files != TlsFiles():
+        raise SinkError(f"--mqtt {shown}: certificates are for mqtts://, which is MQTT over TLS.")
+    tls = _make_tls(tls_files) if address.scheme == "mqtts" else None
+    return Broker(address.host, address.port or PORTS[address.scheme], topic, address.user or None, password, tls)
 
 
 def _make_tls(files: TlsFiles) -> ssl.SSLContext:
@@ -132,16 +99,15 @@ def _make_tls(files: TlsFiles) -> ssl.SSLContext:
         raise SinkError("--mqtt-key is of use only with its --mqtt-cert.")
     try:
         context = ssl.create_default_context(cafile=files.ca)
-    except (OSError, ssl.SSLError) as error:
-        raise SinkError(f"--mqtt-ca {files.ca}: expected certificates in PEM format ({error}).") from error
+    except OSError as error:
+        raise SinkError(f"--mqtt-ca {files.ca}: {_explain(error, 'expected certificates in PEM format')}.") from error
     if files.certificate:
         try:
             # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
             context.load_cert_chain(files.certificate, files.key, password="")
-        except (OSError, ssl.SSLError) as error:
-            raise SinkError(
-                f"--mqtt-cert {files.certificate}: expected a certificate and its key in PEM format ({error})."
-            ) from error
+        except OSError as error:
+            expected = "expected a certificate and its key in PEM format, the key not encrypted"
+            raise SinkError(f"--mqtt-cert {files.certificate}: {_explain(error, expected)}.") from error
     return context
 
 
@@ -155,11 +121,8 @@ def _check_file(option: str, file: Path | None) -> None:
         raise SinkError(f"{option} {error}") from error
 
 
-def _identify_machine() -> str:
-    for file in IDENTITY_FILES:
-        try:
-            if identity := file.read_text().strip("\0\n "):
-                return identity
-        except OSError:
-            continue
-    return socket.gethostname()
+def _explain(error: OSError, expected: str) -> str:
+    """Why certificates cannot be used; what OpenSSL says is for programmers."""
+    if not isinstance(error, ssl.SSLError):
+        return f"cannot be read ({error.strerror})"
+    return "the key belongs to another certificate" if error.reason == "KEY_VALUES_MISMATCH" else expected

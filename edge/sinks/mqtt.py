@@ -3,12 +3,18 @@
 Below the topic of the address there are three:
 
     reading  Each new announcement, as `describe_event` has it, at least once and in order (QoS 1).
-    camera   The camera's state, in the same order; the last one is retained for those who subscribe later.
-    status   `online` or `offline`, retained. The broker itself says `offline` when it no longer hears from us.
+    camera   The camera's state, in the same order.
+    status   `online` or `offline`. The broker itself says `offline` when it no longer hears from us.
+
+The last message of each is retained for those who subscribe later. `camera_state` of a reading is `open` when it was
+sent; when the camera is lost or ended, the last reading is sent again with that state and `is_new` false, and when the
+camera is back, what holds then. A retained reading of another run, of which nothing is known, is deleted by an empty
+message. So a reading holds while its `camera_state` is `open` and the status `online`.
 
 Readings and camera states also have `machine`, `started_at` and `sequence`: which machine, when it began, and a number
 that grows by one with each message since then. A receiver can tell by them what came twice and what is missing: after
-a lost connection the first message may come twice, as QoS 1 allows.
+a lost connection the first message may come twice, as QoS 1 allows. They also tell two programs with one topic apart,
+which is reported: what they say would be mixed.
 
 What the sink promises hangs on one message being on its way at a time: the next is sent when the broker has confirmed
 the last. So there is no order for a new connection to upset, and what a buffer holds is exactly what was not confirmed.
@@ -16,20 +22,23 @@ the last. So there is no order for a new connection to upset, and what a buffer 
 
 import json
 import logging
+import secrets
 import socket
 import sys
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from .. import time_limits
 from ..live.events import CameraChange, Event
+from ..network_errors import describe_failure
 from .broker import Broker
 from .format import describe_event, format_time
 from .sink import Backlog, SinkError
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -37,12 +46,15 @@ if TYPE_CHECKING:
 CAPACITY = 1000
 # The broker says that we are offline after one and a half of these without a sign of life.
 KEEPALIVE_S = 20
-CONNECT_TIMEOUT_S = 4.0
 # Pauses before connecting again double from the first to the last.
 FIRST_PAUSE_S, LAST_PAUSE_S = 1, 16
 # At the end, what still waits is sent as long as the broker confirms something in this time.
 FLUSH_S = 0.2
-# Trouble that comes and goes, as with two machines that push each other out, is not reported more often.
+# After so many frames of a camera that was opened, digits are stable if there are any.
+SETTLED_FRAMES = 5
+# No message of ours is longer; others are not looked at.
+MOST_OWN_BYTES = 1_000_000
+# Trouble that comes and goes is not reported more often.
 REPORT_AGAIN_S = 60.0
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +63,6 @@ _logger = logging.getLogger(__name__)
 class _Message(NamedTuple):
     topic: str
     payload: str
-    retain: bool
 
 
 class MqttSink:
@@ -75,11 +86,19 @@ class MqttSink:
         self._broker = broker
         self._capacity = capacity
         self._origin = {"machine": socket.gethostname(), "started_at": format_time(time.time())}
-        self._sequence = 0
         self._trouble = _Trouble(self.name)
+        self._camera_state = "starting"
+        self._reading: dict[str, Any] | None = None
+        # Of a camera that was opened: frames until what holds is said, new or not. None: it was said.
+        self._frames_left: int | None = None
+        # Whether to listen for others with our topic; not again where the broker hung up on us for asking.
+        self._may_listen = True
         # Guards what follows. paho calls back with locks of its own held: never call paho with this one held.
         self._changed = threading.Condition()
         self._waiting: deque[_Message] = deque()
+        self._sequence = 0
+        self._camera: dict[str, Any] | None = None
+        self._other_reported = False
         self._in_flight: _Message | None = None
         self._confirmed: set[int] = set()
         self._connected = self._closing = False
@@ -96,17 +115,41 @@ class MqttSink:
 
     def take(self, event: Event) -> None:
         """Have it published, if it is a new announcement or about the camera. Does not wait for the broker."""
-        is_camera = isinstance(event, CameraChange)
-        if not (is_camera or event.is_new):
+        if isinstance(event, CameraChange):
+            self._camera_state = event.state
+            self._camera = describe_event(event)
+            self._put("camera", self._camera)
+            if event.state == "open":
+                self._frames_left = SETTLED_FRAMES
+            else:
+                self._mark_reading()
             return
-        document = {**describe_event(event), **self._origin, "sequence": self._sequence}
-        self._sequence += 1
-        topic = f"{self._broker.topic}/{'camera' if is_camera else 'reading'}"
+        if self._frames_left is not None:
+            self._frames_left -= 1
+        if event.is_new or self._frames_left == 0:
+            self._frames_left = None
+            self._reading = {**describe_event(event), "camera_state": self._camera_state}
+            self._put("reading", self._reading)
+
+    def _mark_reading(self) -> None:
+        """The camera is gone: say of the last reading that nobody sees it any more."""
+        self._frames_left = None
+        if self._reading is not None:
+            self._reading |= {"is_new": False, "camera_state": self._camera_state}
+        self._put("reading", self._reading)
+
+    def _put(self, name: str, document: dict[str, Any] | None) -> None:
+        """Have a document published; None deletes what is retained."""
         with self._changed:
+            payload = ""
+            if document is not None:
+                numbered = {**document, **self._origin, "sequence": self._sequence}
+                payload = json.dumps(numbered, separators=(",", ":"))
+                self._sequence += 1
             if len(self._waiting) == self._capacity:
                 self._waiting.popleft()
                 self.lost += 1
-            self._waiting.append(_Message(topic, json.dumps(document, separators=(",", ":")), retain=is_camera))
+            self._waiting.append(_Message(f"{self._broker.topic}/{name}", payload))
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -139,8 +182,9 @@ class MqttSink:
         except ImportError as error:
             raise SinkError("--mqtt needs the package paho-mqtt: pip install 'edge-mnist[mqtt]'") from error
         broker = self._broker
-        client = Client(CallbackAPIVersion.VERSION2, client_id=broker.client_id)
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        # Each process is a client of its own: a broker closes a connection when another client of that name connects.
+        client = Client(CallbackAPIVersion.VERSION2, client_id=f"edge-mnist-{secrets.token_hex(6)}")
+        client.connect_timeout = time_limits.CONNECT_S
         client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
         client.will_set(f"{broker.topic}/status", "offline", qos=1, retain=True)
         if broker.user is not None:
@@ -154,6 +198,8 @@ class MqttSink:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         client.connect_async(broker.host, broker.port, KEEPALIVE_S)
         return client
 
@@ -161,7 +207,7 @@ class MqttSink:
         """Publish one message after the other; on a thread of its own, until closing."""
         while (message := self._next()) is not None:
             # Without a connection, or when it is lost now, paho keeps the message and sends it with the next one.
-            number = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
+            number = self._client.publish(message.topic, message.payload, qos=1, retain=True).mid
             with self._changed:
                 self._changed.wait_for(lambda number=number: number in self._confirmed or self._closing)
                 if number in self._confirmed:
@@ -201,6 +247,9 @@ class MqttSink:
             return
         with self._changed:
             waiting, lost = self._unconfirmed, self.lost
+        if self._may_listen:
+            self._may_listen = False
+            client.subscribe([(f"{self._broker.topic}/{name}", 0) for name in ("camera", "status")])
         self._say("online")
         self._trouble.over(f"{waiting} messages waited, {lost} were lost since the start")
         with self._changed:
@@ -209,8 +258,7 @@ class MqttSink:
 
     def _on_connect_fail(self, client: "Client", userdata: None) -> None:
         # paho does not say why, but calls this while it handles the reason.
-        error = sys.exception()
-        self._trouble.report(f"cannot connect: {getattr(error, 'strerror', None) or error}")
+        self._trouble.report(describe_failure(sys.exception(), "--mqtt-ca FILE"))
 
     def _on_disconnect(
         self,
@@ -225,9 +273,12 @@ class MqttSink:
             self._changed.notify_all()
             if self._closing:
                 return
-        # A connection that was refused has been reported already.
-        if was_connected or not self._trouble.is_on:
+        if was_connected:
             self._trouble.report("the connection was lost")
+        # A connection that was refused has been reported already.
+        elif not self._trouble.is_on:
+            perhaps = "" if self._broker.tls is None else "; perhaps it demands another client certificate"
+            self._trouble.report(f"the broker closed the connection before it answered{perhaps}")
 
     def _on_publish(
         self, client: "Client", userdata: None, number: int, reason: "ReasonCode", properties: "Properties"
@@ -235,6 +286,43 @@ class MqttSink:
         with self._changed:
             self._confirmed.add(number)
             self._changed.notify_all()
+
+    def _on_subscribe(
+        self, client: "Client", userdata: None, number: int, reasons: "list[ReasonCode]", properties: "Properties"
+    ) -> None:
+        self._may_listen = True
+
+    def _on_message(self, client: "Client", userdata: None, message: "MQTTMessage") -> None:
+        # What is retained may be of a former run. A broker may send anything: even the topic's name can be no text.
+        if message.retain or self._closing or len(message.payload) > MOST_OWN_BYTES:
+            return
+        if message.payload == b"offline":
+            # Of another with our topic, or of a connection of ours that the broker took so long to miss.
+            self._say("online")
+            return
+        machine, started_at = _read_origin(message.payload)
+        if started_at is None or (machine, started_at) == tuple(self._origin.values()) or self._other_reported:
+            return
+        self._other_reported = True
+        _logger.warning(
+            "%s: another edge-mnist, on %.60r since %.30r, publishes to this topic, too, and receivers get readings of "
+            "both. Give each a topic of its own.",
+            self.name,
+            machine,
+            started_at,
+        )
+        # So that the other one hears of us, too; it answers once, as we do.
+        if self._camera is not None:
+            self._put("camera", self._camera)
+
+
+def _read_origin(payload: bytes | bytearray) -> tuple[object, object]:
+    """`machine` and `started_at` of a message; None for each that it has not, whatever it is."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None, None
+    return (document.get("machine"), document.get("started_at")) if isinstance(document, dict) else (None, None)
 
 
 class _Trouble:

@@ -3,14 +3,11 @@
 import logging
 import threading
 from functools import partial
-from pathlib import Path
 
 from ..cameras.camera import CameraFileError
 from ..cameras.choose import check_source, open_camera
-from ..live.cli import FILE_SILENCE_S
 from ..live.loop import LiveLoop
 from ..live.options import CameraChoice
-from ..live.settings import LiveSettings
 from ..reader import Reader
 from .board import LiveBoard
 
@@ -35,12 +32,7 @@ class CameraThread:
             CameraRefusedError: It can never work.
         """
         check_source(camera.source)
-        is_file = Path(camera.source).exists() and not camera.source.startswith("/dev/")
-        settings = LiveSettings(
-            silence_s=FILE_SILENCE_S if is_file else LiveSettings.silence_s,
-            fps=camera.options.fps or None,
-            wait_for_camera=True,
-        )
+        settings = camera.settings(wait_for_camera=True)
         self._loop = LiveLoop(
             partial(open_camera, camera.source, camera.options), board.source, reader, [board], settings
         )

@@ -11,9 +11,8 @@ import libcamera
 import picamera2
 from picamera2.allocators import LibcameraAllocator
 
-from edge_mnist.edge.cameras import picamera
+from edge_mnist.edge import time_limits
 from edge_mnist.edge.cli import main
-from edge_mnist.edge.live.settings import LiveSettings
 
 FRAME_S = 0.1
 # An emulator on a busy machine may take longer for a frame than any camera that still works.
@@ -59,5 +58,5 @@ class VirtualPicamera2(picamera2.Picamera2):
 
 if __name__ == "__main__":
     picamera2.Picamera2 = VirtualPicamera2
-    picamera.TIMEOUT_S = LiveSettings.silence_s = PATIENCE_S
+    time_limits.FRAME_S = PATIENCE_S
     main(prog_name="edge-mnist")
