@@ -44,21 +44,35 @@ class DamagedJpegError(EdgeMnistError):
     """Data of a picture are lost or wrong; the message is the decoder's."""
 
 
-def decode_jpeg(jpeg: bytes, colours: Literal["GRAY", "RGB"]) -> NDArray[np.uint8]:
+def decode_jpeg(jpeg: bytes, colours: Literal["GRAY", "RGB"], most_pixels: int) -> NDArray[np.uint8]:
     """Decode a picture as it is stored, not turned upright.
+
+    Args:
+        jpeg: The file.
+        colours: GRAY decodes brightness alone, which JPEG stores apart.
+        most_pixels: A picture with more is refused before it is decoded.
 
     Returns:
         uint8 [height, width] for GRAY, [height, width, 3] for RGB.
 
     Raises:
-        DamagedJpegError: Some of its data are lost or wrong.
+        DamagedJpegError: Some of its data are lost or wrong, or it has too many pixels.
         ValueError: It is no JPEG, or of a kind that simplejpeg cannot decode.
     """
     try:
+        _refuse_large(jpeg, most_pixels)
         pixels = simplejpeg.decode_jpeg(jpeg, colours)
     except ValueError as error:
-        pixels = simplejpeg.decode_jpeg(_tidy(jpeg, str(error)), colours, strict=False)
+        jpeg = _tidy(jpeg, str(error))
+        _refuse_large(jpeg, most_pixels)
+        pixels = simplejpeg.decode_jpeg(jpeg, colours, strict=False)
     return pixels[..., 0] if colours == "GRAY" else pixels
+
+
+def _refuse_large(jpeg: bytes, most_pixels: int) -> None:
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg, strict=False)
+    if height * width > most_pixels:
+        raise DamagedJpegError(f"{width} x {height} pixels, expected {most_pixels} in all at most")
 
 
 def _tidy(jpeg: bytes, complaint: str) -> bytes:
@@ -122,7 +136,9 @@ def _cut_at_restarts(jpeg: bytes) -> Iterator[bytes]:
     height, width, components = struct.unpack_from(">HHB", frame, 5)
     # In a picture of one component blocks are not grouped.
     samplings = frame[11 : 11 + 3 * components : 3] if components > 1 else b"\x11"
-    block_width, block_height = (8 * max(nibbles) for nibbles in zip(*(divmod(s, 16) for s in samplings), strict=True))
+    block_width, block_height = (
+        8 * max(1, *nibbles) for nibbles in zip(*(divmod(s, 16) for s in samplings), strict=True)
+    )
     blocks = -(-width // block_width) * -(-height // block_height)
     end = END_OF_SCAN.search(rest)
     parts = RESTART.split(rest[: end.start()] if end else rest)
