@@ -59,7 +59,7 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"FLV\x01", Kind("a Flash video", "video", TO_FRAMES)),
     (rb"(?:.{4})?G.{187}(?:.{4})?G.{187}", Kind("an MPEG transport stream", "video", TO_FRAMES)),
     (rb"\0\0\x01[\xba\xb3]", Kind("an MPEG video", "video", TO_FRAMES)),
-    (rb"\0?\0\0\x01[\x09\x27\x47\x67]", Kind("a raw H.264 video", "video", TO_FRAMES)),
+    (rb"\0?\0\0\x01[\x06\x09\x27\x47\x67]", Kind("a raw H.264 video", "video", TO_FRAMES)),
     (rb"\0?\0\0\x01[\x40\x42\x44\x46]\x01", Kind("a raw H.265 video", "video", TO_FRAMES)),
     (rb"DKIF", Kind("an IVF video", "video", TO_FRAMES)),
     (rb"YUV4MPEG2 ", Kind("a YUV4MPEG video", "video", TO_FRAMES)),

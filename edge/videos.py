@@ -13,14 +13,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .jpeg_video import JpegVideo, choose_capture
 from .native_log import native_log_to
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 
+# Of `run`, `live` and folders alike. A file of another name is a video if its first bytes are one's; see `kinds.py`.
 SUFFIXES = frozenset(
-    {".3gp", ".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
+    ".264 .265 .3gp .avi .flv .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv "
+    ".ts .vob .webm .wmv .y4m".split()
 )
 # FFmpeg goes by what is in a file, not by its name, and knows playlists that make it open other files or the network.
-DEMUXERS = "3g2,3gp,asf,avi,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,ogg,webm"
+DEMUXERS = (
+    "3g2,3gp,asf,avi,flv,h264,hevc,ivf,jpeg_pipe,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,ogg,webm,"
+    "yuv4mpegpipe"
+)
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
 
@@ -75,6 +81,7 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
         capture = open_video(path, complaints)
         try:
             count = yield from _decode(capture, spacing, complaints)
+            _check_jpegs(path, count, capture)
             _check_whole(path, count, _announced_count(capture), complaints)
         except cv2.error as error:
             raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
@@ -117,7 +124,7 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     if size > MOST_MEGAPIXELS * 1_000_000:
         capture.release()
         raise too_large(str(path))
-    return capture
+    return choose_capture(capture, MOST_MEGAPIXELS * 1_000_000)
 
 
 def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -> Generator[VideoFrame, None, int]:
@@ -129,6 +136,9 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -
         # Streams without timestamps, and some last frames, say 0.
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
+        if getattr(capture, "is_damaged", False):
+            index += 1
+            continue
         if index >= due_index and time_s >= due_s - CLOCK_TOLERANCE_S:
             due_index, due_s = index + spacing.frames, _next_due_s(time_s, spacing.seconds)
             share = min(1.0, (index + 1) / announced) if announced else 0.0
@@ -157,6 +167,14 @@ def _announced_count(capture: cv2.VideoCapture) -> int:
     """How many frames the container says, or FFmpeg estimates, that it has; 0 where neither knows."""
     announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
+
+
+def _check_jpegs(path: Path, count: int, capture: cv2.VideoCapture | JpegVideo) -> None:
+    """Say how many frames of a video of JPEG pictures were left out."""
+    if isinstance(capture, JpegVideo) and capture.damaged:
+        raise PictureError(
+            f"{path}: {capture.damaged} of {count} frames are damaged and were left out (the first: {capture.damage})."
+        )
 
 
 def _check_whole(path: Path, count: int, announced: int, complaints: BinaryIO) -> None:
