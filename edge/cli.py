@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from .errors import EdgeMnistError
+from .native_log import keep_python_apart
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -67,6 +68,7 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        keep_python_apart()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

@@ -21,9 +21,11 @@ from .errors import EdgeMnistError
 MOST_STRAY_BYTES = 16
 STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x(\w\w)")
 RESTART_COMPLAINT = re.compile(r"before marker 0xd[0-7]")
-DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file", "Inconsistent progression sequence")
+# Pictures of 12 bits, of other processes, or with odd subsampling: others may decode them.
+UNSUPPORTED = re.compile(r"[Uu]nsupported JPEG|Sorry|precision|subsampling")
 ODD_HEADER = ("Invalid SOS parameters for sequential JPEG", "Warning: unknown JFIF revision", "Unknown Adobe color")
 # Markers. Source: ITU-T T.81, table B.1.
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL, START_OF_SCAN, RESTART_INTERVAL = frozenset({0xC0, 0xC1}), 0xDA, 0xDD
 # A piece has no restarts, and needs no metadata.
 NOT_FOR_PIECES = frozenset({RESTART_INTERVAL, 0xFE, *range(0xE0, 0xF0)})
@@ -59,20 +61,25 @@ def decode_jpeg(jpeg: bytes, colours: Literal["GRAY", "RGB"], most_pixels: int) 
         DamagedJpegError: Some of its data are lost or wrong, or it has too many pixels.
         ValueError: It is no JPEG, or of a kind that simplejpeg cannot decode.
     """
+    size = read_size(jpeg)
+    if size is None:
+        raise ValueError("it has no size")
+    if size[0] * size[1] > most_pixels:
+        raise DamagedJpegError(f"{size[0]} x {size[1]} pixels, expected {most_pixels} in all at most")
     try:
-        _refuse_large(jpeg, most_pixels)
         pixels = simplejpeg.decode_jpeg(jpeg, colours)
     except ValueError as error:
-        jpeg = _tidy(jpeg, str(error))
-        _refuse_large(jpeg, most_pixels)
-        pixels = simplejpeg.decode_jpeg(jpeg, colours, strict=False)
+        pixels = simplejpeg.decode_jpeg(_tidy(jpeg, str(error)), colours, strict=False)
     return pixels[..., 0] if colours == "GRAY" else pixels
 
 
-def _refuse_large(jpeg: bytes, most_pixels: int) -> None:
-    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg, strict=False)
-    if height * width > most_pixels:
-        raise DamagedJpegError(f"{width} x {height} pixels, expected {most_pixels} in all at most")
+def read_size(jpeg: bytes) -> tuple[int, int] | None:
+    """(width, height) as the picture's header says, before anything is decoded; None where it has no header."""
+    for segment in _split_header(jpeg):
+        if len(segment) >= LEAST_FRAME and segment[1] in START_OF_FRAME and segment[0] == 0xFF:
+            height, width = struct.unpack_from(">HH", segment, 5)
+            return (width, height) if width and height else None
+    return None
 
 
 def _tidy(jpeg: bytes, complaint: str) -> bytes:
@@ -80,8 +87,10 @@ def _tidy(jpeg: bytes, complaint: str) -> bytes:
     if complaint.startswith(ODD_HEADER) or _is_few_stray(complaint):
         jpeg = b"".join(_split_header(jpeg))
         complaint = _complain(jpeg)
-    if not complaint.startswith(DAMAGE):
+    if not complaint or complaint.startswith(ODD_HEADER):
         return jpeg
+    if UNSUPPORTED.search(complaint):
+        raise ValueError(complaint)
     # At the end of the data stray bytes hide nothing; before a restart marker they hide what comes after them.
     if not _is_few_stray(complaint) or (RESTART_COMPLAINT.search(complaint) and not _are_pieces_whole(jpeg)):
         raise DamagedJpegError(complaint.strip())

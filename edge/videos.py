@@ -18,10 +18,10 @@ from .native_log import native_log_to
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 
 # Of `run`, `live` and folders alike. A file of another name is a video if its first bytes are one's; see `kinds.py`.
-SUFFIXES = frozenset(
-    ".264 .265 .3gp .avi .flv .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpeg .mpg .mts .ogv "
-    ".ts .vob .webm .wmv .y4m".split()
-)
+SUFFIXES = frozenset({
+    ".264", ".265", ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})  # fmt: skip
 # FFmpeg goes by what is in a file, not by its name, and knows playlists that make it open other files or the network.
 DEMUXERS = (
     "3g2,3gp,asf,avi,flv,h264,hevc,ivf,jpeg_pipe,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,ogg,webm,"
@@ -81,8 +81,8 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
         capture = open_video(path, complaints)
         try:
             count = yield from _decode(capture, spacing, complaints)
-            _check_jpegs(path, count, capture)
             _check_whole(path, count, _announced_count(capture), complaints)
+            _check_jpegs(path, capture)
         except cv2.error as error:
             raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
         finally:
@@ -128,7 +128,7 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
 
 
 def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -> Generator[VideoFrame, None, int]:
-    """Give the frames that are due; return how many there were."""
+    """Give the frames that are due; return how many could be decoded."""
     announced = _announced_count(capture)
     frames_per_second = capture.get(cv2.CAP_PROP_FPS)
     index, due_index, due_s = 0, 0, 0.0
@@ -144,7 +144,7 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: BinaryIO) -
             share = min(1.0, (index + 1) / announced) if announced else 0.0
             yield VideoFrame(index, round(time_s, 3), share, _retrieve(capture))
         index += 1
-    return index
+    return index - getattr(capture, "damaged", 0)
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:
@@ -169,12 +169,11 @@ def _announced_count(capture: cv2.VideoCapture) -> int:
     return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
 
 
-def _check_jpegs(path: Path, count: int, capture: cv2.VideoCapture | JpegVideo) -> None:
+def _check_jpegs(path: Path, capture: cv2.VideoCapture | JpegVideo) -> None:
     """Say how many frames of a video of JPEG pictures were left out."""
     if isinstance(capture, JpegVideo) and capture.damaged:
-        raise PictureError(
-            f"{path}: {capture.damaged} of {count} frames are damaged and were left out (the first: {capture.damage})."
-        )
+        frames = "frame is damaged and was" if capture.damaged == 1 else "frames are damaged and were"
+        raise PictureError(f"{path}: {capture.damaged} {frames} left out (the first: {capture.damage}).")
 
 
 def _check_whole(path: Path, count: int, announced: int, complaints: BinaryIO) -> None:

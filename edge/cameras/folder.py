@@ -56,6 +56,11 @@ class FolderCamera:
         """
         return next(self._frames, None)
 
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return len(self._damaged)
+
     def close(self) -> None:
         """There is nothing to let go of; no picture comes any more."""
         self._frames.close()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .camera import CameraError, CameraFrame, CameraOptions
 from .clock import Pace
+from .damage import DamageCounter
 from .http_stream import HttpStream, parse_address
 from .jpeg import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
@@ -48,6 +49,7 @@ class MjpegCamera:
         """
         address = parse_address(url)
         self._shown = address.shown
+        self._damage = DamageCounter(self._shown)
         self._orientation = choose_orientation(options)
         self._pace = Pace(options.fps or 0)
         self._splitter = JpegSplitter()
@@ -76,6 +78,11 @@ class MjpegCamera:
             self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
         )
 
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return self._damage.count
+
     def close(self) -> None:
         """Hang up."""
         self._stream.close()
@@ -93,6 +100,7 @@ class MjpegCamera:
             if gray is not None:
                 return Picture(jpeg, gray, captured_s)
             damaged += 1
+            self._damage.add()
         what = f"{damaged} pictures came, all damaged," if damaged else "no whole JPEG picture came"
         raise CameraError(f"{self._shown}: {what} within {PICTURE_TIMEOUT_S:g} s.")
 

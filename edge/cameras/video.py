@@ -16,6 +16,7 @@ from ..pictures import PictureError
 from ..videos import open_video
 from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
+from .damage import DamageCounter
 from .orientation import choose_orientation
 from .own_frame import own_frame
 
@@ -39,6 +40,7 @@ class VideoCamera:
             CameraRefusedError: Missing, too large, not a video, or one that does not say how fast it is to be played.
         """
         self._path = path
+        self._damage = DamageCounter(str(path))
         self._loop = options.loop
         self._orientation = choose_orientation(options)
         self._capture = self._open()
@@ -66,6 +68,11 @@ class VideoCamera:
         gray = self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2GRAY))
         self._pace.wait()
         return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
+
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return self._damage.count
 
     def close(self) -> None:
         """Close the file."""
@@ -102,7 +109,7 @@ class VideoCamera:
     def _advance(self) -> bool:
         """Decode the next frame, or the first again after the last; False at the end."""
         try:
-            if self._capture.grab() or (self._has_frames and self._loop and self._reopen()):
+            if self._grab() or (self._has_frames and self._loop and self._reopen()):
                 self._has_frames = True
                 return True
         except cv2.error as error:
@@ -115,7 +122,15 @@ class VideoCamera:
         """Begin anew. Seeking would be no quicker, and misses frames of streams that have no index."""
         self._capture.release()
         self._capture = self._open()
-        return self._capture.grab()
+        return self._grab()
+
+    def _grab(self) -> bool:
+        """Decode the next frame that is not damaged; False at the end."""
+        while self._capture.grab():
+            if not getattr(self._capture, "is_damaged", False):
+                return True
+            self._damage.add(self._capture.damage)
+        return False
 
     def _colour(self, bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2RGB))
