@@ -35,11 +35,12 @@ def _brands(names: str) -> bytes:
     return rb".{4}ftyp(?:" + names.encode() + rb")"
 
 
+JPEG = Kind("a JPEG picture", "picture")
 HEIC = Kind("a HEIC picture", "picture")
 # The first that fits; specific before general. Sources: each format's specification, and the IANA media types.
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"\x89PNG", Kind("a PNG picture", "picture")),
-    (rb"\xff\xd8\xff", Kind("a JPEG picture", "picture")),
+    (rb"\xff\xd8\xff", JPEG),
     (rb"GIF8[79]a", Kind("a GIF picture", "picture")),
     (rb"RIFF.{4}WEBP", Kind("a WebP picture", "picture")),
     (rb"BM.{12}[\x0c-\x7c]\0\0\0", Kind("a BMP picture", "picture")),
@@ -64,7 +65,7 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"DKIF", Kind("an IVF video", "video", TO_FRAMES)),
     (rb"YUV4MPEG2 ", Kind("a YUV4MPEG video", "video", TO_FRAMES)),
     (rb"(?i)(?:\r\n)?--[^\r\n]{1,100}\r?\n(?:[\w-]+:[^\n]*\n)*content-type: *image/", Kind(
-        "a multipart stream of pictures, as cameras send it over HTTP", "other", TO_STREAM)),
+        "a multipart stream of pictures, as cameras send it over HTTP", "video", TO_STREAM)),
     (rb"HTTP/[12]", Kind("an HTTP answer with its headers", "other", FETCH)),
     (rb"%PDF", Kind("a PDF document", "unread", "Save its pages as pictures: `pdftoppm -png -r 150 FILE page`.")),
     (rb"%!PS|\xc5\xd0\xd3\xc6", Kind("a PostScript document", "unread", TO_PNG)),

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from .pictures import MOST_MEGABYTES, PictureError
+from .kinds import PROBE_BYTES
+from .pictures import MOST_MEGABYTES, PictureError, check_kind
 
 # What `read1` is asked for: it gives what is there, so a picture of a live stream is read when its last byte has come.
 CHUNK_BYTES = 1 << 16
@@ -43,6 +44,11 @@ class _Tape:
             if not self.read_on():
                 raise _EndOfStreamError
 
+    def reach_or_end(self, offset: int) -> None:
+        """Read until there are `offset` bytes, or nothing comes any more."""
+        while len(self.content) < offset and self.read_on():
+            pass
+
     def read_on(self) -> bool:
         """Read some more; False where nothing comes any more."""
         if len(self.content) > MOST_MEGABYTES * 1_000_000:
@@ -68,11 +74,14 @@ class _Tape:
 def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
     """Give each picture of a stream as soon as it is complete; the last one as far as it came.
 
+    What is no picture is refused by its first bytes, before more of it is waited for.
+
     Args:
         stream: Buffered, binary.
 
     Raises:
-        PictureError: A picture is followed by bytes that start none, or one is larger than any that is read.
+        PictureError: A picture is followed by bytes that start none, one is larger than any that is read, or nothing of
+            it is a picture.
     """
     tape = _Tape(stream)
     count = 0
@@ -82,6 +91,9 @@ def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
             raise PictureError(
                 f"standard input: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
             )
+        if find_end is None:
+            tape.reach_or_end(PROBE_BYTES)
+            check_kind(bytes(tape.content[:PROBE_BYTES]), "standard input")
         yield _take_picture(tape, find_end or _end_of_stream)
         count += 1
 

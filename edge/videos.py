@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_video import JpegVideo, choose_capture
+from .kinds import PROBE_BYTES, UNKNOWN, identify
 from .native_log import native_log_to
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 
@@ -102,11 +103,12 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
     try:
         with path.open("rb") as file:
-            empty = not file.read(1)
+            beginning = file.read(PROBE_BYTES)
     except OSError as error:
         raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
-    if empty:
+    if not beginning:
         raise PictureError(f"{path}: the file is empty.")
+    kind = identify(beginning)
     # An absolute path cannot be taken for a URL or an option.
     name = os.fspath(path.absolute())
     # OpenCV would end the process.
@@ -119,7 +121,9 @@ def open_video(path: Path, complaints: BinaryIO) -> cv2.VideoCapture:
     with native_log_to(complaints), _only_files():
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
+        if kind is UNKNOWN or kind.holds == "video":
+            raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
+        raise PictureError(f"{path}: {kind.name}, not a video. {kind.cure}".rstrip())
     size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if size > MOST_MEGAPIXELS * 1_000_000:
         capture.release()
