@@ -81,10 +81,18 @@ def is_video(path: Path) -> bool:
 
 
 def describe_left_out(left_out: dict[Path, Kind]) -> str:
-    """E.g. `2 were not read: a.pdf (a PDF document), b.txt (a text)`."""
-    named = [f"{path.name} ({kind.name})" for path, kind in list(left_out.items())[:MOST_NAMED]]
-    more = [f"and {len(left_out) - MOST_NAMED} more"] if len(left_out) > MOST_NAMED else []
-    return f"{len(left_out)} {'was' if len(left_out) == 1 else 'were'} not read: {', '.join(named + more)}"
+    """E.g. `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
+    files = {path: kind for path, kind in left_out.items() if kind is not SUBFOLDER}
+    named = [f"{path.name} ({kind.name})" for path, kind in list(files.items())[:MOST_NAMED]]
+    more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []
+    parts = [f"{_count(len(files), 'file')} not read: {', '.join(named + more)}"] if files else []
+    if len(files) < len(left_out):
+        parts.append(f"{_count(len(left_out) - len(files), 'subfolder')} not looked into, as a pattern with ** would")
+    return "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun} was" if number == 1 else f"{number} {noun}s were"
 
 
 def _sort(paths: Iterable[Path]) -> Listing:
@@ -135,7 +143,7 @@ def _match(pattern: str, closed: list[Path]) -> Iterator[Path]:
 
 
 def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
-    """A folder and all below it that are not hidden, links followed, none twice; those that cannot be read are added."""
+    """A folder and all below it, not hidden ones, links followed, none twice; closed ones are added to that list."""
     seen: set[tuple[int, int]] = set()
     for name, folders, _ in os.walk(
         folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=True

@@ -29,7 +29,6 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "AVIF": (".avif",),
     "BMP": (".bmp",),
     "GIF": (".gif",),
-    "HEIF": (".heic", ".heif", ".hif"),
     "JPEG": (".jfif", ".jpeg", ".jpg", ".mpo"),
     "JPEG2000": (".j2k", ".jp2", ".jpx"),
     "PNG": (".png",),
@@ -37,7 +36,9 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
 }
-SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
+# Read where pillow-heif is installed, the extra `heif`; elsewhere that is what the error says.
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+SUFFIXES = frozenset(suffix for suffixes in (*FORMATS.values(), HEIF_SUFFIXES) for suffix in suffixes)
 # As many pixels in three colours of 16 bits would be 300 MB without any compression.
 MOST_MEGABYTES = 300
 # Each scan of a progressive JPEG passes over all pixels, however few bytes it has (50 megapixels: 40 ms a scan), so a
@@ -103,8 +104,8 @@ def too_large(name: str) -> PictureError:
 
 def open_header(content: bytes) -> Image.Image:
     """Open a picture without decoding it; Pillow warns of some, and raises what it likes for what is none."""
-    formats = set(FORMATS) if _can_read_heif() else set(FORMATS) - {"HEIF"}
-    return Image.open(BytesIO(content), formats=sorted(formats))
+    heif = ("HEIF",) if identify(content) is HEIC and _can_read_heif() else ()
+    return Image.open(BytesIO(content), formats=(*FORMATS, *heif))
 
 
 @contextmanager

@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from .kinds import PROBE_BYTES
+from .kinds import PROBE_BYTES, TEXT, UNKNOWN, identify
 from .pictures import MOST_MEGABYTES, PictureError, check_kind
 
 # What `read1` is asked for: it gives what is there, so a picture of a live stream is read when its last byte has come.
 CHUNK_BYTES = 1 << 16
+# With fewer bytes a HEIC picture would be taken for a video.
+LEAST_PROBE = 16
 # What programs put between or after pictures: line ends and zeros.
 PADDING = b"\0\t\n\r "
 GAP = rb"(?:\s|#[^\n]*\n)+"
@@ -43,11 +45,6 @@ class _Tape:
         while len(self.content) < offset:
             if not self.read_on():
                 raise _EndOfStreamError
-
-    def reach_or_end(self, offset: int) -> None:
-        """Read until there are `offset` bytes, or nothing comes any more."""
-        while len(self.content) < offset and self.read_on():
-            pass
 
     def read_on(self) -> bool:
         """Read some more; False where nothing comes any more."""
@@ -92,8 +89,7 @@ def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
                 f"standard input: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
             )
         if find_end is None:
-            tape.reach_or_end(PROBE_BYTES)
-            check_kind(bytes(tape.content[:PROBE_BYTES]), "standard input")
+            check_kind(_take_look(tape), "standard input")
         yield _take_picture(tape, find_end or _end_of_stream)
         count += 1
 
@@ -112,6 +108,16 @@ def _find_format(tape: _Tape) -> Callable[[_Tape], int] | None:
     except _EndOfStreamError:
         return None
     return ENDS.get(bytes(tape.content[:2]))
+
+
+def _take_look(tape: _Tape) -> bytes:
+    """As many first bytes as it takes to know the kind of what comes."""
+    while len(tape.content) < PROBE_BYTES:
+        if len(tape.content) >= LEAST_PROBE and identify(bytes(tape.content)) not in {UNKNOWN, TEXT}:
+            break
+        if not tape.read_on():
+            break
+    return bytes(tape.content[:PROBE_BYTES])
 
 
 def _end_of_stream(tape: _Tape) -> int:

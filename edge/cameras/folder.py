@@ -76,8 +76,10 @@ class FolderCamera:
         except OSError as error:
             raise CameraRefusedError(f"{self._folder}: cannot be read ({error.strerror}).") from error
         left_out = moving | listing.left_out
-        if new := {path: kind for path, kind in left_out.items() if path not in self._left_out}:
-            log.warning("%s: %s.", self._folder, describe_left_out(new))
+        new = {path: kind for path, kind in left_out.items() if path not in self._left_out}
+        for level, matters in ((logging.WARNING, True), (logging.INFO, False)):
+            if named := {path: kind for path, kind in new.items() if (kind.holds != "other") == matters}:
+                log.log(level, "%s: %s.", self._folder, describe_left_out(named))
         self._left_out = left_out
         paths = [path for path in listing.paths if path not in moving]
         if not paths:
