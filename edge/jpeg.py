@@ -65,7 +65,7 @@ def decode_jpeg(jpeg: bytes, colours: Literal["GRAY", "RGB"], most_pixels: int) 
     if size is None:
         raise ValueError("it has no size")
     if size[0] * size[1] > most_pixels:
-        raise DamagedJpegError(f"{size[0]} x {size[1]} pixels, expected {most_pixels} in all at most")
+        raise DamagedJpegError(f"{size[0]} x {size[1]} pixels, expected at most {most_pixels // 1_000_000} megapixels")
     try:
         pixels = simplejpeg.decode_jpeg(jpeg, colours)
     except ValueError as error:
