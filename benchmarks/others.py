@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..edge.card import IMAGE_SHAPE
 from ..edge.errors import EdgeMnistError
+from ..edge.listing import describe_left_out, is_video, list_tree
 from ..edge.pictures import SUFFIXES, read_gray
 from ..edge.regular_files import open_file
 
@@ -98,7 +99,10 @@ def _read_content(path: Path) -> bytes:
 
 
 def _read_pictures(folder: Path) -> NDArray[np.uint8]:
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    listing = list_tree(folder)
+    files = [file for file in listing.paths if not is_video(file)]
+    if listing.unread:
+        raise OthersError(f"{folder}: {describe_left_out(listing.unread)}. Save them as PNG, or move them elsewhere.")
     if not 0 < len(files) <= MOST_IMAGES:
         raise OthersError(f"{folder}: expected up to {MOST_IMAGES:,} pictures, got {len(files):,}. {HINT}")
     size = (IMAGE_SHAPE[1], IMAGE_SHAPE[0])

@@ -10,6 +10,7 @@ import click
 
 from .credentials import hide_credentials
 from .errors import EdgeMnistError
+from .native_log import keep_python_apart
 from .standard_streams import prepare_standard_streams
 from .stopping import WITHOUT_KEYBOARD, handling_ends
 from .whole_files import explain_full_disk
@@ -75,6 +76,7 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
         prepare_standard_streams()
+        keep_python_apart()
         try:
             return super().main(*args, **kwargs)
         except OSError as error:

@@ -4,6 +4,8 @@ Nobody can act on "Created XNNPACK delegate", and it buries what people should r
 fails, it is shown, because then it may hold the reason.
 """
 
+import faulthandler
+import io
 import os
 import sys
 import tempfile
@@ -27,6 +29,23 @@ def show_native_log(text: bytes) -> None:
     """Write to file descriptor 2 what was held back; where nobody can read it, nothing is lost that anybody had."""
     with suppress(OSError):
         os.write(2, text)
+
+
+def keep_python_apart() -> None:
+    """Have Python write to standard error by a descriptor of its own; moving descriptor 2 takes nothing from it then.
+
+    Without this, the log lines of other threads would go where a native library's notes go meanwhile. A stream that a
+    program or a test put in its place stays as it is.
+    """
+    buffer = getattr(sys.stderr, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    if not isinstance(raw, io.FileIO) or raw.closed or raw.fileno() != 2:
+        return
+    sys.stderr.flush()
+    # The same object opens the other descriptor: handlers that hold the stream go on with it.
+    raw.__init__(os.dup(2), "w")
+    if faulthandler.is_enabled():
+        faulthandler.enable()
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 """What was read, for people and for programs."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .reader import Digit, Reading
 from .shares import format_confidence
-from .sources import Frame
+from .sources import Frame, LeftOutError
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ def format_json(outcome: Outcome) -> str:
         "drawing": str(outcome.drawing) if outcome.drawing else None,
     }
     return json.dumps(document)
+
+
+def format_left_out(error: LeftOutError) -> str:
+    """One JSON document in one line: the files that were left out, and what each is."""
+    return json.dumps({"left_out": {os.fsencode(path).decode(errors="replace"): kind.name
+                                    for path, kind in error.kinds.items()}})  # fmt: skip
 
 
 def format_rows(outcome: Outcome) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,10 +13,10 @@ from tqdm import tqdm
 from .annotate import annotate
 from .drawings import DrawingFolder
 from .live.options import ModelChoice, model_options
-from .outcomes import Outcome, format_digits, format_json, format_rows
+from .outcomes import Outcome, format_digits, format_json, format_left_out, format_rows
 from .pictures import PictureError
 from .reader import Reader
-from .sources import Frame, Source, VideoFile, find_sources, read_all
+from .sources import Frame, LeftOutError, Source, VideoFile, find_sources, read_all
 from .videos import Spacing
 from .window import Window
 
@@ -62,7 +63,8 @@ def run(
 
     A picture without digits gives an empty reading; of several pages or an animation the first is read. Standard input
     is one picture of any kind, or a stream of PNG, JPEG (MJPEG) or binary PNM pictures back to back. What cannot be
-    read is reported on standard error, everything else is read all the same, and the exit code is 1.
+    read is reported on standard error, everything else is read all the same, and the exit code is 1. Of a folder or
+    pattern, files that are neither pictures nor videos are named there, too; ** stands for folders at any depth.
 
     \b
     Examples:
@@ -82,19 +84,24 @@ def run(
         reader = model.load()
         sinks = Sinks(
             format_outcome=format_outcome,
+            format_left_out=format_left_out if as_json else None,
             drawings=DrawingFolder(folder) if folder else None,
             window=stack.enter_context(Window()) if show else None,
         )
-        failures = read_into(sinks, reader, find_sources(inputs, spacing))
+        failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(_print, err=True)))
     if failures:
         raise SystemExit(1)
 
 
 @dataclass(frozen=True)
 class Sinks:
-    """Where readings go: to standard output in this format, and into a folder and a window if there are any."""
+    """Where readings go: to standard output in this format, and into a folder and a window if there are any.
+
+    Files that were left out are reported on standard error, and in documents on standard output, too.
+    """
 
     format_outcome: Callable[[Outcome], str]
+    format_left_out: Callable[[LeftOutError], str] | None
     drawings: DrawingFolder | None
     window: Window | None
 
@@ -110,6 +117,8 @@ def read_into(sinks: Sinks, reader: Reader, sources: list[Source]) -> int:
                 go_on = sinks.window is None or _show(sinks.window, outcome)
             except PictureError as error:
                 _print(f"Error: {error}", err=True)
+                if isinstance(error, LeftOutError) and sinks.format_left_out:
+                    _print(sinks.format_left_out(error))
                 failures += 1
                 go_on = True
             bar.update(done - bar.n)

@@ -1,6 +1,7 @@
 """What `edge-mnist run` reads: files, folders, patterns and standard input, as frames one after the other."""
 
 import glob
+import logging
 import os
 import sys
 import time
@@ -14,14 +15,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pictures, videos
+from . import pictures
 from .credentials import mask_address
+from .kinds import Kind
+from .listing import EXPECTED, SUFFIXES, describe_left_out, is_video, list_folder, list_matches
 from .pictures import PictureError, read_gray, read_rgb
 from .streams import split_pictures
 from .videos import Spacing, VideoFrame, read_video
 
+__all__ = ["SUFFIXES"]
+
 STANDARD_INPUT = "-"
-SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -138,20 +144,49 @@ class Nothing:
         yield PictureError(self.reason)
 
 
-def find_sources(arguments: tuple[str, ...], spacing: Spacing) -> list[Source]:
+class LeftOutError(PictureError):
+    """Files that people take for pictures or videos, and that are of kinds that are not read.
+
+    Attributes:
+        kinds: What each is, by its path.
+    """
+
+    def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
+        cures = " ".join(dict.fromkeys(kind.cure for kind in kinds.values()))
+        super().__init__(f"{source}: {describe_left_out(kinds)}. {cures}")
+        self.kinds = kinds
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The files of a folder or pattern that are of kinds that are not read."""
+
+    source: str
+    kinds: dict[Path, Kind]
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """Name them."""
+        yield LeftOutError(self.source, self.kinds)
+
+
+def find_sources(
+    arguments: tuple[str, ...], spacing: Spacing, tell: Callable[[str], None] = log.warning
+) -> list[Source]:
     """List what files, folders (not what lies deeper, not hidden files), glob patterns and `-` stand for, in order.
 
     Args:
         arguments: As typed.
         spacing: Of the frames of videos.
+        tell: Takes a sentence that names what a folder or pattern holds besides.
 
     Returns:
-        One source for each file; an argument that stands for nothing is a source of one error.
+        One source for each file; an argument that stands for nothing is a source of one error, and so are the files of
+        a folder that people take for pictures and that are not read.
     """
     sources: list[Source] = []
     for argument in arguments:
         try:
-            sources += [StandardInput()] if argument == STANDARD_INPUT else _expand(argument, spacing)
+            sources += [StandardInput()] if argument == STANDARD_INPUT else _expand(argument, spacing, tell)
         except OSError as error:
             sources.append(Nothing(f"{argument}: cannot be read ({error.strerror})."))
     return sources
@@ -173,7 +208,7 @@ def read_all(sources: list[Source]) -> Iterator[tuple[float, Frame | PictureErro
             yield position + 1.0, error
 
 
-def _expand(argument: str, spacing: Spacing) -> list[Source]:
+def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> list[Source]:
     path = Path(argument)
     if "://" in argument and not path.exists():
         return [
@@ -183,22 +218,25 @@ def _expand(argument: str, spacing: Spacing) -> list[Source]:
             )
         ]
     if path.is_dir():
-        paths = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES and _is_shown(entry)]
+        listing = list_folder(path)
     elif path.exists() or not glob.has_magic(argument):
-        paths = [path]
+        return [_choose(path, spacing)]
     else:
-        paths = [Path(name) for name in glob.glob(argument, recursive=True)]  # noqa: PTH207 - as typed
-    if not paths:
-        return [Nothing(f"{argument}: no pictures there. Expected {', '.join(sorted(SUFFIXES))}.")]
-    return [
-        VideoFile(path, spacing) if path.suffix.lower() in videos.SUFFIXES else PictureFile(path)
-        for path in sorted(paths)
-    ]
+        listing = list_matches(argument)
+    sources = [_choose(one, spacing) for one in listing.paths]
+    if listing.others:
+        tell(f"{argument}: {describe_left_out(listing.others)}.")
+    if listing.unread:
+        sources.append(LeftOut(argument, listing.unread))
+    return sources or [Nothing(f"{argument}: no pictures there. {EXPECTED}")]
 
 
-def _is_shown(entry: Path) -> bool:
-    """Whether a folder's entry is a file that a person put there: Macs add `._IMG_1.jpg` to every IMG_1.jpg."""
-    return not entry.name.startswith(".") and entry.is_file()
+def _choose(path: Path, spacing: Spacing) -> Source:
+    try:
+        return VideoFile(path, spacing) if is_video(path) else PictureFile(path)
+    except OSError:
+        # Reading it says why it cannot be.
+        return PictureFile(path)
 
 
 def _printable(path: Path) -> str:

@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from .pictures import MOST_MEGABYTES, PictureError
+from .kinds import PROBE_BYTES, TEXT, UNKNOWN, identify
+from .pictures import MOST_MEGABYTES, PictureError, check_kind
 
 # What `read1` is asked for: it gives what is there, so a picture of a live stream is read when its last byte has come.
 CHUNK_BYTES = 1 << 16
+# With fewer bytes a HEIC picture would be taken for a video.
+LEAST_PROBE = 16
 # What programs put between or after pictures: line ends and zeros.
 PADDING = b"\0\t\n\r "
 GAP = rb"(?:\s|#[^\n]*\n)+"
@@ -68,11 +71,14 @@ class _Tape:
 def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
     """Give each picture of a stream as soon as it is complete; the last one as far as it came.
 
+    What is no picture is refused by its first bytes, before more of it is waited for.
+
     Args:
         stream: Buffered, binary.
 
     Raises:
-        PictureError: A picture is followed by bytes that start none, or one is larger than any that is read.
+        PictureError: A picture is followed by bytes that start none, one is larger than any that is read, or nothing of
+            it is a picture.
     """
     tape = _Tape(stream)
     count = 0
@@ -82,6 +88,8 @@ def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
             raise PictureError(
                 f"standard input: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
             )
+        if find_end is None:
+            check_kind(_take_look(tape), "standard input")
         yield _take_picture(tape, find_end or _end_of_stream)
         count += 1
 
@@ -100,6 +108,16 @@ def _find_format(tape: _Tape) -> Callable[[_Tape], int] | None:
     except _EndOfStreamError:
         return None
     return ENDS.get(bytes(tape.content[:2]))
+
+
+def _take_look(tape: _Tape) -> bytes:
+    """As many first bytes as it takes to know the kind of what comes."""
+    while len(tape.content) < PROBE_BYTES:
+        if len(tape.content) >= LEAST_PROBE and identify(bytes(tape.content)) not in {UNKNOWN, TEXT}:
+            break
+        if not tape.read_on():
+            break
+    return bytes(tape.content[:PROBE_BYTES])
 
 
 def _end_of_stream(tape: _Tape) -> int:

@@ -14,15 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import EdgeMnistError
+from .jpeg_video import JpegVideo, choose_capture
+from .kinds import PROBE_BYTES, UNKNOWN, identify
 from .native_log import native_log_to, open_memory_file, show_native_log
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 from .regular_files import open_file
 
-SUFFIXES = frozenset(
-    {".3gp", ".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
-)
+# Of `run`, `live` and folders alike. A file of another name is a video if its first bytes are one's; see `kinds.py`.
+SUFFIXES = frozenset({
+    ".264", ".265", ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})  # fmt: skip
 # FFmpeg goes by what is in a file, not by its name, and knows playlists that make it open other files or the network.
-DEMUXERS = "3g2,3gp,asf,avi,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,ogg,webm"
+DEMUXERS = (
+    "3g2,3gp,asf,avi,flv,h264,hevc,ivf,jpeg_pipe,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,ogg,webm,"
+    "yuv4mpegpipe"
+)
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
 
@@ -135,11 +142,14 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
     # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
     try:
         with open_file(path) as file:
-            empty = not file.read(1)
+            beginning = file.read(PROBE_BYTES)
     except EdgeMnistError as error:
         raise PictureError(str(error)) from error
-    if empty:
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not beginning:
         raise PictureError(f"{path}: the file is empty.")
+    kind = identify(beginning)
     # An absolute path cannot be taken for a URL or an option.
     name = os.fspath(path.absolute())
     # OpenCV would end the process.
@@ -152,16 +162,18 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
     with complaints.listen(), _only_files():
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
+        if kind is UNKNOWN or kind.holds == "video":
+            raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
+        raise PictureError(f"{path}: {kind.name}, not a video. {kind.cure}".rstrip())
     size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if size > MOST_MEGAPIXELS * 1_000_000:
         capture.release()
         raise too_large(str(path))
-    return capture
+    return choose_capture(capture, MOST_MEGAPIXELS * 1_000_000)
 
 
 def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints) -> Generator[VideoFrame, None, int]:
-    """Give the frames that are due; return how many there were."""
+    """Give the frames that are due; return how many could be decoded."""
     announced = _announced_count(capture)
     frames_per_second = capture.get(cv2.CAP_PROP_FPS)
     index, due_index, due_s = 0, 0, 0.0
@@ -169,12 +181,15 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints)
         # Streams without timestamps, and some last frames, say 0.
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
+        if getattr(capture, "is_damaged", False):
+            index += 1
+            continue
         if index >= due_index and time_s >= due_s - CLOCK_TOLERANCE_S:
             due_index, due_s = index + spacing.frames, _next_due_s(time_s, spacing.seconds)
             share = min(1.0, (index + 1) / announced) if announced else 0.0
             yield VideoFrame(index, round(time_s, 3), share, _retrieve(capture))
         index += 1
-    return index
+    return index - getattr(capture, "damaged", 0)
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:
@@ -198,6 +213,13 @@ def _announced_count(capture: cv2.VideoCapture) -> int:
     """How many frames the container says, or FFmpeg estimates, that it has; 0 where neither knows."""
     announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
+
+
+def _check_jpegs(path: Path, capture: cv2.VideoCapture | JpegVideo) -> None:
+    """Say how many frames of a video of JPEG pictures were left out."""
+    if isinstance(capture, JpegVideo) and capture.damaged:
+        frames = "frame is damaged and was" if capture.damaged == 1 else "frames are damaged and were"
+        raise PictureError(f"{path}: {capture.damaged} {frames} left out (the first: {capture.damage}).")
 
 
 def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: Complaints) -> None:
@@ -224,6 +246,7 @@ def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: C
         )
     if complaints.first:
         raise PictureError(f"{path}: damaged, some of the {count} frames may be wrong (FFmpeg: {complaints.first}).")
+    _check_jpegs(path, capture)
 
 
 @contextmanager

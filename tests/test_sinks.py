@@ -45,7 +45,7 @@ def test_a_reading_has_the_documented_fields_and_is_json() -> None:
         "frame_size": [320, 240],
         "latency_ms": 5.25,
         "timing_ms": dict.fromkeys(("capture", "find", "frame", "infer", "track", "draw", "publish"), 1.5),
-        "rates": {"camera_fps": 16.0, "read_fps": 15.5, "skipped": 3},
+        "rates": {"camera_fps": 16.0, "read_fps": 15.5, "skipped": 3, "damaged": 0},
     }
 
 

@@ -85,6 +85,8 @@ class Camera(Protocol):
         waits: Whether frames that nobody takes are lost, as those of a real camera are, or wait, as those of a file
             that is read as fast as it goes.
         sizes_differ: Whether frames may be of different sizes. Of most cameras another size is a fault.
+
+    One that can give damaged pictures has an attribute `damaged`, too: how many it left out.
     """
 
     description: str

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pictures import SUFFIXES, PictureError, read_gray, read_rgb
+from ..kinds import Kind
+from ..listing import EXPECTED, describe_left_out, is_video, list_folder
+from ..pictures import PictureError, read_gray, read_rgb
 from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
 from .orientation import choose_orientation
 from .own_frame import own_frame
 
 DEFAULT_FPS = 1.0
+VIDEO = Kind("a video, which is a camera of its own", "video")
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class FolderCamera:
         self._orientation = choose_orientation(options)
         self._pace = Pace(fps)
         self._damaged: dict[Path, str] = {}
+        self._left_out: dict[Path, Kind] = {}
         self._paths = self._list()
         speed = f"{fps:g} fps" if fps else "as fast as they are read"
         self.description = (
@@ -57,18 +61,30 @@ class FolderCamera:
         """
         return next(self._frames, None)
 
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return len(self._damaged)
+
     def close(self) -> None:
         """There is nothing to let go of; no picture comes any more."""
         self._frames.close()
 
     def _list(self) -> list[Path]:
         try:
-            entries = sorted(self._folder.iterdir())
+            listing = list_folder(self._folder)
+            moving = {path: VIDEO for path in listing.paths if is_video(path)}
         except OSError as error:
             raise CameraRefusedError(f"{self._folder}: cannot be read ({error.strerror}).") from error
-        paths = [path for path in entries if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+        left_out = moving | listing.left_out
+        new = {path: kind for path, kind in left_out.items() if path not in self._left_out}
+        for level, matters in ((logging.WARNING, True), (logging.INFO, False)):
+            if named := {path: kind for path, kind in new.items() if (kind.holds != "other") == matters}:
+                log.log(level, "%s: %s.", self._folder, describe_left_out(named))
+        self._left_out = left_out
+        paths = [path for path in listing.paths if path not in moving]
         if not paths:
-            raise CameraRefusedError(f"{self._folder}: no pictures there. Expected {', '.join(sorted(SUFFIXES))}.")
+            raise CameraRefusedError(f"{self._folder}: no pictures there. {EXPECTED}")
         return paths
 
     def _give(self) -> Generator[CameraFrame, None, None]:

@@ -1,19 +1,19 @@
 """JPEG pictures as cameras send them: where one ends in a stream of bytes, and their pixels, decoded within limits."""
 
 import re
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..jpeg import DamagedJpegError, decode_jpeg, read_size
 from ..opencv import cv
 from ..pictures import MOST_JPEG_SCANS, MOST_MEGAPIXELS
 from .camera import CameraError
 
 # Ten times what a camera needs for 50 megapixels' worth of video frame; more is no picture, or an attack.
 MOST_PICTURE_BYTES = 20_000_000
-START, END, START_OF_SCAN = 0xD8, 0xD9, 0xDA
-# The markers that tell the picture's size. Source: ITU-T T.81, table B.1.
-START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+START, END = 0xD8, 0xD9
 # FF 00 is a byte of compressed data, FF FF filling, FF 01 and FF D0 to FF D7 stand alone within the data.
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
 # Below this there are none: what looks like one is damage.
@@ -97,34 +97,30 @@ def decode_gray(jpeg: bytes) -> NDArray[np.uint8] | None:
     Raises:
         CameraError: The picture is larger, or more work, than any that is read.
     """
-    return _decode(jpeg, cv.IMREAD_GRAYSCALE)
+    return _decode(jpeg, "GRAY")
 
 
 def decode_rgb(jpeg: bytes) -> NDArray[np.uint8] | None:
     """The same in colour, uint8 [height, width, 3]."""
-    bgr = _decode(jpeg, cv.IMREAD_COLOR)
-    return None if bgr is None else cv.cvtColor(bgr, cv.COLOR_BGR2RGB)
+    return _decode(jpeg, "RGB")
 
 
-def _decode(jpeg: bytes, flags: int) -> NDArray[np.uint8] | None:
-    size = _read_size(jpeg)
+def _decode(jpeg: bytes, colours: Literal["GRAY", "RGB"]) -> NDArray[np.uint8] | None:
+    size = read_size(jpeg)
     if size is None:
         return None
-    if size[0] * size[1] > MOST_MEGAPIXELS * 1_000_000 or jpeg.count(b"\xff\xda") > MOST_JPEG_SCANS:
+    scans = jpeg.count(b"\xff\xda")
+    if size[0] * size[1] > MOST_MEGAPIXELS * 1_000_000 or scans > MOST_JPEG_SCANS:
         raise CameraError(
-            f"a JPEG of {size[0]}x{size[1]} pixels and {jpeg.count(bytes([0xFF, START_OF_SCAN]))} scans. "
+            f"a JPEG of {size[0]}x{size[1]} pixels and {scans} scans. "
             f"Expected at most {MOST_MEGAPIXELS} megapixels and {MOST_JPEG_SCANS} scans."
         )
-    return cv.imdecode(np.frombuffer(jpeg, np.uint8), flags | cv.IMREAD_IGNORE_ORIENTATION)
-
-
-def _read_size(jpeg: bytes) -> tuple[int, int] | None:
-    """(width, height) as the picture's header says, before anything is decoded."""
-    offset = 2
-    while (found := MARKER.match(jpeg, offset)) is not None and found[0][1] not in {START_OF_SCAN, END}:
-        offset = found.end()
-        if found[0][1] in START_OF_FRAME:
-            height, width = (int.from_bytes(jpeg[offset + at : offset + at + 2]) for at in (3, 5))
-            return (width, height) if width and height else None
-        offset += int.from_bytes(jpeg[offset : offset + 2])
-    return None
+    try:
+        return decode_jpeg(jpeg, colours, MOST_MEGAPIXELS * 1_000_000)
+    except DamagedJpegError:
+        return None
+    except ValueError:
+        # Of a rare kind, or none.
+        flags = cv.IMREAD_IGNORE_ORIENTATION | (cv.IMREAD_GRAYSCALE if colours == "GRAY" else cv.IMREAD_COLOR)
+        pixels = cv.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+        return pixels if pixels is None or colours == "GRAY" else cv.cvtColor(pixels, cv.COLOR_BGR2RGB)

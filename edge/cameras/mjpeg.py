@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import time_limits
 from .camera import CameraError, CameraFrame, CameraOptions
 from .clock import Pace
+from .damage import DamageCounter
 from .http_stream import HttpStream, parse_stream
 from .jpeg import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
@@ -48,6 +49,7 @@ class MjpegCamera:
         address = parse_stream(url)
         self._shown = address.shown
         self._limit_s = time_limits.frame_limit_s(options.fps)
+        self._damage = DamageCounter(self._shown)
         self._orientation = choose_orientation(options)
         self._pace = Pace(options.fps or 0)
         self._splitter = JpegSplitter()
@@ -80,6 +82,11 @@ class MjpegCamera:
             self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
         )
 
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return self._damage.count
+
     def close(self) -> None:
         """Hang up."""
         self._stream.close()
@@ -96,6 +103,7 @@ class MjpegCamera:
             if gray is not None:
                 return Picture(jpeg, gray, captured_s)
             damaged += 1
+            self._damage.add()
         raise CameraError(f"{self._shown}: {self._describe_silence(damaged)}")
 
     def _describe_silence(self, damaged: int) -> str:

@@ -14,6 +14,7 @@ from ..pictures import PictureError
 from ..videos import Complaints, check_whole, grab, open_video
 from .camera import CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
+from .damage import DamageCounter
 from .orientation import choose_orientation
 from .own_frame import own_frame
 
@@ -39,6 +40,7 @@ class VideoCamera:
             CameraRefusedError: Missing, too large, not a video, or one that does not say how fast it is to be played.
         """
         self._path = path
+        self._damage = DamageCounter(str(path))
         self._loop = options.loop
         self._orientation = choose_orientation(options)
         self._complaints = Complaints()
@@ -75,6 +77,11 @@ class VideoCamera:
         self._pace.wait(self._measure_period_s())
         return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
 
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return self._damage.count
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
@@ -100,8 +107,11 @@ class VideoCamera:
     def _advance(self) -> bool:
         """Decode the next frame, or the first again after the last; False at the end."""
         try:
-            if grab(self._capture, self._complaints):
+            while grab(self._capture, self._complaints):
                 self._count += 1
+                if getattr(self._capture, "is_damaged", False):
+                    self._damage.add(self._capture.damage)
+                    continue
                 return True
             check_whole(self._path, self._count, self._capture, self._complaints)
             if not self._loop:

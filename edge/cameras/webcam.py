@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..time_limits import frame_limit_s
 from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import trust_or_now
+from .damage import DamageCounter
 from .orientation import choose_orientation
 from .own_frame import own_frame
 from .v4l2 import query_name
@@ -61,6 +62,7 @@ class WebcamCamera:
         _refuse_unitless(path, options)
         name = query(path)
         self._path = path
+        self._damage = DamageCounter(str(path))
         self._orientation = choose_orientation(options)
         self._first: CameraFrame | None = None
         self._limit_s = math.ceil(frame_limit_s(options.fps, options.exposure_us))
@@ -88,7 +90,13 @@ class WebcamCamera:
             gray = FORMATS[self._format].read_gray(raw)
             if gray is not None:
                 return self._make_frame(raw, gray, captured_s)
+            self._damage.add()
         raise CameraError(f"{self._path}: {MOST_DAMAGED} frames in a row were damaged. Try another cable or port.")
+
+    @property
+    def damaged(self) -> int:
+        """See `Camera`."""
+        return self._damage.count
 
     def close(self) -> None:
         """Close the device."""

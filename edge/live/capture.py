@@ -32,6 +32,7 @@ class Capture:
     Attributes:
         given: Frames that the camera gave.
         skipped: Those of them that newer ones replaced before they were taken.
+        damaged: Frames that the camera left out because they were damaged.
         description: The camera's; empty until it is open.
         open_s: How long opening took, seconds; None until it is open.
     """
@@ -40,6 +41,7 @@ class Capture:
         """Start the thread, which opens the camera."""
         self.given = 0
         self.skipped = 0
+        self.damaged = 0
         self.description = ""
         self.open_s: float | None = None
         self._open_camera = open_camera
@@ -138,6 +140,7 @@ class Capture:
             began_s = time.monotonic()
             with self._timed():
                 frame = camera.grab()
+            self.damaged = getattr(camera, "damaged", 0)
             if frame is None:
                 self._end()
                 return

@@ -36,11 +36,13 @@ class Rates:
         camera_fps: Frames that the camera gave, per second.
         read_fps: Frames that were read, per second.
         skipped: Frames since the start that were replaced by newer ones before they were read.
+        damaged: Frames since the start that the camera left out because they were damaged.
     """
 
     camera_fps: float
     read_fps: float
     skipped: int
+    damaged: int = 0
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,7 @@ class LiveLoop:
             camera_fps=self._camera_rate.per_second(self._watchdog.given),
             read_fps=self._read_rate.per_second(self.frames_read),
             skipped=self._watchdog.skipped,
+            damaged=self._watchdog.damaged,
         )
 
     def _publish(self, event: Event) -> None:
@@ -219,10 +220,11 @@ class LiveLoop:
     def _finish(self) -> None:
         self._systemd.stopping()
         _logger.info(
-            "%d frames read, %.1f per second; %d skipped.",
+            "%d frames read, %.1f per second; %d skipped%s.",
             self.frames_read,
             self.frames_read / max(1e-9, time.monotonic() - self._began_s),
             self._watchdog.skipped,
+            f", {self._watchdog.damaged} damaged and left out" if self._watchdog.damaged else "",
         )
         self._watchdog.close(CAMERA_CLOSES_S)
         if not self._stopping:

@@ -52,7 +52,7 @@ class Watchdog:
         self._report = report
         self._state: State | None = None
         self._first_open_s: float | None = None
-        self._given_before = self._skipped_before = 0
+        self._given_before = self._skipped_before = self._damaged_before = 0
         # Threads that were given up and are not over.
         self._given_up: list[Capture] = []
         self._capture: Capture | None = None
@@ -70,6 +70,11 @@ class Watchdog:
     def skipped(self) -> int:
         """Frames so far that newer ones replaced."""
         return self._skipped_before + (self._capture.skipped if self._capture else 0)
+
+    @property
+    def damaged(self) -> int:
+        """Frames so far that the camera left out because they were damaged."""
+        return self._damaged_before + (self._capture.damaged if self._capture else 0)
 
     @property
     def is_healthy(self) -> bool:
@@ -164,6 +169,7 @@ class Watchdog:
             raise type(error)(message)
         self._given_before += capture.given
         self._skipped_before += capture.skipped
+        self._damaged_before += capture.damaged
         self._capture = None
         self._given_up.append(capture)
         self._plan_next_try()

@@ -24,7 +24,8 @@ A reading, which is one frame:
     latency_ms   From the frame's capture to this event.
     timing_ms    Of each stage: capture, find, frame, infer, track, draw, publish; the last two of the frame before.
     rates        camera_fps and read_fps: frames per second that came and that were read, over the last seconds;
-                 skipped: frames since the start that newer ones replaced before they were read.
+                 skipped: frames since the start that newer ones replaced before they were read;
+                 damaged: frames since the start that were left out because data of them were lost.
 
 A change of the camera:
     state        "open", "lost" (and being tried again) or "ended".
@@ -81,6 +82,7 @@ def _describe_sighting(sighting: Sighting) -> dict[str, Any]:
             "camera_fps": round(rates.camera_fps, 2),
             "read_fps": round(rates.read_fps, 2),
             "skipped": rates.skipped,
+            "damaged": rates.damaged,
         },
     }
 

@@ -113,6 +113,7 @@ def _draw_rates(sighting: Sighting) -> Text:
         f"latency {sighting.latency_ms:.1f} ms",
         f"{len(sighting.tracks)} digits followed",
         f"{rates.skipped} frames skipped",
+        *([f"{rates.damaged} damaged"] if rates.damaged else []),
     )
     return Text(" | ".join(figures), no_wrap=True, overflow="ellipsis")
 

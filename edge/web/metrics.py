@@ -91,6 +91,7 @@ def _describe_camera(board: LiveBoard) -> Iterable[Metric]:
     yield CounterMetricFamily(
         "edge_mnist_skipped_frames", "Frames replaced by newer ones before they were read.", rates.skipped
     )
+    yield CounterMetricFamily("edge_mnist_damaged_frames", "Frames left out because data were lost.", rates.damaged)
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

@@ -4,12 +4,11 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import BytesIO
 
 from PIL import Image
 from starlette.requests import Request
 
-from ..pictures import FORMATS
+from ..pictures import open_header
 from .limits import Slots, WebLimits
 from .refusals import RefusedError
 
@@ -94,7 +93,7 @@ def check_pixels(content: bytes, most_megapixels: float) -> None:
         with warnings.catch_warnings():
             # About size, which is what is looked at, and about metadata.
             warnings.simplefilter("ignore")
-            with Image.open(BytesIO(content), formats=tuple(FORMATS)) as image:
+            with open_header(content) as image:
                 pixels = image.width * image.height
     except Image.DecompressionBombError:
         pixels = Image.MAX_IMAGE_PIXELS or 0
