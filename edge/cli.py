@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from .ending import end_process
 from .errors import EdgeMnistError
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
@@ -54,11 +55,15 @@ class LazyGroup(click.Group):
         try:
             return getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("edge_mnist") or not extra:
-                raise
-            # Of the backends, the extras bring the first.
-            brought = f"'edge-mnist[{extra}]'" if error.name not in BACKENDS[1:] else error.name
-            raise click.ClickException(f"{cmd_name} needs the package {error.name}: pip install {brought}") from error
+            raise _explain_missing(cmd_name, error) from error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command as a whole process, which ends whatever its threads are at."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except SystemExit as ending:
+            end_process(ending.code)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -82,6 +87,19 @@ class LazyGroup(click.Group):
                 return super().invoke(ctx)
         except EdgeMnistError as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            raise _explain_missing(ctx.invoked_subcommand or "", error) from error
+
+
+def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
+    """Which package a command lacks, and what brings it; the error itself if it is a mistake of ours."""
+    extra = COMMANDS[command][3] if command in COMMANDS else ""
+    package = (error.name or "").partition(".")[0]
+    if not extra or package in {"", "edge_mnist"}:
+        return error
+    # Of the backends, the extras bring the first.
+    brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
+    return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
 
 
 def _can_print() -> bool:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ..cameras.choose import check_source, open_camera
+from ..ending import start_abandonable
 from ..live.cli import FILE_SILENCE_S
 from ..live.loop import LiveLoop
 from ..live.options import CameraChoice
@@ -41,8 +42,7 @@ class CameraThread:
             partial(open_camera, camera.source, camera.options), board.source, reader, [board], settings
         )
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
-        self._thread.start()
+        self._thread = start_abandonable(threading.Thread(target=self._run, name="live", daemon=True))
 
     def check(self) -> None:
         """Do nothing, as long as it goes well.
