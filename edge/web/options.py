@@ -64,7 +64,7 @@ _OPTIONS = (
     click.option("--proxy", "proxies", type=NetworkType(), multiple=True, metavar="ADDRESS",
                  help="IP address or network of a proxy whose X-Forwarded-For is believed, so that limits count its "
                  "clients one by one. Several allowed."),
-    click.option("--root-path", type=ROOT_PATH, default="", metavar="PATH",
+    click.option("--root-path", type=ROOT_PATH, metavar="PATH",
                  help="Path below which a proxy offers this server, e.g. /digits.  [default: none]"),
     click.option("--allow-frame", "allow_frames", type=ORIGIN, multiple=True, metavar="ORIGIN",
                  help="A site whose pages may show this page in a frame, e.g. https://home.example. Several allowed."),
@@ -88,7 +88,7 @@ def web_options(command: Command) -> Command:
             allow_hosts=take("allow_hosts"),
             allow_frames=take("allow_frames"),
             proxies=take("proxies"),
-            root_path=take("root_path").rstrip("/"),
+            root_path=(take("root_path") or "").rstrip("/"),
             report=take("report"),
             access_log=take("access_log"),
             limits=WebLimits(requests_per_s=take("rate")),
