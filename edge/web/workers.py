@@ -87,4 +87,4 @@ def _settle(settle: Callable[[Any], None], outcome: object) -> None:
 
 
 def _stopping() -> RefusedError:
-    return RefusedError(503, "stopping", "The server is stopping: try again when it is back.")
+    return RefusedError(503, "stopping", "The server is stopping: try again when it is back.", retry_after_s=1)

@@ -59,6 +59,7 @@ export function showLost(words) {
 export function showNothing(words) {
   showState({ state: "", message: "" });
   showRows(byId("live-rows"), [], "Nothing to read");
+  showAge(null);
   for (const id of ["live-picture", "live-boxes"]) byId(id).width = 0;
   showWords(words);
 }
