@@ -1,7 +1,7 @@
 """The end of the process while threads are still inside native code.
 
-A picture is decoded, a camera's driver hangs: nobody waits for such a thread. Python's own end takes the interpreter away
-from below it, and native code that then comes back ends the process with a signal
+A picture is decoded, a camera's driver hangs: nobody waits for such a thread. Python's own end takes the interpreter
+away from below it, and native code that then comes back ends the process with a signal
 (https://github.com/python/cpython/issues/87135). So where such a thread still runs, the process ends without that part.
 """
 

@@ -222,8 +222,7 @@ def test_the_browsers_own_words_are_for_the_console(page: Page, server: WebServe
     page.open(f"{server.url}#/draw")
 
     said = page.run(
-        "const { inWords } = await import('./static/words.js');"
-        "return inWords(new DOMException('x', 'NotAllowedError'))"
+        "const { inWords } = await import('./static/words.js');return inWords(new DOMException('x', 'NotAllowedError'))"
     )
 
     assert said == "Something in this page failed. Load the page again; if it stays so, try another browser."
