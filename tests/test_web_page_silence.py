@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from selenium.webdriver.common.by import By
 
+from edge_mnist.edge.live.events import CameraChange
 from edge_mnist.edge.web.board import LiveBoard
 from edge_mnist.edge.web.server import WebServer, start_server
 from edge_mnist.edge.web.settings import WebSettings
@@ -240,6 +241,21 @@ def test_a_browser_that_keeps_nothing_for_the_page_keeps_the_token_while_it_is_o
     )
 
     assert kept == "a-token"
+
+
+def test_what_strangers_called_things_is_text_and_nothing_else(page: Page) -> None:
+    name = "<img src=x onerror=document.title='pwned'>\x1b[31m\u202e"
+    board = LiveBoard(name)
+    board.take(CameraChange(name, "lost", f"{name}: gone", 0.0))
+    server = start_server(board, port=0)
+    try:
+        page.open(f"{server.url}#/live")
+        page.wait_for_text("live-state-message", "<img src=x onerror=")
+        assert page.driver.find_elements(By.CSS_SELECTOR, "img[src=x]") == []
+        assert page.driver.title != "pwned"
+        page.driver.get("about:blank")
+    finally:
+        server.close()
 
 
 def hold_events(server: WebServer) -> None:

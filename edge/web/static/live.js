@@ -77,8 +77,8 @@ export class LiveView {
     showAge(this.#seen === null ? null : performance.now() - this.#seen);
     if (!this.#watching || performance.now() - this.#heard < SILENCE_MS) return;
     this.#stop();
-    showLost("The server does not answer. Trying again…");
-    // Whoever listens asks until it answers, and then this view is restarted.
+    showLost("What is shown is old.");
+    // The page then asks until the server answers, says so above, and restarts this view.
     connection.dispatchEvent(new Event("unreachable"));
   }
 
