@@ -65,9 +65,11 @@ def camera() -> Iterator[Camera]:
 
 
 @pytest.fixture
-def server(camera: Camera) -> Iterator[WebServer]:
+def server(page: Page, camera: Camera) -> Iterator[WebServer]:
     started = start_server(camera.board, port=0)
     yield started
+    # Or it would go on asking.
+    page.driver.get("about:blank")
     started.close()
 
 

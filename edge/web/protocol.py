@@ -82,7 +82,8 @@ class PatientProtocol(H11Protocol):
         Where all places are taken by many clients, the same goes for the connections of all.
         """
         most = self.limits.connections
-        open_ones = [each for each in self.connections if not each.transport.is_closing()]
+        patient = [each for each in self.connections if isinstance(each, PatientProtocol)]
+        open_ones = [each for each in patient if not each.transport.is_closing()]
         own = [each for each in open_ones if each.client_name == self.client_name]
         is_shared = self.client is not None and self.client[0] in self.proxies
         if len(open_ones) > most:

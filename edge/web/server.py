@@ -190,7 +190,8 @@ def _find_own_address() -> str:
 
 def _make_server(service: Service) -> uvicorn.Server:
     settings = service.settings
-    app = ProxyHeadersMiddleware(create_app(service), [*settings.proxies, *map_to_ipv6(settings.proxies)])
+    trusted = [*settings.proxies, *map_to_ipv6(settings.proxies)]
+    app = ProxyHeadersMiddleware(create_app(service), trusted)  # pyright: ignore[reportArgumentType] - both are ASGI's
     config = uvicorn.Config(
         app,
         http=type(
