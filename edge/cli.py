@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .credentials import hide_credentials
+from .ending import end_process
 from .errors import EdgeMnistError
 from .native_log import keep_python_apart
 from .standard_streams import prepare_standard_streams
@@ -56,17 +57,21 @@ class LazyGroup(click.Group):
         try:
             return getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("edge_mnist") or not extra:
-                raise
-            # Of the backends, the extras bring the first.
-            brought = f"'edge-mnist[{extra}]'" if error.name not in BACKENDS[1:] else error.name
-            raise click.ClickException(f"{cmd_name} needs the package {error.name}: pip install {brought}") from error
+            raise _explain_missing(cmd_name, error) from error
         except ImportError as error:
             if error.name is not None and error.name.startswith("edge_mnist"):
                 raise
             # As with too little memory; numpy puts the reason at the end of a long text.
             reason = str(error).strip().splitlines()[-1]
             raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command as a whole process, which ends whatever its threads are at."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except SystemExit as ending:
+            end_process(ending.code)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -106,11 +111,24 @@ class LazyGroup(click.Group):
             message = hide_credentials(error.message, arguments)
             error.message = message  # pyright: ignore[reportAttributeAccessIssue] - final to click, which shows it
             raise
+        except ModuleNotFoundError as error:
+            raise _explain_missing(ctx.invoked_subcommand or "", error) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command line, for `invoke`."""
         ctx.obj = [*args]
         return super().parse_args(ctx, args)
+
+
+def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
+    """Which package a command lacks, and what brings it; the error itself if it is a mistake of ours."""
+    extra = COMMANDS[command][3] if command in COMMANDS else ""
+    package = (error.name or "").partition(".")[0]
+    if not extra or package in {"", "edge_mnist"}:
+        return error
+    # Of the backends, the extras bring the first.
+    brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
+    return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
 
 
 def _can_print(text: str = "") -> bool:

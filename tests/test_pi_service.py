@@ -3,11 +3,13 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge_mnist.edge.doctor.service import FILES, Service, choose_service, plan_service
+from edge_mnist.edge.doctor.machine import Machine
+from edge_mnist.edge.doctor.service import FILES, Service, SetupError, choose_service, plan_service
 
 from .conftest import edge_mnist
 from .fake_pi import write_files
@@ -28,7 +30,7 @@ def test_the_service_is_installed_enabled_and_started(pi: Pi) -> None:
     ]
     assert "\nUser=pi\n" in unit
     assert f"\nExecStart={pi.root}/home/pi/env/bin/edge-mnist $EDGE_MNIST_COMMAND $EDGE_MNIST_ARGS\n" in unit
-    assert "\nProtectHome=read-only\n" in unit
+    assert f"\nProtectHome=tmpfs\nBindReadOnlyPaths={pi.root}/home/pi/env\n" in unit
     assert (pi.root / DEFAULTS).stat().st_mode & 0o777 == 0o600
     assert not list(pi.root.rglob("*.new"))
 
@@ -51,7 +53,7 @@ def test_a_user_of_its_own_is_made_for_a_program_outside_of_homes(
 
     assert result.exit_code == 0, result.output
     assert "sudo useradd --system --no-create-home --shell /usr/sbin/nologin edge-mnist" in pi.calls
-    assert "\nProtectHome=yes\n" in (pi.root / UNIT).read_text()
+    assert "\nProtectHome=yes\nBindReadOnlyPaths=\n" in (pi.root / UNIT).read_text()
 
 
 def test_the_service_is_taken_away_and_what_may_be_yours_stays(pi: Pi) -> None:
@@ -92,6 +94,40 @@ def test_a_service_that_cannot_work_is_refused(
     assert pi.calls == []
 
 
+def test_of_homes_the_service_sees_what_the_program_needs_and_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "root/home/pi"
+    changes = {"base_prefix": home / ".pyenv/versions/3.11.9", "package": home / "edge-mnist/edge"}
+    pi = make_fake(tmp_path, monkeypatch, bare_files(), **changes)
+
+    unit = choose_service(pi.machine, None).render()
+
+    seen = f"{home}/env {home}/.pyenv/versions/3.11.9 {home}/edge-mnist/edge"
+    assert f"\nProtectHome=tmpfs\nBindReadOnlyPaths={seen}\n" in unit
+    assert ".ssh" not in unit
+
+
+@pytest.mark.parametrize(
+    "name", ["evil\nExecStartPre=+/bin/sh", "-x", "a b", "a%h", "1000", "../pi", "pi\n", "a" * 33, ""]
+)
+def test_a_variable_that_is_no_name_of_a_user_gets_into_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("SUDO_USER", name)
+    pi = make_fake(tmp_path, monkeypatch, bare_files())
+
+    assert Machine().user == Machine(environment={}).user != name
+    with pytest.raises(SetupError, match="is no name of a user"):
+        choose_service(replace(pi.machine, user=name or "?"), None)
+
+
+def test_behind_sudo_the_person_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "jo.doe")
+
+    assert Machine().user == "jo.doe"
+
+
 def test_a_path_that_systemd_would_read_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prefix = tmp_path / "root/home/pi/my env%h"
     make_fake(tmp_path, monkeypatch, bare_files(**{"home/pi/my env%h/bin/edge-mnist": ""}), prefix=prefix)
@@ -124,7 +160,7 @@ def test_the_unit_says_what_the_loop_and_the_camera_need() -> None:
         assert f"\n{line}\n" in unit
     for device in ("char-video4linux", "char-media", "char-dma_heap"):
         assert f"\nDeviceAllow={device} rw\n" in unit
-    for name in ("User", "ExecStart", "ProtectHome"):
+    for name in ("User", "ExecStart", "ProtectHome", "BindReadOnlyPaths"):
         assert len(re.findall(rf"(?m)^{name}=", unit)) == 1, "each is replaced once"
 
 
@@ -139,10 +175,10 @@ def test_the_settings_file_says_what_the_unit_does_without_it() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("is_in_home", [False, True])
-def test_systemd_takes_the_unit(tmp_path: Path, is_in_home: bool) -> None:
+@pytest.mark.parametrize("seen", [(), (Path("/home/pi/env"), Path("/home/pi/.pyenv"))], ids=["elsewhere", "at home"])
+def test_systemd_takes_the_unit(tmp_path: Path, seen: tuple[Path, ...]) -> None:
     path = tmp_path / "edge-mnist.service"
-    path.write_text(Service("daemon", Path("/bin/true"), is_in_home).render())
+    path.write_text(Service("daemon", Path("/bin/true"), seen).render())
 
     verified = subprocess.run(
         ["systemd-analyze", "verify", path], check=False, capture_output=True, text=True, timeout=60

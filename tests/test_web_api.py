@@ -156,9 +156,11 @@ def test_events_are_those_of_the_one_json_form(live: tuple[LiveBoard, httpx.Clie
     with client.stream("GET", "/v1/live") as stream:
         events = read_events(stream)
         first = [next(events), next(events)]
+        now = next(events)
         board.take(make_sighting(1, ("7",), is_new=True))
         third = next(events)
 
+    assert (now["event"], now["state"], now["captured_at"]) == ("alive", "open", first[1]["captured_at"])
     assert stream.headers["Content-Type"].startswith("text/event-stream")
     expected = [make_change(), make_sighting(0), make_sighting(1, ("7",), is_new=True)]
     assert [*first, third] == [as_json(event) for event in expected]
@@ -183,22 +185,44 @@ def test_who_is_slow_misses_some_and_gets_the_newest(live: tuple[LiveBoard, http
     with client.stream("GET", "/v1/live") as stream:
         for i in range(2000):
             board.take(make_sighting(i))
-        seen = [next(read_events(stream))["frame"]]
+        seen = [-1]
         while seen[-1] != 1999:
-            seen.append(next(read_events(stream))["frame"])
+            seen.append(next(read_events(stream)).get("frame", seen[-1]))
 
     assert seen == sorted(seen)
     assert len(seen) < 1000
 
 
-def test_silence_is_filled_with_signs_of_life(live: tuple[LiveBoard, httpx.Client]) -> None:
-    _, client = live
+def test_silence_is_filled_with_what_is_so_and_how_old_the_reading_is(live: tuple[LiveBoard, httpx.Client]) -> None:
+    board, client = live
 
     with client.stream("GET", "/v1/live") as stream:
-        lines = stream.iter_lines()
-        first = [next(lines) for _ in range(4)]
+        events = read_events(stream)
+        before = next(events)
+        board.take(make_change())
+        board.take(make_sighting(3))
+        after = [next(events) for _ in range(6)]
 
-    assert first == ["retry: 2000", "", ": nothing new", ""]
+    assert before == {"event": "alive", "source": "auto", "state": "starting", "captured_at": None, "age_s": None}
+    alive = [event for event in after if event["event"] == "alive"]
+    assert {(event["state"], event["captured_at"]) for event in alive} == {
+        ("open", as_json(make_sighting(3))["captured_at"])
+    }
+    ages = [event["age_s"] for event in alive]
+    # Of the frame, which was taken 5.25 ms before its event.
+    assert ages == sorted(ages)
+    assert 0.005 < ages[0] < ages[-1] < PATIENCE_S
+
+
+def test_a_live_picture_says_how_old_it_is(live: tuple[LiveBoard, httpx.Client]) -> None:
+    board, client = live
+
+    with fetching(client, "/v1/live/frame.jpg", 1) as answers:
+        wait_until(lambda: board._picture_watchers == 1)
+        board.take(make_sighting(1, picture=np.full((24, 32, 3), 235, np.uint8)))
+
+    # It was taken 5.25 ms before its event.
+    assert 0.005 <= float(answers[0].headers["X-Age-S"]) < PATIENCE_S
 
 
 def test_a_live_picture_is_encoded_once_for_all_and_only_when_asked_for(

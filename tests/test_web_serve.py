@@ -3,12 +3,17 @@
 import errno
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
+from edge_mnist.edge.web.open_page import open_page
 from edge_mnist.edge.web.refusals import WebError
 from edge_mnist.edge.web.server import open_listener
 
@@ -24,8 +29,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_shows_a_camera_and_stops_whoever_watches(pages: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_it_shows_a_camera_and_stops_in_a_second_whoever_watches(pages: Path, number: signal.Signals) -> None:
     with (
         serving_process("--camera", str(pages), "--loop", "--fps", "20") as (process, server),
         httpx.stream("GET", f"{server.url}v1/live", timeout=PATIENCE_S) as stream,
@@ -42,6 +47,32 @@ def test_it_shows_a_camera_and_stops_whoever_watches(pages: Path, number: signal
     assert picture.content.startswith(b"\xff\xd8")
     assert model["camera"] == str(pages)
     assert status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_reading_that_takes_long_does_not_keep_it_from_stopping(number: signal.Signals) -> None:
+    picture = make_checkers()
+    with serving_process("--rate", "0") as (process, server):
+        began_s = time.monotonic()
+        assert httpx.post(f"{server.url}v1/read", content=picture, headers=PNG, timeout=120).status_code == 200
+        alone_s = time.monotonic() - began_s
+        answers: list[int] = []
+        threads = [threading.Thread(target=_read_into, args=(answers, server.url, picture)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: "edge_mnist_waiting_pictures 3.0" in httpx.get(f"{server.url}metrics").text)
+
+        asked_s = time.monotonic()
+        process.send_signal(number)
+        status = process.wait(PATIENCE_S)
+        took_s = time.monotonic() - asked_s
+        for thread in threads:
+            thread.join(PATIENCE_S)
+
+    assert status == 0
+    # As a share of what the readings would take, which grows with the load of the machine as this does.
+    assert took_s < alone_s
+    assert answers == [503, 503, 503]
 
 
 def test_it_reads_and_ends_without_a_word_but_where_it_served() -> None:
@@ -142,6 +173,54 @@ def test_a_precision_that_no_file_has_is_refused() -> None:
     assert "has no tflite int16x8 file" in result.output
 
 
+def test_a_token_is_not_on_the_command_line_of_the_browser(tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    # It notes what it was called with, what that file holds, and who may read it.
+    browser.write_text(
+        f'#!/bin/sh\necho "$@" > {tmp_path}/called\nfile="${{1#file://}}"\n'
+        f'cat "$file" > {tmp_path}/page\nstat -c %a "$file" "$(dirname "$file")" > {tmp_path}/modes\n'
+    )
+    browser.chmod(0o700)
+
+    with serving_process("--host", "0.0.0.0", "--open", BROWSER=str(browser)) as (process, server):  # noqa: S104
+        wait_until((tmp_path / "modes").exists)
+        wait_until(lambda: len((tmp_path / "modes").read_text().split()) == 2)
+        called = (tmp_path / "called").read_text().strip()
+        assert server.token
+        assert server.token not in called
+        assert f"url={server.url}" in (tmp_path / "page").read_text()
+        assert (tmp_path / "modes").read_text().split() == ["600", "700"]
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+
+    assert not Path(called.removeprefix("file://")).exists()
+
+
+def test_an_address_without_a_token_is_opened_as_it_is_and_a_missing_browser_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)))
+
+    with open_page("http://127.0.0.1:8000/"):
+        pass
+
+    assert opened == ["http://127.0.0.1:8000/"]
+    assert capsys.readouterr().err == "No browser could be opened here: open the address above in one.\n"
+
+
+def test_what_is_ignored_from_the_start_stays_ignored() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from edge_mnist.edge.web.cli import _stopping_on_signals\n"
+        "with _stopping_on_signals() as is_stopped:\n"
+        "    signal.raise_signal(signal.SIGHUP); print(is_stopped())\n"
+        "    signal.raise_signal(signal.SIGTERM); print(is_stopped())"
+    )
+
+    assert python_process(code).stdout.split() == ["False", "True"]
+
+
 def test_without_its_packages_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['fastapi'] = None; from edge_mnist.edge.cli import main; main()"
 
@@ -174,3 +253,20 @@ def test_nothing_is_left_open_by_a_server_that_stopped() -> None:
             client.get("/v1/model")
 
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def make_checkers() -> bytes:
+    """A picture that takes the reader seconds, though it has few pixels."""
+    side = np.arange(1280) // 4
+    return cv2.imencode(".png", (np.add.outer(side, side) % 2 * 255).astype(np.uint8))[1].tobytes()
+
+
+def _read_into(answers: list[int], url: str, picture: bytes) -> None:
+    answers.append(httpx.post(f"{url}v1/read", content=picture, headers=PNG, timeout=120).status_code)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end_s, "it did not happen"
+        time.sleep(0.02)

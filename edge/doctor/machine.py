@@ -4,6 +4,7 @@ import grp
 import os
 import platform
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -24,9 +25,15 @@ class Ran:
     stderr: str
 
 
+# As useradd takes them, and dots and capitals, which directories of users have; anything else could write lines of its
+# own into what is made for the user.
+USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+
+
 def _user() -> str:
-    """Who is asking; behind sudo, the person."""
-    if invoker := os.environ.get("SUDO_USER"):
+    """Who is asking; behind sudo, the person. A variable can be set to anything: one that is no name says nothing."""
+    invoker = os.environ.get("SUDO_USER", "")
+    if USER_NAME.fullmatch(invoker):
         return invoker
     number = os.geteuid()
     try:
@@ -58,6 +65,8 @@ class Machine:
         search_path: Where commands are, as PATH.
         python: The interpreter in whose environment things have to be visible.
         prefix: Of that environment.
+        base_prefix: Of the Python that it was made with.
+        package: Folder of this package, which may lie outside of the environment.
         kernel: The kernel's architecture, e.g. `aarch64`.
         python_bits: 32 or 64: of Python, and so of all that it loads.
         user: Who runs this; behind sudo, the person.
@@ -72,6 +81,8 @@ class Machine:
     search_path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     python: Path = Path(sys.executable)
     prefix: Path = Path(sys.prefix)
+    base_prefix: Path = Path(sys.base_prefix)
+    package: Path = Path(__file__).parents[1]
     kernel: str = field(default_factory=platform.machine)
     python_bits: int = 64 if sys.maxsize > 2**32 else 32
     user: str = field(default_factory=_user)

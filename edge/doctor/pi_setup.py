@@ -1,19 +1,14 @@
 """`edge-mnist pi-setup`: plain steps to a Raspberry Pi that reads from its camera; shown first, done when asked."""
 
-import re
-
 import click
 
 from .findings import Verdict
 from .health import check_governor
-from .machine import Machine
+from .machine import USER_NAME, Machine
 from .perform import describe_step, perform
 from .probes import Evidence
 from .service import SetupError, choose_service, plan_removal, plan_service
 from .steps import CAMERA_STEPS, Step
-
-# As useradd takes them; anything else could write lines of its own into the unit.
-USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 class UserName(click.ParamType):
@@ -24,7 +19,7 @@ class UserName(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Pass it, or fail as misuse."""
         if not USER_NAME.fullmatch(str(value)):
-            self.fail(f"{value!r} is no name of a user: lower-case letters, digits, - and _.", param, ctx)
+            self.fail(f"{value!r} is no name of a user: letters, digits, and any of _ . - after the first.", param, ctx)
         return str(value)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EdgeMnistError
-from .machine import Machine
+from .machine import USER_NAME, Machine
 from .steps import Command, Step
 from .surroundings import SERVICE, UNIT
 
@@ -27,20 +27,21 @@ class Service:
     Attributes:
         user: Who runs it; not root.
         program: The `edge-mnist` of the environment.
-        is_in_home: Whether that lies in somebody's home.
+        seen: Folders in somebody's home that the program needs; of homes the service sees nothing else.
     """
 
     user: str
     program: Path
-    is_in_home: bool
+    seen: tuple[Path, ...] = ()
 
     def render(self) -> str:
         """The unit."""
         lines = {
             "User": self.user,
             "ExecStart": f"{self.program} $EDGE_MNIST_COMMAND $EDGE_MNIST_ARGS",
-            # What lies at home has to be seen to be run, but not to be changed.
-            "ProtectHome": "read-only" if self.is_in_home else "yes",
+            # Keys and passwords lie at home, too: what the program needs is seen, and nothing else.
+            "ProtectHome": "tmpfs" if self.seen else "yes",
+            "BindReadOnlyPaths": " ".join(str(path) for path in self.seen),
         }
         text = (FILES / UNIT.name).read_text(encoding="utf-8")
         for name, value in lines.items():
@@ -59,20 +60,25 @@ def choose_service(machine: Machine, user: str | None) -> Service:
         SetupError: That cannot work: root, a program that is not there or that the user cannot reach.
     """
     name, program = user or machine.user, machine.prefix / "bin/edge-mnist"
+    if not USER_NAME.fullmatch(name):
+        raise SetupError(f"{name!r} is no name of a user. Give the one who is to run the service: --user NAME.")
     if name == "root":
         raise SetupError("The service is to run without root's rights: name another user, e.g. --user edge-mnist.")
     if not program.exists():
         raise SetupError(f"{program} is not there: install edge-mnist into this environment first.")
-    if not PLAIN_PATH.fullmatch(str(program)):
-        raise SetupError(f"{program}: systemd takes no such characters in a path. Make the environment elsewhere.")
     homes = (machine.root / "home", machine.root / "root")
-    is_in_home = any(program.is_relative_to(home) for home in homes)
-    if is_in_home and name != machine.user:
+    needed = (machine.prefix, machine.base_prefix, machine.package)
+    at_home = [path for path in needed if any(path.is_relative_to(home) for home in homes)]
+    seen = tuple(dict.fromkeys(path for path in at_home if not set(path.parents) & set(at_home)))
+    for path in (program, *seen):
+        if not PLAIN_PATH.fullmatch(str(path)):
+            raise SetupError(f"{path}: systemd takes no such characters in a path. Make the environment elsewhere.")
+    if seen and name != machine.user:
         raise SetupError(
-            f"{program} is in a home that {name} may not enter: make the environment in /opt/edge-mnist, or let "
+            f"{seen[0]} is in a home that {name} may not enter: make the environment in /opt/edge-mnist, or let "
             f"{machine.user} run the service."
         )
-    return Service(name, program, is_in_home)
+    return Service(name, program, seen)
 
 
 def plan_service(machine: Machine, service: Service) -> Step:

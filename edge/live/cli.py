@@ -16,6 +16,8 @@ from ..options import FiniteRange
 from ..sinks.options import SinkSettings, make_sinks, sink_options
 from ..sinks.sink import SinkError
 from ..stopping import handling_ends
+from ..web.options import web_options
+from ..web.settings import WebSettings
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
 from .page import AddressType, serve_page
@@ -31,6 +33,7 @@ ENDS_WITHIN_S = 1.0
 @sink_options
 @click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
               help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
+@web_options
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
 @click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after so many seconds.")
 @click.option(
@@ -43,6 +46,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     model: ModelChoice,
     sink_settings: SinkSettings,
     web: tuple[str, int] | None,
+    web_settings: WebSettings,
     frames: int | None,
     seconds: float | None,
     verbose: bool,
@@ -68,13 +72,15 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     """
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if not web and web_settings != WebSettings():
+        raise click.UsageError("Options of the page need --web.")
     check_source(camera.source)
     settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
     source = show_source(camera.source)
     reader = model.load()
     stopper = _Stopper()
     with handling_ends(stopper.stop_by_signal), ExitStack() as stack:
-        pages = [serve_page(source, web, model)] if web else []
+        pages = [serve_page(source, web, model, web_settings)] if web else []
         for page in pages:
             stack.callback(page.close)
         sinks = [*make_sinks(sink_settings, on_close=stopper.stop), *pages]

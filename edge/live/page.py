@@ -1,12 +1,14 @@
 """The web page beside a live loop: `edge-mnist live --web`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import EdgeMnistError
 from ..sinks.sink import Backlog
+from ..web.settings import WebSettings
 from .events import Event
 from .options import ModelChoice
 
@@ -57,7 +59,7 @@ class PageSink:
         self._close_server()
 
 
-def serve_page(source: str, address: tuple[str, int], model: ModelChoice) -> PageSink:
+def serve_page(source: str, address: tuple[str, int], model: ModelChoice, settings: WebSettings) -> PageSink:
     """Serve the page from now on, with the model that the loop uses.
 
     Raises:
@@ -67,12 +69,12 @@ def serve_page(source: str, address: tuple[str, int], model: ModelChoice) -> Pag
     try:
         from ..web.board import LiveBoard  # noqa: PLC0415 - they need packages of an extra
         from ..web.server import start_server  # noqa: PLC0415
-        from ..web.service import WebSettings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_mnist"):
             raise
         raise PageError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
-    settings = WebSettings(
+    settings = replace(
+        settings,
         models=(model.bundle,),
         runtimes=(model.runtime,) if model.runtime else (),
         precisions=(model.precision,),

@@ -13,8 +13,9 @@ from starlette.types import ASGIApp
 from .files import add_file_routes
 from .health import add_health_routes
 from .reading import add_reading_routes
-from .refusals import RefusedError, answer_error
-from .security import Gate, refuse
+from .refusals import RefusedError
+from .responses import answer_error, refuse
+from .security import Gate
 from .service import Service
 from .watching import add_watching_routes
 
@@ -27,7 +28,13 @@ def create_app(service: Service) -> ASGIApp:
     """
     # Without pages that load scripts from elsewhere.
     app = FastAPI(
-        title="edge-mnist", version="1", docs_url=None, redoc_url=None, dependencies=[Depends(_refuse_unknown)]
+        title="edge-mnist",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        # Their address would be that of the proxy's own request.
+        redirect_slashes=False,
+        dependencies=[Depends(_refuse_unknown)],
     )
     add_reading_routes(app, service)
     add_watching_routes(app, service)
@@ -40,7 +47,7 @@ def create_app(service: Service) -> ASGIApp:
 
 
 def _refuse_unknown(request: Request) -> None:
-    """Who misspells a parameter should not get an answer to another question."""
+    """Refuse misspelt parameters: the answer would be one to another question."""
     known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
     given = [name for name, _ in request.query_params.multi_items()]
     if not known.issuperset(given) or len(given) > len(set(given)):

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from ..live.events import CameraChange, Event, Sighting
 from ..opencv import cv
-from ..sinks.format import describe_event
+from ..sinks.format import describe_event, format_time
 from ..sinks.sink import Backlog
 from .encoding import encode_json
 
@@ -33,11 +34,13 @@ class Picture:
     Attributes:
         index: Of its sighting.
         captured_at: Seconds since 1970.
+        captured_s: The same by the monotonic clock, which nobody sets.
         jpeg: The file's bytes.
     """
 
     index: int
     captured_at: float
+    captured_s: float
     jpeg: bytes
 
 
@@ -80,6 +83,7 @@ class LiveBoard:
         self.change: Note | None = None
         self.picture: Picture | None = None
         self.is_over = False
+        self._captured_s = -math.inf
         self._version = 0
         self._picture_interval_s = (1 - EARLY) / pictures_per_s
         self._pictured_s = -math.inf
@@ -104,7 +108,7 @@ class LiveBoard:
             if isinstance(event, CameraChange):
                 self.change = note
             else:
-                self.sighting = note
+                self.sighting, self._captured_s = note, _find_capture(event)
             self.picture = picture or self.picture
         if isinstance(event, Sighting):
             for listener in self._listeners:
@@ -129,7 +133,7 @@ class LiveBoard:
         self._pictured_s = time.monotonic()
         pixels = cv.cvtColor(sighting.picture, cv.COLOR_RGB2BGR)
         _, content = cv.imencode(".jpg", pixels, (cv.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-        return Picture(sighting.index, sighting.captured_at, content.tobytes())
+        return Picture(sighting.index, sighting.captured_at, _find_capture(sighting), content.tobytes())
 
     @property
     def _is_watched(self) -> bool:
@@ -147,6 +151,18 @@ class LiveBoard:
     def state(self) -> str:
         """Of the camera: open, lost, ended, or `starting` before it was opened."""
         return self.change.event.state if self.change and isinstance(self.change.event, CameraChange) else "starting"
+
+    def describe_now(self) -> dict[str, Any]:
+        """What is so at this moment, as one JSON document: the sign of life of `/v1/live`."""
+        newest = self.sighting.event if self.sighting else None
+        seen = isinstance(newest, Sighting)
+        return {
+            "event": "alive",
+            "source": self.source,
+            "state": self.state,
+            "captured_at": format_time(newest.captured_at) if seen else None,
+            "age_s": round(time.monotonic() - self._captured_s, 3) if seen else None,
+        }
 
     def notes_after(self, version: int) -> list[Note]:
         """The newest of each kind, as far as it is newer than this version, in the order in which they came."""
@@ -203,6 +219,11 @@ class LiveBoard:
         finally:
             with self._lock:
                 self._waiting.discard(waiter)
+
+
+def _find_capture(sighting: Sighting) -> float:
+    """When the frame was taken by the monotonic clock, for an event that comes just now."""
+    return time.monotonic() - sighting.latency_ms / 1000
 
 
 class _Waiter:

@@ -6,6 +6,7 @@ from functools import partial
 
 from ..cameras.camera import CameraFileError
 from ..cameras.choose import check_source, open_camera
+from ..ending import start_abandonable
 from ..live.loop import LiveLoop
 from ..live.options import CameraChoice
 from ..reader import Reader
@@ -37,8 +38,7 @@ class CameraThread:
             partial(open_camera, camera.source, camera.options), board.source, reader, [board], settings
         )
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="live", daemon=True)
-        self._thread.start()
+        self._thread = start_abandonable(threading.Thread(target=self._run, name="live", daemon=True))
 
     def check(self) -> None:
         """Do nothing, as long as it goes well.

@@ -61,7 +61,7 @@ def add_file_routes(app: FastAPI, service: Service) -> None:
         responses={200: {"content": {"text/html": {}}}, **document_errors(404)},
     )
     async def send_report() -> Response:
-        path = service.report
+        path = service.settings.report
         if path is None or not is_file(path):
             message = "There is no report here: start `edge-mnist serve` with --report FILE to show one."
             raise RefusedError(404, "path", message)

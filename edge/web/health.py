@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from .answers import HealthAnswer, ReadyAnswer, document_errors
-from .refusals import answer_json
+from .responses import answer_json
 from .service import Service
 
 

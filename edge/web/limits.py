@@ -1,24 +1,29 @@
-"""How much the web server takes on, and who is told to come back later."""
+"""How much the web server takes on, how its clients share that, and who has to come back later."""
 
 import ipaddress
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from .refusals import RefusedError
 
 
 @dataclass(frozen=True)
 class WebLimits:
-    """All limits; whoever exceeds one is refused, and others are served on.
+    """All limits; a client that exceeds one is refused, and others are served on.
+
+    Of what is limited for all together (held bytes, watchers, connections, pictures) one client address may take half
+    of what the others leave: no address can take everything.
 
     Attributes:
         upload_bytes: Of one picture as it is sent.
-        megapixels: Of one picture. A phone's 4032 x 3024 pixels are 12.2.
+        megapixels: Of one picture, and of all that are decoded and read at the same time: a large one is read alone. A
+            phone's 4032 x 3024 pixels are 12.2.
         held_bytes: Of all pictures that are being received, wait or are read.
         body_s: Seconds in which a picture must have arrived.
         header_s: Seconds in which a request's header must have arrived.
@@ -30,15 +35,15 @@ class WebLimits:
         watchers: Clients that follow live events or wait for a live picture, together.
         connections: Open at the same time.
         readers: Pictures that are read at the same time.
-        waiting: Pictures that wait for that.
+        waiting: Pictures that arrive or wait for that.
         poll_s: Seconds after which who waits for a live picture is told that there is no newer one.
-        ping_s: Seconds without an event after which a sign of life is sent.
+        ping_s: Seconds without an event after which a sign of life is sent: the camera's state and the reading's age.
         events_per_s: Sent to one client; newer ones replace older ones.
     """
 
     upload_bytes: int = 10_000_000
     megapixels: float = 13.0
-    held_bytes: int = 64_000_000
+    held_bytes: int = 40_000_000
     body_s: float = 10.0
     header_s: float = 10.0
     stall_s: float = 20.0
@@ -49,9 +54,9 @@ class WebLimits:
     watchers: int = 32
     connections: int = 256
     readers: int = 2
-    waiting: int = 64
+    waiting: int = 128
     poll_s: float = 10.0
-    ping_s: float = 10.0
+    ping_s: float = 2.0
     events_per_s: float = 60.0
 
 
@@ -103,42 +108,57 @@ class RateLimiter:
             )
 
 
+def may_take(most: int, others: int, own: int) -> bool:
+    """Whether a client may have `own` of `most` places: half of those that others leave, rounded up."""
+    return 2 * own <= most - others + 1
+
+
 class Slots:
-    """A number of places; used on the event loop's thread alone."""
+    """A number of places that clients share; used on the event loop's thread alone.
+
+    Attributes:
+        used: Places that are taken.
+    """
 
     def __init__(self, most: int, reason: str, message: str) -> None:
-        """With all places free; `reason` and `message` are what those hear who find none."""
+        """Begin with all places free; `reason` and `message` are what a client that finds none is answered."""
         self.used = 0
         self._most = most
         self._reason = reason
         self._message = message
+        self._by_client: Counter[str] = Counter()
 
     @contextmanager
-    def hold(self, count: int = 1) -> Iterator[None]:
+    def hold(self, client: str, count: int = 1) -> Iterator[None]:
         """Take places for as long as the block runs.
 
         Raises:
-            RefusedError: 503, so many are not free.
+            RefusedError: 503, this client may not have that many.
         """
-        self.take(count)
+        self.take(client, count)
         try:
             yield
         finally:
-            self.used -= count
+            self.release(client, count)
 
-    def take(self, count: int) -> None:
+    def take(self, client: str, count: int) -> None:
         """Take places; `release` gives them back.
 
         Raises:
-            RefusedError: 503, so many are not free.
+            RefusedError: 503, this client may not have that many.
         """
-        if self.used + count > self._most:
+        own = self._by_client[client]
+        if not may_take(self._most, self.used - own, own + count):
             raise RefusedError(503, self._reason, self._message, retry_after_s=1)
         self.used += count
+        self._by_client[client] += count
 
-    def release(self, count: int) -> None:
+    def release(self, client: str, count: int) -> None:
         """Give places back."""
         self.used -= count
+        self._by_client[client] -= count
+        if not self._by_client[client]:
+            del self._by_client[client]
 
 
 @lru_cache(maxsize=4096)
@@ -151,3 +171,8 @@ def name_client(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
     return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))
+
+
+def find_client(scope: Mapping[str, Any]) -> str:
+    """The client that an ASGI request counts for."""
+    return name_client(scope["client"][0]) if scope.get("client") else "-"

@@ -72,7 +72,7 @@ class _Gauges:
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client's `Collector`."""
-        yield _gauge("edge_mnist_waiting_pictures", "Pictures that are read or wait.", self._count_waiting())
+        yield _gauge("edge_mnist_waiting_pictures", "Pictures that arrive, wait or are read.", self._count_waiting())
         yield _gauge("edge_mnist_watchers", "Clients of the live view.", self._count_watchers())
         if self._board is not None:
             yield from _describe_camera(self._board)

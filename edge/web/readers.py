@@ -1,15 +1,17 @@
 """The server's readers: a few threads, each with its own, and a short queue before them.
 
-Whoever asks chooses among models, runtimes and precisions. What nobody asked for is not loaded: a small machine has
+A request may choose among models, runtimes and precisions. What no request asked for is not loaded: a small machine has
 no memory to spare.
 """
 
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..bundle import Bundle, open_bundle
@@ -20,7 +22,8 @@ from ..pictures import PictureError, read_gray
 from ..reader import Reader, Reading
 from .limits import Slots, WebLimits
 from .refusals import RefusedError, WebError
-from .uploads import check_pixels
+from .uploads import count_pixels
+from .workers import Workers
 
 OFFERED: tuple[Precision, ...] = ("int8", "float32")
 NOT_LOADED, PASSED = "not loaded", "passed"
@@ -59,7 +62,7 @@ class ReaderPool:
         bundles: By the model's name.
         choices: All there are; the first is what reads when nobody chooses.
         golden: For each, `passed`, `not loaded`, or why it was refused.
-        waiting: Pictures that are read or wait.
+        places: For pictures that arrive, wait or are read.
     """
 
     def __init__(
@@ -93,18 +96,14 @@ class ReaderPool:
         self.golden = dict.fromkeys(self.choices, NOT_LOADED)
         self._threads = threads
         self._megapixels = limits.megapixels
-        self._executor = ThreadPoolExecutor(limits.readers, "web reader")
-        self._slots = Slots(limits.readers + limits.waiting, "busy", "Too many pictures are waiting: try again.")
+        self.places = Slots(limits.readers + limits.waiting, "busy", "Too many pictures are waiting: try again.")
+        self._workers = Workers(limits.readers)
+        self._room = _Room(round(1_000_000 * limits.megapixels))
         self._readers = threading.local()
-
-    @property
-    def waiting(self) -> int:
-        """See the class."""
-        return self._slots.used
 
     def start_loading(self) -> Future[Reader]:
         """Load what reads when nobody chooses; the result raises what `Reader` does."""
-        return self._executor.submit(self._find_reader, self.choices[0])
+        return self._workers.submit("", partial(self._find_reader, self.choices[0]))
 
     def choose(self, model: str | None, runtime: str | None, precision: str | None) -> Choice:
         """The first choice with all that was asked for.
@@ -120,34 +119,37 @@ class ReaderPool:
         there = ", ".join(f"{choice.model} {choice.precision} on {choice.runtime}" for choice in self.choices)
         raise RefusedError(400, "choice", f"There is no such model, runtime or precision here: choose among {there}.")
 
-    async def read(self, content: bytes, choice: Choice) -> Answer:
+    async def read(self, content: bytes, choice: Choice, client: str) -> Answer:
         """Decode and read a picture.
 
         Raises:
-            RefusedError: 413 for too many pixels, 422 for what is no picture, 503 when too many wait or the choice
-                cannot be loaded.
+            RefusedError: 413 for too many pixels, 422 for what is no picture, 503 when the choice cannot be loaded or
+                the server stops.
         """
-        with self._slots.hold():
-            job = self._executor.submit(self._read, content, choice, time.perf_counter())
-            try:
-                return await asyncio.wrap_future(job)
-            except PictureError as error:
-                raise RefusedError(422, "picture", str(error)) from error
+        job = self._workers.submit(client, partial(self._read, content, choice, time.perf_counter()))
+        try:
+            return await asyncio.wrap_future(job)
+        except PictureError as error:
+            raise RefusedError(422, "picture", str(error)) from error
 
     def close(self) -> None:
-        """Read what is being read to its end, and nothing else."""
-        self._executor.shutdown(cancel_futures=True)
+        """Refuse at once what is being read and what waits."""
+        self._workers.close()
 
     def _read(self, content: bytes, choice: Choice, asked_s: float) -> Answer:
-        begun_s = time.perf_counter()
-        check_pixels(content, self._megapixels)
-        gray = read_gray(content, "The picture")
-        decoded_s = time.perf_counter()
-        try:
-            reader = self._find_reader(choice)
-        except EdgeMnistError as error:
-            raise RefusedError(503, "model", str(error)) from error
-        reading = reader.read(gray)
+        pixels = count_pixels(content)
+        if pixels > self._room.most:
+            message = f"The picture has more than {self._megapixels:g} megapixels: scale it down."
+            raise RefusedError(413, "pixels", message)
+        with self._room.hold(pixels):
+            begun_s = time.perf_counter()
+            gray = read_gray(content, "The picture")
+            decoded_s = time.perf_counter()
+            try:
+                reader = self._find_reader(choice)
+            except EdgeMnistError as error:
+                raise RefusedError(503, "model", str(error)) from error
+            reading = reader.read(gray)
         height, width = gray.shape
         waited = {"wait": _milliseconds(begun_s - asked_s), "decode": _milliseconds(decoded_s - begun_s)}
         return Answer(choice, reading, (width, height), waited | reading.timing_ms)
@@ -164,6 +166,27 @@ class ReaderPool:
                 raise
             self.golden[choice] = PASSED
         return readers[choice]
+
+
+class _Room:
+    """Pixels that may be in memory at the same time; threads wait until there is room."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, pixels: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._used + pixels <= self.most)
+            self._used += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify_all()
 
 
 def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[Precision]) -> list[Choice]:

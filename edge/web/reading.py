@@ -12,8 +12,10 @@ from ..card import ModelCardError, ModelFile, Tensor
 from .answers import ModelAnswer, ReadAnswer, document_errors
 from .fetch_runtime import runtime_version
 from .files import find_runtime_folder, send_bytes
+from .limits import find_client
 from .readers import Answer, Choice
-from .refusals import RefusedError, answer_json
+from .refusals import RefusedError
+from .responses import answer_json
 from .service import Service
 from .uploads import MEDIA_TYPES
 
@@ -41,9 +43,11 @@ def add_reading_routes(app: FastAPI, service: Service) -> None:
         runtime: str | None = of_runtime,
         precision: str | None = of_precision,
     ) -> Response:
-        choice = pool.choose(model, runtime, precision)
-        async with service.uploads.receive(request) as content:
-            answer = await pool.read(content, choice)
+        choice, client = pool.choose(model, runtime, precision), find_client(request.scope)
+        # A picture has its place from its first byte: those that arrive slowly are as few as those that wait.
+        with pool.places.hold(client):
+            async with service.uploads.receive(request) as content:
+                answer = await pool.read(content, choice, client)
         service.metrics.count_reading(answer.timing_ms)
         return answer_json(describe_answer(answer))
 
@@ -55,7 +59,7 @@ def add_reading_routes(app: FastAPI, service: Service) -> None:
     )
     async def describe(model: str | None = of_model) -> Response:
         bundle = pool.bundles[pool.choose(model, None, None).model]
-        return answer_json({**describe_bundle(bundle), **describe_server(service)})
+        return answer_json({**describe_bundle(bundle, service.settings.root_path), **describe_server(service)})
 
     @app.get(
         "/model/int8.onnx",
@@ -95,8 +99,8 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
     }
 
 
-def describe_bundle(bundle: Bundle) -> dict[str, Any]:
-    """What the card says of a model."""
+def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
+    """What the card says of a model, and where its file for the browser is."""
     card, abstention, file = bundle.card, bundle.export.abstention, _find_onnx_int8(bundle)
     evaluated = bundle.export.evaluations[0].images
     measured = next((file for file in bundle.files if file.precision == "int8"), bundle.files[0])
@@ -111,7 +115,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
             "correct": measured.verification.correct,
         },
         "abstention": {"threshold": abstention.threshold, "temperature": abstention.temperature},
-        "onnx_int8": file and _describe_file(file),
+        "onnx_int8": file and _describe_file(file, root_path),
     }
 
 
@@ -141,9 +145,9 @@ def _describe_choice(choice: Choice) -> dict[str, str]:
     return {"model": choice.model, "runtime": choice.runtime, "precision": choice.precision}
 
 
-def _describe_file(file: ModelFile) -> dict[str, Any]:
+def _describe_file(file: ModelFile, root_path: str) -> dict[str, Any]:
     return {
-        "url": "/model/int8.onnx",
+        "url": f"{root_path}/model/int8.onnx",
         "sha256": file.record.sha256,
         "size_bytes": file.record.size_bytes,
         "input": _describe_tensor(file.input),

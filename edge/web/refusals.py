@@ -1,11 +1,9 @@
-"""What the server says no to, and how: a status, a word for the metrics, and a sentence for people."""
+"""What the server says no to: a status, a word for the metrics, and a sentence for people.
 
-from typing import Any
-
-from starlette.responses import Response
+Nothing here needs the packages of the extra `web`: options and help load without them.
+"""
 
 from ..errors import EdgeMnistError
-from .encoding import encode_json
 
 
 class WebError(EdgeMnistError):
@@ -35,13 +33,3 @@ class RefusedError(EdgeMnistError):
         self.headers = dict(headers or {})
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(retry_after_s)
-
-
-def answer_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A document as JSON."""
-    return Response(encode_json(document), status, headers, media_type="application/json")
-
-
-def answer_error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The one form of every refusal: `{"error": "one sentence"}`."""
-    return answer_json({"error": message}, status, headers)

@@ -3,38 +3,39 @@
 Pages of other sites run in the same browser as ours, so an address that only this machine reaches is no protection by
 itself. Requests must name this server as their host (against DNS rebinding), must not come from another site's page
 (`Origin`, `Sec-Fetch-Site`), and, where other machines can reach it, must bear the token. What is open to everybody is
-listed; the rest is not.
+listed; the rest is not. A proxy may have replaced the Host by its own, so an `Origin` that was allowed by name is ours,
+too.
 """
 
 import ipaddress
 import logging
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .limits import name_client
-from .metrics import Metrics
-from .refusals import RefusedError, answer_error
+from .limits import find_client
+from .refusals import RefusedError
+from .responses import refuse
 from .service import Service
 from .tokens import matches
 
 # The page must load before anybody can type a token into it, and its files are as public as this package.
-OPEN_PATHS = frozenset(("/", "/healthz"))
+OPEN_PATHS = frozenset(("", "/", "/healthz"))
 OPEN_FOLDERS = ("/static/", "/runtime/")
 # One each 30 ms: whoever watches is limited apart from who works.
 FRAME_PATH = "/v1/live/frame.jpg"
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' blob: data:; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "img-src 'self' blob: data:; style-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
 )
-# Sent with each answer that does not say otherwise.
+# Sent with each answer that does not say otherwise, beside the policy.
 HEADERS = {
-    "Content-Security-Policy": PAGE_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -43,6 +44,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+
+# Of an Origin: what may be repeated in a sentence.
+_PLAIN_HOST = re.compile(r"[a-z0-9.:\[\]-]{1,100}")
 
 _log = logging.getLogger("edge_mnist.web.access")
 
@@ -53,18 +57,21 @@ class Gate:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        ancestors = " ".join(service.settings.allow_frames) or "'none'"
+        self._headers = {"Content-Security-Policy": PAGE_POLICY.format(ancestors=ancestors), **HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         begun_s = time.perf_counter()
         status = 0
+        scope = place_below(scope, self._service.settings.root_path)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -73,18 +80,23 @@ class Gate:
             self._check(scope)
         except RefusedError as refusal:
             app = refuse(refusal, self._service.metrics)
+        else:
+            if scope["path"] == scope["root_path"]:
+                # The page's links are relative to its address.
+                app = RedirectResponse(f"{scope['root_path']}/")
         await app(scope, receive, send_with_headers)
-        if self._service.access_log:
+        if self._service.settings.access_log:
             _log.info(describe_request(scope, status, time.perf_counter() - begun_s))
 
     def _check(self, scope: Scope) -> None:
         """Refuse what may not pass; the token comes last, so that guesses are counted, too."""
-        headers, path, service = Headers(scope=scope), scope["path"], self._service
+        headers, service = Headers(scope=scope), self._service
+        path = scope["path"].removeprefix(scope["root_path"])
         service.hosts.check(headers.get("host", ""))
         if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
             return
-        check_site(headers)
-        client = name_client(scope["client"][0] if scope.get("client") else "")
+        check_site(headers, service.settings.allow_hosts)
+        client = find_client(scope)
         (service.frame_rate if path == FRAME_PATH else service.request_rate).check(client)
         if service.token is not None and not matches(headers.get("authorization", ""), service.token):
             raise RefusedError(
@@ -125,34 +137,45 @@ class Hosts:
             raise RefusedError(
                 421,
                 "host",
-                "This server does not answer to that name: use the address that it printed when it started, or allow "
-                "the name with `edge-mnist serve --allow-host`.",
+                "This server does not answer to that name: use the address that it printed when it started, or start "
+                "it with --allow-host and the name.",
             )
 
 
-def check_site(headers: Mapping[str, str]) -> None:
+def place_below(scope: Scope, root_path: str) -> Scope:
+    """The same request with its path below the root path, which a proxy may have taken away before it passed it on."""
+    path = scope["path"].removeprefix(root_path) if f"{scope['path']}/".startswith(f"{root_path}/") else scope["path"]
+    return {**scope, "root_path": root_path, "path": root_path + path}
+
+
+def check_site(headers: Mapping[str, str], allow_hosts: Collection[str] = ()) -> None:
     """Refuse what the page of another site sends.
+
+    Args:
+        headers: Of the request.
+        allow_hosts: Names that are ours whatever the Host header says.
 
     Raises:
         RefusedError: 403.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-    foreign = origin is not None and _find_host(origin) != headers.get("host", "").lower()
+    host = None if origin is None else _find_host(origin)
+    ours = {headers.get("host", "").lower(), *(name.lower() for name in allow_hosts)}
     # `same-site` is another port or another name below the same one: not us.
-    if foreign or site not in {"same-origin", "none"}:
-        raise RefusedError(403, "site", "Pages of other sites may not use this server.")
-
-
-def refuse(refusal: RefusedError, metrics: Metrics) -> Response:
-    """The answer to a refused request."""
-    metrics.count_refusal(refusal.reason)
-    return answer_error(refusal.status, str(refusal), refusal.headers)
+    if (origin is not None and host not in ours) or site not in {"same-origin", "none"}:
+        name = host if host and _PLAIN_HOST.fullmatch(host) else "and the name in the browser's address bar"
+        raise RefusedError(
+            403,
+            "site",
+            "Pages of other sites may not use this server. If this is its own page behind a proxy, start the server "
+            f"with --allow-host {name}.",
+        )
 
 
 def describe_request(scope: Scope, status: int, seconds: float) -> str:
     """A line of the access log: no query and no header, so no secret; whatever the path holds, one line."""
     client = scope["client"][0] if scope.get("client") else "-"
-    return f"{client} {scope['method']} {quote(scope['path'])} {status} {1000 * seconds:.1f} ms"
+    return f"{quote(client, safe=':')} {scope['method']} {quote(scope['path'])} {status} {1000 * seconds:.1f} ms"
 
 
 def _find_host(origin: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import click
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from .app import create_app
 from .board import LiveBoard
@@ -17,10 +18,11 @@ from .protocol import PatientProtocol
 from .readers import ReaderPool
 from .refusals import WebError
 from .security import Hosts
-from .service import Service, WebSettings
+from .service import Service
+from .settings import WebSettings
 from .tokens import find_token, make_token
 
-# Of those who are being answered when the server stops; then they are hung up on.
+# For answers that are being sent when the server stops; then their connections are ended.
 GRACE_S = 0.4
 STOPS_WITHIN_S = 2.0
 # Answers are made and sent by one thread, and the system holds so many connections until it gets to them.
@@ -46,6 +48,17 @@ class WebServer:
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="web", daemon=True)
         self._thread.start()
 
+    def is_ready(self) -> bool:
+        """Whether the model is loaded.
+
+        Raises:
+            ModelCardError: It cannot be: it does not compute what its card says.
+            RuntimeUnavailableError: The runtime cannot run it.
+        """
+        if self.service.loading.done():
+            self.service.loading.result()
+        return self.service.loading.done()
+
     def wait_until_ready(self) -> None:
         """Wait until the model is loaded.
 
@@ -56,10 +69,11 @@ class WebServer:
         self.service.loading.result()
 
     def close(self) -> None:
-        """Stop within a second, whoever is connected. Calling it again does nothing."""
+        """Stop within a second, whatever is connected and read. Calling it again does nothing."""
+        # First, so that clients that wait for a reading are still answered.
+        self.service.pool.close()
         self._server.should_exit = True
         self._thread.join(STOPS_WITHIN_S)
-        self.service.pool.close()
 
 
 def start_server(
@@ -81,9 +95,13 @@ def start_server(
         RuntimeUnavailableError: A runtime is not installed.
         WebError: The host or port cannot be had, or the token cannot be used.
     """
-    pool = ReaderPool(settings.models, settings.runtimes, settings.precisions, settings.threads, settings.limits)
-    listener = open_listener(host, port)
     given = settings.token or find_token(None)
+    pool = ReaderPool(settings.models, settings.runtimes, settings.precisions, settings.threads, settings.limits)
+    try:
+        listener = open_listener(host, port)
+    except WebError:
+        pool.close()
+        raise
     made = None if given or is_own(listener) else make_token()
     hosts = name_hosts(listener, host, settings.allow_hosts)
     service = Service(replace(settings, token=given or made), pool, hosts, board)
@@ -171,10 +189,16 @@ def _find_own_address() -> str:
 
 
 def _make_server(service: Service) -> uvicorn.Server:
-    limits = service.limits
+    settings = service.settings
+    trusted = [*settings.proxies, *map_to_ipv6(settings.proxies)]
+    app = ProxyHeadersMiddleware(create_app(service), trusted)  # pyright: ignore[reportArgumentType] - both are ASGI's
     config = uvicorn.Config(
-        create_app(service),
-        http=type("Protocol", (PatientProtocol,), {"limits": limits}),
+        app,
+        http=type(
+            "Protocol",
+            (PatientProtocol,),
+            {"limits": settings.limits, "proxies": app.trusted_hosts},
+        ),
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -183,12 +207,19 @@ def _make_server(service: Service) -> uvicorn.Server:
         log_level=logging.ERROR,
         access_log=False,
         server_header=False,
-        # Anybody could say that they come from somewhere else.
+        # Anybody could say that they come from somewhere else: the middleware above believes named proxies only.
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_graceful_shutdown=1,
     )
     return _Server(config, service.board)
+
+
+def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
+    """The same IPv4 networks as a socket sees them that listens on `::`."""
+    networks = [ipaddress.ip_network(proxy) for proxy in proxies]
+    return [
+        f"::ffff:{network.network_address}/{96 + network.prefixlen}" for network in networks if network.version == 4
+    ]
 
 
 class _Server(uvicorn.Server):

@@ -1,20 +1,22 @@
 """The live part of the API: events as they come, and the newest picture."""
 
 import asyncio
+import time
 
 from fastapi import FastAPI, Query
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .answers import document_errors
 from .board import LiveBoard
-from .limits import Slots, WebLimits
+from .encoding import encode_json
+from .limits import Slots, WebLimits, find_client
 from .refusals import RefusedError
 from .service import Service
 
 # A client whose stream broke comes back after so many milliseconds.
 _RETRY = b"retry: 2000\n\n"
-_SIGN_OF_LIFE = b": nothing new\n\n"
 
 
 def add_watching_routes(app: FastAPI, service: Service) -> None:
@@ -23,13 +25,16 @@ def add_watching_routes(app: FastAPI, service: Service) -> None:
     @app.get(
         "/v1/live",
         summary="What the camera's digits are, as server-sent events",
-        description="Each event's data is a JSON document as `edge-mnist live --json` writes it. Who is slow misses "
-        "some, and always gets the newest.",
+        description="Each event's data is a JSON document as `edge-mnist live --json` writes it. A slow client misses "
+        "some, and always gets the newest. At first, and after each 2 seconds without another event, comes one of what "
+        "is so now: `event` is `alive`, `state` is the camera's (`starting`, `open`, `lost` or `ended`), `captured_at` "
+        "is when the newest frame that was read was taken, and `age_s` the seconds since then; both are null before "
+        "the first. A client that receives nothing for longer has lost the server.",
         response_class=Response,
         responses={200: {"content": {"text/event-stream": {}}}, **document_errors(404, 503)},
     )
-    async def follow() -> Response:
-        return EventStream(_find_board(service), service.watchers, service.limits)
+    async def follow(request: Request) -> Response:
+        return EventStream(_find_board(service), service.watchers, find_client(request.scope), service.limits)
 
     @app.get(
         "/v1/live/frame.jpg",
@@ -43,28 +48,35 @@ def add_watching_routes(app: FastAPI, service: Service) -> None:
         },
     )
     async def send_picture(
+        request: Request,
         after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the one before."),
     ) -> Response:
         board = _find_board(service)
-        with service.watchers.hold():
+        with service.watchers.hold(find_client(request.scope)):
             picture = await board.wait_for_picture(after, service.limits.poll_s)
         if picture is None and board.state == "ended":
             raise RefusedError(409, "ended", "The camera's file is at its end: there are no more pictures.")
         if picture is None:
             return Response(status_code=204)
-        headers = {"X-Frame-Index": str(picture.index), "X-Captured-At": f"{picture.captured_at:.3f}"}
+        headers = {
+            "X-Frame-Index": str(picture.index),
+            "X-Captured-At": f"{picture.captured_at:.3f}",
+            "X-Age-S": f"{time.monotonic() - picture.captured_s:.3f}",
+        }
         return Response(picture.jpeg, headers=headers, media_type="image/jpeg")
 
 
 class EventStream(Response):
     """Server-sent events until the client leaves or the server stops."""
 
-    def __init__(self, board: LiveBoard, watchers: Slots, limits: WebLimits) -> None:
+    def __init__(self, board: LiveBoard, watchers: Slots, client: str, limits: WebLimits) -> None:
         super().__init__(media_type="text/event-stream")
-        # Its length is not known.
+        # Its length is not known, and nginx would hold it back until it has some kilobytes.
         del self.headers["content-length"]
+        self.headers["X-Accel-Buffering"] = "no"
         self._board = board
         self._watchers = watchers
+        self._client = client
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,7 +85,7 @@ class EventStream(Response):
         Raises:
             RefusedError: 503, too many watch already.
         """
-        with self._watchers.hold():
+        with self._watchers.hold(self._client):
             tasks = [asyncio.create_task(self._send_events(send)), asyncio.create_task(_wait_until_gone(receive))]
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -88,15 +100,15 @@ class EventStream(Response):
     async def _send_events(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await _send_part(send, _RETRY)
-        version = 0
+        notes, version = self._board.notes_after(0), 0
+        documents = [note.text for note in notes] + [encode_json(self._board.describe_now())]
         while not self._board.is_over:
-            notes = await self._board.wait_for_news(version, self._limits.ping_s)
-            for note in notes:
-                await _send_part(send, b"data: " + note.text + b"\n\n")
-                version = note.version
-            if not notes:
-                await _send_part(send, _SIGN_OF_LIFE)
+            for document in documents:
+                await _send_part(send, b"data: " + document + b"\n\n")
+            version = notes[-1].version if notes else version
             await asyncio.sleep(1 / self._limits.events_per_s)
+            notes = await self._board.wait_for_news(version, self._limits.ping_s)
+            documents = [note.text for note in notes] or [encode_json(self._board.describe_now())]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -6,9 +6,10 @@
  */
 
 import { askForToken, currentToken } from "./token.js";
+import { PageError } from "./words.js";
 
-/** The server refused, or failed; the message is for people. */
-export class ServerError extends Error {
+/** The server refused, or failed. */
+export class ServerError extends PageError {
   /** @param {string} message @param {number} status  Of HTTP. */
   constructor(message, status) {
     super(message);
@@ -16,21 +17,23 @@ export class ServerError extends Error {
   }
 }
 
-/** There was no answer at all. */
-export class UnreachableError extends Error {}
+/** There was no answer at all, or it broke off. */
+export class UnreachableError extends PageError {}
 
-/** Where it is told whether the server is there: dispatches `answered`, `unreachable`, and `token` for a new one. */
+/** Says whether the server is there: dispatches `answered`, `unreachable`, and `token` for a new one. */
 export const connection = new EventTarget();
 
 /** A server that is busy says when to come back: so often, if it is not longer than so many seconds. */
 const [MOST_RETURNS, LONGEST_WAIT_S] = [3, 5];
+/** Until an answer is there as a whole, milliseconds: of a few kilobytes, and of a file or a picture that is read. */
+const [SHORT_MS, LONG_MS] = [10_000, 90_000];
 
 /** @type {Promise<boolean> | null} */
 let asking = null;
 
 /**
- * @param {string} path
- * @param {RequestInit} [options]
+ * @param {string} path  Relative to the page, which a proxy may have below a path.
+ * @param {RequestInit} [options]  A request that nobody stops by a signal has a minute and a half.
  * @param {number} [returns]  How often to come back when the server is busy.
  * @returns {Promise<Response>} With a status of success.
  * @throws {ServerError | UnreachableError}
@@ -68,13 +71,38 @@ export function lacksToken(error) {
 async function send(path, options, token) {
   try {
     const headers = new Headers(token === null ? [] : [["Authorization", `Bearer ${token}`]]);
-    const response = await fetch(path, { cache: "no-store", ...options, headers });
+    const signal = AbortSignal.timeout(LONG_MS);
+    const response = await fetch(path, { cache: "no-store", signal, ...options, headers });
     connection.dispatchEvent(new Event("answered"));
     return response;
   } catch (error) {
-    if (options.signal?.aborted) throw error;
-    connection.dispatchEvent(new Event("unreachable"));
-    throw new UnreachableError("The server does not answer.");
+    // Of a request that was stopped on purpose nobody waits for the answer.
+    if (options.signal?.aborted && options.signal.reason?.name !== "TimeoutError") throw error;
+    throw loseServer();
+  }
+}
+
+function loseServer() {
+  connection.dispatchEvent(new Event("unreachable"));
+  return new UnreachableError("The server does not answer.");
+}
+
+/**
+ * The body of an answer, which may break off, or be that of another server.
+ *
+ * @template T
+ * @param {Promise<T>} body
+ * @param {AbortSignal} [signal]  Stops it on purpose.
+ * @returns {Promise<T>}
+ */
+export async function receive(body, signal) {
+  try {
+    return await body;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    console.warn(error);
+    if (!(error instanceof SyntaxError)) throw loseServer();
+    throw new ServerError("Something else than edge-mnist answers at this address.", 502);
   }
 }
 
@@ -93,12 +121,16 @@ async function explain(response) {
 
 /** @returns {Promise<ServerModel>} */
 export async function fetchModel() {
-  return (await request("/v1/model")).json();
+  return receive((await request("v1/model", { signal: AbortSignal.timeout(SHORT_MS) })).json());
 }
 
 /** The file that runs in the page. */
 export async function fetchModelFile() {
-  return (await request("/model/int8.onnx")).arrayBuffer();
+  return receive((await request("model/int8.onnx")).arrayBuffer());
+}
+
+export async function fetchReport() {
+  return receive((await request("v1/report")).blob());
 }
 
 /**
@@ -107,6 +139,6 @@ export async function fetchModelFile() {
  * @returns {Promise<Reading>}
  */
 export async function readPicture(picture, choice) {
-  const response = await request(`/v1/read?${new URLSearchParams(choice)}`, { method: "POST", body: picture });
-  return response.json();
+  const response = await request(`v1/read?${new URLSearchParams(choice)}`, { method: "POST", body: picture });
+  return receive(response.json());
 }

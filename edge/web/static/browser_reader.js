@@ -6,6 +6,7 @@
  */
 
 import { fetchModelFile } from "./api.js";
+import { PageError } from "./words.js";
 
 /** How long fourteen megabytes of WebAssembly may take to arrive and compile, milliseconds. */
 const LOADING_MS = 60_000;
@@ -24,12 +25,12 @@ export class BrowserReader {
     this.#worker.onmessage = ({ data }) => {
       const asked = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
-      if ("error" in data) asked?.reject(new Error(`The model in this page failed: ${data.error}`));
+      if ("error" in data) asked?.reject(describeFailure(data.error));
       else asked?.resolve(data.result);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail(new Error(`The model in this page stopped: ${event.message || "its files did not load"}.`));
+      this.#fail(describeFailure(event.message));
     };
   }
 
@@ -42,7 +43,7 @@ export class BrowserReader {
   static async open(abstention) {
     const model = await fetchModelFile();
     const reader = new BrowserReader();
-    const late = new Error("The model in this page did not load in a minute.");
+    const late = new PageError("The model in this page did not load in a minute.");
     const timer = setTimeout(() => reader.#fail(late), LOADING_MS);
     try {
       await reader.ask("load", { model, abstention });
@@ -73,7 +74,7 @@ export class BrowserReader {
   /** What is being read fails. */
   close() {
     this.#worker.terminate();
-    this.#fail(new Error("The model in this page was closed."));
+    this.#fail(new PageError("The model in this page was closed."));
   }
 
   /** @param {Error} error */
@@ -82,4 +83,10 @@ export class BrowserReader {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
+}
+
+/** The browser's own words go to the console. @param {string} words */
+function describeFailure(words) {
+  console.warn(words);
+  return new PageError("The model does not run in this page: its files did not load, or this browser cannot run them.");
 }

@@ -22,7 +22,7 @@ export function watchConnection(onLost, onBack) {
     onLost();
     for (let pause = FIRST_PAUSE_MS; lost; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      // Whatever comes of it, an answer is heard above.
+      // Whatever comes of it, an answer dispatches `answered`.
       if (lost) await fetchModel().catch(() => undefined);
     }
   });

@@ -9,6 +9,7 @@ import { drawBoxes } from "./boxes.js";
 import { newestOnly } from "./newest.js";
 import { Pad } from "./pad.js";
 import { formatMs, showDigits, showRows } from "./result.js";
+import { inWords } from "./words.js";
 
 /** Of drawing before it is read, milliseconds: as long as a few movements of the pen. */
 const PAUSE_MS = 60;
@@ -87,6 +88,6 @@ function showNothing() {
 /** @param {Error} error */
 function showFailure(error) {
   const waiting = error instanceof UnreachableError;
-  byId("draw-note").textContent = waiting ? "Not read yet: the server does not answer." : error.message;
+  byId("draw-note").textContent = waiting ? "Not read yet: the server does not answer." : inWords(error);
   byId("draw-note").classList.add("failure");
 }

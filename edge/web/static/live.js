@@ -1,14 +1,19 @@
 /** The third part: what the server's camera sees and reads, as long as somebody looks. */
 
-import { ServerError, request } from "./api.js";
+import { ServerError, connection, receive, request } from "./api.js";
 import { drawBoxes, shapeFrame } from "./boxes.js";
-import { showReading, showState, showWords } from "./live_view.js";
+import { showAge, showLost, showNothing, showReading, showState, showWords } from "./live_view.js";
 import { parseEvents } from "./sse.js";
+import { PageError, inWords } from "./words.js";
 
 /** Readings that wait for the picture of their frame: a second or two of them. */
 const MOST_KEPT = 60;
 /** After a failure that may pass, or when there is no picture, milliseconds. */
 const RETRY_MS = 1000;
+/** The server sends a sign of life each two seconds: one that is silent for longer is lost, milliseconds. */
+const SILENCE_MS = 7000;
+/** How often the page looks whether it is silent, and says how old the reading is, milliseconds. */
+const LOOK_MS = 500;
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
@@ -21,9 +26,14 @@ export class LiveView {
   #watching = null;
   /** By the frame's number. @type {Map<number, any>} */
   #readings = new Map();
+  /** When the server was last heard, by `performance.now()`. */
+  #heard = 0;
+  /** When what is shown was seen by the camera, by the same clock; null before the first reading. @type {number | null} */
+  #seen = null;
 
   constructor() {
     document.addEventListener("visibilitychange", () => this.#update());
+    setInterval(() => this.#look(), LOOK_MS);
   }
 
   /** @param {boolean} chosen  Whether this part of the page is shown. */
@@ -32,7 +42,7 @@ export class LiveView {
     this.#update();
   }
 
-  /** Begin anew, if somebody looks. @param {boolean} hasCamera  Whether the server has one. */
+  /** Begin again, if somebody looks. @param {boolean} hasCamera  Whether the server has one. */
   restart(hasCamera) {
     this.#hasCamera = hasCamera;
     this.#stop();
@@ -42,12 +52,18 @@ export class LiveView {
   #update() {
     const seen = this.#chosen && !document.hidden;
     if (!seen) return this.#stop();
-    if (this.#hasCamera === false) return showWords("This server has no camera: start it with --camera.");
+    if (this.#hasCamera === false) {
+      this.#seen = null;
+      return showNothing("This server has no camera: start it with --camera.");
+    }
     if (this.#watching || !this.#hasCamera) return;
     this.#watching = new AbortController();
+    this.#heard = performance.now();
+    // What was shown before is old until the server is heard.
+    if (this.#seen !== null) showLost("Asking the server…");
     const { signal } = this.#watching;
-    this.#repeat(() => this.#followEvents(signal), signal);
-    this.#repeat(() => this.#followPictures(signal), signal);
+    this.#repeat(() => this.#followEvents(signal), signal, showLost);
+    this.#repeat(() => this.#followPictures(signal), signal, showWords);
   }
 
   #stop() {
@@ -56,17 +72,32 @@ export class LiveView {
     this.#readings.clear();
   }
 
-  /** Until nobody looks, or the server says no. @param {() => Promise<void>} follow @param {AbortSignal} signal */
-  async #repeat(follow, signal) {
+  /** A network that is gone reports nothing: silence is all there is to notice. */
+  #look() {
+    showAge(this.#seen === null ? null : performance.now() - this.#seen);
+    if (!this.#watching || performance.now() - this.#heard < SILENCE_MS) return;
+    this.#stop();
+    showLost("What is shown is old.");
+    // The page then asks until the server answers, says so above, and restarts this view.
+    connection.dispatchEvent(new Event("unreachable"));
+  }
+
+  /**
+   * Until nobody looks, or the server says no.
+   *
+   * @param {() => Promise<void>} follow
+   * @param {AbortSignal} signal
+   * @param {(words: string) => void} say  What went wrong.
+   */
+  async #repeat(follow, signal, say) {
     while (!signal.aborted) {
       try {
         await follow();
       } catch (error) {
         if (signal.aborted) return;
+        say(inWords(error));
         // What the server refuses it will refuse again; what fails or is too much may pass.
-        const refused = error instanceof ServerError && error.status < 500 && error.status !== 429;
-        showWords(/** @type {Error} */ (error).message);
-        if (refused) return;
+        if (error instanceof ServerError && error.status < 500 && error.status !== 429) return;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -74,15 +105,29 @@ export class LiveView {
 
   /** @param {AbortSignal} signal */
   async #followEvents(signal) {
-    const { body } = await request("/v1/live", { signal });
-    for await (const event of parseEvents(/** @type {ReadableStream} */ (body))) {
+    const { body } = await request("v1/live", { signal });
+    await receive(this.#takeEvents(/** @type {ReadableStream} */ (body)), signal);
+  }
+
+  /** @param {ReadableStream} body */
+  async #takeEvents(body) {
+    for await (const event of parseEvents(body)) {
+      this.#heard = performance.now();
       if (event.event === "camera") showState(event);
-      else this.#take(event);
+      else if (event.event === "alive") this.#takeState(event);
+      else this.#takeReading(event);
     }
   }
 
+  /** @param {{state: string, age_s: number | null}} event */
+  #takeState({ state, age_s }) {
+    showState({ state });
+    if (age_s !== null) this.#seen = performance.now() - 1000 * age_s;
+  }
+
   /** @param {any} reading */
-  #take(reading) {
+  #takeReading(reading) {
+    this.#seen = performance.now() - reading.latency_ms;
     this.#readings.set(reading.frame, reading);
     if (this.#readings.size > MOST_KEPT) this.#readings.delete(this.#readings.keys().next().value ?? -1);
     showReading(reading);
@@ -92,10 +137,10 @@ export class LiveView {
   async #followPictures(signal) {
     let after = "";
     while (!signal.aborted) {
-      const response = await request(`/v1/live/frame.jpg${after}`, { signal });
+      const response = await request(`v1/live/frame.jpg${after}`, { signal });
       if (response.status === 204) return;
       const index = Number(response.headers.get("X-Frame-Index"));
-      const bitmap = await createImageBitmap(await response.blob());
+      const bitmap = await decode(await receive(response.blob(), signal));
       after = `?after=${index}`;
       // No more of them than the screen shows.
       await new Promise(requestAnimationFrame);
@@ -115,5 +160,14 @@ export class LiveView {
     const [width, height] = reading?.frame_size ?? [1, 1];
     const stable = (reading?.tracks ?? []).filter((/** @type {any} */ track) => track.stable);
     drawBoxes(byId("live-boxes"), stable, { width, height });
+  }
+}
+
+/** @param {Blob} jpeg */
+async function decode(jpeg) {
+  try {
+    return await createImageBitmap(jpeg);
+  } catch {
+    throw new PageError("The server's picture did not arrive whole.");
   }
 }

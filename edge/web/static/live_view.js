@@ -7,19 +7,25 @@ const NUMBERS_MS = 250;
 /** The stage that mostly waits for the next frame: beside it the work of the others would not be seen. */
 const WAITING = "capture";
 const CAMERA_STATES = /** @type {Record<string, string>} */ ({
+  starting: "Waiting for the camera",
   open: "Camera open",
   lost: "Camera lost, trying again",
+  silent: "No connection to the server",
   ended: "The recording has ended",
 });
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
+/** A reading that is younger needs no age, milliseconds: cameras and networks take that long. */
+const YOUNG_MS = 2000;
+
 let numbersShown = -Infinity;
 
 /** @param {any} reading  An event, see `edge/sinks/format.py`. */
 export function showReading(reading) {
   showRows(byId("live-rows"), reading.announced, "No digits in view");
+  byId("live-rows").classList.remove("old");
   const now = performance.now();
   if (now - numbersShown < NUMBERS_MS) return;
   numbersShown = now;
@@ -30,13 +36,47 @@ export function showReading(reading) {
   byId("live-latency").textContent = formatMs(reading.latency_ms);
 }
 
-/** @param {{state: string, message: string}} change */
+/** Where there is no message, the one of the same state stays. @param {{state: string, message?: string}} change */
 export function showState({ state, message }) {
-  byId("live-state").textContent = CAMERA_STATES[state] ?? state;
-  byId("live-state").dataset.state = state;
-  byId("live-state-message").textContent = message;
-  byId("live-frame").classList.toggle("stale", state === "lost");
+  const shown = byId("live-state");
+  if (message !== undefined || shown.dataset.state !== state) byId("live-state-message").textContent = message ?? "";
+  // Screen readers read out what is set, even when it is the same.
+  if (shown.dataset.state !== state) shown.textContent = CAMERA_STATES[state] ?? state;
+  shown.dataset.state = state;
+  byId("live-frame").classList.toggle("stale", state === "lost" || state === "silent");
+  byId("live-rows").classList.toggle("old", state === "silent");
   if (state === "lost") showRows(byId("live-rows"), [], "Nothing to read");
+}
+
+/** What is shown is old from now on. @param {string} words  Why. */
+export function showLost(words) {
+  showState({ state: "silent", message: words });
+  for (const id of ["live-camera-fps", "live-read-fps", "live-skipped", "live-latency"]) byId(id).textContent = "–";
+  numbersShown = -Infinity;
+}
+
+/** There is no camera: nothing of one that was there is left. @param {string} words  Why. */
+export function showNothing(words) {
+  showState({ state: "", message: "" });
+  showRows(byId("live-rows"), [], "Nothing to read");
+  showAge(null);
+  for (const id of ["live-picture", "live-boxes"]) byId(id).width = 0;
+  showWords(words);
+}
+
+/** How old the reading is, where that matters. @param {number | null} age_ms  Null: there is none. */
+export function showAge(age_ms) {
+  const isOld = byId("live-rows").classList.contains("old");
+  const words = age_ms === null || age_ms < YOUNG_MS ? "" : `${isOld ? "Old: read" : "Read"} ${formatAge(age_ms)} ago.`;
+  if (byId("live-age").textContent !== words) byId("live-age").textContent = words;
+}
+
+/** @param {number} ms */
+function formatAge(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} seconds`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
 }
 
 /** Over the picture, instead of it; the empty string takes them away. @param {string} words */

@@ -1,6 +1,6 @@
 /** The page: its three parts, what reads, and what it says when something is wrong. */
 
-import { UnreachableError, connection, fetchModel, lacksToken, request } from "./api.js";
+import { UnreachableError, connection, fetchModel, fetchReport, lacksToken } from "./api.js";
 import { fillSelect, listChoices, openReader } from "./choices.js";
 import { watchConnection } from "./connection.js";
 import { setUpDrawing } from "./draw.js";
@@ -8,6 +8,7 @@ import { LiveView } from "./live.js";
 import { setUpPhotos } from "./photo.js";
 import { setUpTabs } from "./tabs.js";
 import { currentToken, takeTokenFromAddress } from "./token.js";
+import { inWords } from "./words.js";
 
 /**
  * @typedef {import("./choices.js").Choice} Choice
@@ -33,7 +34,7 @@ window.addEventListener("hashchange", takeTokenFromAddress);
 const drawing = setUpDrawing();
 const photos = setUpPhotos(serverChoice);
 const live = new LiveView();
-setUpTabs(byId("tabs"), (name) => live.choose(name === "live"));
+const tabs = setUpTabs(byId("tabs"), (name) => live.choose(name === "live"));
 byId("reader").addEventListener("change", chooseReader);
 byId("report").addEventListener("click", openReport);
 byId("again").addEventListener("click", start);
@@ -62,6 +63,7 @@ async function start() {
   if (!same || !reader) await chooseReader();
   else drawing.readAgain();
   photos.readAgain();
+  if (model.camera !== null) tabs.suggest("live");
   live.restart(model.camera !== null);
 }
 
@@ -114,7 +116,7 @@ async function fallBack(error) {
   if (onServer < 0) return sayAgain(error);
   byId("reader").value = String(onServer);
   await chooseReader();
-  byId("reader-note").textContent = `${error.message} The server reads instead.`;
+  byId("reader-note").textContent = `${inWords(error)} The server reads instead.`;
 }
 
 function sayLost() {
@@ -124,7 +126,7 @@ function sayLost() {
 
 /** What people may try again. @param {Error} error */
 function sayAgain(error) {
-  say(error.message, { again: lacksToken(error) ? "Enter the token" : "Try again" });
+  say(inWords(error), { again: lacksToken(error) ? "Enter the token" : "Try again" });
 }
 
 /**
@@ -150,12 +152,12 @@ function say(words, { again = "", waiting = false } = {}) {
 async function openReport(event) {
   event.preventDefault();
   try {
-    const report = await (await request("/v1/report")).blob();
+    const report = await fetchReport();
     if (currentToken() === null) window.open(byId("report").href, "_blank", "noopener");
     else download(report, "edge-mnist-report.html");
   } catch (error) {
     if (lacksToken(error)) sayAgain(/** @type {Error} */ (error));
-    else say(/** @type {Error} */ (error).message);
+    else say(inWords(error));
   }
 }
 

@@ -4,6 +4,7 @@ import { UnreachableError, readPicture } from "./api.js";
 import { drawBoxes, prepareCanvas, shapeFrame } from "./boxes.js";
 import { newestOnly } from "./newest.js";
 import { formatMs, showDigits, showRows } from "./result.js";
+import { PageError, inWords } from "./words.js";
 
 /** Digits on larger pictures are as legible at this size; larger files only take longer to send. */
 const LONGEST_SIDE = 2048;
@@ -111,7 +112,7 @@ async function preparePhoto(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error("This file is not a picture that this browser can open. Choose a JPEG, PNG or WebP.");
+    throw new PageError("This file is not a picture that this browser can open. Choose a JPEG, PNG or WebP.");
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
   const fits = scale === 1 && file.size <= MOST_BYTES && SENT_AS_THEY_ARE.includes(file.type);
@@ -128,7 +129,7 @@ async function preparePhoto(file) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
   if (blob) return { bitmap, blob };
   bitmap.close();
-  throw new Error("This browser could not make the picture smaller.");
+  throw new PageError("This browser could not make the picture smaller.");
 }
 
 /** @param {ImageBitmap} bitmap @param {import("./types.js").Reading | null} reading */
@@ -163,6 +164,6 @@ function showFailure(error) {
   const waiting = error instanceof UnreachableError;
   showRows(byId("photo-rows"), [], "Not read");
   byId("photo-digits").replaceChildren();
-  byId("photo-note").textContent = waiting ? "Not read yet: the server does not answer." : error.message;
+  byId("photo-note").textContent = waiting ? "Not read yet: the server does not answer." : inWords(error);
   byId("photo-note").classList.add("failure");
 }

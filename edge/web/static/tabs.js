@@ -5,7 +5,8 @@
 
 /**
  * @param {HTMLElement} list  Of role tablist.
- * @param {(name: string) => void} onChoose  Told the panel's id.
+ * @param {(name: string) => void} onChoose  Called with the panel's id.
+ * @returns {{suggest: (name: string) => void}} Chooses a panel, unless the address or a person chose one before.
  */
 export function setUpTabs(list, onChoose) {
   const tabs = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
@@ -22,20 +23,39 @@ export function setUpTabs(list, onChoose) {
     onChoose(name);
   }
 
+  let isChosen = false;
+  /** @param {HTMLElement} tab */
+  const chooseByHand = (tab) => {
+    isChosen = true;
+    choose(tab);
+  };
+
   list.addEventListener("keydown", (event) => {
     const target = neighbour(tabs, event.key);
     if (!target) return;
     event.preventDefault();
     target.focus();
-    choose(target);
+    chooseByHand(target);
   });
-  for (const tab of tabs) tab.addEventListener("click", () => choose(tab));
+  for (const tab of tabs) {
+    tab.addEventListener("click", () => chooseByHand(tab));
+    // Whoever works in a panel has chosen it.
+    for (const kind of ["pointerdown", "keydown"]) panelOf(tab).addEventListener(kind, () => (isChosen = true));
+  }
   const byAddress = () => tabs.find((tab) => addressOf(tab) === location.hash);
   window.addEventListener("hashchange", () => {
     const tab = byAddress();
-    if (tab) choose(tab);
+    if (tab) chooseByHand(tab);
   });
-  choose(byAddress() ?? tabs[0]);
+  const first = byAddress();
+  isChosen = first !== undefined;
+  choose(first ?? tabs[0]);
+  return {
+    suggest: (name) => {
+      const tab = tabs.find((each) => panelOf(each).id === name);
+      if (tab && !isChosen) chooseByHand(tab);
+    },
+  };
 }
 
 /** @param {HTMLElement} tab */

@@ -16,14 +16,26 @@ export function takeTokenFromAddress() {
   }
 }
 
+/** Where the browser keeps nothing for this page, as in some frames: until it is left. @type {string | null} */
+let kept = null;
+
 /** @returns {string | null} */
 export function currentToken() {
-  return sessionStorage.getItem(KEY);
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return kept;
+  }
 }
 
 /** For as long as this tab is open. @param {string} token */
 export function keepToken(token) {
-  sessionStorage.setItem(KEY, token.trim());
+  kept = token.trim();
+  try {
+    sessionStorage.setItem(KEY, kept);
+  } catch {
+    // It stays in `kept`.
+  }
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import { readDrawing } from "./recognizing.js";
 
-const RUNTIME = new URL("/runtime/", self.location.href).href;
+const RUNTIME = new URL("../runtime/", self.location.href).href;
 
 /** @type {any} */
 let ort = null;

@@ -1,0 +1,41 @@
+"""The end of the process while threads are still inside native code.
+
+A picture is decoded, a camera's driver hangs: nobody waits for such a thread. Python's own end takes the interpreter
+away from below it, and native code that then comes back ends the process with a signal
+(https://github.com/python/cpython/issues/87135). So where such a thread still runs, the process ends without that part.
+"""
+
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from weakref import WeakSet
+
+_abandonable: WeakSet[threading.Thread] = WeakSet()
+
+
+def start_abandonable(thread: threading.Thread) -> threading.Thread:
+    """Start a daemon thread that may still be inside native code when the process ends."""
+    _abandonable.add(thread)
+    thread.start()
+    return thread
+
+
+def end_process(code: object) -> None:
+    """End the process now if such a thread still runs; otherwise return, and let Python end it.
+
+    Args:
+        code: As of `SystemExit`: None, a number, or a message.
+    """
+    if not any(thread.is_alive() for thread in _abandonable):
+        return
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)  # noqa: T201 - as Python does
+        code = 1
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        # One that was closed, or whose reader left, takes no more.
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code or 0)

@@ -1,0 +1,41 @@
+"""What can be set of the web server. It loads without the packages of the extra `web`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..bundle import SHIPPED
+from ..card import Precision
+from .limits import WebLimits
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """How to serve.
+
+    Attributes:
+        models: Folders of bundles; the first is the one that reads when a request chooses none.
+        runtimes: Their names, none for all that are installed.
+        precisions: None for int8 and float32, as far as there are files.
+        threads: Of each inference.
+        token: Without which nothing is read; None makes one where other machines can reach the server.
+        allow_hosts: Further names by which the server may be addressed, e.g. those of a proxy, with or without port.
+        allow_frames: Origins whose pages may show this page in a frame.
+        proxies: Addresses or networks of proxies whose X-Forwarded-For names the client.
+        root_path: Path below which a proxy offers the server, e.g. /digits; empty for none.
+        report: A page to show under /v1/report.
+        access_log: Whether each request is logged (logger `edge_mnist.web.access`).
+        limits: What is too much.
+    """
+
+    models: tuple[Path, ...] = (SHIPPED,)
+    runtimes: tuple[str, ...] = ()
+    precisions: tuple[Precision, ...] = ()
+    threads: int = 1
+    token: str | None = field(default=None, repr=False)
+    allow_hosts: tuple[str, ...] = ()
+    allow_frames: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    root_path: str = ""
+    report: Path | None = None
+    access_log: bool = False
+    limits: WebLimits = field(default_factory=WebLimits)
