@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
+from ..edge.tables import format_table
 from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 from .abstention_scores import CALIBRATION_BINS, risk_at
@@ -98,7 +98,7 @@ def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figu
     """A line for each file that ran; names to the left, figures to the right."""
     lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(lines, headers, tablefmt=style, disable_numparse=True, colalign=align if lines else None)
+    return format_table(lines, headers, style, align)
 
 
 def _names(row: AbstentionRow) -> list[str]:

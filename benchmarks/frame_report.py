@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.host import Host
+from ..edge.tables import format_table
 from .files import write_all
 from .frame_growth import Growth, Step
 from .frames import STAGES, FrameRow, Frames
@@ -37,7 +37,7 @@ def format_times(results: Frames, style: str) -> str:
     """A line for each frame. The last column is against the line above, where that is the same frame with fewer."""
     each = {step.after: step.ms_each for step in results.growth.steps if step.grows == "digits"}
     rows = [_cells(row, each.get((row.megapixels, row.digits))) for row in results.rows]
-    return tabulate(rows, HEADERS, tablefmt=style, disable_numparse=True, colalign=("right",) * len(HEADERS))
+    return format_table(rows, HEADERS, style, ("right",) * len(HEADERS))
 
 
 def describe_growth(growth: Growth) -> list[str]:
@@ -71,7 +71,7 @@ def format_side_by_side(beside: SideBySide, style: str) -> str:
     return "\n\n".join(
         [
             f"## Beside Otsu's threshold, {beside.width}x{beside.height}, {beside.digits} digits",
-            tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align),
+            format_table(rows, headers, style, align),
             f"The reader takes {beside.ratio:.2f} times as long as the usual way with {beside.file} (medians of all "
             f"calls; 95 % interval {low:.2f} to {high:.2f}; single rounds {min(beside.round_ratios):.2f} to "
             f"{max(beside.round_ratios):.2f}).",

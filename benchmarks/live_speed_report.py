@@ -4,8 +4,8 @@ import statistics
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
+from ..edge.tables import format_table
 from .files import write_all
 from .live_speed import DIGITS, FPS, PAGES, SIZE, LiveSpeed
 
@@ -28,9 +28,7 @@ def format_live_speed(results: LiveSpeed, style: str) -> str:
         ("start of the command to the first digits, s", *_spread(results.cold_start_s, ".2f")),
     ]
     headers = ["", "median", "smallest", "largest", "n"]
-    return tabulate(
-        rows, headers, tablefmt=style, disable_numparse=True, colalign=("left", "right", "right", "right", "right")
-    )
+    return format_table(rows, headers, style, ("left", "right", "right", "right", "right"))
 
 
 def format_live_report(results: LiveSpeed) -> str:

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from tqdm import tqdm
 
 from ..edge.bundle import open_bundle
 from ..edge.card import Precision, encode_card
 from ..edge.host import Host, describe_host
 from ..edge.pictures import read_gray
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from .photo_labels import LABELS_NAME, Photo, read_labels
 from .photo_scores import Score, score_image, sum_scores
@@ -97,7 +97,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
     photos, bundle = read_labels(folder), open_bundle(settings.bundle)
     reader = Reader(settings.bundle, settings.runtime, settings.precision, settings.num_threads)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    with tqdm(photos, unit="picture", leave=False, disable=None) as bar:
+    with ProgressBar(photos, unit="picture") as bar:
         images = tuple(read_photo(reader, photo) for photo in bar)
     return PhotoResults(
         edge_mnist=version("edge-mnist"),

@@ -13,13 +13,13 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import click
 import msgspec
 
 from ..edge.bundle import Bundle
 from ..edge.card import encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import HeldOut, Images
+from ..edge.output import echo
 from .accuracy import choose_evaluation
 from .remote_check import Expected, check_results
 from .remote_job import pack_job
@@ -70,7 +70,7 @@ def measure_remotely(
     settings: Settings,
     options: RemoteOptions = RemoteOptions(),
     *,
-    say: Callable[[str], None] = partial(click.echo, err=True),  # noqa: B008 - as above
+    say: Callable[[str], None] = partial(echo, err=True),  # noqa: B008 - as above
 ) -> RemoteResults:
     """Measure the bundle on all of these machines at the same time.
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from tabulate import tabulate
 
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
+from ..edge.safe_text import one_line
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .csv_rows import format_csv
 from .files import write_all
 from .findings import Group, group_alike, name_group
@@ -157,7 +158,7 @@ def _list_missing(results: Results) -> list[str]:
     for row in results.rows:
         if row.unavailable:
             reasons.setdefault(row.unavailable, []).append(f"{row.file} on {name_place(results, row)}")
-    return [f"- not measured: {', '.join(rows)}: {reason}" for reason, rows in reasons.items()]
+    return [one_line(f"- not measured: {', '.join(rows)}: {reason}") for reason, rows in reasons.items()]
 
 
 def _describe_machine(machine: MachineRun) -> str:
@@ -175,4 +176,4 @@ def _describe_machine(machine: MachineRun) -> str:
 def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
     """Names to the left, figures to the right."""
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align if rows else None)
+    return format_table(rows, headers, style, align)

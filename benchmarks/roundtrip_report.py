@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .files import write_all
 from .pastes import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
@@ -38,7 +38,7 @@ def format_tallies(results: Roundtrip, style: str) -> str:
     for title, tallies in results.groups.items():
         lines += [_cells(f"{title}: {name}", tally) for name, tally in tallies.items() if tally.count]
     align = ("left", *["right"] * (len(HEADERS) - 1))
-    return tabulate(lines, HEADERS, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(lines, HEADERS, style, align)
 
 
 def describe_verdict(results: Roundtrip) -> str:

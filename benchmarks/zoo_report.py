@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.catalogue import Claim
 from ..edge.statistics import wilson_interval
+from ..edge.tables import format_table
 from .compare import list_claims, list_references
 from .compare_chart import draw_scatter
 from .compare_report import LATENCY, SIZE
@@ -56,7 +56,7 @@ def format_models(results: Zoo, style: str = "github") -> str:
         cells = [peer.name, "theirs", "", "", f"{100 * peer.correct / results.count:.2f}", "", "", "", ""]
         rows.append([*cells, f"{peer.size_bytes:,}", f"{peer.timed.p50_us:.1f}", *[""] * len(peers)])
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, headers, style, align)
 
 
 def format_claims(results: Zoo, style: str = "github") -> str:
@@ -75,7 +75,7 @@ def format_claims(results: Zoo, style: str = "github") -> str:
         return ""
     headers = ["network", "claims", "as described %", "against claim", "our recipe %", "against claim"]
     align = ("left", "left", *["right"] * 4)
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, headers, style, align)
 
 
 def describe_claims(results: Zoo) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from .errors import EdgeMnistError
+from .output import echo, in_one_line, safe_output
+from .safe_text import one_line
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -67,21 +69,27 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
-        try:
-            return super().main(*args, **kwargs)
-        except OSError as error:
-            if _can_print():
-                raise
-            click.echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
-            sys.exit(1)
+        with safe_output():
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                if _can_print():
+                    raise
+                echo(f"Error: standard output cannot be written ({error.strerror}).", err=True)
+                sys.exit(1)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line; what is quoted of it stays within its line."""
+        with in_one_line():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1."""
         try:
-            with _terminated_as_by_hand():
+            with _terminated_as_by_hand(), in_one_line():
                 return super().invoke(ctx)
         except EdgeMnistError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(one_line(error)) from error
 
 
 def _can_print() -> bool:

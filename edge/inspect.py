@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 import msgspec
-from tabulate import tabulate
 
 from .inspect_model import InspectionError, TensorInfo, printable
 from .inspection import Inspection, inspect_file
+from .output import echo_text
+from .tables import format_table
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
 MOST_BYTES = 2**31 - 1
@@ -32,7 +33,7 @@ def inspect(file: Path, as_json: bool) -> None:
       edge-mnist inspect model.onnx --json
     """
     inspection = inspect_file(_read(file), str(file))
-    click.echo(msgspec.json.encode(inspection).decode() if as_json else format_inspection(inspection))
+    echo_text(msgspec.json.encode(inspection).decode() if as_json else format_inspection(inspection))
 
 
 def _read(path: Path) -> bytes:
@@ -86,7 +87,7 @@ def _row(kind: str, tensor: TensorInfo) -> tuple[Any, ...]:
 
 def _table(rows: Iterable[Iterable[Any]], headers: tuple[str, ...]) -> str:
     cells = [["-" if value in {None, ""} else _shown(str(value)) for value in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="plain", disable_numparse=True)
+    return format_table(cells, headers, "plain")
 
 
 def _shown(text: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from .safe_text import clean
+
 # The descriptor is the whole process's: two threads would put each other's file back.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -39,6 +41,11 @@ def quiet_native_log() -> Iterator[None]:
             with native_log_to(held):
                 yield
         except BaseException:
-            held.seek(0)
-            os.write(2, held.read())
+            replay(held)
             raise
+
+
+def replay(held: BinaryIO) -> None:
+    """Show on standard error what was held back, cleaned: it quotes names."""
+    held.seek(0)
+    sys.stderr.write(clean(held.read().decode(errors="backslashreplace")))

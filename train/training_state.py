@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.card import Epoch
 from ..edge.errors import EdgeMnistError
+from ..edge.output import echo
 
 
 class ResumeError(EdgeMnistError):
@@ -81,7 +81,7 @@ def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Pr
             progress = _restore(path, state, variables, identity)
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ResumeError(f"{path}: is not the state of a run ({error}). Delete it to begin anew.") from error
-    click.echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
+    echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
 
 

@@ -1,6 +1,5 @@
 """A video file as a camera: played at its own speed, or read as fast as it goes."""
 
-import os
 import tempfile
 import time
 from functools import partial
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..native_log import replay
 from ..opencv import cv
 from ..pictures import PictureError
 from ..videos import open_video
@@ -78,8 +78,7 @@ class VideoCamera:
             except PictureError as error:
                 raise CameraRefusedError(str(error)) from error
             # Standard error is the whole process's: what other threads wrote meanwhile is not ours to keep.
-            held.seek(0)
-            os.write(2, held.read())
+            replay(held)
             return capture
 
     def _choose_fps(self, asked: float | None) -> float:

@@ -11,6 +11,7 @@ import click
 
 from ..cameras.choose import check_source, open_camera, show_source
 from ..options import FiniteRange
+from ..output import LineFormatter
 from ..sinks.options import SinkSettings, make_sinks, sink_options
 from .loop import LiveLoop
 from .options import CameraChoice, ModelChoice, camera_options, model_options
@@ -64,7 +65,9 @@ def live(  # noqa: PLR0913 - an argument for each group of options
       edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(LineFormatter())
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
     check_source(camera.source)
     is_file = Path(camera.source).is_file() or Path(camera.source).is_dir()
     settings = LiveSettings(

@@ -10,7 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..console import open_console
 from ..live.events import STAGES, CameraChange, Event, Sighting
+from ..output import make_streams_safe
+from ..safe_text import one_line
 from .big_digits import draw_big
 from .sink import Backlog
 
@@ -39,7 +42,7 @@ class TerminalSink:
         Args:
             console: Another terminal.
         """
-        self._console = console or Console()
+        self._console = console or open_console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._change: CameraChange | None = None
         self._sighting: Sighting | None = None
@@ -64,7 +67,10 @@ class TerminalSink:
                 self._timing_ms[stage] = ms + (1 - NEW_SHARE) * (self._timing_ms.get(stage, ms) - ms)
         time.sleep(max(0.0, self._drawn_s + 1 / DRAW_FPS - time.monotonic()))
         # The cursor is hidden from here on, until `close`.
-        self._live.start()
+        if not self._live.is_started:
+            self._live.start()
+            # It has put its own streams in their place, so that what others print goes above the table.
+            make_streams_safe()
         self._live.update(self._draw(), refresh=True)
         self._drawn_s = time.monotonic()
 
@@ -92,7 +98,7 @@ class TerminalSink:
 def _draw_camera(change: CameraChange) -> Text:
     state = (f"camera {change.state} ", STATE_STYLES[change.state])
     # Why it was lost is worth a second line, what it is is not.
-    return Text.assemble(state, change.message, no_wrap=change.state == "open", overflow="ellipsis")
+    return Text.assemble(state, one_line(change.message), no_wrap=change.state == "open", overflow="ellipsis")
 
 
 def _draw_announcement(rows: tuple[str, ...], title: str, width: int, lines: int) -> Panel:

@@ -18,6 +18,7 @@ from ..card import Precision
 from ..classifiers import RUNTIMES
 from ..live.options import CameraChoice, camera_options
 from ..options import BUNDLE, FiniteRange
+from ..output import LineFormatter
 from ..reader import Reader
 from .board import LiveBoard
 from .camera import CameraThread
@@ -145,7 +146,7 @@ def _load_reader(settings: WebSettings) -> Reader:
 def _log_requests() -> None:
     logger = logging.getLogger("edge_mnist.web.access")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
 

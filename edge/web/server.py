@@ -8,9 +8,9 @@ import socket
 import threading
 from dataclasses import replace
 
-import click
 import uvicorn
 
+from ..output import echo
 from .app import create_app
 from .board import LiveBoard
 from .protocol import PatientProtocol
@@ -90,7 +90,7 @@ def start_server(
     url = describe_url(listener) + (f"#token={made}" if made else "")
     server = WebServer(listener, service, url)
     note = " (the token is the one that it was given)" if given else ""
-    click.echo(f"Serving on {url}{note}", err=True)
+    echo(f"Serving on {url}{note}", err=True)
     return server
 
 
