@@ -10,6 +10,7 @@ from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 from .abstention_scores import CALIBRATION_BINS, risk_at
 from .files import write_all
+from .report_text import escape_all_markdown
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
@@ -27,6 +28,7 @@ def format_abstention(results: AbstentionResults, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: digits, and what is none",
         format_abstention_tables(results, style),

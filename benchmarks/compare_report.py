@@ -12,6 +12,7 @@ from .compare import Comparison
 from .compare_chart import Cost, draw_scatter
 from .compare_runs import Point
 from .files import write_all
+from .report_text import escape_all_markdown
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
 SIZE = Cost("size of the file, kB, logarithmic", lambda point: point.size_bytes / 1000)
@@ -86,6 +87,7 @@ def draw_charts(comparison: Comparison) -> dict[str, str]:
 
 def format_markdown(comparison: Comparison) -> str:
     """The table, the drawings by name, and what they show."""
+    comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in draw_charts(comparison))
     notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
     return f"# Models compared\n\n{format_comparison(comparison, 'github')}\n\n{images}\n\n{notes}\n"

@@ -9,6 +9,7 @@ from ..edge.tables import format_table
 from .files import write_all
 from .frame_growth import Growth, Step
 from .frames import STAGES, FrameRow, Frames
+from .report_text import escape_all_markdown
 from .side_by_side import SideBySide
 
 HEADERS = ["frame", "MP", "digits", "found", "right", *(f"{stage} ms" for stage in STAGES), "total p50", "total p90",
@@ -22,6 +23,7 @@ def format_frames(results: Frames, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: time for a frame",
         format_times(results, style),

@@ -8,6 +8,7 @@ import msgspec
 from ..edge.tables import format_table
 from .files import write_all
 from .live_speed import DIGITS, FPS, PAGES, SIZE, LiveSpeed
+from .report_text import escape_all_markdown
 
 NAME = "live"
 
@@ -33,6 +34,7 @@ def format_live_speed(results: LiveSpeed, style: str) -> str:
 
 def format_live_report(results: LiveSpeed) -> str:
     """The report: the table, and how it was measured."""
+    results = escape_all_markdown(results)
     host = results.host
     conditions = [
         f"**Frames**: a video of {SIZE[0]}x{SIZE[1]} with {DIGITS} digits on a page that sways, read as fast as it "

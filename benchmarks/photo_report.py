@@ -12,6 +12,7 @@ from .files import write_all
 from .gallery import format_gallery
 from .photo_scores import Score
 from .photos import PhotoResults
+from .report_text import escape_all_markdown
 
 HEADERS = ["pictures", "count", "exact", "digits", "precision %", "recall %", "F1 %", "row accuracy %", "false digits"]
 
@@ -31,6 +32,7 @@ def format_scores(results: PhotoResults, style: str) -> str:
 
 def format_photo_report(results: PhotoResults) -> str:
     """The Markdown report: the table, every picture that was not read exactly, and how it was measured."""
+    results = escape_all_markdown(results)
     failures = [image for image in results.images if not image.score.exact]
     lines = [[image.file, _join(image.truth), _join(image.reading)] for image in failures]
     sections = [

@@ -15,6 +15,7 @@ from .csv_rows import format_csv
 from .files import write_all
 from .findings import Group, group_alike, name_group
 from .report_page import format_page
+from .report_text import escape_all_markdown
 from .results import MachineRun, Results, Row
 from .summary import summarize
 from .wording import count, format_us, name_place, tell
@@ -47,11 +48,12 @@ def format_headlines(results: Results) -> str:
         for row in results.rows
         if row.runtime in RUNTIMES and (row.machine, row.threads, row.delegate) == (0, 1, "default")
     ]
-    return format_tables(msgspec.structs.replace(results, rows=rows), "github")
+    return format_tables(escape_all_markdown(msgspec.structs.replace(results, rows=rows)), "github")
 
 
 def format_report(results: Results) -> str:
     """The Markdown report: tables, what they say, how it was measured."""
+    results = escape_all_markdown(results)
     findings = "\n".join(f"- {sentence}" for sentence in summarize(results))
     conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
     sections = [

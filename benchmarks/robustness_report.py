@@ -11,6 +11,7 @@ from ..edge.shares import format_share
 from ..edge.tables import format_table
 from .files import write_all
 from .paired import SIGNIFICANCE
+from .report_text import escape_all_markdown
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
 from .wording import format_p
@@ -28,6 +29,7 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [f"# {results.name}: corrupted digits"]
     for runtime in results.runtimes:
         sections += [f"## {runtime.runtime}", *format_runtime_tables(results, runtime, style)]

@@ -8,6 +8,7 @@ from ..edge.shares import format_share
 from ..edge.tables import format_table
 from .files import write_all
 from .pastes import FRAME_SHAPE, HEIGHTS
+from .report_text import escape_all_markdown
 from .roundtrip import Roundtrip, Tally
 
 # What framing is to keep of the model's accuracy.
@@ -22,6 +23,7 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: from paper and back",
         format_tallies(results, style),

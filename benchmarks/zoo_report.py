@@ -14,6 +14,7 @@ from .compare_report import LATENCY, SIZE
 from .compare_runs import Point
 from .files import write_all
 from .frame_report import describe_machine, told
+from .report_text import escape_all_markdown
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
@@ -22,6 +23,7 @@ SPLITS = {"test": "test", "validation": "val."}
 
 def format_zoo(results: Zoo) -> str:
     """The report: both tables, and how it was measured."""
+    results = escape_all_markdown(results)
     lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",

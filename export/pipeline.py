@@ -33,7 +33,7 @@ from .adopt import check_convention
 from .c_array import to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
 from .exporters import Exporter
-from .progress_bar import ProgressBar
+from .progress import Progress
 from .properties import describe_properties
 from .report import Evidence, format_report
 from .settings import Settings, carry_over, choose_exporters
@@ -69,7 +69,7 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
     """
     settings = carry_over(source, settings, out)
     exporters = choose_exporters(source, settings, out)
-    with replacing(out) as folder, ProgressBar(len(exporters) + 3) as progress:
+    with replacing(out) as folder, Progress(len(exporters) + 3) as progress:
         progress.step("Running the Keras model")
         work = _prepare(source, folder, data_dir)
         drafts = [_draft(exporter, work, progress) for exporter in exporters]
@@ -151,7 +151,7 @@ class _Draft:
     file: ModelFile
 
 
-def _draft(exporter: Exporter, work: _Work, progress: ProgressBar) -> _Draft:
+def _draft(exporter: Exporter, work: _Work, progress: Progress) -> _Draft:
     """Make one file and put it into the folder, labelled with its precision only."""
     name = exporter.file_name(work.card.name)
     progress.step(f"Making {name}")
