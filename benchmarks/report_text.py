@@ -12,8 +12,8 @@ import msgspec
 
 from ..edge.safe_text import one_line
 
-# What begins something in Markdown, or ends a table's cell; an underscore within a word is only itself.
-_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# What begins something in Markdown, at a line's beginning or anywhere, or ends a cell; within a word "_" is itself.
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|^[#+=-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 # GitHub makes links of bare addresses.
 _ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 # A spreadsheet computes a cell that begins so.

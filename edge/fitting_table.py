@@ -40,4 +40,4 @@ def _format(head: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[
     def choose(cells: Sequence[str]) -> list[str]:
         return [cells[place] for place in places]
 
-    return format_table([choose(row) for row in rows], choose(head), choose(align))
+    return format_table([choose(row) for row in rows], choose(head), align=choose(align))

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator
 
 from rich.bar import Bar
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..console import open_console
+from ..console import SafeConsole, open_console
 from ..live.events import STAGES, CameraChange, Event, Sighting
 from ..output import make_streams_safe
 from ..safe_text import one_line
@@ -36,7 +36,7 @@ class TerminalSink:
     name: str = "terminal"
     backlog: Backlog = "newest"
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: SafeConsole | None = None) -> None:
         """Draw on standard output.
 
         Args:
