@@ -34,17 +34,6 @@ FREE = {"file", "model", "governor", "system", "unavailable", "runtime_version",
 def _soil(value: Any, hostile: str) -> Any:
     """A copy of results with a stranger's words in every text that may be any text."""
     if isinstance(value, msgspec.Struct):
-        free = {
-            "file",
-            "model",
-            "governor",
-            "system",
-            "unavailable",
-            "runtime_version",
-            "evaluated_on",
-            "name",
-            "python",
-        }
         changed = {
             field: f"{hostile}{item}" if field in FREE and isinstance(item, str) else _soil(item, hostile)
             for field in value.__struct_fields__
