@@ -4,7 +4,6 @@ Names of models, peers, machines and conditions come from files and from other m
 once: it is written from a copy of its results in which every text is escaped, so a sentence cannot forget one.
 """
 
-import html
 import re
 from typing import Any, TypeVar
 
@@ -13,9 +12,9 @@ import msgspec
 from ..edge.safe_text import one_line
 
 # What begins something in Markdown, at a line's beginning or anywhere, or ends a cell; within a word "_" is itself.
-_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|^[#+=-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-# GitHub makes links of bare addresses.
-_ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|^[#+=>-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# Tags and comments, and what would be shown as another character; GitHub makes links of bare addresses.
+_HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # A spreadsheet computes a cell that begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -24,8 +23,8 @@ Document = TypeVar("Document", bound=msgspec.Struct)
 
 def escape_markdown(text: str) -> str:
     """Make it text in Markdown: no cell, link, picture, code, HTML or line begins or ends in it."""
-    marked = _MARKDOWN.sub(r"\\\g<0>", html.escape(text, quote=False))
-    return one_line(_ADDRESS.sub(lambda match: f"&#{ord(match[0])};", marked))
+    named = _HTML.sub(lambda match: f"&#{ord(match[0])};", text)
+    return one_line(_MARKDOWN.sub(r"\\\g<0>", named))
 
 
 def escape_all_markdown(document: Document) -> Document:

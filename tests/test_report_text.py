@@ -74,10 +74,10 @@ def test_markdown_text_shows_what_it_says(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nano-int8.tflite", "x86_64", "tflite-runtime", "AMD EPYC (2 cores) @ 2.1 GHz", "p <= 0.05"]
+    "text", ["nano-int8.tflite", "x86_64", "tflite-runtime", "AMD EPYC (2 cores) @ 2.1 GHz", "p <= 0.05", "a & b <3"]
 )
 def test_usual_names_stay_as_they_are_for_who_reads_the_source(text: str) -> None:
-    assert escape_markdown(text).replace("&lt;", "<") == text
+    assert escape_markdown(text) == text
 
 
 def test_only_texts_of_a_document_change() -> None:
