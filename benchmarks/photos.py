@@ -5,6 +5,7 @@ Version history of the schema:
 """
 
 import hashlib
+import os
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -107,7 +108,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
         runtime_version=reader.runtime.version,
         precision=settings.precision,
         num_threads=settings.num_threads,
-        photos=folder.resolve().name,
+        photos=os.fsencode(folder.resolve().name).decode(errors="backslashreplace"),
         labels_sha256=hashlib.sha256((folder / LABELS_NAME).read_bytes()).hexdigest(),
         started=started,
         host=describe_host(),

@@ -89,7 +89,8 @@ def in_one_line() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = one_line(error.message)
+        # click declares it final, and makes every sentence of it.
+        setattr(error, "message", one_line(error.message))  # noqa: B010 - see above
         raise
 
 
