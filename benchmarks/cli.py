@@ -12,7 +12,7 @@ from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option
-from ..edge.output import echo, echo_lines, echo_text
+from ..edge.output import echo, echo_json, echo_lines, echo_text
 from ..edge.tables import format_table
 from .accuracy import choose_evaluation
 from .benchmark_command import CommandWithOthers
@@ -213,7 +213,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
     )
     if as_json:
-        echo_text(msgspec.json.encode(results).decode())
+        echo_json(results)
     else:
         echo_text(format_tables(results, "simple"))
         echo_lines(["", *summarize(results)])

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from ..edge.options import BUNDLE
-from ..edge.output import echo, echo_lines, echo_text
+from ..edge.output import echo, echo_json, echo_lines, echo_text
 from .compare import compare as compare_runs
 from .compare_report import describe, format_comparison, write_comparison
 from .files import check_writable
@@ -32,7 +31,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     check_writable(out)
     comparison = compare_runs(runs)
     if as_json:
-        echo_text(msgspec.json.encode(comparison).decode())
+        echo_json(comparison)
     else:
         echo_text(format_comparison(comparison, "simple"))
         echo_lines(["", *describe(comparison)])

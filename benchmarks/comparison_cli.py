@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from ..edge.options import FiniteRange
-from ..edge.output import echo_lines, echo_text
+from ..edge.output import echo_json, echo_lines, echo_text
 from .comparison import THRESHOLD_PERCENT, ComparisonError, compare_results
 from .comparison_report import describe_comparison, format_comparison
 from .result_files import read_results
@@ -49,7 +48,7 @@ def compare(first: Path, second: Path, threshold: float, fail_on_regression: boo
     """
     comparison = compare_results(read_results(first), read_results(second), threshold, force)
     if as_json:
-        echo_text(msgspec.json.encode(comparison).decode())
+        echo_json(comparison)
     else:
         echo_text(format_comparison(comparison))
         echo_lines(["", *describe_comparison(comparison)])

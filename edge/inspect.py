@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from .inspect_model import InspectionError, TensorInfo, printable
 from .inspection import Inspection, inspect_file
-from .output import echo_text
+from .output import echo_json, echo_text
 from .tables import format_table
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
@@ -33,7 +32,10 @@ def inspect(file: Path, as_json: bool) -> None:
       edge-mnist inspect model.onnx --json
     """
     inspection = inspect_file(_read(file), str(file))
-    echo_text(msgspec.json.encode(inspection).decode() if as_json else format_inspection(inspection))
+    if as_json:
+        echo_json(inspection)
+    else:
+        echo_text(format_inspection(inspection))
 
 
 def _read(path: Path) -> bytes:

@@ -9,7 +9,7 @@ from .bundle import SHIPPED, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
 from .fitting_table import format_fitting
 from .options import BUNDLE
-from .output import echo_text
+from .output import echo_json, echo_text
 from .safe_text import one_line
 from .shares import format_share
 
@@ -54,7 +54,10 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
       edge-mnist models my-model --json
     """
     listed = list_models([*bundles, *find_shipped()])
-    echo_text(msgspec.json.encode(listed).decode() if as_json else format_models(listed))
+    if as_json:
+        echo_json(listed)
+    else:
+        echo_text(format_models(listed))
 
 
 def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:

@@ -5,6 +5,7 @@ usage errors, warnings, log lines and tracebacks are cleaned, too. Two of our ow
 progress.py and the console of console.py. They clean what they show and write to the stream beneath.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,17 @@ def echo_lines(lines: Iterable[object], *, err: bool = False) -> None:
 def echo_text(text: str) -> None:
     """Print a table of `format_table`, or a JSON document: what they quote is within its line already."""
     click.echo(clean(text))
+
+
+def echo_json(document: object) -> None:
+    """Print a struct as one JSON document; names with bytes that are not UTF-8 have surrogates in it."""
+    import msgspec  # noqa: PLC0415 - `--help` prints, too, and loads nothing
+
+    try:
+        text = msgspec.json.encode(document).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(document))
+    click.echo(text)
 
 
 class SafeStream:

@@ -220,6 +220,16 @@ def test_hostile_names_and_contents_stay_text(
     assert find_steering(said) == []
 
 
+def test_json_of_a_name_that_is_no_utf8_gives_the_name_back(folder: Path) -> None:
+    path = os.fsdecode(os.fsencode(folder) + b"/m\xff.tflite")
+    shutil.copy(next(SHIPPED.glob("*int8.tflite")), path)
+
+    result = _run("inspect", path, "--json")
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["file"] == path
+
+
 def test_a_name_with_a_line_break_is_one_line_of_output(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     shutil.copy("page.png", "x\nFORGED: 999 digits\r.png")
