@@ -14,7 +14,6 @@ from importlib.metadata import version
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.abstention import accepted, estimate_confidence, score_digits
 from ..edge.bundle import Bundle
@@ -23,6 +22,7 @@ from ..edge.classifiers import RUNTIMES, Classifier, Runtime, RuntimeUnavailable
 from ..edge.framing import FAINTEST, frame_digit
 from ..edge.host import describe_host
 from ..edge.mnist import SAMPLE, SAMPLE_SHA256, HeldOut, Images
+from ..edge.progress_bar import ProgressBar
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram, Separation
 from .abstention_scores import measure_auroc, measure_calibration_error, thin_out, trace_risk
 from .others import Others
@@ -41,7 +41,7 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: Others) -> Abstent
     digits, abstention = held_out.evaluations[0], bundle.export.abstention
     started = datetime.now(UTC).isoformat(timespec="seconds")
     questions = _ask(digits, others)
-    with tqdm(_list_targets(bundle), unit="file", leave=False, disable=None) as bar:
+    with ProgressBar(_list_targets(bundle), unit="file") as bar:
         answers = [(target, _classify(bundle, target, questions)) for target in bar]
     return AbstentionResults(
         edge_mnist=version("edge-mnist"),

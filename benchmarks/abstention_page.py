@@ -3,12 +3,12 @@
 One HTML file without scripts or anything from elsewhere.
 """
 
-import html
 import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from ..edge.safe_text import escape_html
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram
 from .abstention_scores import Kept
 from .charts import STYLE as CHART_STYLE
@@ -43,8 +43,8 @@ def format_page(results: AbstentionResults, conditions: Sequence[str]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}{CHART_STYLE}</style></head><body>\n"
-        f"<h1>{html.escape(title)}</h1>\n"
+        f"<title>{escape_html(title)}</title><style>{STYLE}{CHART_STYLE}</style></head><body>\n"
+        f"<h1>{escape_html(title)}</h1>\n"
         '<p>Scores of <strong class="first">digits</strong> and of <strong class="second">others</strong>, as shares '
         "of each; the dotted line is the threshold, and what scores less is refused. The third chart has the errors "
         'among the digits that are kept when the least sure are let go, by <strong class="first">confidence</strong> '
@@ -61,7 +61,7 @@ def _section(row: AbstentionRow, figures: Figures, results: AbstentionResults) -
     ]
     where = f"on {row.runtime}, AUROC {figures.plain.auroc:.5f}, framed {figures.framed.auroc:.5f}"
     return (
-        f'<h2>{html.escape(row.file)} <span class="soft">{html.escape(where)}</span></h2>'
+        f'<h2>{escape_html(row.file)} <span class="soft">{escape_html(where)}</span></h2>'
         f'<div class="charts">{"".join(charts)}</div>'
     )
 
@@ -104,4 +104,4 @@ def _percent(share: float) -> str:
 
 def _emphasize(sentence: str) -> str:
     """Markdown's bold as HTML."""
-    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(sentence, quote=False))
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape_html(sentence))

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
+from ..edge.tables import format_table
 from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 from .abstention_scores import CALIBRATION_BINS, risk_at
 from .files import write_all
+from .report_text import escape_all_markdown
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
@@ -27,6 +28,7 @@ def format_abstention(results: AbstentionResults, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: digits, and what is none",
         format_abstention_tables(results, style),
@@ -98,7 +100,7 @@ def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figu
     """A line for each file that ran; names to the left, figures to the right."""
     lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(lines, headers, tablefmt=style, disable_numparse=True, colalign=align if lines else None)
+    return format_table(lines, headers, style, align)
 
 
 def _names(row: AbstentionRow) -> list[str]:

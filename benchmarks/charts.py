@@ -3,9 +3,10 @@
 Colours are the page's: the classes `first`, `second`, `axis` and `mark` are styled by `STYLE`, for light and dark.
 """
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from ..edge.safe_text import escape_html
 
 # The drawing's size and the margins of its frame, in units that the browser scales.
 WIDTH, HEIGHT = 440, 280
@@ -98,7 +99,7 @@ def _point(axes: tuple[Axis, Axis], x: float, y: float) -> str:
 def draw_frame(title: str, axes: tuple[Axis, Axis], content: str) -> str:
     """Axes, ticks and titles around what is drawn."""
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    parts = [f'<text class="title" x="{LEFT}" y="16">{html.escape(title)}</text>']
+    parts = [f'<text class="title" x="{LEFT}" y="16">{escape_html(title)}</text>']
     for value in axes[0].ticks:
         x = LEFT + axes[0].place(value, right - LEFT)
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>')
@@ -108,12 +109,12 @@ def draw_frame(title: str, axes: tuple[Axis, Axis], content: str) -> str:
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{axes[1].label(value)}</text>')
     middle = (LEFT + right) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(axes[0].title)}</text>')
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape_html(axes[0].title)}</text>')
     parts.append(
         f'<text transform="translate(13 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
-        f"{html.escape(axes[1].title)}</text>"
+        f"{escape_html(axes[1].title)}</text>"
     )
-    label = html.escape(title, quote=True)
+    label = escape_html(title)
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}{content}'
         "</svg>"

@@ -6,13 +6,14 @@ from typing import get_args
 
 import click
 import msgspec
-from tabulate import tabulate
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import held_out_images
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.output import echo, echo_json, echo_lines, echo_text
+from ..edge.tables import format_table
 from .accuracy import choose_evaluation
 from .benchmark_command import CommandWithOthers
 from .everywhere import measure_everywhere
@@ -46,7 +47,7 @@ class Benchmark(CommandWithOthers):
 def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
     if is_wanted:
         rows = [(offer.name, offer.here or "not here", offer.note) for offer in list_offers()]
-        click.echo(tabulate(rows, ["target", "here", "what it is, or how to get it"], tablefmt="simple"))
+        echo_text(format_table(rows, ["target", "here", "what it is, or how to get it"], "simple"))
         ctx.exit()
 
 
@@ -212,12 +213,12 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
     )
     if as_json:
-        click.echo(msgspec.json.encode(results).decode())
+        echo_json(results)
     else:
-        click.echo(format_tables(results, "simple"))
-        click.echo("\n".join(["", *summarize(results)]))
+        echo_text(format_tables(results, "simple"))
+        echo_lines(["", *summarize(results)])
     paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
-    click.echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    echo(f"Reports: {', '.join(map(str, paths))}", err=True)
     if results.unreachable:
         # The report has everything else; who asked for these machines is to notice.
         raise click.ClickException(
@@ -261,4 +262,4 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
         raise click.ClickException(
             f"{picture}: not the name of a picture. Expected e.g. page.png or page.jpg."
         ) from error
-    click.echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")
+    echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")

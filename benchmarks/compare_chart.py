@@ -4,11 +4,11 @@ Whiskers are 95 % intervals. The colours are the model's, but shape and fill tel
 written beside the marks.
 """
 
-import html
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..edge.safe_text import escape_html
 from ..edge.shares import format_share
 from .compare import Reference
 from .compare_runs import Point
@@ -97,7 +97,7 @@ def draw_scatter(title: str, cost: Cost, points: Sequence[Point], references: Se
     parts.append(_write_names(frame, cost, points, references, colours))
     return (
         f'<svg class="scatter" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{html.escape(title, quote=True)}"><style>{STYLE}</style>{"".join(parts)}</svg>'
+        f'aria-label="{escape_html(title)}"><style>{STYLE}</style>{"".join(parts)}</svg>'
     )
 
 
@@ -120,7 +120,7 @@ def _place(frame: Frame, cost: Cost, point: Point) -> tuple[float, float]:
 
 
 def _draw_axes(title: str, cost: Cost, frame: Frame) -> str:
-    parts = [f'<text class="title" x="{LEFT}" y="18">{html.escape(title)}</text>']
+    parts = [f'<text class="title" x="{LEFT}" y="18">{escape_html(title)}</text>']
     for value in _choose_ticks(frame.across.first, frame.across.last):
         x = frame.across.place(value)
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
@@ -131,7 +131,7 @@ def _draw_axes(title: str, cost: Cost, frame: Frame) -> str:
             parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
             parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{html.escape(cost.title)}</text>')
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape_html(cost.title)}</text>')
     turned = f'transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)"'
     parts.append(f'<text {turned} text-anchor="middle">accuracy, % (errors logarithmic)</text>')
     return "".join(parts)
@@ -146,7 +146,7 @@ def _choose_ticks(low: float, high: float) -> list[float]:
 
 
 def _draw_reference(frame: Frame, reference: Reference) -> str:
-    y, text = frame.up.place(1 - reference.accuracy), html.escape(_tell(reference))
+    y, text = frame.up.place(1 - reference.accuracy), escape_html(_tell(reference))
     return (
         f'<line class="claim {reference.split}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text class="claimed" x="{WIDTH - RIGHT}" y="{y - 3:.1f}" text-anchor="end">{text}</text>'
@@ -187,7 +187,7 @@ def _draw_point(frame: Frame, cost: Cost, point: Point, colour: str, largest: in
     told = f"{point.file} on {point.runtime}: {format_share(point.accuracy)}, {point.size_bytes:,} bytes"
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}" stroke-opacity=".6"/>'
-        f"{shape}<title>{html.escape(told)}</title></{name}>"
+        f"{shape}<title>{escape_html(told)}</title></{name}>"
     )
 
 
@@ -210,7 +210,7 @@ def _write_names(
         taken.append(box)
         near_x, near_y = min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3])
         parts.append(f'<line x1="{near_x:.1f}" x2="{x:.1f}" y1="{near_y:.1f}" y2="{y:.1f}" stroke="{colours[model]}"/>')
-        parts.append(f'<text class="name" x="{box[0]:.1f}" y="{box[3] - 3:.1f}">{html.escape(model)}</text>')
+        parts.append(f'<text class="name" x="{box[0]:.1f}" y="{box[3] - 3:.1f}">{escape_html(model)}</text>')
     return "".join(parts)
 
 

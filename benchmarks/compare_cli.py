@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from ..edge.options import BUNDLE
+from ..edge.output import echo, echo_json, echo_lines, echo_text
 from .compare import compare as compare_runs
 from .compare_report import describe, format_comparison, write_comparison
 from .files import check_writable
@@ -31,8 +31,8 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     check_writable(out)
     comparison = compare_runs(runs)
     if as_json:
-        click.echo(msgspec.json.encode(comparison).decode())
+        echo_json(comparison)
     else:
-        click.echo(format_comparison(comparison, "simple"))
-        click.echo("\n".join(["", *describe(comparison)]))
-    click.echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)
+        echo_text(format_comparison(comparison, "simple"))
+        echo_lines(["", *describe(comparison)])
+    echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)

@@ -1,17 +1,18 @@
 """A comparison for people: a table for the terminal and Markdown, drawings, and a page that has both."""
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
+from ..edge.safe_text import escape_html
+from ..edge.tables import format_table
 from .charts import PRINT_STYLE
 from .compare import Comparison
 from .compare_chart import Cost, draw_scatter
 from .compare_runs import Point
 from .files import write_all
+from .report_text import escape_all_markdown
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
 SIZE = Cost("size of the file, kB, logarithmic", lambda point: point.size_bytes / 1000)
@@ -40,7 +41,7 @@ def format_comparison(comparison: Comparison, style: str) -> str:
     """
     rows = [_cells(point) for point in comparison.points]
     align = (*["left"] * 4, *["right"] * (len(HEADERS) - 4))
-    return tabulate(rows, HEADERS, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, HEADERS, style, align)
 
 
 def describe(comparison: Comparison) -> list[str]:
@@ -86,6 +87,7 @@ def draw_charts(comparison: Comparison) -> dict[str, str]:
 
 def format_markdown(comparison: Comparison) -> str:
     """The table, the drawings by name, and what they show."""
+    comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in draw_charts(comparison))
     notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
     return f"# Models compared\n\n{format_comparison(comparison, 'github')}\n\n{images}\n\n{notes}\n"
@@ -93,7 +95,7 @@ def format_markdown(comparison: Comparison) -> str:
 
 def format_comparison_page(comparison: Comparison) -> str:
     """One HTML file without scripts or anything from elsewhere."""
-    notes = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in describe(comparison))
+    notes = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in describe(comparison))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -138,6 +140,6 @@ def _cells(point: Point) -> list[str]:
 
 
 def _table(points: Sequence[Point]) -> str:
-    lines = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(point))}</tr>" for point in points]
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADERS)
+    lines = [f"<tr>{''.join(f'<td>{escape_html(cell)}</td>' for cell in _cells(point))}</tr>" for point in points]
+    head = "".join(f"<th>{escape_html(name)}</th>" for name in HEADERS)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

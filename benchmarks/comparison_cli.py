@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-import msgspec
 
 from ..edge.options import FiniteRange
+from ..edge.output import echo_json, echo_lines, echo_text
 from .comparison import THRESHOLD_PERCENT, ComparisonError, compare_results
 from .comparison_report import describe_comparison, format_comparison
 from .result_files import read_results
@@ -48,10 +48,10 @@ def compare(first: Path, second: Path, threshold: float, fail_on_regression: boo
     """
     comparison = compare_results(read_results(first), read_results(second), threshold, force)
     if as_json:
-        click.echo(msgspec.json.encode(comparison).decode())
+        echo_json(comparison)
     else:
-        click.echo(format_comparison(comparison))
-        click.echo("\n".join(["", *describe_comparison(comparison)]))
+        echo_text(format_comparison(comparison))
+        echo_lines(["", *describe_comparison(comparison)])
     if fail_on_regression:
         if all(row.speed == "not judged" for row in comparison.rows):
             raise ComparisonError("no latency of these runs could be judged, so nothing says that none got worse.")

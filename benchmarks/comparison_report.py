@@ -1,7 +1,6 @@
 """A comparison of two runs for people at a terminal: a table, and what it says."""
 
-from tabulate import tabulate
-
+from ..edge.tables import format_table
 from .comparison import Comparison, RowChange
 from .wording import NO_DIFFERENCE, count, describe_change, format_interval, format_us
 
@@ -25,7 +24,7 @@ def format_comparison(comparison: Comparison, style: str = "simple") -> str:
     """
     lines = [_cells(row) for row in comparison.rows]
     align = ("left", "left", "right", "right", "right", "left", "right", "right", "left")
-    return tabulate(lines, HEADERS, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(lines, HEADERS, style, align)
 
 
 def describe_comparison(comparison: Comparison) -> list[str]:

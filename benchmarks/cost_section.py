@@ -1,10 +1,10 @@
 """The page's first part: what accuracy costs, in time and in size, and which files nothing else beats."""
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..edge.safe_text import escape_html
 from ..edge.shares import format_share
 from .charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, draw_frame
 from .error_axis import ACCURACY_TICKS, draw_stairs, error_of, pick_front
@@ -169,7 +169,7 @@ def _draw_mark(axes: tuple[Axis, Axis], cost: Cost, mark: Mark, largest: int) ->
         f"{format_us(mark.latency.p50)} us, {row.size_bytes:,} bytes"
     )
     return (
-        f'<a href="#raw-{mark.place}" class="{kind_of(row)}"><title>{html.escape(told)}</title>'
+        f'<a href="#raw-{mark.place}" class="{kind_of(row)}"><title>{escape_html(told)}</title>'
         f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>{shape}</a>'
     )
 

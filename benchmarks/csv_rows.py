@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 
+from .report_text import csv_cell
 from .results import Latency, Results, Row
 
 FIGURES = ("p50", "p90", "p99", "p999", "max")
@@ -20,7 +21,7 @@ def format_csv(results: Results) -> str:
     table = io.StringIO()
     writer = csv.DictWriter(table, list(names), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({name: csv_cell(value) for name, value in line.items()} for line in lines)
     return table.getvalue()
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.host import Host
+from ..edge.tables import format_table
 from .files import write_all
 from .frame_growth import Growth, Step
 from .frames import STAGES, FrameRow, Frames
+from .report_text import escape_all_markdown
 from .side_by_side import SideBySide
 
 HEADERS = ["frame", "MP", "digits", "found", "right", *(f"{stage} ms" for stage in STAGES), "total p50", "total p90",
@@ -22,6 +23,7 @@ def format_frames(results: Frames, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: time for a frame",
         format_times(results, style),
@@ -37,7 +39,7 @@ def format_times(results: Frames, style: str) -> str:
     """A line for each frame. The last column is against the line above, where that is the same frame with fewer."""
     each = {step.after: step.ms_each for step in results.growth.steps if step.grows == "digits"}
     rows = [_cells(row, each.get((row.megapixels, row.digits))) for row in results.rows]
-    return tabulate(rows, HEADERS, tablefmt=style, disable_numparse=True, colalign=("right",) * len(HEADERS))
+    return format_table(rows, HEADERS, style, ("right",) * len(HEADERS))
 
 
 def describe_growth(growth: Growth) -> list[str]:
@@ -71,7 +73,7 @@ def format_side_by_side(beside: SideBySide, style: str) -> str:
     return "\n\n".join(
         [
             f"## Beside Otsu's threshold, {beside.width}x{beside.height}, {beside.digits} digits",
-            tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align),
+            format_table(rows, headers, style, align),
             f"The reader takes {beside.ratio:.2f} times as long as the usual way with {beside.file} (medians of all "
             f"calls; 95 % interval {low:.2f} to {high:.2f}; single rounds {min(beside.round_ratios):.2f} to "
             f"{max(beside.round_ratios):.2f}).",

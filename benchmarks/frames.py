@@ -18,11 +18,11 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import Precision, encode_card
 from ..edge.host import Host, describe_host
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from .frame_growth import Growth, measure_growth
 from .frame_pages import Page, draw_frame
@@ -162,10 +162,10 @@ def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: Frame
 def time_frames(reader: Reader, settings: FrameSettings) -> tuple[FrameRow, ...]:
     """Time each frame in each round; sizes and counts ascend in what comes back."""
     cases = list(product(settings.sizes, settings.counts))
-    pages = [draw_frame(size, count, settings.seed) for size, count in tqdm(cases, "draw", leave=False, disable=None)]
+    pages = [draw_frame(size, count, settings.seed) for size, count in ProgressBar(cases, "draw")]
     taken: list[list[list[dict[str, float]]]] = [[] for _ in cases]
     order = np.random.default_rng(settings.seed)
-    with tqdm(total=settings.rounds * len(cases), desc="read", unit="frame", leave=False, disable=None) as bar:
+    with ProgressBar(total=settings.rounds * len(cases), label="read", unit="frame") as bar:
         for _ in range(settings.rounds):
             for i in order.permutation(len(cases)).tolist():
                 taken[i].append(_time_calls(reader, pages[i], settings.calls))

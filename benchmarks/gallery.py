@@ -4,7 +4,6 @@ One HTML file without scripts or anything from elsewhere.
 """
 
 import base64
-import html
 import io
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from statistics import median
 from PIL import Image
 
 from ..edge.pictures import read_gray
+from ..edge.safe_text import escape_html
 from ..edge.shares import format_confidence
 from .photo_scores import find_misread
 from .photos import PhotoResult, PhotoResults, ReadDigit
@@ -121,4 +121,4 @@ def _mark(digit: ReadDigit, is_misread: bool, size: float) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text)
+    return escape_html(text)

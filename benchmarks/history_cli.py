@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ..edge.output import echo
 from .files import check_writable, write_all
 from .history import read_history
 from .history_page import format_history
@@ -34,5 +35,5 @@ def history(folder: Path, out: Path) -> None:
     check_writable(out.parent)
     write_all({out: format_history(found).encode()})
     for sentence in found.skipped:
-        click.echo(f"Skipped: {sentence}", err=True)
-    click.echo(f"{out}: {count(len(found.runs), 'run', 'runs')}, {count(len(found.skipped), 'file', 'files')} skipped.")
+        echo(f"Skipped: {sentence}", err=True)
+    echo(f"{out}: {count(len(found.runs), 'run', 'runs')}, {count(len(found.skipped), 'file', 'files')} skipped.")

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from ..edge.cameras.camera import CameraOptions
 from ..edge.cameras.video import VideoCamera
@@ -22,6 +21,7 @@ from ..edge.host import Host, describe_host
 from ..edge.live.events import Event, Sighting
 from ..edge.live.loop import LiveLoop
 from ..edge.live.settings import LiveSettings
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from ..edge.sinks.sink import Backlog, Sink
 from .frame_pages import draw_frame
@@ -80,7 +80,7 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
     cold: list[float] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        tqdm(total=2 * rounds + COLD_STARTS + 1, leave=False, disable=None) as progress,
+        ProgressBar(total=2 * rounds + COLD_STARTS + 1) as progress,
     ):
         sway, pages = Path(folder, "sway.avi"), Path(folder, "pages.avi")
         _write_sway(sway)

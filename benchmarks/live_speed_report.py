@@ -4,10 +4,11 @@ import statistics
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
+from ..edge.tables import format_table
 from .files import write_all
 from .live_speed import DIGITS, FPS, PAGES, SIZE, LiveSpeed
+from .report_text import escape_all_markdown
 
 NAME = "live"
 
@@ -28,13 +29,12 @@ def format_live_speed(results: LiveSpeed, style: str) -> str:
         ("start of the command to the first digits, s", *_spread(results.cold_start_s, ".2f")),
     ]
     headers = ["", "median", "smallest", "largest", "n"]
-    return tabulate(
-        rows, headers, tablefmt=style, disable_numparse=True, colalign=("left", "right", "right", "right", "right")
-    )
+    return format_table(rows, headers, style, ("left", "right", "right", "right", "right"))
 
 
 def format_live_report(results: LiveSpeed) -> str:
     """The report: the table, and how it was measured."""
+    results = escape_all_markdown(results)
     host = results.host
     conditions = [
         f"**Frames**: a video of {SIZE[0]}x{SIZE[1]} with {DIGITS} digits on a page that sways, read as fast as it "

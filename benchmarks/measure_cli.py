@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import click
-import msgspec
 
 from ..edge.bundle import SHIPPED, Bundle, open_bundle
 from ..edge.card import Precision
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import HeldOut, held_out_images
 from ..edge.options import BUNDLE, data_dir_option
+from ..edge.output import echo, echo_json, echo_text
 from .abstention import run_abstention
 from .abstention_report import format_abstention_tables, write_abstention_reports
 from .files import check_writable
@@ -246,5 +246,8 @@ def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
 
 def _show(results: Any, tables: Callable[[], str], write: Callable[[], tuple[Path, ...]], as_json: bool) -> None:
     """Print first: where reports cannot be written, that is all there is."""
-    click.echo(msgspec.json.encode(results).decode() if as_json else tables())
-    click.echo(f"Reports: {', '.join(map(str, write()))}", err=True)
+    if as_json:
+        echo_json(results)
+    else:
+        echo_text(tables())
+    echo(f"Reports: {', '.join(map(str, write()))}", err=True)

@@ -3,11 +3,11 @@
 Pages have no scripts and nothing from elsewhere.
 """
 
-import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import quote
 
+from ..edge.safe_text import escape_html
 from .abstention_page import STYLE as COLOURS
 from .charts import PRINT_STYLE
 from .charts import STYLE as CHART_STYLE
@@ -50,7 +50,7 @@ class Html(str):
 
 def to_html(text: str) -> Html:
     """Text as it is shown, whatever it looks like."""
-    return text if isinstance(text, Html) else Html(html.escape(text))
+    return text if isinstance(text, Html) else Html(escape_html(text))
 
 
 def join(parts: Iterable[Html], by: str = "") -> Html:
@@ -87,7 +87,7 @@ def bullets(sentences: Sequence[str]) -> Html:
 
 def emphasize(text: str) -> Html:
     """Markdown's bold and code as HTML; the rest is text."""
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", keep_percents(html.escape(text, quote=False)))
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", keep_percents(escape_html(text)))
     return Html(re.sub(r"`(.+?)`", r"<code>\1</code>", bold))
 
 

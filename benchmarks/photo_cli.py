@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import cast
 
 import click
-import msgspec
 from click.core import ParameterSource
 
 from ..edge.card import Precision
+from ..edge.output import echo, echo_json, echo_lines, echo_text
 from .files import check_writable
 from .photo_labels import SHIPPED_PHOTOS
 from .photo_report import describe_total, format_scores, write_photo_reports
@@ -55,9 +55,9 @@ def benchmark_photos(photos: str, settings: PhotoSettings, out: Path, as_json: b
     check_writable(out)
     results = run_photos(folder, settings)
     if as_json:
-        click.echo(msgspec.json.encode(results).decode())
+        echo_json(results)
     else:
-        click.echo(format_scores(results, "simple"))
-        click.echo(f"\n{describe_total(results)}")
+        echo_text(format_scores(results, "simple"))
+        echo_lines(["", describe_total(results)])
     json_path, markdown_path, gallery_path = write_photo_reports(results, folder, out)
-    click.echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)
+    echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)

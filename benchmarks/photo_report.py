@@ -4,14 +4,15 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.shares import format_share
 from ..edge.statistics import wilson_interval
+from ..edge.tables import format_table
 from .files import write_all
 from .gallery import format_gallery
 from .photo_scores import Score
 from .photos import PhotoResults
+from .report_text import escape_all_markdown
 
 HEADERS = ["pictures", "count", "exact", "digits", "precision %", "recall %", "F1 %", "row accuracy %", "false digits"]
 
@@ -26,11 +27,12 @@ def format_scores(results: PhotoResults, style: str) -> str:
     rows = [_score_cells(name, score) for name, score in results.conditions.items()]
     rows.append(_score_cells("all", results.total))
     align = ("left", *["right"] * (len(HEADERS) - 1))
-    return tabulate(rows, HEADERS, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, HEADERS, style, align)
 
 
 def format_photo_report(results: PhotoResults) -> str:
     """The Markdown report: the table, every picture that was not read exactly, and how it was measured."""
+    results = escape_all_markdown(results)
     failures = [image for image in results.images if not image.score.exact]
     lines = [[image.file, _join(image.truth), _join(image.reading)] for image in failures]
     sections = [
@@ -38,7 +40,7 @@ def format_photo_report(results: PhotoResults) -> str:
         format_scores(results, "github"),
         describe_total(results),
         f"## Not read exactly ({len(failures)})",
-        tabulate(lines, ["file", "truth", "read"], tablefmt="github", disable_numparse=True) if lines else "None.",
+        format_table(lines, ["file", "truth", "read"], "github") if lines else "None.",
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_photo_conditions(results)),
     ]

@@ -5,18 +5,19 @@ Version history of the schema:
 """
 
 import hashlib
+import os
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from tqdm import tqdm
 
 from ..edge.bundle import open_bundle
 from ..edge.card import Precision, encode_card
 from ..edge.host import Host, describe_host
 from ..edge.pictures import read_gray
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from ..edge.regular_files import read_file
 from .photo_labels import LABELS_NAME, MOST_BYTES, Photo, read_labels
@@ -98,7 +99,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
     photos, bundle = read_labels(folder), open_bundle(settings.bundle)
     reader = Reader(settings.bundle, settings.runtime, settings.precision, settings.num_threads)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    with tqdm(photos, unit="picture", leave=False, disable=None) as bar:
+    with ProgressBar(photos, unit="picture") as bar:
         images = tuple(read_photo(reader, photo) for photo in bar)
     return PhotoResults(
         edge_mnist=version("edge-mnist"),
@@ -108,7 +109,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
         runtime_version=reader.runtime.version,
         precision=settings.precision,
         num_threads=settings.num_threads,
-        photos=folder.resolve().name,
+        photos=os.fsencode(folder.resolve().name).decode(errors="backslashreplace"),
         labels_sha256=hashlib.sha256(read_file(folder / LABELS_NAME, MOST_BYTES)).hexdigest(),
         started=started,
         host=describe_host(),

@@ -13,13 +13,13 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import click
 import msgspec
 
 from ..edge.bundle import MOST_FILE_BYTES, Bundle
 from ..edge.card import encode_card
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import HeldOut, Images
+from ..edge.output import echo
 from ..edge.regular_files import read_file
 from .accuracy import choose_evaluation
 from .remote_check import Expected, check_results
@@ -71,7 +71,7 @@ def measure_remotely(
     settings: Settings,
     options: RemoteOptions = RemoteOptions(),
     *,
-    say: Callable[[str], None] = partial(click.echo, err=True),  # noqa: B008 - as above
+    say: Callable[[str], None] = partial(echo, err=True),  # noqa: B008 - as above
 ) -> RemoteResults:
     """Measure the bundle on all of these machines at the same time.
 

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from tabulate import tabulate
 
 from ..edge.classifiers import RUNTIMES
 from ..edge.mnist import Images
+from ..edge.safe_text import one_line
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .csv_rows import format_csv
 from .files import write_all
 from .findings import Group, group_alike, name_group
 from .report_page import format_page
+from .report_text import escape_all_markdown
 from .results import MachineRun, Results, Row
 from .summary import summarize
 from .wording import count, format_us, name_place, tell
@@ -46,11 +48,12 @@ def format_headlines(results: Results) -> str:
         for row in results.rows
         if row.runtime in RUNTIMES and (row.machine, row.threads, row.delegate) == (0, 1, "default")
     ]
-    return format_tables(msgspec.structs.replace(results, rows=rows), "github")
+    return format_tables(escape_all_markdown(msgspec.structs.replace(results, rows=rows)), "github")
 
 
 def format_report(results: Results) -> str:
     """The Markdown report: tables, what they say, how it was measured."""
+    results = escape_all_markdown(results)
     findings = "\n".join(f"- {sentence}" for sentence in summarize(results))
     conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
     sections = [
@@ -157,7 +160,7 @@ def _list_missing(results: Results) -> list[str]:
     for row in results.rows:
         if row.unavailable:
             reasons.setdefault(row.unavailable, []).append(f"{row.file} on {name_place(results, row)}")
-    return [f"- not measured: {', '.join(rows)}: {reason}" for reason, rows in reasons.items()]
+    return [one_line(f"- not measured: {', '.join(rows)}: {reason}") for reason, rows in reasons.items()]
 
 
 def _describe_machine(machine: MachineRun) -> str:
@@ -175,4 +178,4 @@ def _describe_machine(machine: MachineRun) -> str:
 def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
     """Names to the left, figures to the right."""
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align if rows else None)
+    return format_table(rows, headers, style, align)

@@ -12,7 +12,6 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.abstention import accepted
 from ..edge.bundle import Bundle
@@ -21,6 +20,7 @@ from ..edge.classifiers import Classifier, choose_runtime, load_classifier
 from ..edge.errors import EdgeMnistError
 from ..edge.host import describe_host
 from ..edge.mnist import HeldOut, Images
+from ..edge.progress_bar import ProgressBar
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .robustness_results import CorruptionRecord, Robustness, RobustnessSettings
 from .robustness_scores import Outcomes, compare_files
@@ -113,7 +113,7 @@ def _read_all(
     """Distances of all cells but the clean one, and what each classifier makes of all cells."""
     distances: list[float] = []
     logits: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
-    with tqdm(total=(1 + len(list(_cells()))) * len(classifiers), unit="set", leave=False, disable=None) as bar:
+    with ProgressBar(total=(1 + len(list(_cells()))) * len(classifiers), unit="set") as bar:
         for name, severity in (("", 0), *_cells()):
             bar.set_description(f"{name} {severity}" if name else "no corruption")
             pixels = corrupt(images.pixels, name, severity, seed) if name else images.pixels

@@ -4,7 +4,6 @@ One HTML file without scripts or anything from elsewhere.
 """
 
 import base64
-import html
 import re
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.opencv import cv
+from ..edge.safe_text import escape_html
 from .abstention_page import STYLE, choose_ticks
 from .charts import PRINT_STYLE, Axis, draw_curves
 from .charts import STYLE as CHART_STYLE
@@ -57,8 +57,8 @@ def format_robustness_page(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}{CHART_STYLE}{PAGE_STYLE}{PRINT_STYLE}</style></head><body>\n"
-        f"<h1>{html.escape(title)}</h1>\n<h2>What is done to digits</h2>\n"
+        f"<title>{escape_html(title)}</title><style>{STYLE}{CHART_STYLE}{PAGE_STYLE}{PRINT_STYLE}</style></head><body>\n"
+        f"<h1>{escape_html(title)}</h1>\n<h2>What is done to digits</h2>\n"
         "<p>An image without corruption, and severities 1 to 5; a star marks the severity that MNIST-C has.</p>\n"
         f'<div class="sheet">{_draw_sheet(results, sheet)}</div>\n'
         f'<details><summary>Parameters</summary><div class="scroll">{definitions}</div></details>\n{runtimes}\n'
@@ -89,7 +89,7 @@ def _section(runtime: RuntimeRobustness, results: Robustness, tables: Sequence[s
     charts = "".join(_draw_accuracy(row, runtime.clean, axes, count) for row in runtime.rows)
     wide = "".join(f'<div class="scroll">{table}</div>' for table in tables)
     return (
-        f'<h2>{html.escape(runtime.runtime)} <span class="soft">{html.escape(runtime.version)}</span></h2>\n'
+        f'<h2>{escape_html(runtime.runtime)} <span class="soft">{escape_html(runtime.version)}</span></h2>\n'
         f'{_list(sentences)}<p>Accuracy of <strong class="first">float32</strong> and, dashed, '
         '<strong class="second">int8</strong> over severity, with 95 % intervals. Where one line is seen, the other '
         f'is under it.</p>\n<div class="charts">{charts}</div>\n{wide}'
@@ -127,9 +127,7 @@ def _draw_intervals(readings: Sequence[Reading], count: int, aside: float) -> li
 def _list(sentences: Sequence[str]) -> str:
     """Markdown's bold and code as HTML."""
     items = [
-        re.sub(
-            r"`(.+?)`", r"<code>\1</code>", re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text, False))
-        )
+        re.sub(r"`(.+?)`", r"<code>\1</code>", re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape_html(text)))
         for text in sentences
     ]
     return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"

@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .files import write_all
 from .paired import SIGNIFICANCE
+from .report_text import escape_all_markdown
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
 from .wording import format_p
@@ -28,6 +29,7 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [f"# {results.name}: corrupted digits"]
     for runtime in results.runtimes:
         sections += [f"## {runtime.runtime}", *format_runtime_tables(results, runtime, style)]
@@ -127,7 +129,7 @@ def format_definitions(results: Robustness, style: str) -> str:
         for record in results.corruptions
     ]  # fmt: skip
     headers = ["corruption", "parameters", "1", "2", "3", "4", "5", "distance"]
-    return tabulate(lines, headers, tablefmt=style, disable_numparse=True)
+    return format_table(lines, headers, style)
 
 
 def describe_robustness_conditions(results: Robustness) -> list[str]:
@@ -203,7 +205,7 @@ def _table(
         [row.corruption, *cells(row, record)] for row, record in zip(runtime.rows, results.corruptions, strict=True)
     ]
     align = ("left", *["right"] * (len(headers) - 1))
-    return tabulate(lines, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(lines, headers, style, align)
 
 
 def _severity_cells(row: CorruptedRow, record: CorruptionRecord, count: int) -> list[str]:

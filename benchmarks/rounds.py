@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.card import NUM_CLASSES
 from ..edge.mnist import Images
+from ..edge.progress_bar import ProgressBar
 from . import processes
 from .files import FolderError
 from .job import Job, Measurement
@@ -53,9 +53,7 @@ def measure_all(
         paths = _write_images(Path(folder), images)
         here = [target for target in targets if target.unavailable is None]
         watch.sample()
-        with tqdm(
-            total=(len(here) + len(readings)) * settings.rounds, unit="process", leave=False, disable=None
-        ) as bar:
+        with ProgressBar(total=(len(here) + len(readings)) * settings.rounds, unit="process") as bar:
             for number in range(settings.rounds):
                 for one in order.sample([*here, *readings], len(here) + len(readings)):
                     if isinstance(one, Reading):

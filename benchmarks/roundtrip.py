@@ -17,7 +17,6 @@ from typing import get_args
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.bundle import SHIPPED, open_bundle
 from ..edge.card import ImageSet, Precision, encode_card
@@ -25,6 +24,7 @@ from ..edge.classifiers import load_classifier
 from ..edge.framing import frame_digit
 from ..edge.host import Host, describe_host
 from ..edge.mnist import HeldOut, Images
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from .pastes import Change, paste_digit
 
@@ -162,7 +162,7 @@ def send(images: Images, reader: Reader, classify: Classify, settings: Roundtrip
     order = np.random.default_rng(settings.seed).permutation(len(images))
     bare = classify(images.pixels).argmax(axis=1)
     trips: list[Trip] = []
-    for i, image in enumerate(tqdm(np.resize(order, settings.count), unit="digit", leave=False, disable=None)):
+    for i, image in enumerate(ProgressBar(np.resize(order, settings.count), unit="digit")):
         paste = paste_digit(images.pixels[image], np.random.default_rng((settings.seed, i)))
         trips.append(
             Trip(

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .files import write_all
 from .pastes import FRAME_SHAPE, HEIGHTS
+from .report_text import escape_all_markdown
 from .roundtrip import Roundtrip, Tally
 
 # What framing is to keep of the model's accuracy.
@@ -22,6 +23,7 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
         results: A run.
         style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
     """
+    results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: from paper and back",
         format_tallies(results, style),
@@ -38,7 +40,7 @@ def format_tallies(results: Roundtrip, style: str) -> str:
     for title, tallies in results.groups.items():
         lines += [_cells(f"{title}: {name}", tally) for name, tally in tallies.items() if tally.count]
     align = ("left", *["right"] * (len(HEADERS) - 1))
-    return tabulate(lines, HEADERS, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(lines, HEADERS, style, align)
 
 
 def describe_verdict(results: Roundtrip) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 import msgspec
-from tqdm import tqdm
 
 from ..edge.errors import EdgeMnistError
 from ..edge.options import FiniteRange
+from ..edge.output import echo
+from ..edge.progress_bar import ProgressBar
 from .conditions import CONDITIONS
 from .files import new_folder
 from .photo_labels import LABELS_NAME, Label
@@ -56,7 +57,7 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
     """
     written = write_scenes(folder, conditions or tuple(CONDITIONS), range(seed, seed + count), most_megapixels)
     there = f"{folder}: {written} {'picture' if written == 1 else 'pictures'}."
-    click.echo(f"{there} Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
+    echo(f"{there} Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
 
 
 # The table is the one place that names them.
@@ -77,7 +78,7 @@ def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], 
     wanted = [(condition, seed) for condition in conditions for seed in seeds]
     try:
         with new_folder(folder) as staging:
-            for condition, seed in tqdm(wanted, unit="picture", leave=False, disable=None):
+            for condition, seed in ProgressBar(wanted, unit="picture"):
                 scene, name = draw_scene(condition, seed, most_megapixels), f"{condition}-{seed:04}.jpg"
                 (staging / name).write_bytes(scene.content)
                 labels[name] = Label(scene.rows, condition)

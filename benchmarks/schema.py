@@ -3,6 +3,7 @@
 import click
 import msgspec
 
+from ..edge.output import echo_text
 from .results import SCHEMA_VERSION, Results
 
 
@@ -26,4 +27,4 @@ def schema() -> None:
     Examples:
       edge-mnist benchmark schema > schema.json
     """
-    click.echo(format_schema().decode(), nl=False)
+    echo_text(format_schema().decode().rstrip("\n"))

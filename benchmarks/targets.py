@@ -1,5 +1,6 @@
 """What is measured: every file on every runtime of its format, with each delegate and number of threads."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -103,7 +104,8 @@ def _describe(bundle: Bundle, file: ModelFile) -> Subject:
 
 def _describe_peer(peer: Peer, taken: set[str]) -> Target:
     """Under its name, or where that is taken, its whole path."""
-    name = str(peer.path) if peer.path.name in taken else peer.path.name
+    # Bytes that are not UTF-8 have no place in the JSON of results.
+    name = os.fsencode(peer.path if peer.path.name in taken else peer.path.name).decode(errors="backslashreplace")
     subject = Subject(name, peer.sha256, peer.format, None, peer.size_bytes, peer=peer)
     engine = ENGINES["litert" if peer.format == "tflite" else "onnxruntime"]
     return Target(subject, engine.name, "default", 1, unavailable=None if engine.installed else _missing(engine))

@@ -19,7 +19,6 @@ from typing import Literal
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, ModelFile, Precision, Training, encode_card
@@ -28,6 +27,7 @@ from ..edge.classifiers import Classifier, choose_runtime, load_classifier
 from ..edge.errors import EdgeMnistError
 from ..edge.host import Host, describe_host
 from ..edge.mnist import Images, held_out_images
+from ..edge.progress_bar import ProgressBar
 from .peers import Peer, load_peer
 from .side_by_side import ratio_interval
 
@@ -202,7 +202,7 @@ def time_in_turns(
     times_us = np.empty((len(calls), settings.rounds, settings.turns))
     random = np.random.default_rng(settings.seed)
     # The first is not kept: it warms up.
-    for round_ in tqdm(range(-1, settings.rounds), "time", unit="round", leave=False, disable=None):
+    for round_ in ProgressBar(range(-1, settings.rounds), "time", unit="round"):
         for turn in range(settings.turns):
             for i in random.permutation(len(calls)).tolist():
                 times_us[i, max(round_, 0), turn] = _time_turn(calls[i], pixels)

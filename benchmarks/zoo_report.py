@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from tabulate import tabulate
 
 from ..edge.catalogue import Claim
 from ..edge.statistics import wilson_interval
+from ..edge.tables import format_table
 from .compare import list_claims, list_references
 from .compare_chart import draw_scatter
 from .compare_report import LATENCY, SIZE
 from .compare_runs import Point
 from .files import write_all
 from .frame_report import describe_machine, told
+from .report_text import escape_all_markdown
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
@@ -22,6 +23,7 @@ SPLITS = {"test": "test", "validation": "val."}
 
 def format_zoo(results: Zoo) -> str:
     """The report: both tables, and how it was measured."""
+    results = escape_all_markdown(results)
     lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",
@@ -56,7 +58,7 @@ def format_models(results: Zoo, style: str = "github") -> str:
         cells = [peer.name, "theirs", "", "", f"{100 * peer.correct / results.count:.2f}", "", "", "", ""]
         rows.append([*cells, f"{peer.size_bytes:,}", f"{peer.timed.p50_us:.1f}", *[""] * len(peers)])
     align = ("left", "left", *["right"] * (len(headers) - 2))
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, headers, style, align)
 
 
 def format_claims(results: Zoo, style: str = "github") -> str:
@@ -75,7 +77,7 @@ def format_claims(results: Zoo, style: str = "github") -> str:
         return ""
     headers = ["network", "claims", "as described %", "against claim", "our recipe %", "against claim"]
     align = ("left", "left", *["right"] * 4)
-    return tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return format_table(rows, headers, style, align)
 
 
 def describe_claims(results: Zoo) -> list[str]:

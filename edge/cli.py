@@ -12,6 +12,8 @@ from .credentials import hide_credentials
 from .ending import end_process
 from .errors import EdgeMnistError
 from .native_log import keep_python_apart
+from .output import echo, in_one_line, safe_output
+from .safe_text import one_line
 from .standard_streams import prepare_standard_streams
 from .stopping import WITHOUT_KEYBOARD, handling_ends
 from .whole_files import explain_full_disk
@@ -82,31 +84,37 @@ class LazyGroup(click.Group):
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
         prepare_standard_streams()
         keep_python_apart()
-        try:
-            return super().main(*args, **kwargs)
-        except OSError as error:
-            if not _can_print("\n"):
-                reason = f"standard output cannot be written ({error.strerror})."
-            elif hint := explain_full_disk():
-                reason = f"{error}.{hint}"
-            else:
-                raise
-            click.echo(f"Error: {reason}", err=True)
-            sys.exit(1)
-        except SystemExit as ending:
-            if not _can_print() and not ending.code:
+        with safe_output():
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                if not _can_print("\n"):
+                    reason = f"standard output cannot be written ({error.strerror})."
+                elif hint := explain_full_disk():
+                    reason = f"{error}.{hint}"
+                else:
+                    raise
+                echo(f"Error: {reason}", err=True)
                 sys.exit(1)
-            raise
+            except SystemExit as ending:
+                if not _can_print() and not ending.code:
+                    sys.exit(1)
+                raise
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line; what is quoted of it stays within its line."""
+        with in_one_line():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         """Turn the project's expected failures into one sentence and exit code 1, without passwords in addresses."""
         arguments: list[str] = ctx.obj
         try:
             # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
-            with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD):
+            with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD), in_one_line():
                 return super().invoke(ctx)
         except EdgeMnistError as error:
-            raise click.ClickException(hide_credentials(str(error), arguments)) from error
+            raise click.ClickException(one_line(hide_credentials(str(error), arguments))) from error
         except click.ClickException as error:
             message = hide_credentials(error.message, arguments)
             error.message = message  # pyright: ignore[reportAttributeAccessIssue] - final to click, which shows it

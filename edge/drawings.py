@@ -8,6 +8,7 @@ from PIL import Image
 from .annotate import annotate
 from .errors import EdgeMnistError
 from .reader import Reading
+from .safe_text import file_name
 from .sources import STANDARD_INPUT, Frame
 from .whole_files import writing_whole
 
@@ -64,7 +65,7 @@ class DrawingFolder:
         return path
 
     def _choose_name(self, frame: Frame) -> str:
-        stem = "stdin" if frame.source == STANDARD_INPUT else Path(frame.source).stem
+        stem = "stdin" if frame.source == STANDARD_INPUT else file_name(Path(frame.source).stem)
         number = "" if frame.index is None else f".{frame.index:06d}"
         suffix = f"{number}{INFIX}{'.jpg' if frame.is_photograph else '.png'}"
         count = 1

@@ -12,6 +12,8 @@ import threading
 from contextlib import suppress
 from weakref import WeakSet
 
+from .output import echo
+
 _abandonable: WeakSet[threading.Thread] = WeakSet()
 
 
@@ -31,7 +33,7 @@ def end_process(code: object) -> None:
     if not any(thread.is_alive() for thread in _abandonable):
         return
     if not isinstance(code, int | None):
-        print(code, file=sys.stderr)  # noqa: T201 - as Python does
+        echo(code, err=True)
         code = 1
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

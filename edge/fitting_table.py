@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from tabulate import tabulate
+from .tables import format_table
 
 
 def format_fitting(
@@ -40,4 +40,4 @@ def _format(head: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[
     def choose(cells: Sequence[str]) -> list[str]:
         return [cells[place] for place in places]
 
-    return tabulate([choose(row) for row in rows], choose(head), disable_numparse=True, colalign=choose(align))
+    return format_table([choose(row) for row in rows], choose(head), align=choose(align))

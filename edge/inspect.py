@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
-from tabulate import tabulate
 
 from .errors import EdgeMnistError
 from .inspect_model import InspectionError, TensorInfo, printable
 from .inspection import Inspection, inspect_file
+from .output import echo_json, echo_text
 from .regular_files import read_file
+from .tables import format_table
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
 MOST_BYTES = 2**31 - 1
@@ -33,7 +33,10 @@ def inspect(file: Path, as_json: bool) -> None:
       edge-mnist inspect model.onnx --json
     """
     inspection = inspect_file(_read(file), str(file))
-    click.echo(msgspec.json.encode(inspection).decode() if as_json else format_inspection(inspection))
+    if as_json:
+        echo_json(inspection)
+    else:
+        echo_text(format_inspection(inspection))
 
 
 def _read(path: Path) -> bytes:
@@ -80,7 +83,7 @@ def _row(kind: str, tensor: TensorInfo) -> tuple[Any, ...]:
 
 def _table(rows: Iterable[Iterable[Any]], headers: tuple[str, ...]) -> str:
     cells = [["-" if value in {None, ""} else _shown(str(value)) for value in row] for row in rows]
-    return tabulate(cells, headers, tablefmt="plain", disable_numparse=True)
+    return format_table(cells, headers, "plain")
 
 
 def _shown(text: str) -> str:

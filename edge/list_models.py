@@ -9,6 +9,8 @@ from .bundle import SHIPPED, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
 from .fitting_table import format_fitting
 from .options import BUNDLE
+from .output import echo_json, echo_text
+from .safe_text import one_line
 from .shares import format_share
 
 NOTE = "Claims are those of the published descriptions, by their own training; everything else is this project's."
@@ -52,7 +54,10 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
       edge-mnist models my-model --json
     """
     listed = list_models([*bundles, *find_shipped()])
-    click.echo(msgspec.json.encode(listed).decode() if as_json else format_models(listed))
+    if as_json:
+        echo_json(listed)
+    else:
+        echo_text(format_models(listed))
 
 
 def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
@@ -95,7 +100,9 @@ def format_models(listed: list[Listed]) -> str:
         if one.measured
     ]
     about = [f"{one.name}: {one.summary}{f' ({one.remark})' if one.remark else ''}" for one in listed]
-    return "\n".join([table, "", *about, "", *measured, NOTE, "Next: edge-mnist train --model NAME --out FOLDER"])
+    return "\n".join(
+        [table, "", *about, "", *map(one_line, measured), NOTE, "Next: edge-mnist train --model NAME --out FOLDER"]
+    )
 
 
 def _read_measured(path: Path) -> tuple[str, Measured]:

@@ -8,7 +8,6 @@ may import.
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 
 from .card import IMAGE_SHAPE
@@ -16,6 +15,7 @@ from .idx_splits import split_idx
 from .images import Images, Splits, first_per_digit  # noqa: F401 - read from here by other stages
 from .mnist_files import MNIST_FILES, DataError
 from .other_data import load_other
+from .output import echo
 
 SAMPLE_CALIBRATION_PER_DIGIT = 50
 SAMPLE_PER_DIGIT = 500
@@ -140,7 +140,7 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
         splits = load_mnist(data_dir)
     except DataError as error:
         sample = _held_out_of_sample(trained_on)
-        click.echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
+        echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
         return sample
     if trained_on == SAMPLE:
         return HeldOut(splits.train, sample_splits(splits.validation).validation, (splits.test,), certain=True)

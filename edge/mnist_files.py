@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import platformdirs
-from tqdm import tqdm
 
 from .credentials import CredentialsError, parse_address
 from .errors import EdgeMnistError
 from .network_errors import describe_failure
+from .output import echo
+from .progress_bar import ProgressBar
 from .regular_files import read_file
 from .whole_files import write_whole
 
@@ -123,11 +123,11 @@ def _read_verified(path: Path, name: str, published: Published) -> bytes | None:
     try:
         return _unpack(read_file(path, MOST_BYTES), name, published) if path.is_file() else None
     except (OSError, EOFError, zlib.error) as error:
-        click.echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+        echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
     except EdgeMnistError as error:
-        click.echo(f"Passed over: {error}", err=True)
+        echo(f"Passed over: {error}", err=True)
     except ValueError as error:
-        click.echo(f"{path}: passed over, {error}.", err=True)
+        echo(f"{path}: passed over, {error}.", err=True)
     return None
 
 
@@ -176,7 +176,7 @@ def _fetch(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S) as response:  # noqa: S310 - scheme checked above
         length = int(response.headers.get("Content-Length") or 0)
         label = f"Downloading {url.rpartition('/')[2]}"
-        with tqdm(total=length, desc=label, unit="B", unit_scale=True, disable=None) as progress:
+        with ProgressBar(total=length, label=label, unit="B", unit_scale=True) as progress:
             while chunk := response.read(CHUNK_BYTES):
                 content += chunk
                 progress.update(len(chunk))
@@ -191,7 +191,7 @@ def _store(content: bytes, destination: Path) -> None:
         destination.parent.mkdir(parents=True, exist_ok=True)
         write_whole(destination, content)
     except OSError as error:
-        click.echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
+        echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
 
 
 def _unpack(content: bytes, name: str, published: Published) -> bytes:

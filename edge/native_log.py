@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
+from .safe_text import clean
+
 # The descriptor is the whole process's: two threads would put each other's file back.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -26,9 +28,9 @@ def open_memory_file() -> BinaryIO:
 
 
 def show_native_log(text: bytes) -> None:
-    """Write to file descriptor 2 what was held back; where nobody can read it, nothing is lost that anybody had."""
+    """Show on standard error what was held back, cleaned, as it quotes names; a closed one takes nothing."""
     with suppress(OSError):
-        os.write(2, text)
+        sys.stderr.write(clean(text.decode(errors="backslashreplace")))
 
 
 def keep_python_apart() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .bundle import CARD_NAME, SHIPPED
+from .output import echo
 
 data_dir_option = click.option(
     "--data-dir",
@@ -25,7 +26,7 @@ class BundlePath(click.ParamType[Path]):
         if not _is_shipped(str(value)):
             return Path(value)
         if Path(value).exists():
-            click.echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
+            echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
         return SHIPPED.parent / value
 
 

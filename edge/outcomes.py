@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .reader import Digit, Reading
+from .safe_text import one_line
 from .shares import format_confidence
 from .sources import Frame, LeftOutError
 
@@ -84,7 +85,7 @@ def _format_head(outcome: Outcome) -> str:
     total_ms = sum(outcome.timing_ms.values())
     drawn = f"; drawn in {outcome.drawing}" if outcome.drawing else ""
     noun = "digit" if count == 1 else "digits"
-    return f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}"
+    return one_line(f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}")
 
 
 def _format_row(row: tuple[Digit, ...], width: int) -> str:

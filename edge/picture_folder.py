@@ -11,16 +11,16 @@ import hashlib
 import re
 from pathlib import Path
 
-import click
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from .card import IMAGE_SHAPE, NUM_CLASSES
 from .images import Images, Splits
 from .mnist_files import DataError
 from .opencv import cv
+from .output import echo
 from .pictures import read_gray
+from .progress_bar import ProgressBar
 
 # What the name of such a data set begins with, in a card.
 PREFIX = "folder:"
@@ -44,7 +44,7 @@ def load_pictures(folder: Path, name: str | None = None) -> Splits:
     classes = _list_classes(folder)
     name = name or PREFIX + (re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-") or "pictures")
     paths = [(label, path) for label, one in enumerate(classes) for path in _visible(one)]
-    pixels = np.stack([_read_small(path) for _, path in tqdm(paths, desc="pictures", unit="", disable=None)])
+    pixels = np.stack([_read_small(path) for _, path in ProgressBar(paths, label="pictures", unit="")])
     full = Images(name, name, pixels, np.array([label for label, _ in paths], np.uint8), np.arange(len(paths)))
     order = _order_by_content(full, [path for _, path in paths])
     _check_counts(full.labels[order], classes)
@@ -118,7 +118,7 @@ def _hint_at_polarity(pixels: NDArray[np.uint8], folder: Path) -> None:
     """Say so where most pictures are light around the edge, as dark ink on paper is: the readers give light on dark."""
     edges = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
     if np.median(edges) > 127:
-        click.echo(
+        echo(
             f"{folder}: most of these pictures are light at their edges. They are taken as they are; if they show dark "
             "ink on paper, invert them first, for a reader gives its model light ink on black.",
             err=True,

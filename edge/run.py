@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from tqdm import tqdm
 
 from .annotate import annotate
 from .drawings import DrawingFolder
 from .live.options import ModelChoice, model_options
 from .outcomes import Outcome, format_digits, format_json, format_left_out, format_rows
+from .output import echo, echo_text
 from .pictures import PictureError
+from .progress_bar import ProgressBar, above_bars
 from .reader import Reader
 from .sources import Frame, LeftOutError, Source, VideoFile, find_sources, read_all
 from .videos import Spacing
@@ -88,7 +89,7 @@ def run(
             drawings=DrawingFolder(folder) if folder else None,
             window=stack.enter_context(Window()) if show else None,
         )
-        failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(_print, err=True)))
+        failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(echo, err=True)))
     if failures:
         raise SystemExit(1)
 
@@ -113,12 +114,14 @@ def read_into(sinks: Sinks, reader: Reader, sources: list[Source]) -> int:
         for done, frame in read_all(sources):
             try:
                 outcome = _read_frame(frame, reader, sinks.drawings)
-                _print(sinks.format_outcome(outcome))
+                with above_bars():
+                    echo_text(sinks.format_outcome(outcome))
                 go_on = sinks.window is None or _show(sinks.window, outcome)
             except PictureError as error:
-                _print(f"Error: {error}", err=True)
-                if isinstance(error, LeftOutError) and sinks.format_left_out:
-                    _print(sinks.format_left_out(error))
+                with above_bars():
+                    echo(f"Error: {error}", err=True)
+                    if isinstance(error, LeftOutError) and sinks.format_left_out:
+                        echo_text(sinks.format_left_out(error))
                 failures += 1
                 go_on = True
             bar.update(done - bar.n)
@@ -139,18 +142,11 @@ def _show(window: Window, outcome: Outcome) -> bool:
     return window.show(annotate(outcome.frame.read_rgb(), outcome.reading), title)
 
 
-def _progress(sources: list[Source]) -> "tqdm[NoReturn]":
+def _progress(sources: list[Source]) -> ProgressBar[NoReturn]:
     """A bar over the sources on standard error, for people at a terminal who have to wait."""
     takes_long = len(sources) > 1 or any(isinstance(source, VideoFile) for source in sources)
-    return tqdm(
+    return ProgressBar(
         total=len(sources),
-        leave=False,
-        disable=None if takes_long else True,
+        is_hidden=not takes_long,
         bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
     )
-
-
-def _print(text: str, *, err: bool = False) -> None:
-    """Print above the bar: where both are on one terminal, it is taken away first and drawn again below."""
-    with tqdm.external_write_mode():
-        click.echo(text, err=err)

@@ -9,6 +9,7 @@ from .bundle import SHIPPED, Bundle, open_bundle
 from .card import ModelCardError, ModelFile
 from .classifiers import RUNTIMES, Runtime, RuntimeUnavailableError, load_classifier
 from .options import BUNDLE
+from .output import echo, echo_text
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 
@@ -32,11 +33,11 @@ def verify(bundle: Path, as_json: bool) -> None:
     opened = open_bundle(bundle)
     results = check_files(opened)
     if as_json:
-        click.echo(json.dumps(results))
+        echo_text(json.dumps(results))
     else:
-        click.echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files hold.")
+        echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files hold.")
         for result in results:
-            click.echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{_because(result['reason'])}")
+            echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{_because(result['reason'])}")
     if any(result["outcome"] == FAILED for result in results):
         raise SystemExit(1)
 

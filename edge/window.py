@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import EdgeMnistError
+from .safe_text import one_line
 
 # Share of the screen that a picture may fill: title bars and panels need the rest.
 SCREEN_SHARE = 0.85
@@ -90,7 +91,7 @@ class Window:
         # Kept, because Tk does not: it shows nothing of a picture that Python has forgotten.
         self._photo = self._make_photo(picture, master=self._root)
         self._label.configure(image=self._photo)
-        self._root.title(title)
+        self._root.title(one_line(title))
         self._root.deiconify()
 
     def is_wanted(self) -> bool:

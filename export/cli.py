@@ -9,6 +9,8 @@ import click
 from ..edge.card import Convention, Format, ModelCard, Precision
 from ..edge.fitting_table import format_fitting
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
+from ..edge.output import echo, echo_text
+from ..edge.safe_text import one_line
 from ..edge.shares import format_share
 from . import onnx
 from .exporters import DEFAULT_WEIGHTS, list_exporters
@@ -93,9 +95,9 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
     destination = out or found.default_out
     card = export_bundle(found, settings, destination, data_dir)
-    click.echo(format_export(card))
+    echo_text(format_export(card))
     place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
-    click.echo(
+    echo(
         f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
         f"Next: edge-mnist benchmark {shlex.quote(name_bundle(destination))}{place}"
     )
@@ -123,4 +125,4 @@ def format_export(card: ModelCard) -> str:
         )
     table = format_fitting(head, rows, ["left", *["right"] * 5], secondary=head[-2:])
     doubt = "" if evaluation.held_out else " Whether the model was trained on them is not known."
-    return f"{table}\nMeasured on {evaluation.images.name}, {count:,} images.{doubt}"
+    return f"{table}\n{one_line(f'Measured on {evaluation.images.name}, {count:,} images.{doubt}')}"

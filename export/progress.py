@@ -3,21 +3,21 @@
 import sys
 from types import TracebackType
 
-import click
-from tqdm import tqdm
+from ..edge.output import echo
+from ..edge.progress_bar import ProgressBar
 
 
 class Progress:
     """Counts the steps of an export on standard error."""
 
     def __init__(self, steps: int) -> None:
-        self._bar = tqdm(total=steps, unit="step", leave=False, disable=None, bar_format="{l_bar}{bar}| {elapsed}")
+        self._bar = ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}")
         self._started = False
 
     def step(self, text: str) -> None:
         """Say what begins now; the step before it is done."""
         if not sys.stderr.isatty():
-            click.echo(f"{text} …", err=True)
+            echo(f"{text} …", err=True)
         self._bar.update(int(self._started))
         # Draws in any case, the update only when the last drawing is a while ago.
         self._bar.set_description(text)

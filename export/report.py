@@ -4,11 +4,11 @@ One HTML file without scripts or anything from elsewhere, the same bytes for the
 """
 
 import base64
-import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.safe_text import escape_html
 from ..edge.shares import format_share
 from ..edge.statistics import mcnemar_p, wilson_interval
 from .flips import draw_flips
@@ -306,4 +306,4 @@ def _cells(tag: str, cells: Sequence[str], left: int) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text)
+    return escape_html(text)

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import onnxruntime
 import pytest
-from click.testing import CliRunner
 
 from edge_mnist.edge import host
 from edge_mnist.edge.classifiers import RUNTIMES
-from edge_mnist.edge.cli import main
 from edge_mnist.edge.doctor import cli, probes
 from edge_mnist.edge.doctor.checks import CHECKS
 from edge_mnist.edge.doctor.machine import Machine
@@ -108,10 +106,13 @@ def test_colours_are_left_out_when_asked(
     machine = make_pi(tmp_path)
     monkeypatch.setattr(cli, "Machine", lambda: machine)
     monkeypatch.setenv("NO_COLOR", no_color)
+    # As at a terminal, https://force-color.org.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
 
-    result = CliRunner().invoke(main, ["doctor"], color=True)
+    result = edge_mnist("doctor")
 
-    assert ("\x1b[" in result.stdout) == colored
+    assert ("\x1b[32m✓" in result.stdout) == colored
 
 
 def test_this_machines_findings_are_plain_text_where_nothing_else_can_be_written(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ..edge.datasets import DATASETS, load_splits
 from ..edge.host import find_version
 from ..edge.mnist import MNIST, SAMPLE, Splits
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
+from ..edge.output import echo, echo_lines
 from ..edge.picture_folder import PREFIX
 from ..edge.shares import format_share
 from .ancestors import inherit_weights, load_parent, load_teachers
@@ -138,21 +139,21 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         precision=PRECISIONS[mixed_precision],
         devices=found,
     )
-    click.echo(f"Training {model} on {splits.train.name} with {_describe_devices(found)}.", err=True)
+    echo(f"Training {model} on {splits.train.name} with {_describe_devices(found)}.", err=True)
     state_paths = {one: _state_path(out, one if seeds > 1 else None, found) for one in range(seed, seed + seeds)}
     if found.rank:
         _train(model, splits, chosen, setup, state_paths)
         _remove(state_paths)
-        click.echo("Done; the first process writes the bundle.")
+        echo("Done; the first process writes the bundle.")
         return
     with replacing(out, [SOURCE_NAME]) as folder:
         runs = _train(model, splits, chosen, setup, state_paths)
         card = _write_bundle(folder, runs, splits, setup)
     _remove(state_paths)
-    click.echo(_describe_result(out, runs, splits))
+    echo(_describe_result(out, runs, splits))
     # After the bundle, which no failure here can harm.
-    click.echo(f"Report: {write_report(out, card, splits, runs)}")
-    click.echo(f"Next: edge-mnist export {shlex.quote(name_bundle(out))} --int8{_place_of(splits, data, data_dir)}")
+    echo(f"Report: {write_report(out, card, splits, runs)}")
+    echo(f"Next: edge-mnist export {shlex.quote(name_bundle(out))} --int8{_place_of(splits, data, data_dir)}")
 
 
 def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
@@ -196,7 +197,7 @@ def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths:
         model = build(name, seed)
         if setup.start:
             anew = inherit_weights(model, setup.start, splits.labels)
-            click.echo(f"From {setup.start.record.name}: all layers but {', '.join(anew) or 'none'}.", err=True)
+            echo(f"From {setup.start.record.name}: all layers but {', '.join(anew) or 'none'}.", err=True)
         return model
 
     try:
@@ -204,7 +205,7 @@ def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths:
     except KeyboardInterrupt:
         there = [str(path) for path in state_paths.values() if path.exists()]
         if there:
-            click.echo(f"\nInterrupted. The same command goes on from {' and '.join(there)}.", err=True)
+            echo_lines(["", f"Interrupted. The same command goes on from {' and '.join(there)}."], err=True)
         raise
 
 

@@ -19,6 +19,7 @@ from ..edge.card import IMAGE_SHAPE, Convention
 from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
 from ..edge.options import BUNDLE
+from ..edge.output import echo, echo_json, echo_lines
 from ..edge.pictures import read_gray
 from ..edge.second_look import Guess, choose_digits
 from ..edge.shares import format_confidence
@@ -83,10 +84,10 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
     destination = out or Path(f"{image.stem}.explained.png")
     _write(destination, draw_sheet(pixels, explanation, captions))
     if as_json:
-        click.echo(msgspec.json.encode({"layer": explanation.layer, "digits": digits}).decode())
+        echo_json({"layer": explanation.layer, "digits": digits})
     else:
-        click.echo("\n".join(captions))
-    click.echo(f"Heat of {explanation.layer}: {shlex.quote(str(destination))}", err=True)
+        echo_lines(captions)
+    echo(f"Heat of {explanation.layer}: {shlex.quote(str(destination))}", err=True)
 
 
 def load_network(bundle: Bundle) -> keras.Model:

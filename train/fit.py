@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.card import IMAGE_SHAPE, Epoch, TrainingPrecision
 from ..edge.mnist import Images, Splits
+from ..edge.output import echo
+from ..edge.progress_bar import ProgressBar
 from ..edge.shares import format_share
 from .ancestors import Parent
 from .augment import Augment
@@ -99,7 +99,7 @@ def fit(
                 validation_accuracy=validation_accuracy, seconds=seconds,
             ), model.get_weights())  # fmt: skip
             save_state(state_path, variables, progress, identity)
-            click.echo(_describe(progress, recipe.epochs), err=True)
+            echo(_describe(progress, recipe.epochs), err=True)
     model.set_weights(progress.best_weights)
     return tuple(progress.history), progress.best_epoch
 
@@ -241,7 +241,7 @@ class _ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Open the bar; `disable=None` keeps it out of files and pipes."""
         steps = (self.params or {}).get("steps")
-        self.bar = tqdm(total=steps, desc=self.label, unit="step", leave=False, disable=None)
+        self.bar = ProgressBar(total=steps, label=self.label, unit="step")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Advance by one step."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import keras
 import msgspec
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ..edge.card import NUM_CLASSES, Architecture, ModelCard, Training
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, Splits
+from ..edge.output import echo
 from ..edge.whole_files import write_whole
 from .augment import Augment
 from .baseline import fit_baseline
@@ -112,9 +112,9 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         ReportError: The folder cannot be written.
         ValueError: The card has no training.
     """
-    click.echo("Report: logistic regression for comparison …", err=True)
+    echo("Report: logistic regression for comparison …", err=True)
     report = make_report(card, splits, runs)
-    click.echo("Report: plots and pictures …", err=True)
+    echo("Report: plots and pictures …", err=True)
     page = report_path(out)
     try:
         write_whole(page.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

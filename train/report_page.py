@@ -1,10 +1,10 @@
 """The page of a training report: one HTML file without scripts or anything from elsewhere."""
 
-import html
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..edge.safe_text import escape_html
 from ..edge.shares import format_confidence, format_share
 from . import plots, tiles
 from .outliers import NOT_A_DIGIT
@@ -336,4 +336,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text)
+    return escape_html(text)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import keras
 
 from ..edge.card import Epoch, SeedRun, SeedTrials
 from ..edge.mnist import Splits
+from ..edge.output import echo
 from .fit import Setup, fit
 from .recipe import Recipe
 from .zoo import ZOO
@@ -58,7 +58,7 @@ def train_seeds(
     runs: list[Trained] = []
     for seed, path in state_paths.items():
         if len(state_paths) > 1:
-            click.echo(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})", err=True)
+            echo(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})", err=True)
         model, own = make(seed), dataclasses.replace(recipe, seed=seed)
         runs.append(Trained(model, own, *fit(model, splits, own, path, setup)))
     return runs

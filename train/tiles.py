@@ -1,13 +1,14 @@
 """Digits as pictures inside a page: PNG files in data URIs, ink dark on white paper."""
 
 import base64
-import html
 import io
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from ..edge.safe_text import escape_html
 
 STYLE = """
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(5rem, 1fr)); gap: .6rem; margin: 1rem 0; }
@@ -24,14 +25,14 @@ GAP = 2
 
 def draw_tile(image: NDArray[np.uint8], caption: str) -> str:
     """An image, uint8 [28, 28, 1], over its caption."""
-    return f"<figure>{_picture(image[..., 0], caption)}<figcaption>{html.escape(caption)}</figcaption></figure>"
+    return f"<figure>{_picture(image[..., 0], caption)}<figcaption>{escape_html(caption)}</figcaption></figure>"
 
 
 def draw_strip(images: NDArray[np.uint8], caption: str, alternative: str) -> str:
     """Images side by side, uint8 [N, 28, 28, 1], behind a short caption."""
     gapped = np.pad(images[..., 0], ((0, 0), (0, 0), (0, GAP)))
     row = np.concatenate(list(gapped), axis=1)[:, :-GAP]
-    return f"<figure><figcaption>{html.escape(caption)}</figcaption>{_picture(row, alternative)}</figure>"
+    return f"<figure><figcaption>{escape_html(caption)}</figcaption>{_picture(row, alternative)}</figure>"
 
 
 def draw_gallery(tiles: Iterable[str]) -> str:
@@ -48,4 +49,4 @@ def _picture(ink: NDArray[np.uint8], alternative: str) -> str:
     content = io.BytesIO()
     Image.fromarray(255 - ink).save(content, "PNG", optimize=True)
     source = base64.b64encode(content.getvalue()).decode("ascii")
-    return f'<img alt="{html.escape(alternative, quote=True)}" src="data:image/png;base64,{source}">'
+    return f'<img alt="{escape_html(alternative)}" src="data:image/png;base64,{source}">'

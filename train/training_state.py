@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.card import Epoch
 from ..edge.errors import EdgeMnistError
+from ..edge.output import echo
 from ..edge.regular_files import open_file
 from ..edge.whole_files import writing_whole
 
@@ -78,7 +78,7 @@ def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Pr
         raise
     except (EdgeMnistError, OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ResumeError(f"{path}: is not the state of a run ({error}). Delete it to begin anew.") from error
-    click.echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
+    echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
 
 

@@ -1,14 +1,17 @@
 """`edge-mnist doctor`: what this machine has and lacks for live reading, and the command that mends each lack."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import groupby
 
 import click
+from rich.text import Text
 
+from ..console import open_console
+from ..output import echo_text
+from ..safe_text import one_line
 from .checks import examine
 from .findings import Finding, Level
 from .machine import Machine
@@ -35,10 +38,10 @@ def doctor(as_json: bool) -> None:
     """
     findings = examine(Machine())
     if as_json:
-        click.echo(json.dumps(describe(findings), indent=2))
+        echo_text(json.dumps(describe(findings), indent=2))
     else:
-        # https://no-color.org; click itself leaves colours out where there is no terminal.
-        click.echo(format_findings(findings, _symbols()), color=False if os.environ.get("NO_COLOR") else None)
+        # Lines are as long as they are: commands in them are to be copied.
+        open_console().print(format_findings(findings, _symbols()), soft_wrap=True)
     if any(finding.prevents_live for finding in findings):
         raise SystemExit(1)
 
@@ -65,20 +68,20 @@ def describe(findings: Sequence[Finding]) -> dict[str, object]:
     }
 
 
-def format_findings(findings: Sequence[Finding], symbols: dict[Level, str]) -> str:
+def format_findings(findings: Sequence[Finding], symbols: dict[Level, str]) -> Text:
     """The same for people: a line each under its heading, below it what to do, and a sentence at the end."""
-    lines: list[str] = []
+    lines: list[Text] = []
     for group, members in groupby(findings, key=lambda finding: finding.group):
-        lines.append(click.style(group, bold=True))
+        lines.append(Text(group, "bold"))
         for finding in members:
             verdict = finding.verdict
-            mark = click.style(symbols[verdict.level], fg=COLORS[verdict.level])
-            lines.append(f"  {mark} {finding.name:<{NAME_WIDTH}}{verdict.message}")
+            mark = (symbols[verdict.level], COLORS[verdict.level])
+            lines.append(Text.assemble("  ", mark, one_line(f" {finding.name:<{NAME_WIDTH}}{verdict.message}")))
             if verdict.fix:
-                lines.append(f"    {'':<{NAME_WIDTH}}do: {verdict.fix}")
+                lines.append(Text(one_line(f"    {'':<{NAME_WIDTH}}do: {verdict.fix}")))
     missing = [finding.name for finding in findings if finding.prevents_live]
     end = f"Live reading cannot work here yet: {', '.join(missing)}." if missing else "Live reading can work here."
-    return "\n".join([*lines, "", end])
+    return Text("\n").join([*lines, Text(), Text(end)])
 
 
 def _symbols() -> dict[Level, str]:

@@ -2,6 +2,7 @@
 
 import click
 
+from ..output import echo, echo_lines
 from .findings import Verdict
 from .health import check_governor
 from .machine import USER_NAME, Machine
@@ -51,14 +52,14 @@ def pi_setup(yes: bool, service: bool, user: str | None, uninstall: bool) -> Non
     steps = [plan_removal(machine)] if uninstall else [plan(machine) for plan in CAMERA_STEPS]
     if service:
         steps.append(plan_service(machine, choose_service(machine, user)))
-    click.echo(f"{machine.board}\n")
+    echo_lines([machine.board, ""])
     for number, step in enumerate(steps, 1):
-        click.echo("\n".join(describe_step(number, step, machine)))
-    click.echo()
+        echo_lines(describe_step(number, step, machine))
+    echo()
     if yes:
         _do(steps, machine)
     elif any(step.actions for step in steps):
-        click.echo("Nothing was changed. The same with --yes does it.")
+        echo("Nothing was changed. The same with --yes does it.")
     _advise(check_governor(Evidence(machine, {})))
     if any(step.by_hand for step in steps):
         raise SetupError("Not all of it can be done from here: see `by hand` above.")
@@ -77,14 +78,14 @@ def _refuse_others(machine: Machine) -> None:
 
 def _do(steps: list[Step], machine: Machine) -> None:
     for step in steps:
-        perform(step, machine, click.echo)
+        perform(step, machine, echo)
     done = [step for step in steps if step.actions]
-    click.echo("Done." if done else "All was done before; nothing was changed.")
+    echo("Done." if done else "All was done before; nothing was changed.")
     for step in done:
         if step.after:
-            click.echo(step.after)
+            echo(step.after)
 
 
 def _advise(governor: Verdict) -> None:
     if governor.fix:
-        click.echo(f"Advice, not done here: {governor.message}: {governor.fix}")
+        echo(f"Advice, not done here: {governor.message}: {governor.fix}")

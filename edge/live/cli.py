@@ -13,6 +13,7 @@ import click
 
 from ..cameras.choose import check_source, open_camera, show_source
 from ..options import FiniteRange
+from ..output import LineFormatter
 from ..sinks.options import SinkSettings, make_sinks, sink_options
 from ..sinks.sink import SinkError
 from ..stopping import handling_ends
@@ -71,7 +72,9 @@ def live(  # noqa: PLR0913 - an argument for each group of options
       edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(LineFormatter())
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
     if not web and web_settings != WebSettings():
         raise click.UsageError("Options of the page need --web.")
     check_source(camera.source)

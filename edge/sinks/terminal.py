@@ -4,13 +4,16 @@ import time
 from collections.abc import Iterator
 
 from rich.bar import Bar
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..console import SafeConsole, open_console
 from ..live.events import STAGES, CameraChange, Event, Sighting
+from ..output import make_streams_safe
+from ..safe_text import one_line
 from .big_digits import draw_big
 from .sink import Backlog, SinkError
 
@@ -33,13 +36,13 @@ class TerminalSink:
     name: str = "terminal"
     backlog: Backlog = "newest"
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: SafeConsole | None = None) -> None:
         """Draw on standard output.
 
         Args:
             console: Another terminal.
         """
-        self._console = console or Console()
+        self._console = console or open_console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._change: CameraChange | None = None
         self._sighting: Sighting | None = None
@@ -65,7 +68,10 @@ class TerminalSink:
         time.sleep(max(0.0, self._drawn_s + 1 / DRAW_FPS - time.monotonic()))
         try:
             # The cursor is hidden from here on, until `close`.
-            self._live.start()
+            if not self._live.is_started:
+                self._live.start()
+                # It has put its own streams in their place, so that what others print goes above the table.
+                make_streams_safe()
             self._live.update(self._draw(), refresh=True)
         except OSError as error:
             raise SinkError(f"the terminal cannot be written ({error.strerror}).") from error
@@ -95,7 +101,7 @@ class TerminalSink:
 def _draw_camera(change: CameraChange) -> Text:
     state = (f"camera {change.state} ", STATE_STYLES[change.state])
     # Why it was lost is worth a second line, what it is is not.
-    return Text.assemble(state, change.message, no_wrap=change.state == "open", overflow="ellipsis")
+    return Text.assemble(state, one_line(change.message), no_wrap=change.state == "open", overflow="ellipsis")
 
 
 def _draw_announcement(rows: tuple[str, ...], title: str, width: int, lines: int) -> Panel:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..live.events import CameraChange, Event
+from ..safe_text import one_line
 from .format import format_time
 from .sink import Backlog
 from .standard_output import StandardOutput
@@ -29,7 +30,7 @@ class TextLinesSink:
             OSError: It cannot be written.
         """
         if isinstance(event, CameraChange):
-            self._output.write_line(f"{format_time(event.at)}  camera {event.state}: {event.message}")
+            self._output.write_line(one_line(f"{format_time(event.at)}  camera {event.state}: {event.message}"))
         elif event.is_new:
             self._output.write_line(f"{format_time(event.captured_at)}  {' / '.join(event.rows) or 'no digits'}")
 

@@ -20,6 +20,8 @@ import msgspec
 
 from ..errors import EdgeMnistError
 from ..mnist_files import cache_dir
+from ..output import echo, safe_output
+from ..safe_text import one_line
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -143,14 +145,15 @@ def _replace(new: Path, destination: Path, old: Path) -> None:
 def main() -> None:
     """Fetch onnxruntime-web, so that the page reads drawings itself."""
     if runtime_version(runtime_dir()) == VERSION:
-        click.echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
+        echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
         return
     try:
         folder = fetch_runtime()
     except EdgeMnistError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{folder} holds {PACKAGE} {VERSION}.")
+        raise click.ClickException(one_line(error)) from error
+    echo(f"{folder} holds {PACKAGE} {VERSION}.")
 
 
 if __name__ == "__main__":
-    main()
+    with safe_output():
+        main()

@@ -1,13 +1,13 @@
 """Open the page in a browser without showing the token to everybody who lists this machine's processes."""
 
-import html
 import tempfile
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
+from ..output import echo
+from ..safe_text import escape_html
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def open_page(url: str) -> Iterator[None]:
         if "#" in url:
             file = Path(folder, "open.html")
             file.touch(mode=0o600)
-            address = html.escape(url)
+            address = escape_html(url)
             file.write_text(
                 f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={address}">'
                 f'<title>edge-mnist</title><a href="{address}">edge-mnist</a>\n',
@@ -32,5 +32,5 @@ def open_page(url: str) -> Iterator[None]:
             )
             target = file.as_uri()
         if not webbrowser.open(target):
-            click.echo("No browser could be opened here: open the address above in one.", err=True)
+            echo("No browser could be opened here: open the address above in one.", err=True)
         yield

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..options import FiniteRange
+from ..output import LineFormatter
 from .limits import WebLimits
 from .settings import WebSettings
 from .tokens import find_token
@@ -105,7 +106,7 @@ def web_options(command: Command) -> Command:
 def _log_requests() -> None:
     logger = logging.getLogger("edge_mnist.web.access")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     # `live --verbose` would print them a second time.

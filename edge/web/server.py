@@ -8,10 +8,10 @@ import socket
 import threading
 from dataclasses import replace
 
-import click
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from ..output import echo
 from .app import create_app
 from .board import LiveBoard
 from .protocol import PatientProtocol
@@ -108,7 +108,7 @@ def start_server(
     url = describe_url(listener) + (f"#token={made}" if made else "")
     server = WebServer(listener, service, url)
     note = " (the token is the one that it was given)" if given else ""
-    click.echo(f"Serving on {url}{note}", err=True)
+    echo(f"Serving on {url}{note}", err=True)
     return server
 
 
