@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
@@ -85,6 +86,15 @@ def open_bundle(path: Path) -> Bundle:
     for record in card.records():
         _read_verified(path, record)
     return Bundle(path, card)
+
+
+@cache
+def list_shipped_hashes() -> frozenset[str]:
+    """The SHA-256 of every file of the bundles that come with the package: what is trusted as its code is."""
+    cards = list(SHIPPED.parent.glob(f"*/{CARD_NAME}"))
+    return frozenset(
+        record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records()
+    )
 
 
 def describe_file(folder: Path, name: str) -> FileRecord:
