@@ -92,9 +92,7 @@ def open_bundle(path: Path) -> Bundle:
 def list_shipped_hashes() -> frozenset[str]:
     """The SHA-256 of every file of the bundles that come with the package: what is trusted as its code is."""
     cards = list(SHIPPED.parent.glob(f"*/{CARD_NAME}"))
-    return frozenset(
-        record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records()
-    )
+    return frozenset(record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records())
 
 
 def describe_file(folder: Path, name: str) -> FileRecord:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from .bundle import Bundle
 from .card import PRECISION_KEY, Format, ModelCardError, ModelFile, Precision, Tensor
 from .errors import RuntimeUnavailableError
-from .untrusted import check_in_child
 from .golden import check_golden, unpack_pixels
 from .host import find_version
 from .native_log import quiet_native_log
+from .untrusted import check_in_child
 
 # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
