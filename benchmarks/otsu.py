@@ -52,6 +52,11 @@ class OtsuReader:
         """
         content = _read(path)
         self.name, self.sha256 = path.name, hashlib.sha256(content).hexdigest()
+        try:
+            # First in a child, for nobody knows what such a file does to a runtime.
+            call_in_child(_try, content, limits_for(len(content)), raises=(PeerError,))
+        except (ChildError, PeerError) as error:
+            raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({error}).") from error
         self._interpreter = _load(content, path, num_threads)
         read = self._interpreter.get_input_details()
         given = self._interpreter.get_output_details()[0]
@@ -119,6 +124,12 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise PeerError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _try(content: bytes) -> bytes:
+    interpreter = _load(content, Path("it"), 1)
+    interpreter.invoke()
+    return b""
 
 
 def _load(content: bytes, path: Path, num_threads: int) -> Any:

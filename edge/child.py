@@ -53,13 +53,13 @@ class _Answer(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def limits_for(content: bytes) -> Limits:
+def limits_for(size_bytes: int) -> Limits:
     """What parsing a model file of this size may take: far more than any real one does.
 
     Shape inference of an ONNX file holds it about six times; a file of ours takes half a second of one core.
     """
-    cpu_s = 12 + len(content) // 500_000
-    return Limits(memory_bytes=1_000_000_000 + 8 * len(content), cpu_s=cpu_s, seconds=60 + 5 * cpu_s)
+    cpu_s = 10 + size_bytes // 500_000
+    return Limits(memory_bytes=1_000_000_000 + 8 * size_bytes, cpu_s=cpu_s, seconds=60 + 5 * cpu_s)
 
 
 def bounded(command: list[str], limits: Limits = Limits()) -> list[str]:

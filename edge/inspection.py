@@ -41,7 +41,7 @@ def inspect_file(content: bytes, name: str) -> Inspection:
         InspectionError: Neither TFLite nor ONNX, damaged, keeps data outside itself, or the package onnx is missing.
     """
     try:
-        found = call_in_child(_read_here, content, limits_for(content), raises=(InspectionError,))
+        found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
         model = msgspec.msgpack.decode(found, type=Model)
     except InspectionError as error:
         raise InspectionError(f"{name}: {error}") from error

@@ -44,7 +44,7 @@ def check_in_child(content: bytes, file: ModelFile, runtime: str, golden_pixels:
         return
     job = msgspec.msgpack.encode(_Job(content, file, runtime, golden_pixels))
     try:
-        call_in_child(_check, job, limits_for(content), raises=(ModelCardError, RuntimeUnavailableError))
+        call_in_child(_check, job, limits_for(len(content)), raises=(ModelCardError, RuntimeUnavailableError))
     except ChildError as error:
         raise ModelCardError(
             f"{file.record.name} on {runtime}: refused, it {error} when it was tried in a process of its own. "
