@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge.child import call_in_child, first_line, limits_for
 from ..edge.classifiers import RUNTIMES
 from ..edge.errors import EdgeMnistError
 from ..edge.native_log import quiet_native_log
@@ -52,11 +53,6 @@ class OtsuReader:
         """
         content = _read(path)
         self.name, self.sha256 = path.name, hashlib.sha256(content).hexdigest()
-        try:
-            # First in a child, for nobody knows what such a file does to a runtime.
-            call_in_child(_try, content, limits_for(len(content)), raises=(PeerError,))
-        except (ChildError, PeerError) as error:
-            raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({error}).") from error
         self._interpreter = _load(content, path, num_threads)
         read = self._interpreter.get_input_details()
         given = self._interpreter.get_output_details()[0]
@@ -126,24 +122,28 @@ def _read(path: Path) -> bytes:
         raise PeerError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _try(content: bytes) -> bytes:
-    interpreter = _load(content, Path("it"), 1)
-    interpreter.invoke()
-    return b""
-
-
 def _load(content: bytes, path: Path, num_threads: int) -> Any:
+    """In this process, once a child has loaded and run it: nobody knows what such a file does to a runtime."""
     runtime = RUNTIMES["litert"]
     if not runtime.installed:
         raise PeerError(f"{path}: is run by LiteRT, which is not installed. Run: pip install {runtime.package}")
     try:
-        with quiet_native_log():
-            interpreter = importlib.import_module(runtime.module).Interpreter(
-                model_content=content, num_threads=num_threads
-            )
-            interpreter.allocate_tensors()
+        call_in_child(_try, content, limits_for(len(content)))
+        return _make_interpreter(content, num_threads)
     except Exception as error:
         # The interpreter raises ValueError, RuntimeError or TypeError, whatever the damage.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({reason}).") from error
+        raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({first_line(error)}).") from error
+
+
+def _make_interpreter(content: bytes, num_threads: int) -> Any:
+    with quiet_native_log():
+        interpreter = importlib.import_module(RUNTIMES["litert"].module).Interpreter(
+            model_content=content, num_threads=num_threads
+        )
+        interpreter.allocate_tensors()
     return interpreter
+
+
+def _try(content: bytes) -> bytes:
+    _make_interpreter(content, 1).invoke()
+    return b""
