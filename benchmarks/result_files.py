@@ -77,8 +77,8 @@ def _decode(content: bytes, origin: str) -> Results:
         raise ResultsError(f"{origin}: damaged, this is not whole JSON ({first_line(error)}).") from error
     if found != SCHEMA_VERSION:
         raise ResultsError(
-            f"{origin}: expected schema_version {SCHEMA_VERSION}, got {found}; this version of edge-mnist cannot compare "
-            "them. Measure again."
+            f"{origin}: expected schema_version {SCHEMA_VERSION}, got {found}; this version of edge-mnist cannot "
+            "compare them. Measure again."
         )
     try:
         return msgspec.json.decode(content, type=Results)

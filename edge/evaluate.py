@@ -18,6 +18,8 @@ from .scratch import scratch_folder
 
 # Far more than any file needs for 10,000 images, so that a runtime that hangs ends with a sentence.
 PROCESS_TIMEOUT_S = 900
+# Images at once, so that memory stays the same however many there are.
+BLOCK = 250
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,9 @@ def run_job(content: bytes) -> bytes:
     """
     job = msgspec.json.decode(content, type=Job)
     classifier = load_file(RUNTIMES[job.runtime], Path(job.path).read_bytes(), job.file)
-    np.save(job.logits, classifier.logits(np.load(job.images, allow_pickle=False)))
+    images = np.load(job.images, allow_pickle=False)
+    blocks = [classifier.logits(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    np.save(job.logits, np.concatenate(blocks))
     return b""
 
 
