@@ -43,7 +43,8 @@ def test_what_a_killed_process_left_is_removed_by_the_next(temporary: Path) -> N
         assert not left.exists()
 
 
-def test_the_folder_of_a_process_at_work_is_left_alone(temporary: Path) -> None:
+@pytest.mark.usefixtures("temporary")
+def test_the_folder_of_a_process_at_work_is_left_alone() -> None:
     with scratch_folder() as first, scratch_folder() as second:
         assert first.exists()
         assert second.exists()
@@ -67,7 +68,8 @@ def test_what_is_not_marked_is_left_alone(temporary: Path) -> None:
         assert (pipe / MARK).exists()
 
 
-def test_a_file_system_without_locks_is_used_all_the_same(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("temporary")
+def test_a_file_system_without_locks_is_used_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(37, "No locks available")
 
