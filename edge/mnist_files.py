@@ -31,7 +31,7 @@ CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 1 << 16
 # A mirror that keeps sending, but slower than this on average once the first seconds are over, is given up.
 LEAST_BYTES_PER_S = 10_000
-PATIENCE_S = 10.0
+PATIENCE_S = 6.0
 # Of each file, uncompressed, in MNIST and in Fashion-MNIST: headers of 16 and 8 bytes, and 70,000 images and labels.
 SIZE_BYTES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
@@ -221,18 +221,24 @@ def _open(url: str) -> Any:
         OSError, http.client.HTTPException, ValueError: What urllib raises, and TimeoutError.
     """
     outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    given_up = threading.Event()
 
     def answer() -> None:
         try:
-            outcome.put(urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S))  # noqa: S310 - checked by the caller
+            response = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S)  # noqa: S310 - checked by the caller
         except Exception as error:
             outcome.put(error)
+        else:
+            if given_up.is_set():
+                response.close()
+            outcome.put(response)
 
     # A daemon: where the server never ends its header, nobody waits for it.
     threading.Thread(target=answer, daemon=True).start()
     try:
         opened = outcome.get(timeout=PATIENCE_S)
     except queue.Empty as error:
+        given_up.set()
         raise TimeoutError(f"no answer within {PATIENCE_S:g} s") from error
     if isinstance(opened, Exception):
         raise opened

@@ -72,8 +72,16 @@ def save_state(path: Path, variables: list[Any], progress: Progress, identity: d
         ) from error
 
 
-def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Progress:
+def load_state(
+    path: Path, variables: list[Any], identity: dict[str, Any], weights: list[NDArray[np.float32]]
+) -> Progress:
     """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
+
+    Args:
+        path: The file.
+        variables: All that the run changes.
+        identity: Of its settings.
+        weights: The model's: the best ones of the file have their shapes.
 
     Raises:
         ResumeError: The file is of a run with other settings, or damaged.
@@ -87,6 +95,8 @@ def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Pr
     try:
         with path.open("rb") as file:
             progress = _restore(path, read_npz(file, most_bytes), variables, identity)
+        if [one.shape for one in progress.best_weights] != [one.shape for one in weights]:
+            raise ValueError("its best weights are another model's")
     except ResumeError:
         raise
     except Exception as error:
