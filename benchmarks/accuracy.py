@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..edge.bundle import Bundle
 from ..edge.card import NUM_CLASSES, Evaluation, ModelCardError
 from ..edge.mnist import HeldOut, Images
+from ..edge.npz import NpzError, read_npz
 from ..edge.statistics import wilson_interval
 from .paired import measure_drop
 from .results import Accuracy
@@ -37,11 +38,13 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
         ModelCardError: The file does not hold what the card says.
     """
     record = bundle.export.reference
-    with np.load(io.BytesIO(bundle.read(record)), allow_pickle=False) as arrays:
-        logits = (
-            arrays[evaluation.images.name] if evaluation.images.name in arrays.files else np.empty((0, 10), np.float32)
-        )
-    if logits.shape != (evaluation.images.count, 10):
+    expected_bytes = sum(4 * NUM_CLASSES * one.images.count for one in bundle.export.evaluations)
+    try:
+        arrays = read_npz(io.BytesIO(bundle.read(record)), expected_bytes)
+    except NpzError as error:
+        raise ModelCardError(f"{bundle.path / record.name}: not Keras's logits ({error}). Export it again.") from error
+    logits = arrays.get(evaluation.images.name)
+    if logits is None or logits.shape != (evaluation.images.count, NUM_CLASSES) or logits.dtype != np.float32:
         raise ModelCardError(f"{bundle.path / record.name}: lacks the logits for {evaluation.images.name}.")
     return logits
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..edge.child import bounded
 from ..edge.classifiers import RuntimeUnavailableError
 from ..edge.web.fetch_runtime import FILES, runtime_dir
 
@@ -70,7 +71,7 @@ def running_browser(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]
     command = [program, *switches, f"--user-data-dir={profile}", url]
     # What it says is about buses and drivers that no page needs.
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - found on the PATH
+    process = subprocess.Popen(bounded(command), stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - found on the PATH
     try:
         yield process
     finally:

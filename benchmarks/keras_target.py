@@ -6,7 +6,6 @@ Through `predict_on_batch`, which compiles the model once; calling it directly t
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import Bundle
 from ..edge.card import Convention
-from ..edge.classifiers import RuntimeUnavailableError
+from ..edge.errors import RuntimeUnavailableError
+from ..edge.keras_files import load_here
 
 # What a model wants instead of raw pixels: factor and offset.
 _RANGES = {"uint8": None, "0-1": (1 / 255, 0.0), "0-255": (1.0, 0.0), "-1-1": (2 / 255, -1.0)}
@@ -55,10 +55,7 @@ def load_keras(bundle: Bundle, on_gpu: bool) -> KerasClassifier:
         keras = import_module("keras")
         if on_gpu and not _count_gpus(keras):
             raise RuntimeUnavailableError(f"Keras on {keras.config.backend()} sees no GPU here")
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
-            path.write_bytes(bundle.read(bundle.card.source))
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = load_here(bundle.read(bundle.card.source))
     except RuntimeUnavailableError:
         raise
     except Exception as error:

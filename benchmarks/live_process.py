@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from ..edge.child import bounded
 from ..edge.errors import EdgeMnistError
 
 # Far more than any measurement takes: a process that hangs is ended.
@@ -34,7 +35,7 @@ class LiveProcess:
         """Start it."""
         self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            [*COMMAND, *self._arguments], stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
+            bounded([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
         )
         self._timer = threading.Timer(PATIENCE_S, self._process.kill)
         self._timer.daemon = True

@@ -4,7 +4,6 @@ A video of drawn pages is made and read as `edge-mnist live` reads it. Everythin
 watch included, so they take their share of its processors.
 """
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from ..edge.live.loop import LiveLoop
 from ..edge.live.settings import LiveSettings
 from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
+from ..edge.scratch import scratch_folder
 from ..edge.sinks.sink import Backlog, Sink
 from .frame_pages import draw_frame
 from .live_process import Follower, LiveProcess, LiveSpeedError, PictureTaker
@@ -79,10 +79,10 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
     watched: list[tuple[float, float]] = []
     cold: list[float] = []
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch_folder() as folder,
         ProgressBar(total=2 * rounds + COLD_STARTS + 1) as progress,
     ):
-        sway, pages = Path(folder, "sway.avi"), Path(folder, "pages.avi")
+        sway, pages = folder / "sway.avi", folder / "pages.avi"
         _write_sway(sway)
         _write_pages(pages)
         for _ in range(rounds):

@@ -19,6 +19,7 @@ from pathlib import Path
 import platformdirs
 
 from ..edge.errors import EdgeMnistError
+from ..edge.scratch import scratch_folder
 from .processes import Launcher
 
 VARIABLE = "EDGE_MNIST_OLD_RUNTIME"
@@ -90,12 +91,12 @@ def make_old_runtime() -> Path:
 @contextmanager
 def launch_old_runtime(python: Path) -> Iterator[Launcher]:
     """How its Python starts a worker of this package: through a folder that links to it."""
-    with tempfile.TemporaryDirectory(prefix="edge-mnist-") as folder:
-        package = Path(folder) / "edge_mnist"
+    with scratch_folder() as folder:
+        package = folder / "edge_mnist"
         package.mkdir()
         for stage in ("edge", "benchmarks"):
             (package / stage).symlink_to(Path(__file__).resolve().parent.parent / stage)
-        yield Launcher(str(python), environment={"PYTHONPATH": folder})
+        yield Launcher(str(python), environment={"PYTHONPATH": str(folder)})
 
 
 def _environment() -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.bundle import MOST_FILE_BYTES
+from ..edge.child import call_in_child, first_line, limits_for
 from ..edge.classifiers import RUNTIMES
 from ..edge.errors import EdgeMnistError
 from ..edge.native_log import quiet_native_log
@@ -124,17 +125,27 @@ def _read(path: Path) -> bytes:
 
 
 def _load(content: bytes, path: Path, num_threads: int) -> Any:
+    """In this process, once a child has loaded and run it: nobody knows what such a file does to a runtime."""
     runtime = RUNTIMES["litert"]
     if not runtime.installed:
         raise PeerError(f"{path}: is run by LiteRT, which is not installed. Run: pip install {runtime.package}")
     try:
-        with quiet_native_log():
-            interpreter = importlib.import_module(runtime.module).Interpreter(
-                model_content=content, num_threads=num_threads
-            )
-            interpreter.allocate_tensors()
+        call_in_child(_try, content, limits_for(len(content)))
+        return _make_interpreter(content, num_threads)
     except Exception as error:
         # The interpreter raises ValueError, RuntimeError or TypeError, whatever the damage.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({reason}).") from error
+        raise PeerError(f"{path}: expected a TFLite model, LiteRT cannot load it ({first_line(error)}).") from error
+
+
+def _make_interpreter(content: bytes, num_threads: int) -> Any:
+    with quiet_native_log():
+        interpreter = importlib.import_module(RUNTIMES["litert"].module).Interpreter(
+            model_content=content, num_threads=num_threads
+        )
+        interpreter.allocate_tensors()
     return interpreter
+
+
+def _try(content: bytes) -> bytes:
+    _make_interpreter(content, 1).invoke()
+    return b""

@@ -52,7 +52,7 @@ def read_labels(folder: Path) -> list[Photo]:
         raise LabelsError(
             f'{error} Expected a folder with pictures and a {LABELS_NAME}: {{"file.jpg": {{"rows": ["123", "45"]}}}}.'
         ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except Exception as error:
         raise LabelsError(f'{path}: expected {{"file.jpg": {{"rows": ["123", "45"]}}}}, but: {error}.') from error
     if not labels:
         raise LabelsError(f"{path}: names no pictures. Add some, or choose another folder.")

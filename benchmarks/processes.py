@@ -3,14 +3,9 @@
 A model that crashes natively, hangs or answers nonsense takes its own process along and nothing else.
 """
 
-import collections
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,15 +16,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge.child import Limits, StandardError, bounded, ended, explain_end
+from ..edge.child_start import EXIT_UNAVAILABLE
 from ..edge.errors import EdgeMnistError
+from ..edge.scratch import scratch_folder
 from .desk import Desk
 
-EXIT_UNAVAILABLE = 3
 # The slowest boards take half a minute to import TensorFlow. What a job asks to be timed without a pause comes on top.
 SILENCE_S = 90.0
 LOOK_S = 2.0
-# Of what it says on standard error, the end is kept.
-KEPT_CHUNKS = 4
+# Five times what TensorFlow takes with the largest model of the zoo.
+MEMORY_BYTES = 4_000_000_000
 
 Answer = TypeVar("Answer")
 
@@ -48,12 +45,14 @@ class Launcher:
         environment: What is added to ours.
         outlived: Whether it starts processes that nobody waits for, as a browser does: the system never counts their
             time as ours, and they look like other people's.
+        memory_bytes: What it may take; 0 where the system cannot count it, as on a GPU and in a browser.
     """
 
     python: str = sys.executable
     module: str = "edge_mnist.benchmarks.worker"
     environment: Mapping[str, str] = field(default_factory=dict)
     outlived: bool = False
+    memory_bytes: int = MEMORY_BYTES
 
 
 def run_worker(
@@ -73,16 +72,17 @@ def run_worker(
     Raises:
         WorkerError: It could not start, crashed, hung, or gave no answer that can be read.
     """
-    with tempfile.TemporaryDirectory(prefix="edge-mnist-") as name:
-        desk = Desk(Path(name))
+    with scratch_folder() as folder:
+        desk = Desk(folder)
         desk.job.write_bytes(msgspec.json.encode(job))
-        _run(launcher, Path(name), desk, SILENCE_S if silence_s is None else silence_s)
+        _run(launcher, folder, desk, SILENCE_S if silence_s is None else silence_s)
         try:
             logits = np.load(desk.logits, allow_pickle=False) if desk.logits.exists() else None
             return msgspec.json.decode(desk.answer.read_bytes(), type=answer), logits
         except FileNotFoundError as error:
             raise WorkerError("ended without an answer") from error
-        except (msgspec.DecodeError, ValueError, EOFError, OSError) as error:
+        except Exception as error:
+            # A file may have taken the process over: what it left is anybody's.
             raise WorkerError(f"gave an answer that cannot be read ({error})") from error
 
 
@@ -90,7 +90,7 @@ def _run(launcher: Launcher, folder: Path, desk: Desk, silence_s: float) -> None
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: a random.py in the current folder is not to be imported.
-            [launcher.python, "-P", "-m", launcher.module, str(folder)],
+            bounded([launcher.python, "-P", "-m", launcher.module, str(folder)], Limits(launcher.memory_bytes)),
             env={**os.environ, **launcher.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -98,23 +98,16 @@ def _run(launcher: Launcher, folder: Path, desk: Desk, silence_s: float) -> None
             start_new_session=True,
         )
     except OSError as error:
-        raise WorkerError(f"{launcher.python} cannot be started ({error.strerror})") from error
-    kept: collections.deque[bytes] = collections.deque(maxlen=KEPT_CHUNKS)
-    listener = threading.Thread(target=_drain, args=(process, kept), daemon=True)
-    listener.start()
-    try:
+        raise WorkerError(f"{sys.executable} cannot be started ({error.strerror})") from error
+    with ended(process) as listener:
         _await(process, listener, desk, silence_s)
-    finally:
-        # With everything that it started; and when we are interrupted, too.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        listener.join(LOOK_S)
+    if process.returncode == EXIT_UNAVAILABLE:
+        raise WorkerError((listener.end().strip().splitlines() or ["no message"])[-1])
     if process.returncode:
-        raise WorkerError(_explain(process.returncode, b"".join(kept).decode(errors="replace")))
+        raise WorkerError(explain_end(process.returncode, listener.end()))
 
 
-def _await(process: subprocess.Popen[bytes], listener: threading.Thread, desk: Desk, silence_s: float) -> None:
+def _await(process: subprocess.Popen[bytes], listener: StandardError, desk: Desk, silence_s: float) -> None:
     """Wait for its end, which is the end of its standard error.
 
     To ask again and again whether it lives would disturb what it measures.
@@ -133,23 +126,3 @@ def _await(process: subprocess.Popen[bytes], listener: threading.Thread, desk: D
         process.wait(silence_s)
     except subprocess.TimeoutExpired as error:
         raise WorkerError(f"hangs: no sign of life for {silence_s:g} s") from error
-
-
-def _drain(process: subprocess.Popen[bytes], kept: "collections.deque[bytes]") -> None:
-    """Read what it says, so that it never waits to be read, and keep the end."""
-    if process.stderr:
-        with process.stderr as stream:
-            while chunk := os.read(stream.fileno(), 1 << 16):
-                kept.append(chunk)
-
-
-def _explain(returncode: int, said: str) -> str:
-    lines = [line for line in said.strip().splitlines() if line.strip()] or ["no message"]
-    if returncode == EXIT_UNAVAILABLE:
-        return lines[-1]
-    if returncode < 0:
-        try:
-            return f"crashed ({signal.Signals(-returncode).name})"
-        except ValueError:
-            return f"crashed (signal {-returncode})"
-    return f"ended with code {returncode}: {lines[-1][:300]}"

@@ -5,7 +5,6 @@ A machine that fails costs the others nothing: it is named, with the reason, and
 
 import hashlib
 import math
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,10 +16,12 @@ import msgspec
 
 from ..edge.bundle import MOST_FILE_BYTES, Bundle
 from ..edge.card import encode_card
+from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
 from ..edge.mnist import HeldOut, Images
 from ..edge.output import echo
 from ..edge.regular_files import read_file
+from ..edge.scratch import scratch_folder
 from .accuracy import choose_evaluation
 from .remote_check import Expected, check_results
 from .remote_job import pack_job
@@ -112,8 +113,8 @@ def choose_limit_s(settings: Settings) -> int:
 def _pack(files: dict[str, bytes], options: RemoteOptions, limit_s: int) -> Parcel:
     if options.python is not None:
         return Parcel(files, MODULE, limit_s, python=options.python)
-    with tempfile.TemporaryDirectory() as folder:
-        wheel, constraints = options.wheel or build_wheel(Path(folder)), find_constraints()
+    with scratch_folder() as folder:
+        wheel, constraints = options.wheel or build_wheel(folder), find_constraints()
         added = {path.name: _read(path) for path in (wheel, constraints) if path}
     names = wheel.name, constraints and constraints.name
     return Parcel({**files, **added}, MODULE, limit_s, *names)
@@ -155,6 +156,9 @@ def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | Edge
         return check_results(session.run(parcel), expected)
     except EdgeMnistError as error:
         return error
+    except Exception as error:
+        # Whatever another machine makes go wrong here is its own row's, not the end of what the others measured.
+        return RemoteError(f"sent what cannot be used ({type(error).__name__}: {first_line(error):.200}).")
 
 
 def _collect(answers: dict[str, Results | EdgeMnistError]) -> RemoteResults:

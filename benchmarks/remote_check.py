@@ -1,16 +1,14 @@
 """Results that another machine sent are input like any other: checked before anything is made of them."""
 
 import math
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from .remote_session import RemoteError, printable
-from .result_files import ResultsError, read_results
+from .result_files import ResultsError, decode_results
 from .results import Results, Settings
 
 # No name, version or reason is longer.
@@ -43,14 +41,10 @@ def check_results(content: bytes, expected: Expected) -> Results:
 
 
 def _read(content: bytes) -> Results:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "results.json"
-        path.write_bytes(content)
-        try:
-            return read_results(path)
-        except ResultsError as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            raise RemoteError(f"sent results that cannot be used: {printable(reason)}") from error
+    try:
+        return decode_results(content, "its JSON")
+    except ResultsError as error:
+        raise RemoteError(f"sent results that cannot be used: {printable(str(error))}") from error
 
 
 def _find_faults(results: Results, expected: Expected) -> Iterator[str]:

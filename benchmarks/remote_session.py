@@ -15,6 +15,7 @@ from typing import IO
 
 import msgspec
 
+from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
 from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
 
@@ -220,8 +221,9 @@ def _send(stream: IO[bytes], parcel: Parcel, mark: str) -> None:
 def _read_message(words: bytes) -> _Message:
     try:
         return msgspec.json.decode(words, type=_Message)
-    except msgspec.DecodeError as error:
-        raise RemoteError(f"sent a damaged message ({error}).") from error
+    except Exception as error:
+        # Also of JSON that is nested ten thousand times.
+        raise RemoteError(f"sent a damaged message ({first_line(error)}).") from error
 
 
 def _receive(stream: IO[bytes], message: _Message) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
 from ..edge.regular_files import read_file
 from .results import SCHEMA_VERSION, Accuracy, Latency, Results
@@ -14,6 +15,8 @@ from .results import SCHEMA_VERSION, Accuracy, Latency, Results
 CLOSE = 1e-6
 # A full benchmark's have a few megabytes.
 MOST_BYTES = 256_000_000
+# A full run has 200,000 values in 2,000 lists. As many as this take half a gigabyte.
+MOST_VALUES, MOST_LISTS = 16_000_000, 500_000
 
 
 class ResultsError(EdgeMnistError):
@@ -40,29 +43,52 @@ def read_results(path: Path) -> Results:
         content = read_file(path, MOST_BYTES)
     except EdgeMnistError as error:
         raise ResultsError(str(error)) from error
-    results = _decode(path, content)
+    return decode_results(content, str(path))
+
+
+def decode_results(content: bytes, origin: str) -> Results:
+    """Decode what `edge-mnist benchmark` wrote.
+
+    Args:
+        content: JSON.
+        origin: What error messages call it.
+
+    Raises:
+        ResultsError: See `read_results`.
+    """
+    results = _decode(content, origin)
     fault = next(_find_faults(results), None)
     if fault:
-        raise ResultsError(f"{path}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
+        raise ResultsError(f"{origin}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
     return results
 
 
-def _decode(path: Path, content: bytes) -> Results:
+def _decode(content: bytes, origin: str) -> Results:
+    # Before anything is built of it: a list in Python takes 30 times what `[1],` does.
+    values, lists = content.count(b","), content.count(b"[") + content.count(b"{")
+    if values > MOST_VALUES or lists > MOST_LISTS:
+        raise ResultsError(
+            f"{origin}: holds {values:,} values in {lists:,} lists, more than {MOST_VALUES:,} or {MOST_LISTS:,}: no "
+            "benchmark writes so many."
+        )
     try:
         found = msgspec.json.decode(content, type=_Versioned).schema_version
     except msgspec.ValidationError as error:
-        raise ResultsError(f"{path}: these are not the results of edge-mnist benchmark ({error}).") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path}: damaged, this is not whole JSON ({error}).") from error
+        raise ResultsError(f"{origin}: these are not the results of edge-mnist benchmark ({error}).") from error
+    except Exception as error:
+        # Also of JSON that is nested a hundred thousand times.
+        raise ResultsError(f"{origin}: damaged, this is not whole JSON ({first_line(error)}).") from error
     if found != SCHEMA_VERSION:
         raise ResultsError(
-            f"{path}: expected schema_version {SCHEMA_VERSION}, got {found}; this version of edge-mnist cannot compare "
-            "them. Measure again."
+            f"{origin}: expected schema_version {SCHEMA_VERSION}, got {found}; this version of edge-mnist cannot "
+            "compare them. Measure again."
         )
     try:
         return msgspec.json.decode(content, type=Results)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path}: damaged, it does not follow schema {SCHEMA_VERSION} ({error}).") from error
+    except Exception as error:
+        raise ResultsError(
+            f"{origin}: damaged, it does not follow schema {SCHEMA_VERSION} ({first_line(error)})."
+        ) from error
 
 
 def _find_faults(results: Results) -> Iterator[str]:

@@ -4,7 +4,6 @@ So a slow minute of the machine falls on all alike. The machine is looked at bet
 """
 
 import random
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ..edge.card import NUM_CLASSES
 from ..edge.mnist import Images
 from ..edge.progress_bar import ProgressBar
+from ..edge.scratch import scratch_folder
 from . import processes
 from .files import FolderError
 from .job import Job, Measurement
@@ -49,8 +49,8 @@ def measure_all(
 ) -> None:
     """Fill in all targets and readings; a target that cannot run says why and is left out of later rounds."""
     order = random.Random(settings.seed)  # noqa: S311 - an order, not a secret
-    with tempfile.TemporaryDirectory(prefix="edge-mnist-") as folder:
-        paths = _write_images(Path(folder), images)
+    with scratch_folder() as folder:
+        paths = _write_images(folder, images)
         here = [target for target in targets if target.unavailable is None]
         watch.sample()
         with ProgressBar(total=(len(here) + len(readings)) * settings.rounds, unit="process") as bar:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +133,15 @@ def resolve_threads(threads: Sequence[int]) -> list[int]:
 def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str | None]:
     """How to start its process, and why that is not possible here, if so."""
     if engine.name == WEB_RUNTIME:
-        return Launcher(module="edge_mnist.benchmarks.browser_worker", outlived=True), explain_absence()
+        return Launcher(module="edge_mnist.benchmarks.browser_worker", outlived=True, memory_bytes=0), explain_absence()
     if engine.name == "tflite-runtime" and not engine.installed and old_runtime:
         return old_runtime, None
     environment = thread_environment(1, on_gpu=engine.name == "keras-gpu") if engine.format == "keras" else {}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2"} if engine.is_heavy else {}
-    return Launcher(environment=environment | quiet), None if engine.installed else _missing(engine)
+    launcher = Launcher(environment=environment | quiet)
+    if engine.name == "keras-gpu":
+        launcher = replace(launcher, memory_bytes=0)
+    return launcher, None if engine.installed else _missing(engine)
 
 
 def _missing(engine: Engine) -> str:

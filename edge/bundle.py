@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
@@ -101,6 +102,13 @@ def open_card(path: Path) -> ModelCard:
             "Expected the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle."
         ) from error
     return decode_card(content, str(path / CARD_NAME))
+
+
+@cache
+def list_shipped_hashes() -> frozenset[str]:
+    """The SHA-256 of every file of the bundles that come with the package: what is trusted as its code is."""
+    cards = list(SHIPPED.parent.glob(f"*/{CARD_NAME}"))
+    return frozenset(record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records())
 
 
 def describe_file(folder: Path, name: str) -> FileRecord:

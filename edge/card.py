@@ -38,10 +38,13 @@ PRECISION_KEY = "edge_mnist.precision"
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
 TrainingPrecision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
+# \Z, for $ lets a newline follow.
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 # A plain file name: a card must never lead a reader out of its own folder.
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+# What float32 holds, with room for differences.
+Logit = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
 
 
 class ModelCardError(EdgeMnistError):
@@ -69,7 +72,7 @@ class FileRecord(_Record, frozen=True, kw_only=True):
 
     name: FileName
     sha256: Sha256
-    size_bytes: Count
+    size_bytes: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ImageSet(_Record, frozen=True, kw_only=True):
@@ -173,6 +176,11 @@ class Evaluation(_Record, frozen=True, kw_only=True):
     correct: Count
     held_out: bool
 
+    def __post_init__(self) -> None:
+        """Refuse an accuracy that is none."""
+        if not 0 < self.images.count >= self.correct:
+            raise ValueError(f"{self.correct} of {self.images.count} images cannot be read correctly")
+
 
 class Calibration(_Record, frozen=True, kw_only=True):
     """The training images that quantization may look at, in turns of ten: a 0, a 1, ... a 9.
@@ -270,11 +278,18 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     precision: Precision
     input: Tensor
     output: Tensor
-    min_runtime: str | None = None
+    min_runtime: Annotated[str, msgspec.Meta(max_length=100)] | None = None
     quantization: Quantization | None = None
     layers: tuple[LayerNoise, ...] = ()
     verification: Verification
-    golden_logits: tuple[tuple[float, ...], ...]
+    golden_logits: tuple[tuple[Logit, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that are not the contract's."""
+        if self.input.shape[1:] != IMAGE_SHAPE or self.output.shape[1:] != (NUM_CLASSES,):
+            raise ValueError(f"its shapes are {self.input.shape} and {self.output.shape}, not images and ten logits")
+        if any(len(logits) != NUM_CLASSES for logits in self.golden_logits):
+            raise ValueError("its golden_logits are not ten for each image")
 
 
 class Abstention(_Record, frozen=True, kw_only=True):
@@ -288,7 +303,7 @@ class Abstention(_Record, frozen=True, kw_only=True):
     """
 
     threshold: float
-    temperature: Annotated[float, msgspec.Meta(gt=0)]
+    temperature: Annotated[float, msgspec.Meta(ge=1e-3, le=1e3)]
     validation: ImageSet
     accepted: Count
 
@@ -315,17 +330,23 @@ class Export(_Record, frozen=True, kw_only=True):
     is a page for people, `c_source` the int8 TFLite file for firmware.
     """
 
-    evaluations: tuple[Evaluation, ...]
+    evaluations: Annotated[tuple[Evaluation, ...], msgspec.Meta(min_length=1)]
     calibration: Calibration | None
     reference: FileRecord
     report: FileRecord
     golden_pixels: str
-    files: tuple[ModelFile, ...]
+    files: Annotated[tuple[ModelFile, ...], msgspec.Meta(min_length=1)]
     c_source: tuple[FileRecord, ...] = ()
     abstention: Abstention
     agreement: Agreement
     machine: Machine
     tools: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse accuracies that are none."""
+        most = self.evaluations[0].images.count if self.evaluations else 0
+        if any(file.verification.correct > most for file in self.files):
+            raise ValueError(f"a file reads more than all {most} images correctly")
 
 
 class ModelCard(_Record, frozen=True, kw_only=True):
@@ -333,7 +354,9 @@ class ModelCard(_Record, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     name: FileName
-    labels: tuple[str, ...] = tuple("0123456789")
+    labels: Annotated[tuple[str, ...], msgspec.Meta(min_length=NUM_CLASSES, max_length=NUM_CLASSES)] = tuple(
+        "0123456789"
+    )
     architecture: Architecture
     source: FileRecord
     convention: Convention = Convention()
@@ -391,7 +414,10 @@ def decode_card(content: bytes, origin: str) -> ModelCard:
             advice = "Update edge-mnist" if version > SCHEMA_VERSION else "Export the model again with this version"
             raise ModelCardError(f"{origin}: expected schema_version {SCHEMA_VERSION}, got {version}. {advice}.")
         card = msgspec.json.decode(content, type=_Sealed).card
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except ModelCardError:
+        raise
+    except Exception as error:
+        # Also of JSON that is nested a hundred thousand times.
         raise ModelCardError(f"{origin}: not a model card ({error}). Export the model again.") from error
     if encode_card(card) != content:
         raise ModelCardError(f"{origin}: changed since it was written, its seal does not hold. Export the model again.")

@@ -16,17 +16,14 @@ from numpy.typing import NDArray
 
 from .bundle import Bundle
 from .card import PRECISION_KEY, Format, ModelCardError, ModelFile, Precision, Tensor
-from .errors import EdgeMnistError
+from .errors import RuntimeUnavailableError
 from .golden import check_golden, unpack_pixels
 from .host import find_version
 from .native_log import quiet_native_log
+from .untrusted import check_in_child
 
 # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-
-class RuntimeUnavailableError(EdgeMnistError):
-    """The runtime is not installed here, or cannot run the file; the message says what to do."""
 
 
 class Classifier(Protocol):
@@ -241,12 +238,17 @@ def choose_runtime(name: str | None) -> Runtime:
 def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:
     """Load the bundle's file of this precision into a runtime, and hold it to its golden vectors.
 
+    A file that did not come with this package is tried in a child process first, which takes as long as a start of the
+    command does, once for each file and runtime.
+
     Raises:
         ModelCardError: The bundle has no such file, it changed, or it does not compute what its card says.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
     file = bundle.file(runtime.format, precision)
-    classifier = load_file(runtime, bundle.read(file.record), file, num_threads)
+    content = bundle.read(file.record)
+    check_in_child(content, file, runtime.name, bundle.export.golden_pixels)
+    classifier = load_file(runtime, content, file, num_threads)
     check_golden(classifier.logits, file, unpack_pixels(bundle.export.golden_pixels), runtime.name)
     return classifier
 

@@ -3,3 +3,7 @@
 
 class EdgeMnistError(Exception):
     """Its message says what was expected, what came, and what to do."""
+
+
+class RuntimeUnavailableError(EdgeMnistError):
+    """The runtime is not installed here, or cannot run the file; the message says what to do."""

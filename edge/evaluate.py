@@ -1,11 +1,9 @@
 """One file on one runtime in a process of its own: raw pixels in, logits out, so that nothing is shared or left over.
 
-Started as `python -m edge_mnist.edge.evaluate` with a job as JSON on standard input.
+Also started as `python -m edge_mnist.edge.evaluate` with a job as JSON on standard input.
 """
 
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -13,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .card import ModelFile
-from .classifiers import RUNTIMES, RuntimeUnavailableError, load_file
-from .errors import EdgeMnistError
+from .child import ChildError, Limits, call_in_child, limits_for
+from .classifiers import RUNTIMES, load_file
+from .errors import EdgeMnistError, RuntimeUnavailableError
+from .scratch import scratch_folder
 
 # Far more than any file needs for 10,000 images, so that a runtime that hangs ends with a sentence.
 PROCESS_TIMEOUT_S = 900
+# Images at once, so that memory stays the same however many there are.
+BLOCK = 250
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,36 +47,39 @@ def evaluate_apart(path: Path, file: ModelFile, runtime: str, images: Path) -> N
     Raises:
         RuntimeUnavailableError: The process failed, was killed, or did not end.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        logits = Path(folder) / "logits.npy"
+    with scratch_folder() as folder:
+        logits = folder / "logits.npy"
         job = Job(path=str(path), file=file, runtime=runtime, images=str(images), logits=str(logits))
+        limits = Limits(memory_bytes=limits_for(path.stat().st_size).memory_bytes, seconds=PROCESS_TIMEOUT_S)
         try:
-            process = subprocess.run(
-                # -P: a random.py or onnx.py in the current folder is not to be imported.
-                [sys.executable, "-P", "-m", "edge_mnist.edge.evaluate"],
-                input=msgspec.json.encode(job),
-                capture_output=True,
-                timeout=PROCESS_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RuntimeUnavailableError(
-                f"{runtime} did not finish {path.name} within {PROCESS_TIMEOUT_S} s."
-            ) from error
-        if process.returncode != 0:
-            reason = (process.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
-            raise RuntimeUnavailableError(f"{path.name} on {runtime} ended with code {process.returncode}: {reason}")
-        return np.load(logits, allow_pickle=False)
+            call_in_child(run_job, msgspec.json.encode(job), limits)
+            return np.load(logits, allow_pickle=False)
+        except ChildError as error:
+            raise RuntimeUnavailableError(f"{path.name} on {runtime}: {error}") from error
+        except (OSError, ValueError, EOFError) as error:
+            raise RuntimeUnavailableError(f"{path.name} on {runtime} left no logits ({error}).") from error
+
+
+def run_job(content: bytes) -> bytes:
+    """Do a job, which is JSON; its logits go to the file that it names.
+
+    Raises:
+        EdgeMnistError: The runtime cannot run the file.
+    """
+    job = msgspec.json.decode(content, type=Job)
+    classifier = load_file(RUNTIMES[job.runtime], Path(job.path).read_bytes(), job.file)
+    images = np.load(job.images, allow_pickle=False)
+    blocks = [classifier.logits(images[start : start + BLOCK]) for start in range(0, len(images), BLOCK)]
+    np.save(job.logits, np.concatenate(blocks))
+    return b""
 
 
 def main() -> None:
     """Do the job on standard input; an expected failure is one line on standard error."""
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     try:
-        classifier = load_file(RUNTIMES[job.runtime], Path(job.path).read_bytes(), job.file)
+        run_job(sys.stdin.buffer.read())
     except EdgeMnistError as error:
         sys.exit(str(error))
-    np.save(job.logits, classifier.logits(np.load(job.images, allow_pickle=False)))
 
 
 if __name__ == "__main__":

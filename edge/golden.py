@@ -61,6 +61,11 @@ def check_golden(classify: Classify, file: ModelFile, pixels: NDArray[np.uint8],
     Raises:
         ModelCardError: They differ; the message names the likely cause.
     """
+    if len(file.golden_logits) != len(pixels) or not len(pixels):
+        raise ModelCardError(
+            f"{file.record.name}: its card has golden logits of {len(file.golden_logits)} images, and {len(pixels)} "
+            "golden images. Export the model again."
+        )
     expected = np.array(file.golden_logits, np.float32)
     logits = classify(pixels)
     tolerance = TOLERANCE[file.precision] * float(np.ptp(expected))

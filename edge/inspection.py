@@ -1,23 +1,22 @@
 """What a TFLite or ONNX file says of itself, without running it and without its bundle.
 
 Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
-through, data outside the file are never opened, and whatever parsing garbage raises becomes one sentence.
+through, data outside the file are never opened, and whatever parsing garbage raises becomes one sentence. All of it
+happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
 """
 
 import hashlib
-import struct
 
 import msgspec
 
 from .card import Format
+from .child import ChildError, call_in_child, first_line, limits_for
 from .inspect_model import InspectionError, Model, printable
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
-# What flatbuffers, protobuf and NumPy raise on bytes that are no model.
-GARBAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError, struct.error)
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,24 +40,50 @@ def inspect_file(content: bytes, name: str) -> Inspection:
     Raises:
         InspectionError: Neither TFLite nor ONNX, damaged, keeps data outside itself, or the package onnx is missing.
     """
-    if not content:
-        raise InspectionError(f"{name}: expected a TFLite or ONNX file, it is empty. Export or copy it again.")
-    is_tflite = content[4:8] == TFLITE_IDENTIFIER
     try:
-        model = (read_tflite if is_tflite else read_onnx)(content)
-        if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:
-            raise ValueError(f"it claims {parameters:,} parameters and {model.macs:,} multiply-adds")
-    except GARBAGE as error:
-        expected = "marked as TFLite but damaged" if is_tflite else "neither TFLite nor ONNX, or damaged"
-        reason = printable(str(error)) or type(error).__name__
-        raise InspectionError(f"{name}: {expected} ({reason:.200}). Export or copy it again.") from error
+        found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
+        model = msgspec.msgpack.decode(found, type=Model)
     except InspectionError as error:
         raise InspectionError(f"{name}: {error}") from error
+    except ChildError as error:
+        raise InspectionError(
+            f"{name}: cannot be inspected, the process that read it {error}. Export it again, or get another copy."
+        ) from error
     return Inspection(
         file=name,
-        format="tflite" if is_tflite else "onnx",
+        format="tflite" if is_tflite(content) else "onnx",
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
-        parameters=parameters,
+        parameters=sum(kind.parameters for kind in model.weights),
         model=model,
     )
+
+
+def is_tflite(content: bytes) -> bool:
+    """Whether a file is marked as TFLite; the other format has no mark."""
+    return content[4:8] == TFLITE_IDENTIFIER
+
+
+def read_model(content: bytes) -> Model:
+    """Read a file's structure in this process.
+
+    Raises:
+        InspectionError: See `inspect_file`; the message continues the file's name.
+    """
+    if not content:
+        raise InspectionError("expected a TFLite or ONNX file, it is empty. Export or copy it again.")
+    try:
+        model = (read_tflite if is_tflite(content) else read_onnx)(content)
+        if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:
+            raise ValueError(f"it claims {parameters:,} parameters and {model.macs:,} multiply-adds")
+    except (InspectionError, MemoryError):
+        raise
+    except Exception as error:
+        # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
+        expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
+        raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
+    return model
+
+
+def _read_here(content: bytes) -> bytes:
+    return msgspec.msgpack.encode(read_model(content))

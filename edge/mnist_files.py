@@ -8,11 +8,15 @@ import hashlib
 import http.client
 import io
 import os
+import queue
+import threading
+import time
+import urllib.error
 import urllib.request
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -27,8 +31,18 @@ from .whole_files import write_whole
 # Being offline must show at once, not hang.
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 1 << 16
-# Of a file, uncompressed; the largest of them has 47 MB.
-MOST_BYTES = 64_000_000
+# A mirror that keeps sending, but slower than this on average once the first seconds are over, is given up.
+LEAST_BYTES_PER_S = 10_000
+PATIENCE_S = 6.0
+# Of each file, uncompressed, in MNIST and in Fashion-MNIST: headers of 16 and 8 bytes, and 70,000 images and labels.
+SIZE_BYTES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+# What gzip adds at most to what cannot be compressed: its header, and five bytes for each block.
+GZIP_BYTES = 10_000
 
 # SHA-256 of the *uncompressed* idx files, so that a gzip made by another mirror is as good.
 SHA256 = {
@@ -121,13 +135,13 @@ def _candidates(name: str, data_dir: Path | None, published: Published) -> Itera
 def _read_verified(path: Path, name: str, published: Published) -> bytes | None:
     """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
     try:
-        return _unpack(read_file(path, MOST_BYTES), name, published) if path.is_file() else None
-    except (OSError, EOFError, zlib.error) as error:
-        echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+        return _unpack(read_file(path, SIZE_BYTES[name] + GZIP_BYTES), name, published) if path.is_file() else None
     except EdgeMnistError as error:
         echo(f"Passed over: {error}", err=True)
     except ValueError as error:
         echo(f"{path}: passed over, {error}.", err=True)
+    except Exception as error:
+        echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
     return None
 
 
@@ -135,9 +149,10 @@ def _download(name: str, destination: Path, published: Published) -> bytes:
     failures: list[str] = []
     for mirror in mirrors(published):
         try:
-            compressed = _fetch(f"{mirror.rstrip('/')}/{name}.gz")
+            compressed = _fetch(f"{mirror.rstrip('/')}/{name}.gz", SIZE_BYTES[name] + GZIP_BYTES)
             content = _unpack(compressed, name, published)
-        except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
+        except Exception as error:
+            # What a stranger's answer makes urllib, gzip and zlib raise is nobody's list.
             failures.append(f"{_host(mirror)}: {_reason(error)}")
             continue
         _store(compressed, destination)
@@ -157,6 +172,9 @@ def _reason(error: Exception) -> str:
     # Of an address or an answer that cannot be understood, they would quote passwords and line ends.
     if isinstance(error, http.client.HTTPException):
         return f"no address, or no answer, of a web server ({type(error).__name__})"
+    if isinstance(error, urllib.error.HTTPError):
+        # Its words are the server's.
+        return f"HTTP status {error.code}"
     cause = getattr(error, "reason", error)
     return describe_failure(cause, "SSL_CERT_FILE=FILE") if isinstance(cause, OSError) else str(cause)
 
@@ -169,20 +187,66 @@ def _host(mirror: str) -> str:
         return "a mirror"
 
 
-def _fetch(url: str) -> bytes:
+def _fetch(url: str, most_bytes: int) -> bytes:
+    """Download a file, unless it is larger than it can be or comes slower than anybody waits for.
+
+    Raises:
+        ValueError: It is, or does, or is cut short.
+        OSError, http.client.HTTPException: It cannot be had.
+    """
     if not url.startswith(("https://", "http://")):
         raise ValueError("a mirror's address starts with https:// or http://")
-    content = bytearray()
-    with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S) as response:  # noqa: S310 - scheme checked above
+    started, content = time.monotonic(), bytearray()
+    with _open(url) as response:
         length = int(response.headers.get("Content-Length") or 0)
+        if not 0 <= length <= most_bytes:
+            raise ValueError(f"it announces {length:,} bytes, the file has at most {most_bytes:,}")
         label = f"Downloading {url.rpartition('/')[2]}"
         with ProgressBar(total=length, label=label, unit="B", unit_scale=True) as progress:
-            while chunk := response.read(CHUNK_BYTES):
+            # read1, for read waits until it has all that was asked for.
+            while chunk := response.read1(CHUNK_BYTES):
                 content += chunk
                 progress.update(len(chunk))
+                if len(content) > most_bytes:
+                    raise ValueError(f"it sends more than the {most_bytes:,} bytes that the file has at most")
+                if time.monotonic() - started > PATIENCE_S + len(content) / LEAST_BYTES_PER_S:
+                    raise ValueError(f"only {len(content):,} bytes came in {time.monotonic() - started:.0f} s")
     if len(content) < length:
         raise ValueError(f"the connection ended after {len(content):,} of {length:,} bytes")
     return bytes(content)
+
+
+def _open(url: str) -> Any:
+    """Open an address, and wait no longer than `PATIENCE_S` for all of its redirections and headers.
+
+    A socket's own limit holds for each piece that comes, and a server may send a header byte by byte.
+
+    Raises:
+        OSError, http.client.HTTPException, ValueError: What urllib raises, and TimeoutError.
+    """
+    outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def answer() -> None:
+        try:
+            response = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S)  # noqa: S310 - checked by the caller
+        except Exception as error:
+            outcome.put(error)
+        else:
+            if given_up.is_set():
+                response.close()
+            outcome.put(response)
+
+    # A daemon: where the server never ends its header, nobody waits for it.
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        opened = outcome.get(timeout=PATIENCE_S)
+    except queue.Empty as error:
+        given_up.set()
+        raise TimeoutError(f"no answer within {PATIENCE_S:g} s") from error
+    if isinstance(opened, Exception):
+        raise opened
+    return opened
 
 
 def _store(content: bytes, destination: Path) -> None:
@@ -203,8 +267,8 @@ def _unpack(content: bytes, name: str, published: Published) -> bytes:
     """
     if published.gzipped:
         _check_hash(content, published.sha256[name])
-        return _uncompressed(content)
-    uncompressed = _uncompressed(content)
+        return _uncompressed(content, SIZE_BYTES[name])
+    uncompressed = _uncompressed(content, SIZE_BYTES[name])
     _check_hash(uncompressed, published.sha256[name])
     return uncompressed
 
@@ -215,13 +279,13 @@ def _check_hash(content: bytes, expected: str) -> None:
         raise ValueError(f"its SHA-256 is {found[:12]}…, expected {expected[:12]}…")
 
 
-def _uncompressed(content: bytes) -> bytes:
+def _uncompressed(content: bytes, most_bytes: int) -> bytes:
     if content[:2] != b"\x1f\x8b":
         return content
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        uncompressed = file.read(MOST_BYTES + 1)
-    if len(uncompressed) > MOST_BYTES:
-        raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+        uncompressed = file.read(most_bytes + 1)
+    if len(uncompressed) > most_bytes:
+        raise ValueError(f"it unpacks to more than the {most_bytes:,} bytes that the file has")
     return uncompressed
 
 

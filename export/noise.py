@@ -5,10 +5,8 @@ layers put out (though not what the network does).
 """
 
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,6 +19,7 @@ from onnx import helper
 
 from ..edge.card import LayerNoise
 from ..edge.native_log import quiet_native_log
+from ..edge.scratch import scratch_folder
 from . import onnx as onnx_format
 from . import tflite
 from .source import behind_scaling, input_scale
@@ -57,9 +56,9 @@ def onnx_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> tu
         for node in quantized.graph.node
         if node.op_type == "DequantizeLinear" and node.input[0] in codes
     } | {onnx_format.OUTPUT: onnx_format.OUTPUT}
-    with tempfile.TemporaryDirectory() as folder:
-        onnx_format.prepare(model, Path(folder) / "float")
-        float_graph = onnx.load(Path(folder) / "float")
+    with scratch_folder() as folder:
+        onnx_format.prepare(model, folder / "float")
+        float_graph = onnx.load(folder / "float")
     expected = _onnx_activations(float_graph, restored.values(), images * np.float32(input_scale(model)))
     found = _onnx_activations(quantized, restored, images)
     return _compare(model, expected, {restored[name]: values for name, values in found.items()})

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from onnx import helper, numpy_helper
 from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, Tensor
 from ..edge.mnist import Images
 from ..edge.native_log import quiet_native_log
+from ..edge.scratch import scratch_folder
 from .calibrate import ExportError, unit_images
 from .source import behind_scaling, input_scale
 
@@ -89,8 +89,8 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
     """
     weight_type = WEIGHT_TYPES[weights]
     calibrate_method, options = METHODS[method]
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, quantized = Path(folder) / "prepared", Path(folder) / "quantized"
+    with scratch_folder() as folder:
+        prepared, quantized = folder / "prepared", folder / "quantized"
         prepare(model, prepared)
         pixel_tensors = _pixel_tensors(onnx.load(prepared).graph)
         # Whatever the method, pixels span their whole range: then the input's integers are the pixels.
@@ -119,8 +119,8 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
 
 def prepare(model: keras.Model, path: Path) -> None:
     """Write the network behind its scaling as a float ONNX file with batch norms folded, ready to be quantized."""
-    with tempfile.TemporaryDirectory() as folder:
-        float_path = Path(folder) / "float"
+    with scratch_folder() as folder:
+        float_path = folder / "float"
         onnx.save(_convert(behind_scaling(model), "float32"), float_path)
         _quietly(quant_pre_process, float_path, path, skip_symbolic_shape=True)
 

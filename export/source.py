@@ -1,15 +1,14 @@
 """What is to be exported: find it, load it safely, and cut off its scaling."""
 
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from ..edge.bundle import MOST_FILE_BYTES, SHIPPED, Bundle, open_bundle
 from ..edge.card import SCALING_LAYER, Convention
+from ..edge.keras_files import load_keras_file
 from ..edge.regular_files import read_file
 from .adopt import adopt, check_shapes
 from .calibrate import ExportError
@@ -87,12 +86,10 @@ def load_source(path: Path, shown_as: Path, convention: Convention | None = None
         Raw pixels, uint8 [N, 28, 28, 1], in; logits, [N, 10], out; a layer named `SCALING_LAYER` at the head.
 
     Raises:
-        ExportError: Not a `.keras` file, one that cannot be loaded safely, or one that the contract does not fit.
+        KerasFileError: Not a `.keras` file, or one that cannot be loaded safely.
+        ExportError: The contract does not fit it.
     """
-    try:
-        model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise ExportError(f"{shown_as}: cannot be loaded as a Keras model ({_first_line(error)}).") from error
+    model = load_keras_file(path.read_bytes(), str(shown_as))
     if not isinstance(model, (keras.Sequential, keras.models.Model)) or not getattr(model, "inputs", None):
         raise ExportError(f"{shown_as}: expected a functional or sequential Keras model, got {type(model).__name__}.")
     check_shapes(model, shown_as)
@@ -111,7 +108,3 @@ def behind_scaling(model: keras.Model) -> keras.Model:
 def input_scale(model: keras.Model) -> float:
     """What the scaling layer multiplies a pixel by: 1/255, or 1 for a network that wants 0 to 255."""
     return float(model.get_layer(SCALING_LAYER).scale)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ..edge.evaluate import evaluate_apart
 from ..edge.golden import TOLERANCE
 from ..edge.host import count_cores
 from ..edge.mnist import Images
+from ..edge.scratch import scratch_folder
 from ..edge.statistics import mcnemar_p
 from .calibrate import ExportError
 
@@ -99,8 +99,8 @@ def run_apart(
         for runtime in RUNTIMES.values()
         if runtime.format == file.format and runtime.installed
     ]
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(count_cores()) as pool:
-        images = Path(scratch) / "images.npy"
+    with scratch_folder() as scratch, ThreadPoolExecutor(count_cores()) as pool:
+        images = scratch / "images.npy"
         np.save(images, np.concatenate([reference.images.pixels, golden]))
 
         def run(pair: tuple[ModelFile, Runtime]) -> Outcome:

@@ -37,13 +37,13 @@ def _install_runtime(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended with code -9: no message"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with code -11: no message"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed \\(SIGSEGV\\)"),
         ("import os; os.write(2, b'first\\nlast\\n'); os._exit(3)", "ended with code 3: last"),
-        ("raise OSError('libedgetpu.so: not found')", "ended with code 1: tflite-runtime cannot run .*libedgetpu.so"),
-        ("raise RuntimeError", "ended with code 1: tflite-runtime cannot run standard-int8.tflite: RuntimeError"),
-        ("Interpreter = None", "ended with code 1: tflite-runtime cannot run .* not callable"),
-        ("import time; time.sleep(60)", "did not finish standard-int8.tflite within 2 s"),
+        ("raise OSError('libedgetpu.so: not found')", "tflite-runtime cannot run .*libedgetpu.so"),
+        ("raise RuntimeError", "tflite-runtime cannot run standard-int8.tflite: RuntimeError"),
+        ("Interpreter = None", "tflite-runtime cannot run .* not callable"),
+        ("import time; time.sleep(60)", "did not finish within 2 s"),
     ],
     ids=["killed", "crashed", "exited", "broken", "speechless", "another module", "hanging"],
 )

@@ -13,8 +13,8 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_mnist.edge.bundle import SHIPPED
-from edge_mnist.edge.inspect_model import TensorInfo, Weights
-from edge_mnist.edge.inspection import Inspection, inspect_file
+from edge_mnist.edge.inspect_model import InspectionError, TensorInfo, Weights
+from edge_mnist.edge.inspection import Inspection, inspect_file, read_model
 from edge_mnist.export.tflite_graph import pack, unpack
 from edge_mnist.export.tflite_metadata import write_metadata
 
@@ -272,10 +272,8 @@ def test_inspecting_tflite_loads_no_onnx_and_no_runtime() -> None:
 def test_onnx_without_the_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
 
-    result = edge_mnist("inspect", SHIPPED / "standard-int8.onnx")
-
-    assert result.exit_code == 1
-    assert "Run: pip install onnx" in result.stderr
+    with pytest.raises(InspectionError, match="Run: pip install onnx"):
+        read_model((SHIPPED / "standard-int8.onnx").read_bytes())
 
 
 def test_open_dimensions_are_minus_one() -> None:

@@ -16,7 +16,7 @@ from edge_mnist.edge import mnist, mnist_files
 from .scripted_server import send, serve
 
 NAME = "t10k-labels-idx1-ubyte"
-CONTENT = bytes(range(256)) * 40
+CONTENT = bytes(range(256)) * 39
 
 
 @pytest.fixture
@@ -167,13 +167,13 @@ def test_what_holds_more_than_any_of_the_files_is_not_unpacked(
     small_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EDGE_MNIST_MIRRORS", "")
-    monkeypatch.setattr(mnist_files, "MOST_BYTES", len(CONTENT) - 1)
+    monkeypatch.setitem(mnist_files.SIZE_BYTES, NAME, len(CONTENT) - 1)
     small_file.write_bytes(gzip.compress(CONTENT))
 
     with pytest.raises(mnist_files.DataError):
         mnist_files.obtain(NAME, small_file.parent)
 
-    assert "it holds more than" in capsys.readouterr().err
+    assert "it unpacks to more than the 9,983 bytes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

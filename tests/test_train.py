@@ -185,7 +185,7 @@ def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path
 def test_what_is_no_state_is_said_and_left(tiny: mnist.Splits, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
 
-    with pytest.raises(ResumeError, match=r"is not the state of a run .* Delete it to begin anew"):
+    with pytest.raises(ResumeError, match=r"is not the state of a run .* Delete it to start again"):
         fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
     assert (tmp_path / "state").read_bytes() == content

@@ -4,7 +4,6 @@ Validation must be new to whoever is chosen on it, so what an ancestor was train
 MNIST's validation split.
 """
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import keras
 from ..edge.bundle import SOURCE_NAME, open_bundle
 from ..edge.card import Ancestor, ModelCard
 from ..edge.errors import EdgeMnistError
+from ..edge.keras_files import load_keras_file
 from ..edge.mnist import MNIST, SAMPLE, Splits
 
 HDF5 = frozenset({".h5", ".hdf5"})
@@ -42,6 +42,7 @@ def load_parent(path: Path, splits: Splits) -> Parent:
     Raises:
         AncestorError: Not a trained bundle, or one that has seen the validation images.
         ModelCardError: Its card or hashes do not hold.
+        KerasFileError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
         raise AncestorError(
@@ -56,7 +57,8 @@ def load_parent(path: Path, splits: Splits) -> Parent:
         raise AncestorError(
             f"{path}: was trained on {SAMPLE}, which is {MNIST}'s validation split. Train it on {MNIST} first."
         )
-    return Parent(_load(path, bundle.read(bundle.card.source)), record, bundle.card.labels)
+    model = load_keras_file(bundle.read(bundle.card.source), str(path / SOURCE_NAME))
+    return Parent(model, record, bundle.card.labels)
 
 
 def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]:
@@ -116,16 +118,3 @@ def _describe(path: Path, card: ModelCard) -> Ancestor:
     parents = [*training.teachers, *([training.start] if training.start else [])]
     datasets = {training.dataset}.union(*(parent.datasets for parent in parents))
     return Ancestor(name=card.name, sha256=card.source.sha256, datasets=tuple(sorted(datasets)))
-
-
-def _load(path: Path, content: bytes) -> keras.Model:
-    """Keras loads from files alone; this one holds the very bytes that were verified."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / SOURCE_NAME
-        file.write_bytes(content)
-        try:
-            model: Any = keras.saving.load_model(file, compile=False, safe_mode=True)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise AncestorError(f"{path}: its Keras model cannot be loaded ({reason}).") from error
-    return model

@@ -1,7 +1,6 @@
 """`edge-mnist explain`: what the model reads in a picture, and which parts of it the model went by."""
 
 import shlex
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
 from ..edge.card import IMAGE_SHAPE, Convention
 from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
+from ..edge.keras_files import load_keras_file
 from ..edge.options import BUNDLE
 from ..edge.output import echo, echo_json, echo_lines
 from ..edge.pictures import read_gray
@@ -95,22 +95,15 @@ def load_network(bundle: Bundle) -> keras.Model:
 
     Raises:
         ModelCardError: The file is not the one that the card describes.
-        ExplainError: The model reads or gives something else than this project's do, or cannot be loaded.
+        KerasFileError: It cannot be loaded.
+        ExplainError: The model reads or gives something else than this project's do.
     """
     if bundle.card.convention != Convention():
         raise ExplainError(
             f"{bundle.path}: expected a model that takes raw pixels and gives logits, as this project's do; this one "
             f"takes {bundle.card.convention.pixels} and gives {bundle.card.convention.outputs}."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        # What is loaded is what was checked, whatever happens to the bundle meanwhile.
-        path = Path(folder) / SOURCE_NAME
-        path.write_bytes(bundle.read(bundle.card.source))
-        try:
-            loaded: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ExplainError(f"{bundle.path / SOURCE_NAME}: cannot be loaded as a Keras model ({reason}).") from error
+    loaded = load_keras_file(bundle.read(bundle.card.source), str(bundle.path / SOURCE_NAME))
     # Saving makes a list of the only input; this takes it as it is.
     return keras.Model(loaded.inputs[0], loaded.outputs[0], name=loaded.name)
 

@@ -82,7 +82,7 @@ def fit(
         trainer = _make_trainer(trained, augment, recipe, -(-count // recipe.batch_size), teachers, setup.precision)
     statistics = NormStatistics(model, _distort_some(splits.train, recipe))
     variables, identity = _list_state(trainer, teachers), _identify(model, splits, recipe, setup)
-    progress = load_state(state_path, variables, identity)
+    progress = load_state(state_path, variables, identity, model.get_weights())
     with EpochFeed(lambda epoch: draw_epoch(splits.train, recipe, epoch), recipe.epochs) as feed:
         for epoch in range(len(progress.history), recipe.epochs):
             started = time.perf_counter()

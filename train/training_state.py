@@ -1,8 +1,8 @@
 """The file that an interrupted run resumes from: every variable, every random state, and the best weights so far."""
 
 import json
+import math
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.card import Epoch
+from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
+from ..edge.npz import read_npz
 from ..edge.output import echo
 from ..edge.regular_files import open_file
 from ..edge.whole_files import writing_whole
+
+MOST_OTHER_BYTES = 1_000_000
 
 
 class ResumeError(EdgeMnistError):
@@ -63,21 +67,38 @@ def save_state(path: Path, variables: list[Any], progress: Progress, identity: d
         ) from error
 
 
-def load_state(path: Path, variables: list[Any], identity: dict[str, Any]) -> Progress:
+def load_state(
+    path: Path, variables: list[Any], identity: dict[str, Any], weights: list[NDArray[np.float32]]
+) -> Progress:
     """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
+
+    Args:
+        path: The file.
+        variables: All that the run changes.
+        identity: Of its settings.
+        weights: The model's: the best ones of the file have their shapes.
 
     Raises:
         ResumeError: The file is of a run with other settings, or damaged.
     """
     if not os.path.lexists(path):
         return Progress([], 0, [])
+    if not path.is_file():
+        raise ResumeError(f"{path}: is not the state of a run, but a folder or device. Remove it to start again.")
+    # All variables and the best weights, which are some of them, and an epoch's few figures.
+    most_bytes = 2 * sum(8 * math.prod(variable.shape) for variable in variables) + MOST_OTHER_BYTES
     try:
-        with open_file(path) as file, np.load(file, allow_pickle=False) as state:
-            progress = _restore(path, state, variables, identity)
+        with open_file(path) as file:
+            progress = _restore(path, read_npz(file, most_bytes), variables, identity)
+        if [one.shape for one in progress.best_weights] != [one.shape for one in weights]:
+            raise ValueError("its best weights are another model's")
     except ResumeError:
         raise
-    except (EdgeMnistError, OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise ResumeError(f"{path}: is not the state of a run ({error}). Delete it to begin anew.") from error
+    except Exception as error:
+        # It may hold anything: nested JSON, numbers that are none, arrays of other shapes.
+        raise ResumeError(
+            f"{path}: is not the state of a run ({first_line(error)}). Delete it to start again."
+        ) from error
     echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
 
@@ -88,7 +109,10 @@ def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identit
         variable.assign(state[f"variable_{i}"])
     best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state) - 1)]
     history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
-    return Progress(history, int(state["best_epoch"]), best_weights)
+    progress = Progress(history, int(state["best_epoch"]), best_weights)
+    if not 1 <= progress.best_epoch <= len(history):
+        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is said to be the best")
+    return progress
 
 
 def _encode(identity: dict[str, Any]) -> str:

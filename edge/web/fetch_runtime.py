@@ -54,7 +54,8 @@ def runtime_version(folder: Path) -> str | None:
         return None
     try:
         return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
-    except (OSError, msgspec.DecodeError):
+    except Exception:
+        # Unreadable, or JSON that is none: the folder does not hold the package.
         return None
 
 

@@ -1,0 +1,105 @@
+"""Loading a `.keras` file that may come from anywhere: in Keras's safe mode, and first in a child within limits.
+
+A kilobyte of configuration can ask for layers of any size, and a zip file of 3 MB can hold gigabytes. Keras itself is
+imported only when a file is loaded; nothing on the edge needs it.
+"""
+
+import hashlib
+import importlib
+import io
+import math
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from .bundle import SOURCE_NAME, list_shipped_hashes
+from .card import IMAGE_SHAPE
+from .child import ChildError, Limits, call_in_child, first_line
+from .errors import EdgeMnistError
+from .scratch import scratch_folder
+
+# What a file may hold beyond four times its size: Keras does not compress weights, and configurations are small.
+FREE_BYTES = 64_000_000
+UNPACKED = 4
+# TensorFlow itself takes 0.8 GB; on the slowest machines its import takes a minute.
+LIMITS = Limits(memory_bytes=4_000_000_000, cpu_s=180, seconds=900)
+# Nothing is computed on a GPU, whose memory no limit holds.
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# As many images as an export runs at once.
+BATCH = 500
+
+_passed: set[str] = set()
+
+
+class KerasFileError(EdgeMnistError):
+    """A file cannot be loaded as a Keras model; the message names it and says why."""
+
+
+def load_keras_file(content: bytes, origin: str) -> Any:
+    """Load a file; one that did not come with this package, in a child first, which takes as long as importing Keras.
+
+    Args:
+        content: The file's bytes.
+        origin: What error messages call it.
+
+    Returns:
+        The Keras model, not compiled.
+
+    Raises:
+        KerasFileError: It is no `.keras` file, cannot be loaded safely, or takes far more memory than its size says.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        if digest not in list_shipped_hashes() and digest not in _passed:
+            _check_sizes(content)
+            call_in_child(_try, content, LIMITS, raises=(KerasFileError,), environment=ENVIRONMENT)
+            _passed.add(digest)
+        return load_here(content)
+    except ChildError as error:
+        reason = f"the process that tried it {error}"
+    except Exception as error:
+        # Keras, h5py and layers of all kinds raise what they like.
+        reason = first_line(error)
+    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model ({reason}).")
+
+
+def load_here(content: bytes) -> Any:
+    """Load a file in this process, for one that is itself a child or whose file was tried.
+
+    Raises:
+        Exception: Whatever Keras does not like about it.
+    """
+    keras = importlib.import_module("keras")
+    with scratch_folder() as folder:
+        # Keras loads from files alone; this one holds the very bytes that were checked.
+        path = folder / SOURCE_NAME
+        path.write_bytes(content)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _try(content: bytes) -> bytes:
+    """Load a file and run it once, where it takes images."""
+    model = load_here(content)
+    inputs = getattr(model, "inputs", None) or []
+    bytes_claimed = 4 * model.count_params() if inputs else 0
+    if bytes_claimed > UNPACKED * len(content) + FREE_BYTES:
+        raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, and the file has {len(content):,}")
+    if len(inputs) == 1 and math.prod(inputs[0].shape[1:] or [0]) == math.prod(IMAGE_SHAPE):
+        model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
+    return b""
+
+
+def _check_sizes(content: bytes) -> None:
+    """Refuse an archive that unpacks to far more than itself.
+
+    Raises:
+        KerasFileError: It does, or it is packed in a way that Keras never uses.
+        zipfile.BadZipFile: It is no archive.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+    if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
+        raise KerasFileError("its parts are neither stored nor deflated")
+    if (unpacked := sum(entry.file_size for entry in entries)) > UNPACKED * len(content) + FREE_BYTES:
+        raise KerasFileError(f"it unpacks to {unpacked:,} bytes, and the file has {len(content):,}")
