@@ -115,6 +115,7 @@ def test_a_reading_that_grows_old_on_a_camera_that_is_open_says_how_old(
 def test_what_was_seen_before_the_page_was_opened_is_as_old_as_it_is(
     page: Page, server: WebServer, camera: Camera
 ) -> None:
+    wait_until(lambda: camera.board.sighting is not None, lambda: "there is no reading")
     camera.is_quiet = True
     time.sleep(3)
 

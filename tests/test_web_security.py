@@ -284,7 +284,16 @@ def test_a_token_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("host", "own"),
-    [("127.0.0.1", True), ("localhost", True), ("127.0.0.2", True), ("::1", True), (EVERYWHERE, False), ("::", False)],
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        (EVERYWHERE, False),
+        ("::", False),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:0.0.0.0", False),
+    ],
 )
 def test_only_loopback_addresses_are_this_machines_own(host: str, own: bool) -> None:
     with open_listener(host, 0) as listener:
@@ -304,7 +313,7 @@ def test_with_any_address_names_must_still_be_known_but_addresses_need_not() -> 
                 hosts.check(host)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", EVERYWHERE])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", EVERYWHERE])
 def test_the_address_that_is_printed_is_accepted(host: str) -> None:
     with open_listener(host, 0) as listener:
         printed = urlsplit(server_module.describe_url(listener)).netloc

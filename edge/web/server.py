@@ -122,7 +122,9 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise WebError(f"{host}: no such host. Give an address of this machine, e.g. 127.0.0.1.") from error
+        raise WebError(
+            f"{host or 'an empty name'}: no such host. Give an address of this machine, e.g. 127.0.0.1."
+        ) from error
     reason: OSError | None = None
     for family, kind, protocol, _, address in found:
         listener = socket.socket(family, kind, protocol)
@@ -170,7 +172,8 @@ def describe_url(listener: socket.socket) -> str:
 
 
 def _address(listener: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    address = ipaddress.ip_address(listener.getsockname()[0].partition("%")[0])
+    return (address.version == 6 and address.ipv4_mapped) or address
 
 
 def _bracket(address: str) -> str:
