@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..jpeg_video import JpegVideo
 from ..opencv import cv
 from ..pictures import PictureError
 from ..videos import open_video
@@ -127,7 +128,7 @@ class VideoCamera:
     def _grab(self) -> bool:
         """Decode the next frame that is not damaged; False at the end."""
         while self._capture.grab():
-            if not getattr(self._capture, "is_damaged", False):
+            if not isinstance(self._capture, JpegVideo) or not self._capture.is_damaged:
                 return True
             self._damage.add(self._capture.damage)
         return False
