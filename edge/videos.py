@@ -181,7 +181,7 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints)
         # Streams without timestamps, and some last frames, say 0.
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
-        if getattr(capture, "is_damaged", False):
+        if isinstance(capture, JpegVideo) and capture.is_damaged:
             index += 1
             continue
         if index >= due_index and time_s >= due_s - CLOCK_TOLERANCE_S:
@@ -189,7 +189,7 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints)
             share = min(1.0, (index + 1) / announced) if announced else 0.0
             yield VideoFrame(index, round(time_s, 3), share, _retrieve(capture))
         index += 1
-    return index - getattr(capture, "damaged", 0)
+    return index - (capture.damaged if isinstance(capture, JpegVideo) else 0)
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..jpeg_video import JpegVideo
 from ..opencv import cv
 from ..pictures import PictureError
 from ..videos import Complaints, check_whole, grab, open_video
@@ -109,7 +110,7 @@ class VideoCamera:
         try:
             while grab(self._capture, self._complaints):
                 self._count += 1
-                if getattr(self._capture, "is_damaged", False):
+                if isinstance(self._capture, JpegVideo) and self._capture.is_damaged:
                     self._damage.add(self._capture.damage)
                     continue
                 return True
