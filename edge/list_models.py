@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from .bundle import SHIPPED, open_bundle
+from .bundle import find_shipped, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
 from .fitting_table import format_fitting
 from .options import BUNDLE
@@ -53,11 +53,6 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
     """
     listed = list_models([*bundles, *find_shipped()])
     click.echo(msgspec.json.encode(listed).decode() if as_json else format_models(listed))
-
-
-def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
-    """The bundles that come with the package, by name."""
-    return sorted(card.parent for card in folder.glob("*/card.json"))
 
 
 def list_models(bundles: list[Path]) -> list[Listed]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .bundle import SHIPPED
+from .bundle import find_bundle
 
 data_dir_option = click.option(
     "--data-dir",
@@ -16,14 +16,13 @@ data_dir_option = click.option(
 
 
 class BundlePath(click.ParamType[Path]):
-    """A bundle's folder, or the name of one that comes with the package, unless something here has that name."""
+    """A bundle's folder, or the name of one that comes with the package."""
 
     name = "bundle"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
-        path, shipped = Path(value), SHIPPED.parent / value
-        return shipped if path.name == str(path) and shipped.is_dir() and not path.exists() else path
+        return find_bundle(value)
 
 
 class FiniteRange(click.FloatRange):

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .abstention import estimate_confidence, score_digits
-from .bundle import SHIPPED, open_bundle
+from .arrays import check_gray
+from .bundle import SHIPPED, Bundle, open_bundle
 from .card import Precision
 from .classifiers import choose_runtime, load_classifier
 from .finding import Finding, find_digits
@@ -51,7 +52,7 @@ class Reading:
 
 
 class Reader:
-    """Reads digits with one file of a bundle on one runtime.
+    """Reads digits with one file of a bundle on one runtime; any number of threads may use it at the same time.
 
     Example:
         >>> reader = Reader()
@@ -61,7 +62,7 @@ class Reader:
 
     def __init__(
         self,
-        bundle: Path = SHIPPED,
+        bundle: Path | str | Bundle = SHIPPED,
         runtime: str | None = None,
         precision: Precision = "int8",
         num_threads: int = 1,
@@ -69,18 +70,19 @@ class Reader:
         """Load the model.
 
         Args:
-            bundle: A bundle's folder.
+            bundle: A bundle's folder, the name of a shipped one, or an open bundle.
             runtime: `litert`, `tflite-runtime` or `onnxruntime`; None takes the first one installed.
             precision: Of the file to load, e.g. `int8`.
             num_threads: For the inference.
 
         Raises:
+            ValueError: An argument is not one of these.
             ModelCardError: The bundle does not hold, or has no file of this format and precision.
             RuntimeUnavailableError: The runtime is not installed or cannot run the file.
         """
         self.runtime = choose_runtime(runtime)
         self.precision = precision
-        opened = open_bundle(bundle)
+        opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         self._classifier = load_classifier(opened, self.runtime, precision, num_threads)
         self._abstention = opened.export.abstention
 
@@ -90,8 +92,7 @@ class Reader:
         Raises:
             ValueError: The frame is not a gray image.
         """
-        if frame.ndim != 2 or frame.dtype != np.uint8 or frame.size == 0:
-            raise ValueError(f"expected a gray frame, uint8 [height, width], got {frame.dtype} {frame.shape}.")
+        frame = check_gray(frame)
         clock = _Clock()
         finding = find_digits(frame)
         clock.lap("find")
