@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .abstention import estimate_confidence, score_digits
-from .arrays import check_gray
 from .bundle import SHIPPED, Bundle, open_bundle
 from .card import Precision
 from .classifiers import choose_runtime, load_classifier
@@ -92,7 +91,6 @@ class Reader:
         Raises:
             ValueError: The frame is not a gray image.
         """
-        frame = check_gray(frame)
         clock = _Clock()
         finding = find_digits(frame)
         clock.lap("find")
