@@ -14,7 +14,7 @@ import numpy as np
 
 from .arrays import check_gray
 from .framing import resize
-from .lines import remove_lines
+from .lines import keep_thin, remove_lines
 from .margins import add_margin
 from .opencv import cv
 from .paper import Gray, Levels, darken_ink, darker, enlarge, estimate_levels, estimate_noise
@@ -149,6 +149,10 @@ def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape
     """The connected pieces of ink, without the lines of ruled paper, and whether there may have been any."""
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if not _are_ruled([piece.box for piece in pieces], gray.shape):
+        return pieces, False
+    # A black bar beside the page spans the frame, too; no line is so thick.
+    thin = [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)]
+    if not _are_ruled(thin, gray.shape):
         return pieces, False
     return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
 
