@@ -58,6 +58,7 @@ class Finding:
         shapes: At working size, in no order.
         ruled: Whether lines were looked for, as on ruled paper.
         margin: Frame pixels that were added on all sides, see `margins.py`.
+        truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
     """
 
     gray: Gray
@@ -67,6 +68,7 @@ class Finding:
     shapes: tuple[Shape, ...]
     ruled: bool
     margin: int = 0
+    truncated: bool = False
 
     def ink(self, shape: Shape) -> Gray:
         """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
@@ -130,7 +132,8 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Finding:
     pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
     size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
-    return Finding(gray, levels.paper, scale, size, tuple(_keep_likely(pieces)), ruled, margin)
+    shapes = tuple(_keep_likely(pieces))
+    return Finding(gray, levels.paper, scale, size, shapes, ruled, margin, len(pieces) > MOST_SHAPES)
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:

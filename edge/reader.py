@@ -43,11 +43,14 @@ class Reading:
         rows: The digits of each row as a string, top to bottom.
         digits: The same digits in the same order.
         timing_ms: Milliseconds spent in each stage: find, frame, infer.
+        truncated: Whether the frame has more shapes than are looked at, so that digits may be missing; a page of text,
+            cloth or gravel has.
     """
 
     rows: tuple[str, ...]
     digits: tuple[Digit, ...]
     timing_ms: dict[str, float]
+    truncated: bool = False
 
 
 class Reader:
@@ -95,7 +98,7 @@ class Reader:
         finding = find_digits(frame)
         clock.lap("find")
         guesses = self._classify(finding, finding.shapes, clock)
-        alternatives = suggest_alternatives(finding, guesses, self._abstention.threshold)
+        alternatives, is_cut_short = suggest_alternatives(finding, guesses, self._abstention.threshold)
         clock.lap("find")
         second = iter(self._classify(finding, [shape for other in alternatives for shape in other.shapes], clock))
         others = [[next(second) for _ in other.shapes] for other in alternatives]
@@ -106,6 +109,7 @@ class Reader:
             rows=tuple("".join(str(digit.digit) for digit in row) for row in reading),
             digits=tuple(digit for row in reading for digit in row),
             timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
+            truncated=finding.truncated or is_cut_short,
         )
 
     def _classify(self, finding: Finding, shapes: Sequence[Shape], clock: "_Clock") -> list[Guess]:
