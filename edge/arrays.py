@@ -22,6 +22,21 @@ def check_gray(frame: Any) -> NDArray[np.uint8]:
     raise ValueError(f"expected a gray frame, uint8 [height, width], got {_describe(frame)}. {_advise(frame)}")
 
 
+def check_picture(frame: Any) -> None:
+    """Refuse what is no picture to be drawn on.
+
+    Raises:
+        ValueError: It is neither gray nor RGB.
+    """
+    is_array = isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and bool(frame.size)
+    if is_array and (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):
+        return
+    raise ValueError(
+        f"expected a picture, uint8 [height, width] or [height, width, 3] in RGB, got {_describe(frame)}. "
+        f"{_advise(frame)}"
+    )
+
+
 def check_images(images: Any) -> None:
     """Refuse what is no batch of images for a classifier.
 
@@ -64,7 +79,7 @@ def _advise(value: Any) -> str:
         return "Of a Pillow picture: numpy.asarray(picture.convert('L'))."
     if not value.size:
         return "There is not a single pixel in it."
-    if value.ndim == 3 and value.shape[-1] in {3, 4}:
+    if value.ndim == 3 and value.shape[0] > 1 and value.shape[-1] in {3, 4}:
         return "Make colour gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours."
     if value.ndim != 2:
         return "Take one picture of it, e.g. numpy.squeeze(frame) where the other sides are 1."

@@ -282,7 +282,7 @@ def choose_runtime(name: str | None) -> Runtime:
             if runtime.installed:
                 return runtime
         raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
-    if name not in RUNTIMES:
+    if name not in list(RUNTIMES):
         raise ValueError(f"expected a runtime among {', '.join(RUNTIMES)}, or None for the first installed, got {name!r}.")
     runtime = RUNTIMES[name]
     if not runtime.installed:
