@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .abstention import estimate_confidence, score_digits
+from .abstention import (
+    estimate_class_probability,
+    estimate_digit_probability,
+    score_digits,
+    weigh_company,
+)
 from .bundle import SHIPPED, Bundle, open_bundle
 from .card import Precision
 from .classifiers import choose_runtime, load_classifier
@@ -24,15 +29,22 @@ class Digit:
 
     Attributes:
         digit: 0 to 9.
-        confidence: The calibrated probability of that digit, given that it is one: 0.1 to 1.
-        score: The log odds that it is a digit at all, in nats; see `abstention.py`.
+        confidence: How likely there is this very digit, 0 to 1: the product of the two probabilities below, or the
+            second alone where the bundle does not say the first.
+        score: The log odds that it is a digit at all, in nats, as the model was trained; see `abstention.py`.
         box: In pixels of the frame.
+        digit_probability: How likely it is a digit at all and not something that looks like one, 0 to 1; calibrated on
+            digits and on scenes without any. None where the bundle was exported without.
+        class_probability: How likely it is this digit and no other, given that it is one: 0.1 to 1, calibrated. None
+            where several readings were put together.
     """
 
     digit: int
     confidence: float
     score: float
     box: Box
+    digit_probability: float | None = None
+    class_probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ class Reading:
         rows: The digits of each row as a string, top to bottom.
         digits: The same digits in the same order.
         timing_ms: Milliseconds spent in each stage: find, frame, infer.
+        shapes: How many shapes were found that might have been digits.
         truncated: Whether the frame has more shapes than are looked at, so that digits may be missing; a page of text,
             cloth or gravel has.
     """
@@ -50,6 +63,7 @@ class Reading:
     rows: tuple[str, ...]
     digits: tuple[Digit, ...]
     timing_ms: dict[str, float]
+    shapes: int = 0
     truncated: bool = False
 
 
@@ -103,12 +117,14 @@ class Reader:
         second = iter(self._classify(finding, [shape for other in alternatives for shape in other.shapes], clock))
         others = [[next(second) for _ in other.shapes] for other in alternatives]
         rows = choose_digits(guesses, alternatives, others, self._abstention.threshold)
-        reading = [[self._describe(finding, guess) for guess in row] for row in rows]
+        company = weigh_company([guess.digit for row in rows for guess in row], len(guesses))
+        reading = [[self._describe(finding, guess, company) for guess in row] for row in rows]
         clock.lap("find")
         return Reading(
             rows=tuple("".join(str(digit.digit) for digit in row) for row in reading),
             digits=tuple(digit for row in reading for digit in row),
             timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
+            shapes=len(guesses),
             truncated=finding.truncated or is_cut_short,
         )
 
@@ -120,13 +136,22 @@ class Reader:
         clock.lap("frame")
         logits = self._classifier.logits(images)
         scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
-        sure = estimate_confidence(logits, self._abstention.temperature).tolist()
+        sure = estimate_class_probability(logits, self._abstention.temperature).tolist()
         clock.lap("infer")
         return [Guess(*fields) for fields in zip(shapes, digits, scores, sure, strict=True)]
 
-    def _describe(self, finding: Finding, guess: Guess) -> Digit:
+    def _describe(self, finding: Finding, guess: Guess, company: float) -> Digit:
         box = finding.in_frame(guess.shape.box)
-        return Digit(guess.digit, round(guess.confidence, 4), round(guess.score, 3), box)
+        there = estimate_digit_probability(guess.score, company, self._abstention.digit_odds)
+        confidence = guess.class_probability if there is None else there * guess.class_probability
+        return Digit(
+            guess.digit,
+            round(confidence, 4),
+            round(guess.score, 3),
+            box,
+            None if there is None else round(there, 4),
+            round(guess.class_probability, 4),
+        )
 
 
 class _Clock:

@@ -58,7 +58,7 @@ class Guess:
     shape: Shape
     digit: int
     score: float
-    confidence: float
+    class_probability: float
 
     @property
     def whole(self) -> bool:

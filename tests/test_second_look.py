@@ -29,7 +29,7 @@ def _suggest(finding: Finding, guesses: Sequence[Guess], threshold: float) -> li
 def _cut_out(guess: Guess) -> Guess:
     """The same, as if it had been cut out of a larger shape."""
     shape = Shape(guess.shape.box, guess.shape.outlines, guess.shape.mask)
-    return Guess(shape, guess.digit, guess.score, guess.confidence)
+    return Guess(shape, guess.digit, guess.score, guess.class_probability)
 
 
 def _instead_of(replaces: Sequence[int], parts: Sequence[Guess], least: float = THRESHOLD) -> Alternative:
