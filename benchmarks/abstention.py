@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.abstention import accepted, estimate_confidence, score_digits
+from ..edge.abstention import accepted, estimate_class_probability, score_digits
 from ..edge.bundle import Bundle
 from ..edge.card import Abstention, ImageSet, ModelFile, encode_card
 from ..edge.classifiers import RUNTIMES, Classifier, Runtime, RuntimeUnavailableError, load_classifier
@@ -144,12 +144,12 @@ def _make_rows(
 def _measure(both: _Both, base: _Both | None, labels: NDArray[np.uint8], abstention: Abstention) -> Figures:
     digits = both.plain.digits
     right = digits.argmax(axis=1) == labels
-    confidence = estimate_confidence(digits, abstention.temperature)
+    confidence = estimate_class_probability(digits, abstention.temperature)
     return Figures(
         plain=_separate(both.plain, base and base.plain, labels, abstention),
         framed=_separate(both.framed, base and base.framed, labels, abstention),
         calibration_error=measure_calibration_error(confidence, right),
-        uncalibrated_error=measure_calibration_error(estimate_confidence(digits, 1.0), right),
+        uncalibrated_error=measure_calibration_error(estimate_class_probability(digits, 1.0), right),
         risk=thin_out(trace_risk(confidence, right), CURVE_STEP),
         risk_by_score=thin_out(trace_risk(score_digits(digits), right), CURVE_STEP),
         histogram=_count(both.plain),

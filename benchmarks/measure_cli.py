@@ -14,6 +14,8 @@ from ..edge.options import BUNDLE, data_dir_option
 from ..edge.output import echo, echo_json, echo_text
 from .abstention import run_abstention
 from .abstention_report import format_abstention_tables, write_abstention_reports
+from .confidence import write_odds
+from .confidence_report import format_confidence_tables, run_confidence, write_confidence_reports
 from .files import check_writable
 from .frame_report import format_times, write_frame_reports
 from .frames import FrameSettings, run_frames
@@ -104,6 +106,38 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
         lambda: write_abstention_reports(results, out),
         as_json,
     )
+
+
+@measure.command()
+@click.argument("scenes", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@bundle_option
+@data_dir_option
+@click.option("--write", "is_written", is_flag=True, help="Put the fit into the bundle's card, too.")
+@out_option
+@json_option
+def confidence(scenes: Path, model: Path, data_dir: Path | None, is_written: bool, out: Path, as_json: bool) -> None:
+    """How sure may the reader be? Fit it on digits and on SCENES, a folder of pictures without digits.
+
+    What people see as confidence is the probability that there is a digit at all times that of the class. Only the
+    second is known after an export; this measures the first, and how well the product holds.
+
+    \b
+    Examples:
+      edge-mnist measure confidence photographs/
+      edge-mnist measure confidence photographs/ --model my-model --write
+    """
+    check_writable(out)
+    bundle = open_bundle(model)
+    results = run_confidence(bundle, _held_out(bundle, data_dir).validation, scenes)
+    _show(
+        results,
+        lambda: format_confidence_tables(results, "simple"),
+        lambda: write_confidence_reports(results, out),
+        as_json,
+    )
+    if is_written:
+        write_odds(bundle, results.odds)
+        click.echo(f"{bundle.path}: the card says so now.", err=True)
 
 
 @measure.command()

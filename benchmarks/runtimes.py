@@ -109,8 +109,8 @@ def make_interpreter(name: str, content: bytes, delegate: Delegate, num_threads:
 
 def _load_without_delegate(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
     name = next(runtime.name for runtime in RUNTIMES.values() if runtime.module == module)
-    return InterpreterClassifier(make_interpreter(name, content, "none", num_threads), file)
+    return InterpreterClassifier(lambda: make_interpreter(name, content, "none", num_threads), file)
 
 
 def _load_tf_lite(_module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
-    return InterpreterClassifier(make_interpreter("tf.lite", content, "default", num_threads), file)
+    return InterpreterClassifier(lambda: make_interpreter("tf.lite", content, "default", num_threads), file)

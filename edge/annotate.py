@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .arrays import check_picture
 from .reader import Digit, Reading
 
 # Below this confidence it is worth a second look: more than one in ten is wrong.
@@ -46,7 +47,11 @@ def annotate(frame: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
 
     Returns:
         uint8 [height, width, 3], RGB, of the frame's size; small frames are enlarged by a whole factor.
+
+    Raises:
+        ValueError: The frame is neither.
     """
+    check_picture(frame)
     # Already a copy; another one of 50 megapixels would be 200 MB.
     picture = Image.fromarray(frame)
     if picture.mode != "RGB":

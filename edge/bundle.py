@@ -76,12 +76,41 @@ class Bundle:
         raise ModelCardError(f"{self.path}: has no {format_} {precision} file, only {there}.{advice}")
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Read a bundle's card and check the hash of every file it names.
+def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
+    """The bundles that come with the package, by name."""
+    return sorted(card.parent for card in folder.glob(f"*/{CARD_NAME}"))
+
+
+def find_bundle(name: object) -> Path:
+    """The folder of a bundle: that of a shipped one by its name, e.g. `nano`, else the path that was given.
+
+    Args:
+        name: A name, or a path. `nano` is the shipped one whatever the current folder holds, `./nano` the folder here.
 
     Raises:
+        ValueError: It is neither.
+    """
+    if not isinstance(name, str | Path):
+        names = ", ".join(folder.name for folder in find_shipped())
+        raise ValueError(
+            f"expected a bundle: its folder, the name of a shipped one ({names}), or what open_bundle gives, got "
+            f"{name!r}."
+        )
+    shipped = SHIPPED.parent / name
+    return shipped if isinstance(name, str) and shipped in find_shipped() else Path(name)
+
+
+def open_bundle(path: Path | str) -> Bundle:
+    """Read a bundle's card and check the hash of every file it names.
+
+    Args:
+        path: Its folder, or the name of a shipped one.
+
+    Raises:
+        ValueError: It is neither.
         ModelCardError: No card, a card that does not hold, or a file that is missing or changed.
     """
+    path = find_bundle(path)
     card = open_card(path)
     for record in card.records():
         _read_verified(path, record)

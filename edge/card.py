@@ -5,6 +5,7 @@ and the card holds the SHA-256 of everything else in the bundle. A changed byte 
 proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
+    5  How likely it is that what was read is a digit at all.
     4  How training was set up: teachers, the bundle it started from, several seeds, precision, devices.
     3  From which score on something is a digit, and the temperature of its probability.
     2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
@@ -22,7 +23,7 @@ import msgspec
 
 from .errors import EdgeMnistError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 # Fields that came since are left out where they have their default, so an older card keeps the bytes it was sealed as.
 OLDEST_READABLE_VERSION = 3
 
@@ -292,7 +293,33 @@ class ModelFile(_Record, frozen=True, kw_only=True):
             raise ValueError("its golden_logits are not ten for each image")
 
 
-class Abstention(_Record, frozen=True, kw_only=True):
+class DigitOdds(_Record, frozen=True, kw_only=True):
+    """How likely it is that what was read is a digit: a logistic function, see `abstention.estimate_digit_probability`.
+
+    Attributes:
+        intercept: The log odds where everything else is 0.
+        score: Log odds for each nat of the score.
+        company: Log odds for each unit of the company that it is found in, see `abstention.weigh_company`.
+        highest: The fit has seen too few to claim more.
+        digits: The validation digits that were read, each in a drawn frame.
+        scenes: The pictures without digits, in which all that was read is none.
+        read_digits: How many digits were read in the former.
+        read_others: How many in the latter, and beside the former.
+        calibration_error: The expected calibration error of the probability, on pictures that had no part in the fit.
+    """
+
+    intercept: float
+    score: float
+    company: float
+    highest: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    digits: ImageSet
+    scenes: ImageSet
+    read_digits: Count
+    read_others: Count
+    calibration_error: float
+
+
+class Abstention(_Record, frozen=True, kw_only=True, omit_defaults=True):
     """When to say that something is no digit, and how sure to be of what is one; see `abstention.py`.
 
     Attributes:
@@ -300,12 +327,14 @@ class Abstention(_Record, frozen=True, kw_only=True):
         temperature: Logits are divided by it before their softmax is a probability.
         validation: The images that both were chosen on.
         accepted: How many of them score at least the threshold.
+        digit_odds: How likely what was read is a digit at all; None where that was not measured.
     """
 
     threshold: float
     temperature: Annotated[float, msgspec.Meta(ge=1e-3, le=1e3)]
     validation: ImageSet
     accepted: Count
+    digit_odds: DigitOdds | None = None
 
 
 class Agreement(_Record, frozen=True, kw_only=True):

@@ -12,8 +12,10 @@ from itertools import accumulate
 
 import numpy as np
 
+from .arrays import check_gray
 from .framing import resize
-from .lines import remove_lines
+from .lines import keep_thin, remove_lines
+from .margins import add_margin
 from .opencv import cv
 from .paper import Gray, Levels, darken_ink, darker, enlarge, estimate_levels, estimate_noise
 from .shapes import Box, Shape, join_pieces, outline_shapes
@@ -55,6 +57,8 @@ class Finding:
         frame_shape: The frame's (height, width).
         shapes: At working size, in no order.
         ruled: Whether lines were looked for, as on ruled paper.
+        margin: Frame pixels that were added on all sides, see `margins.py`.
+        truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
     """
 
     gray: Gray
@@ -63,6 +67,8 @@ class Finding:
     frame_shape: tuple[int, int]
     shapes: tuple[Shape, ...]
     ruled: bool
+    margin: int = 0
+    truncated: bool = False
 
     def ink(self, shape: Shape) -> Gray:
         """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
@@ -78,7 +84,8 @@ class Finding:
     def in_frame(self, box: Box) -> Box:
         """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
         height, width = self.frame_shape
-        x, y, right, bottom = [round(edge / self.scale) for edge in (box.x, box.y, box.right, box.bottom)]
+        edges = (box.x, box.y, box.right, box.bottom)
+        x, y, right, bottom = [max(0, round(edge / self.scale) - self.margin) for edge in edges]
         x, y = min(x, width - 1), min(y, height - 1)
         return Box(x, y, max(1, min(right, width) - x), max(1, min(bottom, height) - y))
 
@@ -87,13 +94,18 @@ _PEN = np.ones((3, 3), np.uint8)
 
 
 def find_digits(frame: Gray) -> Finding:
-    """Find what may be digits in a frame, uint8 [height, width], dark on light or light on dark, or some of each."""
+    """Find what may be digits in a frame, uint8 [height, width], dark on light or light on dark, or some of each.
+
+    Raises:
+        ValueError: The frame is not a gray image.
+    """
+    frame, margin = add_margin(check_gray(frame))
     *coarser, finest = _working_copies(frame)
     for copy in coarser:
-        finding = _find_at(copy, frame)
+        finding = _find_at(copy, frame, margin)
         if finding.shapes and _typical_height(finding.shapes) >= (SMALL_ON_LINES if finding.ruled else SMALL_DIGITS):
             return finding
-    return _find_at(finest, frame)
+    return _find_at(finest, frame, margin)
 
 
 def _working_copies(frame: Gray) -> list[Gray]:
@@ -110,8 +122,8 @@ def _working_copies(frame: Gray) -> list[Gray]:
     return copies[:0:-1]
 
 
-def _find_at(gray: Gray, frame: Gray) -> Finding:
-    """Find in a scaled copy of the frame."""
+def _find_at(gray: Gray, frame: Gray, margin: int) -> Finding:
+    """Find in a scaled copy of the frame, which has so many pixels of added margin."""
     gray, levels, mask = _mark_ink(gray, frame.shape)
     pieces, ruled = _outline_strokes(gray, levels, mask)
     # What is alone may fill the frame.
@@ -119,7 +131,9 @@ def _find_at(gray: Gray, frame: Gray) -> Finding:
     pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
     pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
-    return Finding(gray, levels.paper, scale, (frame.shape[0], frame.shape[1]), tuple(_keep_likely(pieces)), ruled)
+    size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
+    shapes = tuple(_keep_likely(pieces))
+    return Finding(gray, levels.paper, scale, size, shapes, ruled, margin, len(pieces) > MOST_SHAPES)
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:
@@ -139,6 +153,10 @@ def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if not _are_ruled([piece.box for piece in pieces], gray.shape):
         return pieces, False
+    # A black bar beside the page spans the frame, too; no line is so thick.
+    thin = [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)]
+    if not _are_ruled(thin, gray.shape):
+        return pieces, False
     return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
 
 
@@ -149,6 +167,7 @@ def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
 
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
     """What a frame's coarse copy holds of ink, and the same without lines, for people: uint8 of 0 and 255 each."""
+    frame = check_gray(frame)
     gray, levels, mask = _mark_ink(_working_copies(frame)[0], frame.shape)
     return mask, _without_lines(gray, levels, mask)
 

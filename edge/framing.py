@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import check_ink
 from .card import IMAGE_SHAPE
 from .opencv import cv
 
@@ -49,7 +50,12 @@ def frame_digits(inks: Sequence[Ink]) -> NDArray[np.uint8]:
 
     Returns:
         uint8 [N, 28, 28, 1], 0 = paper, 255 = ink. All zeros where there is no ink.
+
+    Raises:
+        ValueError: Some of them are not such arrays.
     """
+    for ink in inks:
+        check_ink(ink)
     if not inks:
         return np.zeros((0, *IMAGE_SHAPE), np.uint8)
     cells, sizes = _lay_out(inks)

@@ -125,14 +125,21 @@ def find_level_lines(faint: Mask) -> list[Line]:
             tangled.append((rows[rest], columns[rest]))
         else:
             tangled.append((rows, columns))
-    tangled = [pixels for pixels in tangled if len(np.unique(pixels[1])) > REACH * width]
+    tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
         found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
-    if sum(line.thickness for line in found) > MOST_COVERED * faint.shape[0]:
+        if _cover_too_much(found, faint):
+            return []
+    if _cover_too_much(found, faint):
         return []
     if len(found) >= FEWEST:
         return found
     return [line for line in found if line.across]
+
+
+def _cover_too_much(lines: list[Line], faint: Mask) -> bool:
+    """Whether they are a pattern: as soon as that is clear, there is nothing more to look for."""
+    return sum(line.thickness for line in lines) > MOST_COVERED * faint.shape[0]
 
 
 def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
@@ -145,10 +152,16 @@ def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
     return bands
 
 
+def keep_thin(mask: Mask) -> Mask:
+    """What of a mask is no thicker than lines are: bars and blots go."""
+    thick = np.ones(((_thickest(mask) + 1) | 1,) * 2, np.uint8)
+    return cv.subtract(mask, cv.dilate(cv.morphologyEx(mask, cv.MORPH_OPEN, thick), np.ones((3, 3), np.uint8)))
+
+
 def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> Line | None:
     """The line through most of these pixels of a frame this wide; None where they make none."""
     curve, close = _fit_curve(rows, columns)
-    covered = np.unique(columns[close])
+    covered = _distinct(columns[close])
     if not len(covered):
         return None
     left, right = int(covered[0]), int(covered[-1]) + 1
@@ -173,7 +186,8 @@ def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
     offsets = rows - np.round(nearest.curve(columns)).astype(np.int64)
     first = int(offsets.min())
     counts = np.convolve(np.bincount(offsets - first), np.ones(3), "same")
-    while counts.max() > 0.3 * len(np.unique(columns)):
+    least = 0.3 * len(_distinct(columns))
+    while counts.max() > least:
         peak = int(counts.argmax())
         near = np.abs(offsets - first - peak) <= DRIFT + 2
         yield rows[near], columns[near]
@@ -185,13 +199,28 @@ def _fit_curve(
 ) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
     """A parabola through most of the pixels, and which those are: what strokes left among them is let go."""
     close = np.ones(len(rows), np.bool_)
-    curve = np.polynomial.Polynomial.fit(columns, rows, 1)
+    curve = _fit_polynomial(rows, columns, 1)
     for tolerance in TOLERANCES:
         close = np.abs(rows - curve(columns)) < tolerance
-        if len(np.unique(columns[close])) < FEWEST_COLUMNS:
+        if len(_distinct(columns[close])) < FEWEST_COLUMNS:
             break
-        curve = np.polynomial.Polynomial.fit(columns[close], rows[close], 2)
+        curve = _fit_polynomial(rows[close], columns[close], 2)
     return curve, close
+
+
+def _fit_polynomial(rows: NDArray[np.int64], columns: NDArray[np.int64], degree: int) -> np.polynomial.Polynomial:
+    """Least squares by the normal equations, of sums over columns: a tenth of the time of `Polynomial.fit`."""
+    low, high = int(columns.min()), int(columns.max())
+    counts, sums = np.bincount(columns - low), np.bincount(columns - low, weights=rows)
+    powers = np.linspace(-1, 1, len(counts))[None] ** np.arange(degree + 1)[:, None]
+    # Where one column is all there is, the least solution is the level one.
+    coefficients = np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
+    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1)))
+
+
+def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each column once, in order: many times as fast as `numpy.unique`."""
+    return np.flatnonzero(np.bincount(columns))
 
 
 def _thin_pieces(faint: Mask) -> Mask:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from .bundle import SHIPPED, open_bundle
+from .bundle import find_shipped, open_bundle
 from .catalogue import CATALOGUE, Claim, Entry
 from .fitting_table import format_fitting
 from .options import BUNDLE
@@ -58,11 +58,6 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
         echo_json(listed)
     else:
         echo_text(format_models(listed))
-
-
-def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
-    """The bundles that come with the package, by name."""
-    return sorted(card.parent for card in folder.glob("*/card.json"))
 
 
 def list_models(bundles: list[Path]) -> list[Listed]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .bundle import CARD_NAME, SHIPPED
+from .bundle import find_bundle
 from .output import echo
 
 data_dir_option = click.option(
@@ -23,11 +23,10 @@ class BundlePath(click.ParamType[Path]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
-        if not _is_shipped(str(value)):
-            return Path(value)
-        if Path(value).exists():
+        path = find_bundle(value)
+        if path != Path(value) and Path(value).exists():
             echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
-        return SHIPPED.parent / value
+        return path
 
 
 class FiniteRange(click.FloatRange):
@@ -46,8 +45,4 @@ BUNDLE = BundlePath()
 
 def name_bundle(path: Path) -> str:
     """What to type for a bundle's folder: a name alone would stand for the shipped bundle of that name."""
-    return f"./{path}" if _is_shipped(str(path)) else str(path)
-
-
-def _is_shipped(name: str) -> bool:
-    return bool(name) and Path(name).name == name and (SHIPPED.parent / name / CARD_NAME).is_file()
+    return f"./{path}" if find_bundle(str(path)) != path else str(path)

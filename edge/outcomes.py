@@ -39,6 +39,8 @@ def format_json(outcome: Outcome) -> str:
         {
             "digit": digit.digit,
             "confidence": digit.confidence,
+            "digit_probability": digit.digit_probability,
+            "class_probability": digit.class_probability,
             "score": digit.score,
             "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
         }
@@ -50,6 +52,7 @@ def format_json(outcome: Outcome) -> str:
         "time_s": outcome.frame.time_s,
         "rows": outcome.reading.rows,
         "digits": digits,
+        "truncated": outcome.reading.truncated,
         "timing_ms": outcome.timing_ms,
         "drawing": str(outcome.drawing) if outcome.drawing else None,
     }
@@ -85,7 +88,8 @@ def _format_head(outcome: Outcome) -> str:
     total_ms = sum(outcome.timing_ms.values())
     drawn = f"; drawn in {outcome.drawing}" if outcome.drawing else ""
     noun = "digit" if count == 1 else "digits"
-    return one_line(f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}")
+    truncated = "; there is too much in it, digits may be missing" if outcome.reading.truncated else ""
+    return one_line(f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}{truncated}")
 
 
 def _format_row(row: tuple[Digit, ...], width: int) -> str:

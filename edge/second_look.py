@@ -25,6 +25,10 @@ NARROWEST_SEVERAL = 0.6
 TALL = 1.5
 # Shapes that are cut, unless there are more digits than that.
 MOST_CUT = 12
+# A hard limit for any frame: so many shapes are cut, and so many parts and joints of shapes classified. A page of two
+# hundred digits, a third of which touch, needs as many.
+MOST_CUT_AT_ALL = 100
+MOST_PARTS = 1500
 # What a cut through one stroke must be worth, in nats.
 CROSSING_COST = 0.4
 # Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
@@ -54,7 +58,7 @@ class Guess:
     shape: Shape
     digit: int
     score: float
-    confidence: float
+    class_probability: float
 
     @property
     def whole(self) -> bool:
@@ -81,22 +85,28 @@ class Alternative:
     least: float
 
 
-def suggest_alternatives(finding: Finding, guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
-    """Other ways of reading what was refused, or is too wide for one digit."""
-    alternatives: list[Alternative] = []
-    for i in _choose_for_cutting(guesses, threshold):
-        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
+def suggest_alternatives(
+    finding: Finding, guesses: Sequence[Guess], threshold: float
+) -> tuple[list[Alternative], bool]:
+    """Other ways of reading what was refused, or is too wide for one digit; and whether a limit left some out."""
+    chosen = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
-    for i, guess in enumerate(guesses):
-        if guess.score >= threshold:
-            continue
-        if guess.shape.box.height > TALL * typical:
-            alternatives += _cut_across(finding, i, guess.shape, threshold + SURER)
-        if len(guess.shape.outlines) > 1:
-            pieces = split_pieces(guess.shape)
+    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
+    tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
+    alternatives: list[Alternative] = []
+    for i in chosen[:MOST_CUT_AT_ALL]:
+        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
+    for i in tall[:MOST_CUT_AT_ALL]:
+        alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
+    for i in refused:
+        if len(guesses[i].shape.outlines) > 1:
+            pieces = split_pieces(guesses[i].shape)
             spans = [(k, k + 1) for k in range(len(pieces))]
             alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
-    return alternatives + _join(guesses, threshold)
+    alternatives += _join(guesses, threshold)
+    parts = np.cumsum([len(other.shapes) for other in alternatives])
+    kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
+    return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)
 
 
 def _choose_for_cutting(guesses: Sequence[Guess], threshold: float) -> list[int]:

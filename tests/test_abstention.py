@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from edge_mnist.edge import mnist
-from edge_mnist.edge.abstention import accepted, estimate_confidence, score_digits
+from edge_mnist.edge.abstention import accepted, estimate_class_probability, score_digits
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.edge.card import Abstention, ImageSet, Precision
 from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
@@ -53,7 +53,9 @@ def test_what_is_added_to_all_logits_is_added_to_the_score_and_leaves_the_confid
     logits = np.random.default_rng(0).normal(0, 3, (50, 10)).astype(np.float32)
 
     assert score_digits(logits + 2.5) == pytest.approx(score_digits(logits) + 2.5, abs=1e-5)
-    assert estimate_confidence(logits + 2.5, 0.8) == pytest.approx(estimate_confidence(logits, 0.8), abs=1e-5)
+    assert estimate_class_probability(logits + 2.5, 0.8) == pytest.approx(
+        estimate_class_probability(logits, 0.8), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("level", [-1e4, -200.0, 200.0, 1e4])
@@ -62,19 +64,19 @@ def test_no_logits_overflow(level: float) -> None:
     logits[0, 3] = level
 
     assert score_digits(logits) == pytest.approx([max(np.log(9), level)], rel=1e-5)
-    assert estimate_confidence(logits, 0.5) == pytest.approx([1 if level > 0 else 1 / 9], rel=1e-5)
+    assert estimate_class_probability(logits, 0.5) == pytest.approx([1 if level > 0 else 1 / 9], rel=1e-5)
 
 
 def test_no_images_have_no_scores() -> None:
     nothing = np.empty((0, 10), np.float32)
 
-    assert score_digits(nothing).shape == estimate_confidence(nothing, 1.0).shape == (0,)
+    assert score_digits(nothing).shape == estimate_class_probability(nothing, 1.0).shape == (0,)
 
 
 def test_confidence_is_the_likeliest_digits_share_at_that_temperature() -> None:
     logits = np.log(np.array([[0.55] + [0.05] * 9], np.float32))
 
-    at_one, colder, hotter = (float(estimate_confidence(logits, t)[0]) for t in (1.0, 0.5, 1e6))
+    at_one, colder, hotter = (float(estimate_class_probability(logits, t)[0]) for t in (1.0, 0.5, 1e6))
 
     assert at_one == pytest.approx(0.55, abs=1e-5)
     assert colder == pytest.approx(0.55**2 / (0.55**2 + 9 * 0.05**2), abs=1e-5)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_mnist.edge.abstention import estimate_confidence, score_digits
+from edge_mnist.edge.abstention import estimate_class_probability, score_digits
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.edge.classifiers import choose_runtime, load_classifier
 from edge_mnist.edge.framing import frame_digit
@@ -102,14 +102,14 @@ def test_scores_and_confidence_in_the_page_are_those_of_python(page: Page, serve
 
     scores, sure = np.array(
         page.run(
-            PRELUDE + "const {scoreDigit, estimateConfidence} = await load('abstention');"
-            "return [given[0].map(scoreDigit), given[0].map((logits) => estimateConfidence(logits, 0.5))];",
+            PRELUDE + "const {scoreDigit, estimateClassProbability} = await load('abstention');"
+            "return [given[0].map(scoreDigit), given[0].map((logits) => estimateClassProbability(logits, 0.5))];",
             logits.tolist(),
         )
     )
 
     np.testing.assert_allclose(scores, score_digits(logits), rtol=1e-4)
-    np.testing.assert_allclose(sure, estimate_confidence(logits, 0.5), rtol=1e-4)
+    np.testing.assert_allclose(sure, estimate_class_probability(logits, 0.5), rtol=1e-4)
 
 
 def test_reading_order_in_the_page_is_that_of_python(page: Page, server: WebServer) -> None:

@@ -178,9 +178,9 @@ def test_tensorflow_lite_names_the_same_digits(
     with warnings.catch_warnings():
         # It does so whenever one is made; that is why it is called old here.
         warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
-        interpreter = tf.lite.Interpreter(model_content=shipped.read(file.record))
+        classifier = InterpreterClassifier(lambda: tf.lite.Interpreter(model_content=shipped.read(file.record)), file)
 
-    classes = InterpreterClassifier(interpreter, file).logits(pixels).argmax(axis=1)
+    classes = classifier.logits(pixels).argmax(axis=1)
 
     assert classes.tolist() == _classes_today(SHIPPED / file.record.name, file, pixels).tolist()
 

@@ -22,10 +22,14 @@ def _guess(x: int, score: float, digit: int = 1, y: int = 100, width: int = 40, 
     return Guess(shape, digit, score, 0.9)
 
 
+def _suggest(finding: Finding, guesses: Sequence[Guess], threshold: float) -> list[Alternative]:
+    return suggest_alternatives(finding, guesses, threshold)[0]
+
+
 def _cut_out(guess: Guess) -> Guess:
     """The same, as if it had been cut out of a larger shape."""
     shape = Shape(guess.shape.box, guess.shape.outlines, guess.shape.mask)
-    return Guess(shape, guess.digit, guess.score, guess.confidence)
+    return Guess(shape, guess.digit, guess.score, guess.class_probability)
 
 
 def _instead_of(replaces: Sequence[int], parts: Sequence[Guess], least: float = THRESHOLD) -> Alternative:
@@ -211,8 +215,8 @@ def _touching_pair() -> np.ndarray:
 def test_accepted_digits_cost_no_second_look() -> None:
     finding, guesses = _look(write("0123456789").ink, *[SURE] * 10)
 
-    assert suggest_alternatives(finding, guesses, THRESHOLD) == []
-    assert suggest_alternatives(finding, [], THRESHOLD) == []
+    assert _suggest(finding, guesses, THRESHOLD) == []
+    assert _suggest(finding, [], THRESHOLD) == []
 
 
 @pytest.mark.parametrize("score", [REFUSED, SURE], ids=["refused", "accepted, but too wide for one"])
@@ -220,7 +224,7 @@ def test_what_is_wide_may_be_several_digits(score: float) -> None:
     ink = _touching_pair() if score == REFUSED else np.hstack([_touching_pair()[:, :150], _touching_pair()[:, 60:]])
     finding, guesses = _look(ink, score)
 
-    (cut,) = suggest_alternatives(finding, guesses, THRESHOLD)
+    (cut,) = _suggest(finding, guesses, THRESHOLD)
 
     last = len(cut.costs) - 1
     assert cut.replaces == (0,)
@@ -238,7 +242,7 @@ def test_a_refused_shape_in_pieces_may_be_its_pieces() -> None:
     finding, guesses = _look(write("17", gap=60).ink, REFUSED, REFUSED)
     whole = Guess(unite([guess.shape for guess in guesses]), 0, REFUSED, 0.9)
 
-    alternatives = suggest_alternatives(finding, [whole], THRESHOLD)
+    alternatives = _suggest(finding, [whole], THRESHOLD)
 
     (pieces,) = (other for other in alternatives if other.least == THRESHOLD)
     assert [shape.box for shape in pieces.shapes] == [guess.shape.box for guess in guesses]
@@ -253,7 +257,7 @@ def test_a_refused_shape_that_is_taller_than_most_may_be_two_digits_of_two_rows(
     typical = np.median([shape.box.height for shape in finding.shapes])
     guesses = [Guess(shape, 0, REFUSED if shape.box.height > 1.5 * typical else SURE, 0.9) for shape in finding.shapes]
 
-    (across,) = suggest_alternatives(finding, guesses, THRESHOLD)
+    (across,) = _suggest(finding, guesses, THRESHOLD)
 
     (tall,) = (i for i, guess in enumerate(guesses) if guess.score == REFUSED)
     assert across.replaces == (tall,)
@@ -272,7 +276,7 @@ def test_a_refused_shape_may_belong_to_its_neighbour_and_to_none_far_away() -> N
     dash, belly, far = _guess(0, REFUSED, y=88, height=8), _guess(0, 4.0), _guess(200, SURE)
     finding = find_digits(np.full((300, 400), 220, np.uint8))
 
-    (joint,) = _joints(suggest_alternatives(finding, [dash, belly, far], THRESHOLD))
+    (joint,) = _joints(_suggest(finding, [dash, belly, far], THRESHOLD))
 
     assert set(joint.replaces) == {0, 1}
     assert joint.least == 4.0 - SLACK
@@ -284,14 +288,14 @@ def test_a_piece_that_looks_like_a_digit_may_still_be_one_of_two(above_threshold
     upper, lower = _guess(0, THRESHOLD + above_threshold, height=28), _guess(0, SURE, y=131, height=28)
     finding = find_digits(np.full((300, 400), 220, np.uint8))
 
-    assert len(_joints(suggest_alternatives(finding, [upper, lower], THRESHOLD))) == joints
+    assert len(_joints(_suggest(finding, [upper, lower], THRESHOLD))) == joints
 
 
 def test_two_refused_neighbours_are_joined_once() -> None:
     upper, lower = _guess(0, REFUSED, height=28), _guess(0, REFUSED, y=131, height=28)
     finding = find_digits(np.full((300, 400), 220, np.uint8))
 
-    joints = _joints(suggest_alternatives(finding, [upper, lower], THRESHOLD))
+    joints = _joints(_suggest(finding, [upper, lower], THRESHOLD))
 
     assert [joint.replaces for joint in joints] == [(0, 1)]
 
@@ -300,4 +304,4 @@ def test_what_together_is_wider_than_a_digit_is_not_joined() -> None:
     finding = find_digits(np.full((300, 400), 220, np.uint8))
     row = [_guess(0, REFUSED, width=42), _guess(44, SURE, width=42)]
 
-    assert _joints(suggest_alternatives(finding, row, THRESHOLD)) == []
+    assert _joints(_suggest(finding, row, THRESHOLD)) == []

@@ -215,7 +215,7 @@ def test_any_readings_at_all_are_followed(seed: int):
         gone |= alive - now
         alive = now
         assert sum(map(len, followed.rows)) <= len(followed.tracks)
-        assert all(0.1 <= track.digit.confidence <= 1 for track in followed.tracks)
+        assert all(0 < track.digit.confidence <= 1 for track in followed.tracks)
         assert {digit.box for digit in reading.digits} <= {track.digit.box for track in followed.tracks}
 
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.abstention import estimate_confidence, score_digits
+from ..edge.abstention import estimate_class_probability, score_digits
 from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
 from ..edge.card import IMAGE_SHAPE, Convention
 from ..edge.finding import find_digits
@@ -122,7 +122,7 @@ def frame_found(network: Any, gray: NDArray[np.uint8], threshold: float) -> NDAr
     images = frame_digits([finding.ink(shape) for shape in finding.shapes])
     logits: Any = keras.ops.convert_to_numpy(network(images, training=False))
     scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
-    sure = estimate_confidence(logits, 1.0).tolist()
+    sure = estimate_class_probability(logits, 1.0).tolist()
     guesses = [Guess(*fields) for fields in zip(finding.shapes, digits, scores, sure, strict=True)]
     places = {id(guess): place for place, guess in enumerate(guesses)}
     rows = choose_digits(guesses, [], [], threshold)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.abstention import estimate_confidence
+from ..edge.abstention import estimate_class_probability
 from ..edge.card import NUM_CLASSES
 from ..edge.mnist import Images
 from ..edge.statistics import mcnemar_p, wilson_interval
@@ -139,7 +139,7 @@ def _rank_confusions(matrix: NDArray[np.int64]) -> list[Confusion]:
 
 
 def _list_mistakes(logits: NDArray[np.float32], images: Images) -> list[Mistake]:
-    predicted, confidence = logits.argmax(axis=1), estimate_confidence(logits, temperature=1.0)
+    predicted, confidence = logits.argmax(axis=1), estimate_class_probability(logits, temperature=1.0)
     wrong = np.flatnonzero(predicted != images.labels)
     return [
         Mistake(

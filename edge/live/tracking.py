@@ -29,8 +29,6 @@ OUTWEIGHS = 1.5
 PATIENCE = 2
 # A digit that moved by less, in reaches, is looked for nowhere else.
 NEARER = 0.5
-# Where neither is worse, 1 in 10: what guessing has.
-LEAST_CONFIDENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ class _Trail:
     def describe(self) -> Track:
         """See `Track`."""
         digit = self.digit
-        confidence = max(LEAST_CONFIDENCE, self._evidence[digit] / self._weight)
+        confidence = self._evidence[digit] / self._weight
         return Track(self.number, Digit(digit, round(confidence, 4), self.score, self.box), self.shown is not None)
 
 

@@ -14,10 +14,13 @@ A reading, which is one frame:
     rows         The same of this frame alone, stable or not.
     digits       The digits of `rows`, in that order, each with
                    digit       0 to 9,
-                   confidence  the calibrated probability of that digit, 0.1 to 1,
-                   score       the log odds that it is a digit at all, nats,
+                   confidence  how likely there is this very digit, 0 to 1, calibrated: the product of
+                   digit_probability, that it is a digit at all (null where the model's card does not say), and
+                   class_probability, that it is this one if it is any,
+                   score       the log odds that it is a digit at all, as the model was trained, nats,
                    box         [x, y, width, height], pixels of the frame.
-    tracks       Digits followed over frames, in reading order: the fields of a digit, smoothed, and
+    truncated    Whether the frame has more shapes than are looked at, so that digits may be missing.
+    tracks       Digits followed over frames, in reading order: digit, confidence, smoothed, score and box, and
                    track       its number, never used again,
                    stable      whether it is part of `announced`.
     frame_size   [width, height], pixels.
@@ -73,7 +76,8 @@ def _describe_sighting(sighting: Sighting) -> dict[str, Any]:
         "announced": list(sighting.rows),
         "is_new": sighting.is_new,
         "rows": list(sighting.reading.rows),
-        "digits": [_describe_digit(digit) for digit in sighting.reading.digits],
+        "digits": [_describe_seen(digit) for digit in sighting.reading.digits],
+        "truncated": sighting.reading.truncated,
         "tracks": [_describe_track(track) for track in sighting.tracks],
         "frame_size": list(sighting.frame_size),
         "latency_ms": round(sighting.latency_ms, 3),
@@ -89,6 +93,11 @@ def _describe_sighting(sighting: Sighting) -> dict[str, Any]:
 
 def _describe_track(track: Track) -> dict[str, Any]:
     return {"track": track.number, **_describe_digit(track.digit), "stable": track.stable}
+
+
+def _describe_seen(digit: Digit) -> dict[str, Any]:
+    factors = {"digit_probability": digit.digit_probability, "class_probability": digit.class_probability}
+    return {**_describe_digit(digit), **factors}
 
 
 def _describe_digit(digit: Digit) -> dict[str, Any]:

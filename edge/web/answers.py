@@ -15,8 +15,14 @@ class DigitAnswer(BaseModel):
     """One digit of a picture."""
 
     digit: int = Field(ge=0, le=9)
-    confidence: float = Field(ge=0, le=1, description="Calibrated probability of that digit, given that it is one.")
-    score: float = Field(description="Log odds that it is a digit at all, nats.")
+    confidence: float = Field(
+        ge=0, le=1, description="How likely there is this very digit, calibrated: the product of the next two."
+    )
+    digit_probability: float | None = Field(
+        ge=0, le=1, description="How likely it is a digit at all; null where the model's card does not say: then 1."
+    )
+    class_probability: float = Field(ge=0, le=1, description="How likely it is this digit, if it is any.")
+    score: float = Field(description="Log odds that it is a digit at all, as the model was trained, nats.")
     box: tuple[int, int, int, int] = Field(description="x, y, width, height, pixels of the frame.")
 
 
@@ -32,6 +38,7 @@ class ReadAnswer(BaseModel):
 
     rows: list[str] = Field(description="The digits of each row, top to bottom.")
     digits: list[DigitAnswer] = Field(description="The same digits in the same order.")
+    truncated: bool = Field(description="There are more shapes than are looked at: digits may be missing.")
     frame: FrameAnswer
     timing_ms: dict[str, float] = Field(description="Milliseconds: wait, decode, find, frame, infer.")
     model: str
@@ -48,11 +55,21 @@ class ChoiceAnswer(BaseModel):
     golden: str = Field(description="`passed`, `not loaded` before its first use, or why it was refused.")
 
 
+class OddsAnswer(BaseModel):
+    """Weights of a logistic function: how likely what was read is a digit at all."""
+
+    intercept: float
+    score: float = Field(description="For each nat of the score.")
+    company: float = Field(description="For each unit of log((digits other than 1 + 1) / (other shapes + 1)).")
+    highest: float = Field(gt=0, lt=1, description="No probability is higher.")
+
+
 class AbstentionAnswer(BaseModel):
     """When something is no digit, and how sure to be of what is one."""
 
     threshold: float = Field(description="What scores less, in nats, is no digit.")
     temperature: float = Field(gt=0, description="Logits are divided by it before their softmax is a probability.")
+    digit_odds: OddsAnswer | None
 
 
 class TensorAnswer(BaseModel):

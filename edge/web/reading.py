@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..bundle import Bundle
-from ..card import ModelCardError, ModelFile, Tensor
-from .answers import ModelAnswer, ReadAnswer, document_errors
+from ..card import DigitOdds, ModelCardError, ModelFile, Tensor
+from .answers import ModelAnswer, OddsAnswer, ReadAnswer, document_errors
 from .fetch_runtime import runtime_version
 from .files import find_runtime_folder, send_bytes
 from .limits import find_client
@@ -88,11 +88,14 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
             {
                 "digit": digit.digit,
                 "confidence": digit.confidence,
+                "digit_probability": digit.digit_probability,
+                "class_probability": digit.class_probability,
                 "score": digit.score,
                 "box": (digit.box.x, digit.box.y, digit.box.width, digit.box.height),
             }
             for digit in answer.reading.digits
         ],
+        "truncated": answer.reading.truncated,
         "frame": {"width": width, "height": height},
         "timing_ms": answer.timing_ms,
         **_describe_choice(answer.choice),
@@ -114,7 +117,11 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
             "count": evaluated.count,
             "correct": measured.verification.correct,
         },
-        "abstention": {"threshold": abstention.threshold, "temperature": abstention.temperature},
+        "abstention": {
+            "threshold": abstention.threshold,
+            "temperature": abstention.temperature,
+            "digit_odds": _describe_odds(abstention.digit_odds),
+        },
         "onnx_int8": file and _describe_file(file, root_path),
     }
 
@@ -153,6 +160,10 @@ def _describe_file(file: ModelFile, root_path: str) -> dict[str, Any]:
         "input": _describe_tensor(file.input),
         "output": _describe_tensor(file.output),
     }
+
+
+def _describe_odds(odds: DigitOdds | None) -> dict[str, float] | None:
+    return odds and {name: getattr(odds, name) for name in OddsAnswer.model_fields}
 
 
 def _describe_tensor(tensor: Tensor) -> dict[str, Any]:

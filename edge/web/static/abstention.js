@@ -1,5 +1,5 @@
 /**
- * Knowing what is not a digit, and how sure to be of what is: two numbers from ten logits, as `edge/abstention.py`.
+ * Knowing what is not a digit, and how sure to be of what is: two probabilities from ten logits, as `edge/abstention.py`.
  */
 
 /** The log odds that there is a digit, in nats. @param {ArrayLike<number>} logits  Ten. */
@@ -14,10 +14,33 @@ export function scoreDigit(logits) {
  * @param {ArrayLike<number>} logits  Ten.
  * @param {number} temperature  Above 0; what validation calibrated it to.
  */
-export function estimateConfidence(logits, temperature) {
+export function estimateClassProbability(logits, temperature) {
   const scaled = Array.from(logits, (logit) => logit / temperature);
   const top = Math.max(...scaled);
   return 1 / scaled.reduce((sum, logit) => sum + Math.exp(logit - top), 0);
+}
+
+/**
+ * How likely what was read is a digit at all; null where the model's card does not say.
+ *
+ * @param {number} score
+ * @param {number} company  Of `weighCompany`.
+ * @param {import("./types.js").DigitOdds | null | undefined} odds
+ */
+export function estimateDigitProbability(score, company, odds) {
+  if (!odds) return null;
+  return Math.min(odds.highest, 1 / (1 + Math.exp(-(odds.intercept + odds.score * score + odds.company * company))));
+}
+
+/**
+ * How much what a frame shows looks like digits: a 1 says little, for any straight stroke looks like it.
+ *
+ * @param {number[]} digits  All that were read.
+ * @param {number} shapes  How many were found that might have been digits.
+ */
+export function weighCompany(digits, shapes) {
+  const telling = digits.filter((digit) => digit !== 1).length;
+  return Math.log((telling + 1) / (Math.max(0, shapes - telling) + 1));
 }
 
 /** The most likely digit, 0 to 9; the first of equals. @param {ArrayLike<number>} logits  Ten. */

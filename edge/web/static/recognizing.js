@@ -7,7 +7,13 @@
  * @typedef {(images: Uint8Array) => Promise<Float32Array>} Classify  [N * 28 * 28] pixels to [N * 10] logits.
  */
 
-import { chooseDigit, estimateConfidence, scoreDigit } from "./abstention.js";
+import {
+  chooseDigit,
+  estimateClassProbability,
+  estimateDigitProbability,
+  scoreDigit,
+  weighCompany,
+} from "./abstention.js";
 import { findShapes } from "./finding.js";
 import { SIDE, frameDigit } from "./framing.js";
 import { groupIntoRows } from "./rows.js";
@@ -26,7 +32,10 @@ export async function readDrawing(ink, classify, abstention) {
   const framed = performance.now();
   const logits = shapes.length ? await classify(concatenate(images)) : new Float32Array();
   const inferred = performance.now();
-  const guesses = shapes.map(({ box }, i) => ({ box, ...describe(logits.subarray(10 * i, 10 * i + 10), abstention) }));
+  const shown = shapes.map(({ box }, i) => ({ box, ...describe(logits.subarray(10 * i, 10 * i + 10), abstention) }));
+  const read = shown.filter((guess) => guess.score >= abstention.threshold);
+  const company = weighCompany(read.map((guess) => guess.digit), shown.length);
+  const guesses = shown.map((guess) => ({ ...guess, ...weigh(guess, company, abstention) }));
   const rows = groupIntoRows(guesses.filter((guess) => guess.score >= abstention.threshold));
   return {
     rows: rows.map((row) => row.map((guess) => guess.digit).join("")),
@@ -43,8 +52,20 @@ export async function readDrawing(ink, classify, abstention) {
 
 /** @param {Float32Array} logits @param {Abstention} abstention */
 function describe(logits, abstention) {
-  const confidence = estimateConfidence(logits, abstention.temperature);
-  return { digit: chooseDigit(logits), confidence, score: scoreDigit(logits) };
+  const class_probability = estimateClassProbability(logits, abstention.temperature);
+  return { digit: chooseDigit(logits), class_probability, score: scoreDigit(logits) };
+}
+
+/**
+ * How likely there is this very digit, as people are told.
+ *
+ * @param {{score: number, class_probability: number}} guess
+ * @param {number} company
+ * @param {Abstention} abstention
+ */
+function weigh(guess, company, abstention) {
+  const digit_probability = estimateDigitProbability(guess.score, company, abstention.digit_odds);
+  return { digit_probability, confidence: (digit_probability ?? 1) * guess.class_probability };
 }
 
 /** @param {Uint8Array[]} images */

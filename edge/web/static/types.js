@@ -14,7 +14,9 @@
  *
  * @typedef {object} Digit  One digit as the API describes it.
  * @property {number} digit  0 to 9.
- * @property {number} confidence  0.1 to 1: the calibrated probability of that digit, given that it is one.
+ * @property {number} confidence  0 to 1, calibrated: how likely there is this very digit; the product of the next two.
+ * @property {number | null} digit_probability  How likely it is a digit at all; null where the card does not say.
+ * @property {number} class_probability  How likely it is this digit, if it is any.
  * @property {number} score  The log odds that it is a digit at all, in nats.
  * @property {[number, number, number, number]} box  x, y, width, height, in pixels of the frame.
  *
@@ -33,6 +35,13 @@
  * @typedef {object} Abstention  The card's.
  * @property {number} threshold  In nats.
  * @property {number} temperature  Above 0.
+ * @property {DigitOdds | null} [digit_odds]
+ *
+ * @typedef {object} DigitOdds  Weights of a logistic function, as `/v1/model` describes them.
+ * @property {number} intercept
+ * @property {number} score
+ * @property {number} company
+ * @property {number} highest
  *
  * @typedef {object} ServerModel  What `GET /v1/model` says, as far as the page uses it.
  * @property {string} name
