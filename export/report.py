@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
 from ..edge.shares import format_share
 from ..edge.statistics import mcnemar_p, wilson_interval
+from .doubts import describe_doubts
 from .flips import draw_flips
 from .noise import IMAGES
 from .verify import Outcome, Reference
@@ -119,6 +120,7 @@ def format_report(card: ModelCard, evidence: Evidence, failures: Sequence[str] =
         f"<h1>{_text(card.name)}: what quantization kept</h1>",
         "".join(f"<p><strong>Refused:</strong> {_text(failure)}</p>" for failure in failures),
         f"<p>{_text(_verdict(export, evaluation))}</p>",
+        "".join(f"<p><strong>Note:</strong> {_text(doubt)}</p>" for doubt in describe_doubts(card)),
         _files(export, evaluation),
         _flips(evidence),
         _noise(export.files),
