@@ -137,7 +137,7 @@ def format_export(card: ModelCard) -> str:
                 file.record.name,
                 f"{file.record.size_bytes:,}",
                 format_share(check.correct / count),
-                "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+.2f}",
+                "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+z.2f}",
                 format_share(check.agreeing / count),
                 f"{check.max_logit_difference:.2g}",
             ]

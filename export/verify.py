@@ -20,6 +20,7 @@ from ..edge.evaluate import evaluate_apart
 from ..edge.golden import TOLERANCE
 from ..edge.host import count_cores
 from ..edge.mnist import Images
+from ..edge.shares import describe_p
 from ..edge.statistics import mcnemar_p
 from .calibrate import ExportError
 
@@ -175,10 +176,10 @@ def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
     p = mcnemar_p(check.lost, check.gained)
     chance = "" if p < 0.05 else " Chance alone can explain that (p > 0.05): more evaluation images would tell."
     noisiest = min(file.layers, key=lambda one: one.snr_db, default=None)
-    where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:.1f} dB)." if noisiest else ""
+    where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:z.1f} dB)." if noisiest else ""
     return (
         f"{file.record.name} drops {drop_pp:.2f} points ({check.lost} of {count:,} images lost, {check.gained} gained, "
-        f"p = {p:.2g}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
+        f"{describe_p(p)}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
         "--int8, train longer or with batch norm, or allow more with --max-drop."
     )
 
