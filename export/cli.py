@@ -22,8 +22,8 @@ from .source import find_source
 @click.command()
 @click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
 @click.option("--int8", is_flag=True,
-              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; with the "
-              "option, exit code 1 says that one could not be made.")  # fmt: skip
+              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; with "
+              "the option, exit code 1 says that one could not be made.")  # fmt: skip
 @click.option("--float-only", is_flag=True, help="Do not add int8 files.")
 @click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
 @click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")
@@ -40,7 +40,8 @@ from .source import find_source
 @click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
               help="What a .keras file of your own reads, from paper to ink.")  # fmt: skip
 @click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
-              show_default=True, help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
+              show_default=True,
+              help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
 @click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
               help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
 @click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)),

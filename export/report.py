@@ -177,8 +177,8 @@ def _verdict(export: Export, evaluation: Evaluation) -> str:
 
 def _files(export: Export, evaluation: Evaluation) -> str:
     count = evaluation.images.count
-    head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "its 95 % interval", "lost / gained", "p", "agrees with Keras",
-            "largest logit difference"]  # fmt: skip
+    head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "its 95 % interval", "lost / gained", "p",
+            "agrees with Keras", "largest logit difference"]  # fmt: skip
     doubt = "" if evaluation.held_out else " Whether the model was trained on these images is not known."
     runtimes = " and ".join(sorted({file.verification.runtime for file in export.files}))
     note = f"{count:,} images, {evaluation.images.name}, in {runtimes}.{doubt}"
