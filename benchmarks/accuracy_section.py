@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..edge.mnist import Images
+from ..edge.shares import describe_p, format_p
 from ..edge.statistics import wilson_interval
 from .changed_digits import draw_changed
 from .findings import Group, group_alike, name_group
@@ -10,7 +11,7 @@ from .lanes import Lane, draw_interval, draw_lanes, make_signed_axis
 from .latency_plots import kind_of
 from .page_parts import Html, join, link_raw, paragraph, section, table, to_html, two_lines
 from .results import Accuracy, Results
-from .wording import format_p, judge_drop
+from .wording import judge_drop
 
 HEAD = ["file", "on", "accuracy %", "right of", "drop vs float, points", "lost / gained", "p", "vs float, in words",
         "drop vs Keras, points", "agrees with Keras %"]  # fmt: skip
@@ -28,7 +29,7 @@ def draw_accuracies(results: Results, images: Images | None, file: str) -> Html:
     if not groups:
         return Html("")
     note = paragraph(
-        "Under an accuracy, its Wilson 95 % interval; under a drop, its 95 % interval from resampling images in pairs. "
+        "Under an accuracy, its Wilson 95 % interval; under a drop, its 95 % score interval for paired images (Tango). "
         "Runtimes that read every image alike share a line.",
         "note",
     )
@@ -60,7 +61,7 @@ def _cells(results: Results, group: Group) -> list[str]:
         f"{len(accuracy.lost)} / {len(accuracy.gained)}" if against else "",
         format_p(accuracy.p_vs_float) if against and accuracy.p_vs_float is not None else "",
         judge_drop(accuracy) if against else "",
-        keras if accuracy.p_vs_keras is None else two_lines(keras, f"p = {accuracy.p_vs_keras:.2g}"),
+        keras if accuracy.p_vs_keras is None else two_lines(keras, describe_p(accuracy.p_vs_keras)),
         "" if accuracy.agreement is None else f"{100 * accuracy.agreement:.2f}",
     ]
 

@@ -28,10 +28,11 @@ from .report import format_tables, summarize, write_reports
 from .results import Settings
 from .ssh import SshOptions, parse_host
 from .targets import ALL_PROCESSORS, list_offers
+from .wording import FEWEST_COMPARED
 
 # A full run of the shipped bundle: ten thousand inferences a row in minutes. A quick one: less than a minute.
 FULL = Settings(rounds=5, calls=1000, seconds=2.0, threads=[1, ALL_PROCESSORS], batches=[8, 32], paced_calls=20)
-QUICK = Settings(rounds=3, calls=200, seconds=0.5, threads=[1], batches=[], paced_calls=0, is_quick=True)
+QUICK = Settings(rounds=FEWEST_COMPARED, calls=200, seconds=0.5, threads=[1], batches=[], paced_calls=0, is_quick=True)
 
 
 class Benchmark(CommandWithOthers):

@@ -1,5 +1,6 @@
 """A comparison of two runs for people at a terminal: a table, and what it says."""
 
+from ..edge.shares import describe_p
 from ..edge.tables import format_table
 from .comparison import Comparison, RowChange
 from .wording import NO_DIFFERENCE, count, describe_change, format_interval, format_us
@@ -60,14 +61,14 @@ def _describe_regression(row: RowChange) -> str:
         before, after = map(format_us, row.p50_us)
         parts.append(
             f"{describe_change(row.slowdown.percent)} (p50 {before} to {after} us, 95 % interval "
-            f"{format_interval(row.slowdown.interval_percent)} %, p = {row.slowdown.p:.2g}; "
+            f"{format_interval(row.slowdown.interval_percent)} %, {describe_p(row.slowdown.p)}; "
             f"{100 * row.slowdown.slower_share:.0f} % of calls are slower)"
         )
     if row.reading == "regression" and row.drop:
         parts.append(
             f"{row.drop.points:.2f} points less accurate (95 % interval "
             f"{format_interval(row.drop.interval, '+z.2f')}, {row.drop.only_first} images lost, "
-            f"{row.drop.only_second} gained, p = {row.drop.p:.2g})"
+            f"{row.drop.only_second} gained, {describe_p(row.drop.p)})"
         )
     changed = "" if row.same_file else " The model file is another one."
     return f"{_name(row)}: {'; '.join([*parts, *row.notes])}.{changed}"

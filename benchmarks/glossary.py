@@ -19,8 +19,8 @@ GLOSSARY = {
     ),
     "drop, lost and gained": (
         "Accuracy lost against the float32 file of the same format, in percentage points. Lost are images that "
-        "float32 reads correctly and this file does not; gained the reverse. Its interval is from resampling the "
-        "images, both files' outcomes together."
+        "float32 reads correctly and this file does not; gained the reverse. Its interval is Tango's score "
+        "interval for paired images; it has a width where no image differs, too."
     ),
     "first, load": (
         "Load is from starting to being ready, the runtime's import included; first is the first inference after it. "

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..edge.shares import format_p
 from .findings import compare_latencies, find_fastest, rows_of
 from .latency_plots import Timed, draw_ranges, draw_ratios, draw_shapes, format_bounds
 from .page_parts import Html, join, link, paragraph, section, table, to_html, two_lines
 from .results import Latency, Results, Row
-from .wording import format_interval, format_p, format_us, judge_slowdown, name_row, name_target
+from .wording import format_interval, format_us, judge_slowdown, name_row, name_target
 
 HEAD = ["row", "file", "on", "p50 us", "p90 us", "p99 us", "p99.9 us", "worst us", "images/s", "first ms", "load ms",
         "peak MB", "validity"]  # fmt: skip

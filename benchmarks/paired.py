@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.statistics import mcnemar_p
+from ..edge.statistics import mcnemar_p, paired_interval
 
 # Differences that chance explains at this level are called none.
 SIGNIFICANCE = 0.05
@@ -22,7 +22,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         points: Accuracy of the first minus that of the second, in percentage points; negative where the second gains.
-        interval: 95 % percentile interval of that, from resampling images.
+        interval: 95 % score interval of that, see `paired_interval`.
         only_first: Images that only the first file reads right.
         only_second: Images that only the second file does.
         p: Exact McNemar p-value that both err equally often.
@@ -40,24 +40,23 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
         return self.p <= SIGNIFICANCE
 
 
-def measure_drop(first: NDArray[np.bool_], second: NDArray[np.bool_], seed: int = 1) -> Drop:
+def measure_drop(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Drop:
     """Compare what two files read right of the same images.
 
     Args:
         first: Of each image, whether the file that is the reference reads it right, [N].
         second: The same of the other file.
-        seed: Of resampling.
 
     Raises:
         ValueError: They are not of the same images, or there are none.
     """
     if first.shape != second.shape or not first.size:
         raise ValueError(f"expected outcomes of the same images, got {first.shape} and {second.shape}.")
-    differences = 100 * (first.astype(np.float64) - second)
-    only_first, only_second = int((differences > 0).sum()), int((differences < 0).sum())
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    low, high = paired_interval(only_first, only_second, len(first))
     return Drop(
         points=100 * (only_first - only_second) / len(first),
-        interval=bootstrap_mean(differences, seed),
+        interval=(100 * low, 100 * high),
         only_first=only_first,
         only_second=only_second,
         p=mcnemar_p(only_first, only_second),

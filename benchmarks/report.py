@@ -75,7 +75,7 @@ def describe_conditions(results: Results) -> list[str]:
         f"**Accuracy**: {results.image_count:,} images, {results.evaluated_on}{doubt}. The Keras model itself: "
         f"{format_share(results.keras_correct / results.image_count)}. Intervals are Wilson's; drops are percentage "
         "points against the float32 file of the same format on the same runtime, image by image, with a paired "
-        "bootstrap interval, and p is exact McNemar's.",
+        "score interval (Tango), and p is exact McNemar's.",
         f"**Latency**: batch 1 through this package's Python layer; {rounds} a row in random order, {calls} "
         f"calls in each once it is steady, or as many as {settings.seconds:g} s have, loading excluded. Intervals are "
         "of the median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "

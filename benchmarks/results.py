@@ -29,7 +29,7 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         p_vs_keras: Exact McNemar p-value of that comparison.
         drop_vs_float_pp: Against the float32 file of the same format on the same runtime, with the same delegate and
             threads; None where that did not run, for that file itself, and for a peer.
-        drop_interval_pp: 95 % paired bootstrap interval of that drop.
+        drop_interval_pp: 95 % paired score interval of that drop.
         p_vs_float: Exact McNemar p-value of that comparison.
         lost: Images that float reads correctly and this file does not, by index.
         gained: The other way round.

@@ -7,14 +7,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.shares import format_share
+from ..edge.shares import format_p, format_share
 from ..edge.tables import format_table
 from .files import write_all
 from .paired import SIGNIFICANCE
 from .report_text import escape_all_markdown
 from .robustness_page import format_robustness_page
 from .robustness_results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
-from .wording import format_p
 
 SEVERITY_HEADERS = ["int8, accuracy %", "severity 1", "2", "3", "4", "5", "mean", "MNIST-C's, 95 % interval"]
 PAIR_HEADERS = ["over severities", "float32 %", "int8 %", "drop, points", "95 % interval", "p", "p (Holm)"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.classifiers import Runtime
-from ..edge.statistics import mcnemar_p, wilson_interval
+from ..edge.statistics import mcnemar_p, paired_interval, wilson_interval
 from .corruptions import CORRUPTIONS, SEVERITIES
 from .paired import bootstrap_mean, correct_holm
 from .robustness_results import Cell, CorruptedRow, Means, Reading, RuntimeRobustness
@@ -76,7 +76,11 @@ def compare_outcomes(
     differences = float32.sum(axis=0) - int8.sum(axis=0)
     better_float32, better_int8 = int((differences > 0).sum()), int((differences < 0).sum())
     p = mcnemar_p(better_float32, better_int8)
-    low, high = bootstrap_mean(100 * differences / len(cells), seed)
+    if differences.any():
+        low, high = bootstrap_mean(100 * differences / len(cells), seed)
+    else:
+        # Resampling knows nothing of what did not happen in the sample.
+        low, high = (100 * end for end in paired_interval(0, 0, len(differences)))
     return CorruptedRow(
         corruption=name,
         cells=tuple(cells),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..edge.shares import format_share
+from ..edge.shares import describe_p, format_share
 from .findings import (
     Group,
     compare_latencies,
@@ -88,7 +88,7 @@ def _describe_quantization(results: Results, group: Group) -> str:
         parts.append(f"beside float32 on one thread: {', '.join(times)}")
     sizes = [one.size_bytes for one in results.rows if one.precision == "float32" and one.format == row.format]
     if sizes:
-        parts.append(f"the file is {sizes[0] / row.size_bytes:.1f} times smaller")
+        parts.append(f"the file has {format_share(row.size_bytes / sizes[0], 0)} of the bytes of float32")
     return "; ".join(parts) + "."
 
 
@@ -118,7 +118,7 @@ def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
             judged = min(slowdown.processes) >= FEWEST_COMPARED and row.validity != "invalid"
             time = f"; time beside it: {judge_slowdown(slowdown)}" if judged else ""
             sentences.append(
-                f"Peer {name_row(row)}: {format_share(row.accuracy.share)} accurate, {verdict} {name_row(ours)} (p = "
-                f"{drop.p:.2g}){time}."
+                f"Peer {name_row(row)}: {format_share(row.accuracy.share)} accurate, {verdict} {name_row(ours)} ("
+                f"{describe_p(drop.p)}){time}."
             )
     return sentences

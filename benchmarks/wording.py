@@ -3,6 +3,7 @@
 A difference that chance explains is called none, whatever its figure.
 """
 
+from ..edge.shares import describe_p
 from .paired import SIGNIFICANCE
 from .results import Accuracy, Results, Row
 from .slowdowns import Slowdown
@@ -10,8 +11,6 @@ from .slowdowns import Slowdown
 NO_DIFFERENCE = "no measurable difference"
 # Fewer processes of each cannot be told apart, however different they are: p is above 0.05 even then.
 FEWEST_COMPARED = 4
-# Smaller ones differ in nothing that matters.
-LEAST_P = 1e-4
 
 
 def name_target(row: Row) -> str:
@@ -32,11 +31,6 @@ def name_place(results: Results, row: Row) -> str:
     return f"{name_target(row)}{machine}"
 
 
-def format_p(p: float) -> str:
-    """A p-value in a table."""
-    return f"< {LEAST_P:g}" if p < LEAST_P else f"{p:.2g}"
-
-
 def describe_drop(accuracy: Accuracy) -> str:
     """A file's accuracy against its float file, with the interval and the images behind it; empty without a drop."""
     if accuracy.drop_vs_float_pp is None or accuracy.p_vs_float is None:
@@ -47,7 +41,7 @@ def describe_drop(accuracy: Accuracy) -> str:
     flips = f"{len(accuracy.lost)} lost, {len(accuracy.gained)} gained of {accuracy.count:,}"
     verdict = judge_drop(accuracy)
     where = " in accuracy" if verdict == NO_DIFFERENCE else ""
-    return f"{verdict}{where} (drop {drop:+z.2f} points{interval}; {flips}; p = {p:.2g})"
+    return f"{verdict}{where} (drop {drop:+z.2f} points{interval}; {flips}; {describe_p(p)})"
 
 
 def judge_drop(accuracy: Accuracy) -> str:

@@ -5,7 +5,9 @@ and the card holds the SHA-256 of everything else in the bundle. A changed byte 
 proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
-    5  How likely it is that what was read is a digit at all.
+    5  How likely it is that what was read is a digit at all. Files that could not be made, and why; operators of an
+       int8 file that compute in float; how many evaluation images each file takes for digits; log-softmax and sigmoid
+       as outputs of foreign models.
     4  How training was set up: teachers, the bundle it started from, several seeds, precision, devices.
     3  From which score on something is a digit, and the temperature of its probability.
     2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
@@ -38,6 +40,8 @@ PRECISION_KEY = "edge_mnist.precision"
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+# What a Keras model applies to its logits, which the exporter takes off.
+OutputFunction = Literal["softmax", "log-softmax", "sigmoid"]
 TrainingPrecision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 # \Z, for $ lets a newline follow.
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -61,11 +65,11 @@ class Convention(_Record, frozen=True, kw_only=True):
 
     Attributes:
         pixels: `uint8` for raw pixels, else the range of its float input, from paper to ink.
-        outputs: `logits`, or `softmax` for probabilities, whose softmax is taken off.
+        outputs: `logits`, or the function of them that it gives; the exporter takes that off.
     """
 
     pixels: Literal["uint8", "0-1", "0-255", "-1-1"] = "uint8"
-    outputs: Literal["logits", "softmax"] = "logits"
+    outputs: Literal["logits"] | OutputFunction = "logits"
 
 
 class FileRecord(_Record, frozen=True, kw_only=True):
@@ -247,6 +251,7 @@ class Verification(_Record, frozen=True, kw_only=True):
             the Keras model stands in its place.
         gained: The reverse.
         max_logit_difference: From the Keras model, absolute.
+        accepted: Images whose score reaches the card's abstention threshold. Schema 4 and older do not have it.
     """
 
     runtime: str
@@ -255,6 +260,7 @@ class Verification(_Record, frozen=True, kw_only=True):
     lost: Count
     gained: Count
     max_logit_difference: float
+    accepted: Count | msgspec.UnsetType = msgspec.UNSET
 
 
 class LayerNoise(_Record, frozen=True, kw_only=True):
@@ -272,6 +278,7 @@ class ModelFile(_Record, frozen=True, kw_only=True):
         quantization: None where no integers were calibrated.
         layers: Noise of each layer, in the order of the network; empty where nothing was calibrated.
         golden_logits: What it gave, in its runtime, for the export's golden images: [N][10].
+        float_operators: Operators of an int8 file that compute in float32. Absent where there are none.
     """
 
     record: FileRecord
@@ -284,6 +291,7 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     layers: tuple[LayerNoise, ...] = ()
     verification: Verification
     golden_logits: tuple[tuple[Logit, ...], ...]
+    float_operators: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse shapes that are not the contract's."""
@@ -337,6 +345,13 @@ class Abstention(_Record, frozen=True, kw_only=True, omit_defaults=True):
     digit_odds: DigitOdds | None = None
 
 
+class MissingFile(_Record, frozen=True, kw_only=True):
+    """A file that was asked for and could not be made, and the reason in one sentence."""
+
+    name: FileName
+    reason: str
+
+
 class Agreement(_Record, frozen=True, kw_only=True):
     """On how many images of the first evaluation set each pair names the same digit: `counts[i][j]` of `names`."""
 
@@ -356,7 +371,7 @@ class Export(_Record, frozen=True, kw_only=True):
 
     `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
     image of each digit, see `golden.py`. `abstention` holds for all files: their scores are nearly the same. `report`
-    is a page for people, `c_source` the int8 TFLite file for firmware.
+    is a page for people, `c_source` the int8 TFLite file for firmware. `missing` is absent where every file was made.
     """
 
     evaluations: Annotated[tuple[Evaluation, ...], msgspec.Meta(min_length=1)]
@@ -370,6 +385,7 @@ class Export(_Record, frozen=True, kw_only=True):
     agreement: Agreement
     machine: Machine
     tools: dict[str, str]
+    missing: tuple[MissingFile, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         """Refuse accuracies that are none."""

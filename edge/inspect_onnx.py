@@ -30,12 +30,13 @@ def read_onnx(content: bytes) -> Model:
     onnx = import_parser("ONNX (it is not marked as TFLite)", "onnx", "onnx")
     proto, graph = _parse(content, onnx)
     constants = _constants(graph)
-    macs, not_counted = count_macs(operations := list(_operations(graph, constants)))
+    operations = list(_operations(graph, constants))
+    macs, not_counted = count_macs(operations, _batch(graph, constants))
     return Model(
         header=_header(proto),
         properties={decode_text(entry.key): decode_text(entry.value) for entry in proto.metadata_props},
-        inputs=tuple(_tensor(value, onnx) for value in graph.input if value.name not in constants),
-        outputs=tuple(_tensor(value, onnx) for value in graph.output),
+        inputs=tuple(_tensor(value, onnx) for value in proto.graph.input if value.name not in constants),
+        outputs=tuple(_tensor(value, onnx) for value in proto.graph.output),
         operators=count_operators(operations),
         weights=sum_weights(_weights(graph, constants, onnx)),
         macs=macs,
@@ -44,16 +45,34 @@ def read_onnx(content: bytes) -> Model:
 
 
 def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
-    """The model, and its graph with the shapes that can be inferred."""
+    """The model, and its graph with the shapes that can be inferred for one image where the number is left open."""
     DecodeError = import_parser("ONNX", "google.protobuf.message", "protobuf").DecodeError  # noqa: N806 - a class
     try:
         proto = onnx.load_from_string(content)
         if not proto.graph.node:
             raise ValueError("it has no graph")
         _refuse_outside_data(proto, onnx.TensorProto)
-        return proto, onnx.shape_inference.infer_shapes(proto).graph
+        return proto, onnx.shape_inference.infer_shapes(_for_one_image(proto), data_prop=True).graph
     except (DecodeError, onnx.shape_inference.InferenceError) as error:
         raise ValueError(str(error)) from error
+
+
+def _for_one_image(proto: Any) -> Any:
+    """A copy whose open first dimensions are 1, so that the shapes behind reshapes are known, too."""
+    copy = type(proto)()
+    copy.CopyFrom(proto)
+    for value in (*copy.graph.input, *copy.graph.output):
+        dimensions = value.type.tensor_type.shape.dim
+        if dimensions and not dimensions[0].HasField("dim_value"):
+            dimensions[0].dim_value = 1
+    del copy.graph.value_info[:]
+    return copy
+
+
+def _batch(graph: Any, constants: dict[str, Any]) -> int:
+    """Images in the first input."""
+    shapes = [value.type.tensor_type.shape.dim for value in graph.input if value.name not in constants]
+    return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
 
 
 def _refuse_outside_data(message: Any, tensor_type: type) -> None:

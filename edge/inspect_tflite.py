@@ -42,7 +42,7 @@ def read_tflite(content: bytes) -> Model:
     codes = [_code(code, schema) for code in _parts(model.OperatorCodesLength(), model.OperatorCodes)]
     operations = [list(_operations(graph, codes)) for graph in graphs]
     main = graphs[0]
-    macs, not_counted = count_macs(operations[0])
+    macs, not_counted = count_macs(operations[0], _batch(graphs[0]))
     return Model(
         header=_header(model, entries),
         properties=_properties(entries.get(PROPERTIES_ENTRY)),
@@ -123,13 +123,34 @@ def _tensor(tensor: Any, schema: Any) -> TensorInfo:
 
 def _operations(graph: Any, codes: list[tuple[str, int, bool]]) -> Iterator[Operation]:
     shapes = [_shape(tensor) for tensor in _parts(graph.TensorsLength(), graph.Tensors)]
+    # The file notes 1 for a first dimension that depends on the number of images. Where a reshape moves others into it,
+    # as [1, 28, 28] to [1, 28], it seems to lose values; the following tensors are as many times longer.
+    times = [1] * len(shapes)
     for operator in _parts(graph.OperatorsLength(), graph.Operators):
         name, version, is_custom = codes[operator.OpcodeIndex()]
-        # No rule reads more than two; -1 stands for an optional input that is not there.
-        indices = [operator.Inputs(i) for i in range(min(operator.InputsLength(), 2))]
-        inputs = tuple(shapes[i] if i >= 0 else () for i in indices)
-        output = shapes[operator.Outputs(0)] if operator.OutputsLength() else ()
+        # No rule reads more than three; -1 stands for an optional input that is not there.
+        indices = [operator.Inputs(i) for i in range(min(operator.InputsLength(), 3))]
+        outputs = [operator.Outputs(i) for i in range(min(operator.OutputsLength(), 1))]
+        for i in outputs:
+            times[i] = max((times[j] for j in indices if j >= 0), default=1)
+            if name in {"RESHAPE", "FULLY_CONNECTED"} and math.prod(shapes[i]) and indices:
+                values = times[indices[0]] * math.prod(shapes[indices[0]])
+                if name == "FULLY_CONNECTED":
+                    values = values * shapes[indices[1]][0] // max(1, shapes[indices[1]][-1])
+                times[i] = max(1, values // math.prod(shapes[i]))
+        inputs = tuple(_lengthen(shapes[i], times[i]) if i >= 0 else () for i in indices)
+        output = _lengthen(shapes[outputs[0]], times[outputs[0]]) if outputs else ()
         yield Operation(name, version, inputs, output, is_custom)
+
+
+def _lengthen(shape: Shape, times: int) -> Shape:
+    return (shape[0] * times, *shape[1:]) if shape else ()
+
+
+def _batch(graph: Any) -> int:
+    """Images in the first input as the file notes it; 1 where it leaves that open."""
+    shape = _shape(graph.Tensors(graph.Inputs(0))) if graph.InputsLength() else ()
+    return max(1, shape[0]) if shape else 1
 
 
 def _weights(graphs: list[Any], buffers: list[Any], schema: Any) -> Iterator[Constant]:

@@ -4,6 +4,8 @@
 NEARLY_CERTAIN, NEARLY_EXCLUDED = 0.999, 0.001
 # Only this near to either end are tenths of a percent worth reading.
 FINE = 0.01
+# Smaller p-values differ in nothing that matters.
+LEAST_P = 1e-4
 
 
 def format_share(share: float, places: int = 2) -> str:
@@ -18,3 +20,13 @@ def format_confidence(confidence: float) -> str:
     if confidence < NEARLY_EXCLUDED:
         return f"< {format_share(NEARLY_EXCLUDED, 1)}"
     return format_share(confidence, 0 if FINE <= confidence <= 1 - FINE else 1)
+
+
+def format_p(p: float) -> str:
+    """A p-value in a table, `0.04`; none is ever 0."""
+    return f"< {LEAST_P:g}" if p < LEAST_P else f"{p:.2g}"
+
+
+def describe_p(p: float) -> str:
+    """A p-value in a sentence, `p = 0.04`."""
+    return f"p {format_p(p)}" if p < LEAST_P else f"p = {format_p(p)}"

@@ -1,6 +1,6 @@
 """The statistics of a report: what a difference in accuracy means.
 
-Written out here because they are two short formulas, and the packages that have them are larger than a Raspberry Pi's
+Written out here because they are three short formulas, and the packages that have them are larger than a Raspberry Pi's
 whole environment.
 """
 
@@ -46,3 +46,50 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     discordant = only_first + only_second
     tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
     return min(1.0, 2 * tail / 2**discordant)
+
+
+def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
+    """95 % score interval of the difference of two paired proportions, in [-1, 1].
+
+    It has a width where no image differs, too: zero of 4,000 still allow a difference of a tenth of a point.
+
+    Args:
+        only_first: Images that only the first classifier reads correctly.
+        only_second: Images that only the second one does.
+        count: All images, > 0.
+
+    Returns:
+        The ends of the interval of (first's accuracy - second's accuracy).
+
+    Raises:
+        ValueError: A count is negative, or more images differ than there are.
+
+    Source: T. Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design", Statistics in Medicine 17 (1998).
+    """
+    if min(only_first, only_second) < 0 or count < max(1, only_first + only_second):
+        raise ValueError(f"expected {only_first} + {only_second} differing images among at least as many, got {count}.")
+    estimate = (only_first - only_second) / count
+
+    def find_end(outermost: float) -> float:
+        inside, outside = estimate, outermost
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            if abs(_paired_score(only_first, only_second, count, middle)) <= Z_95:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+    return find_end(-1.0), find_end(1.0)
+
+
+def _paired_score(only_first: int, only_second: int, count: int, difference: float) -> float:
+    """How many standard errors the observed difference is from a supposed one, in (-1, 1)."""
+    # The probability of `only_second` that is most likely under the supposed difference solves a quadratic equation.
+    b = (2 * count - only_first + only_second) * difference - only_first - only_second
+    c = -only_second * difference * (1 - difference)
+    likely = (math.sqrt(max(0.0, b * b - 8 * count * c)) - b) / (4 * count)
+    variance = count * (2 * likely + difference * (1 - difference))
+    observed = only_first - only_second - count * difference
+    return observed / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, observed) if observed else 0.0

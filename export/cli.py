@@ -6,22 +6,27 @@ from typing import Any, cast, get_args
 
 import click
 
-from ..edge.card import Convention, Format, ModelCard, Precision
+from ..edge.card import Convention, Format, ModelCard, OutputFunction, Precision
 from ..edge.fitting_table import format_fitting
 from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
 from ..edge.output import echo, echo_text
 from ..edge.safe_text import one_line
 from ..edge.shares import format_share
 from . import onnx
+from .calibrate import ExportError
+from .doubts import describe_doubts
 from .exporters import DEFAULT_WEIGHTS, list_exporters
 from .pipeline import REPORT_NAME, export_bundle
-from .settings import Settings
+from .settings import Settings, find_exported, find_unmet
 from .source import find_source
 
 
 @click.command()
 @click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
-@click.option("--int8", is_flag=True, help="Add full-integer TFLite and QDQ ONNX, calibrated on training images.")
+@click.option("--int8", is_flag=True,
+              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; with "
+              "the option, exit code 1 says that one could not be made.")  # fmt: skip
+@click.option("--float-only", is_flag=True, help="Do not add int8 files.")
 @click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
 @click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")
 @click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: accurate, but slow.")
@@ -36,19 +41,22 @@ from .source import find_source
               help="Refuse to install when a file loses more accuracy than this, in percentage points.")  # fmt: skip
 @click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
               help="What a .keras file of your own reads, from paper to ink.")  # fmt: skip
-@click.option("--outputs", type=click.Choice(["logits", "softmax"]), default="logits", show_default=True,
-              help="What a .keras file of your own gives; a softmax is taken off.")  # fmt: skip
+@click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
+              show_default=True,
+              help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
 @click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
               help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
 @click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)),
               show_default=f"{DEFAULT_WEIGHTS}, or as the bundle has them that is extended",
               help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
               "uint8 is right everywhere and slower.")  # fmt: skip
+@click.option("--strict-int8", is_flag=True, help="Refuse int8 files of which an operator computes in float32.")
 @click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too.")
 @data_dir_option
 def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     source: Path | None,
     int8: bool,
+    float_only: bool,
     float16: bool,
     dynamic: bool,
     int16x8: bool,
@@ -60,47 +68,61 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     outputs: str,
     method: str | None,
     onnx_weights: str | None,
+    strict_int8: bool,
     c_array: bool,
     data_dir: Path | None,
 ) -> None:
     """Write TFLite and ONNX files, verify each in its own process, and seal them into a bundle.
 
-    Without an argument, the shipped model is exported. float32 is always written. Every file takes raw pixels, uint8
-    [N, 28, 28, 1] with 0 = paper and 255 = ink, and is compared with the Keras model on every evaluation image. The
-    bundle's report.html shows what changed, and explains the numbers.
+    Without an argument, the shipped model is exported, to float32 and int8. Every file takes raw pixels, uint8 [N, 28,
+    28, 1] with 0 = paper and 255 = ink, and is compared with the Keras model on every evaluation image. The bundle's
+    report.html shows what changed, and explains the numbers. What a folder has already is made again, so that nothing
+    is lost. A file that cannot be made is named with the reason; the others are written.
 
     \b
     Examples:
       # The shipped model, into ./standard.
-      edge-mnist export --int8
+      edge-mnist export
       # A trained bundle, extended in place.
       edge-mnist export my-model --all
       # With C source for a microcontroller.
-      edge-mnist export my-model --int8 --c-array
+      edge-mnist export my-model --c-array
       # A Keras model of your own, trained on pixels / 255.
-      edge-mnist export mine.keras --int8 --pixels 0-1 --outputs softmax
+      edge-mnist export mine.keras --pixels 0-1 --outputs softmax
     """
     formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
+    if float_only and int8:
+        raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
     if everything:
-        asked = {exporter.precision: True for exporter in list_exporters() if exporter.format in formats}
+        asked = {exporter.precision: exporter.precision != "float32" for exporter in list_exporters()
+                 if exporter.format in formats}  # fmt: skip
+    named = tuple(precision for precision in get_args(Precision) if asked.get(precision))
+    default: tuple[Precision, ...] = () if float_only else ("int8",)
     settings = Settings(
-        precisions=tuple(precision for precision in get_args(Precision) if asked.get(precision)),
+        precisions=tuple(dict.fromkeys((*default, *named))),
         formats=formats,
         method=method,
         onnx_weights=onnx_weights,
         most_drop_pp=most_drop_pp,
         c_array=c_array,
+        strict_int8=strict_int8,
+        named=(*named, *(("float32",) if format_ else ()), *(("int8",) if c_array and not int8 else ())),
     )
     found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
     destination = out or found.default_out
+    earlier = find_exported(destination)
     card = export_bundle(found, settings, destination, data_dir)
     echo_text(format_export(card))
+    for doubt in describe_doubts(card):
+        echo(f"Warning: {doubt}", err=True)
     place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     echo(
         f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
         f"Next: edge-mnist benchmark {shlex.quote(name_bundle(destination))}{place}"
     )
+    if unmet := find_unmet(card, settings, earlier):
+        raise ExportError(f"not all that was asked for could be made: {', '.join(one.name for one in unmet)}.")
 
 
 def format_export(card: ModelCard) -> str:
@@ -118,7 +140,7 @@ def format_export(card: ModelCard) -> str:
                 file.record.name,
                 f"{file.record.size_bytes:,}",
                 format_share(check.correct / count),
-                "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+.2f}",
+                "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+z.2f}",
                 format_share(check.agreeing / count),
                 f"{check.max_logit_difference:.2g}",
             ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..edge.card import Format, LayerNoise, Precision, Tensor
 from ..edge.mnist import Images
-from . import noise, onnx, tflite, tflite_metadata
+from . import float_operators, noise, onnx, tflite, tflite_metadata
 from .sweep import Quantizer
 
 # Of calibration and validation images for int16x8, whose kernels in LiteRT take milliseconds an image.
@@ -29,6 +29,7 @@ class FormatTools:
         min_runtime: Reads which runtime it needs at least.
         seal: Writes properties into the file.
         noise: Finds each layer's noise in an int8 file, given the float network and images.
+        float_operators: Names the operators of an int8 file that compute in float32.
     """
 
     name: Format
@@ -37,6 +38,7 @@ class FormatTools:
     min_runtime: Callable[[bytes], str | None]
     seal: Callable[[bytes, dict[str, str]], bytes]
     noise: Callable[[keras.Model, bytes, NDArray[np.uint8]], tuple[LayerNoise, ...]]
+    float_operators: Callable[[bytes], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,23 @@ class Exporter:
 
 
 TFLITE = FormatTools(
-    "tflite", "litert", tflite.describe_tensors, tflite.min_runtime, tflite_metadata.seal, noise.tflite_noise
+    name="tflite",
+    runtime="litert",
+    describe=tflite.describe_tensors,
+    min_runtime=tflite.min_runtime,
+    seal=tflite_metadata.seal,
+    noise=noise.tflite_noise,
+    float_operators=float_operators.in_tflite,
 )
-ONNX = FormatTools("onnx", "onnxruntime", onnx.describe_tensors, lambda _: None, onnx.write_metadata, noise.onnx_noise)
+ONNX = FormatTools(
+    name="onnx",
+    runtime="onnxruntime",
+    describe=onnx.describe_tensors,
+    min_runtime=lambda _: None,
+    seal=onnx.write_metadata,
+    noise=noise.onnx_noise,
+    float_operators=float_operators.in_onnx,
+)
 
 
 def list_exporters(method: str | None = None, onnx_weights: str = DEFAULT_WEIGHTS) -> tuple[Exporter, ...]:

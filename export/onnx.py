@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 # Per-channel QDQ needs 13; 17 is read by every ONNX Runtime since 1.12.
 OPSET = 17
 INPUT, OUTPUT = "pixels", "logits"
+LAYOUT_OPERATORS = {"Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Identity", "Flatten"}
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,6 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
         method: How ranges are chosen, of `METHODS`.
         weights: How weights are stored, of `WEIGHT_TYPES`.
 
-    Raises:
-        ExportError: The first operator is not one that pixels can enter as they are.
     """
     weight_type = WEIGHT_TYPES[weights]
     calibrate_method, options = METHODS[method]
@@ -191,43 +190,59 @@ def _name_interface(proto: onnx.ModelProto) -> None:
 
 
 def _pixel_tensors(graph: onnx.GraphProto) -> list[str]:
-    """The input, and what it is called behind mere changes of layout and cropping, which integers pass as well.
-
-    Raises:
-        ExportError: Several operators read it, so that it has no one place to be quantized at.
-    """
+    """The input, and its names behind mere changes of layout and cropping, which integers pass as well."""
     names = [INPUT]
-    while True:
-        readers = [node for node in graph.node if names[-1] in node.input]
-        if len(readers) != 1:
-            raise ExportError(f"ONNX int8: expected one operator to read the pixels, got {len(readers)}.")
-        if readers[0].op_type not in {"Reshape", "Transpose", "Slice"}:
-            return names
-        names.append(readers[0].output[0])
+    for node in graph.node:
+        # Nodes stand in the order in which they compute.
+        if node.op_type in LAYOUT_OPERATORS and node.input[0] in names:
+            names.append(node.output[0])
+    return names
 
 
 def _take_raw_pixels(proto: onnx.ModelProto, wanted_scale: float) -> None:
-    """Let raw pixels enter as the quantized input, and drop the operator that quantized floats to just these bytes.
+    """Let raw pixels enter as they are, and drop the operators that quantized floats to just these bytes.
 
-    Raises:
-        ExportError: The input was not quantized with this scale and zero point 0, so raw pixels would not be it.
+    What reads pixels without quantizing them, or quantizes them to another scale, gets them as floats in the network's
+    own range instead.
     """
     graph = proto.graph
-    last = _pixel_tensors(graph)[-1]
-    (quantize,) = (node for node in graph.node if last in node.input)
-    if quantize.op_type != "QuantizeLinear":
-        raise ExportError(f"ONNX int8: the pixels are used by {quantize.op_type} unquantized.")
+    pixels = _pixel_tensors(graph)
     constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
-    scale, zero_point = float(constants[quantize.input[1]]), int(constants[quantize.input[2]])
-    if abs(scale / wanted_scale - 1) > 1e-6 or zero_point != 0:
-        raise ExportError(
-            f"ONNX int8: raw pixels need scale {wanted_scale:.6g} and zero point 0, got {scale} and {zero_point}."
-        )
-    graph.node.remove(quantize)
-    for node in graph.node:
-        node.input[:] = [quantize.input[0] if name == quantize.output[0] else name for name in node.input]
-    del graph.value_info[:]  # they still call the reshaped pixels float
+    for name in pixels:
+        readers = [node for node in graph.node if name in node.input]
+        exact = [node for node in readers if _keeps_pixels(node, constants, wanted_scale)]
+        for quantize in exact:
+            graph.node.remove(quantize)
+            _rename_input(graph.node, quantize.output[0], name)
+        others = [node for node in readers if node not in exact and node.op_type not in LAYOUT_OPERATORS]
+        if others:
+            _rename_input(others, name, f"{name}_in_own_range")
+            _insert_scaling(graph, name, wanted_scale)
+    del graph.value_info[:]  # they still call the pixels float
     graph.input[0].CopyFrom(helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["N", *IMAGE_SHAPE]))
+
+
+def _keeps_pixels(node: onnx.NodeProto, constants: dict[str, np.ndarray], wanted_scale: float) -> bool:
+    """Whether a node quantizes floats in the network's range to the very bytes that the pixels are."""
+    if node.op_type != "QuantizeLinear":
+        return False
+    scale, zero_point = float(constants[node.input[1]]), constants[node.input[2]]
+    return zero_point.dtype == np.uint8 and int(zero_point) == 0 and abs(scale / wanted_scale - 1) <= 1e-6
+
+
+def _rename_input(nodes: Iterable[onnx.NodeProto], old: str, new: str) -> None:
+    for node in nodes:
+        node.input[:] = [new if name == old else name for name in node.input]
+
+
+def _insert_scaling(graph: onnx.GraphProto, name: str, scale: float) -> None:
+    """Compute `{name}_in_own_range` from raw pixels: a cast, and the network's own scaling."""
+    cast = helper.make_node("Cast", [name], [f"{name}_as_float"], to=onnx.TensorProto.FLOAT)
+    scaling = helper.make_node("Mul", [f"{name}_as_float", f"{name}_scale"], [f"{name}_in_own_range"])
+    graph.initializer.append(numpy_helper.from_array(np.float32(scale), f"{name}_scale"))
+    makers = [index for index, node in enumerate(graph.node) if name in node.output]
+    graph.node.insert(makers[0] + 1 if makers else 0, scaling)
+    graph.node.insert(makers[0] + 1 if makers else 0, cast)
 
 
 def _give_float_logits(proto: onnx.ModelProto) -> None:

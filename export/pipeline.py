@@ -1,7 +1,6 @@
 """The export itself: from a Keras model to a sealed bundle of verified files."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,42 +10,51 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
 from ..edge.card import (
-    PRECISION_KEY,
     SCHEMA_VERSION,
+    Abstention,
     Architecture,
     Calibration,
     Export,
     FileRecord,
+    MissingFile,
     ModelCard,
     ModelFile,
-    Verification,
-    count_macs,
 )
 from ..edge.classifiers import RUNTIMES, load_file
-from ..edge.errors import EdgeMnistError
 from ..edge.golden import check_golden, pack_pixels
-from ..edge.host import count_cores, describe_machine, find_version
-from ..edge.mnist import HeldOut, Images, held_out_images
+from ..edge.host import describe_machine, find_version
+from ..edge.inspection import inspect_file
+from ..edge.mnist import HeldOut, held_out_images
 from ..edge.picture_folder import PREFIX
-from ..edge.whole_files import explain_full_disk, write_whole
+from ..edge.whole_files import write_whole
 from .abstain import choose_abstention
-from .adopt import check_convention
 from .c_array import c_identifier, to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
+from .convention_check import check_convention
+from .drafts import Draft, Network, make_drafts
 from .exporters import Exporter
 from .progress import Progress
 from .properties import describe_properties
 from .report import Evidence, format_report
 from .settings import Settings, carry_over, choose_exporters
 from .source import Source, load_source
-from .sweep import Quantizer, Weights, quantize
-from .verify import Reference, agree, check_drop, keras_reference, pack_references, run_apart, verify
+from .sweep import Weights
+from .verify import (
+    Reference,
+    agree,
+    check_acceptance,
+    check_drop,
+    check_integers,
+    keras_reference,
+    pack_references,
+    run_apart,
+    verify,
+)
 
 REFERENCE_NAME, REPORT_NAME = "reference.npz", "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 # One of each digit: the first turn of the calibration images.
 GOLDEN_IMAGES = 10
-_UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 
 
@@ -68,20 +76,22 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
         ModelCardError: `out` cannot be written.
         RuntimeUnavailableError: A runtime cannot run its file.
     """
-    settings = carry_over(source, settings, out)
-    exporters = choose_exporters(source, settings, out)
+    settings = carry_over(settings, out)
+    exporters = choose_exporters(settings, out)
     with replacing(out, _name_files(source, exporters, settings)) as folder, Progress(len(exporters) + 3) as progress:
         progress.step("Running the Keras model")
         work = _prepare(source, folder, data_dir)
-        drafts = [_draft(exporter, work, progress) for exporter in exporters]
+        drafts, missing = make_drafts(exporters, work.network, work.card.name, folder, progress.step)
+        if not drafts:
+            reasons = " ".join(f"{one.name}: {one.reason}." for one in missing)
+            raise ExportError(f"{source.path}: no file can be made of this model. {reasons} Nothing was written.")
         progress.step("Verifying every file in a process of its own")
-        card, evidence = _verify(work, drafts)
+        card, evidence = _verify(work, drafts, missing)
         progress.step("Writing the report")
-        count = len(work.reference.images)
-        failures = [check_drop(file, count, settings.most_drop_pp) for file in _files(card)]
-        page = format_report(card, evidence, [failure for failure in failures if failure])
-        if any(failures):
-            raise ExportError(_refuse(out, page, [failure for failure in failures if failure]))
+        failures = [failure for file in _files(card) for failure in _find_failures(file, work, settings)]
+        page = format_report(card, evidence, failures)
+        if failures:
+            raise ExportError(_refuse(out, page, failures))
         return _finish(card, work, page, settings)
 
 
@@ -93,19 +103,28 @@ def _name_files(source: Source, exporters: list[Exporter], settings: Settings) -
     return [SOURCE_NAME, REFERENCE_NAME, REPORT_NAME, *c_source, *(exporter.file_name(name) for exporter in exporters)]
 
 
+def _find_failures(file: ModelFile, work: "_Work", settings: Settings) -> list[str]:
+    """Why a file must not be installed, a sentence for each reason."""
+    count = len(work.reference.images)
+    found = [
+        check_drop(file, count, settings.most_drop_pp),
+        check_acceptance(file, work.reference, work.abstention),
+        check_integers(file) if settings.strict_int8 else None,
+    ]
+    return [failure for failure in found if failure]
+
+
 @dataclass(frozen=True)
 class _Work:
     """What every exporter works from, and what the card says of it."""
 
     folder: Path
     card: ModelCard
-    model: keras.Model
-    weights: Weights
-    calibration: Images
+    network: Network
     calibration_record: Calibration
     references: tuple[Reference, ...]
-    validation: Reference
     certain: bool
+    abstention: Abstention
 
     @property
     def reference(self) -> Reference:
@@ -114,7 +133,7 @@ class _Work:
 
     @property
     def golden(self) -> NDArray[np.uint8]:
-        return self.calibration.pixels[:GOLDEN_IMAGES]
+        return self.network.calibration.pixels[:GOLDEN_IMAGES]
 
 
 def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
@@ -126,19 +145,18 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
     check_convention(model, source.convention, calibration, source.path)
     references = tuple(keras_reference(model, images) for images in held_out.evaluations)
     (folder / REFERENCE_NAME).write_bytes(pack_references(references))
+    validation = keras_reference(model, held_out.validation)
     base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
     return _Work(
         folder=folder,
         card=msgspec.structs.replace(
             base, schema_version=SCHEMA_VERSION, source=describe_file(folder, SOURCE_NAME), export=None
         ),
-        model=model,
-        weights=Weights(model, calibration),
-        calibration=calibration,
+        network=Network(model, Weights(model, calibration), calibration, validation),
         calibration_record=describe_calibration(calibration, (held_out.validation, *held_out.evaluations)),
         references=references,
-        validation=keras_reference(model, held_out.validation),
         certain=held_out.certain,
+        abstention=choose_abstention(validation),
     )
 
 
@@ -151,71 +169,7 @@ def _check_pictures(source: Source, held_out: HeldOut) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """A file that was written but not verified yet."""
-
-    exporter: Exporter
-    content: bytes
-    file: ModelFile
-
-
-def _draft(exporter: Exporter, work: _Work, progress: Progress) -> _Draft:
-    """Make one file and put it into the folder, labelled with its precision only."""
-    name = exporter.file_name(work.card.name)
-    progress.step(f"Making {name}")
-    try:
-        content, facts = _make(exporter, work)
-    except (EdgeMnistError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        # The converters raise what they like, of several packages, for a layer that they do not know.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(
-            f"{name}: this model cannot be converted ({reason}). Nothing was written.{explain_full_disk()}"
-        ) from error
-    content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
-    (work.folder / name).write_bytes(content)
-    file = msgspec.structs.replace(describe_draft(exporter, content), record=describe_file(work.folder, name), **facts)
-    return _Draft(exporter, content, file)
-
-
-def _make(exporter: Exporter, work: _Work) -> tuple[bytes, dict]:
-    """The file's content, and what the card says of how it was quantized."""
-    if not isinstance(exporter.convert, Quantizer):
-        return exporter.convert(work.model), {}
-    classify = partial(_classify, exporter)
-    content, record = quantize(exporter.convert, work.weights, work.calibration, work.validation, classify)
-    if exporter.precision != "int8":
-        return content, {"quantization": record}
-    before = work.weights.before_rounding(record.chosen.weights)
-    layers = exporter.tools.noise(before, content, work.validation.images.pixels)
-    return content, {"quantization": record, "layers": layers}
-
-
-def _classify(exporter: Exporter, content: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits of a trial's file, in this process and on all cores: nothing is timed here."""
-    sealed = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
-    file, runtime = describe_draft(exporter, sealed), RUNTIMES[exporter.tools.runtime]
-    return load_file(runtime, sealed, file, count_cores()).logits(pixels)
-
-
-def describe_draft(exporter: Exporter, content: bytes) -> ModelFile:
-    """What can be said of a file before it has a name and was verified."""
-    pixels, logits = exporter.tools.describe(content)
-    return ModelFile(
-        record=_UNWRITTEN,
-        format=exporter.format,
-        precision=exporter.precision,
-        input=pixels,
-        output=logits,
-        min_runtime=exporter.tools.min_runtime(content),
-        verification=_UNVERIFIED,
-        golden_logits=(),
-    )
-
-
-def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
+def _verify(work: _Work, drafts: list[Draft], missing: list[MissingFile]) -> tuple[ModelCard, Evidence]:
     """Verify all files, write their metadata into them, and put them on the card."""
     outcomes = run_apart(work.folder, [draft.file for draft in drafts], work.reference, work.golden)
     first = {outcome.file.record.name: outcome for outcome in reversed(outcomes)}
@@ -230,7 +184,7 @@ def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
         compared = work.reference.right if draft.file.precision == "float32" else float_right[draft.file.format]
         file = msgspec.structs.replace(
             draft.file,
-            verification=verify(outcome, work.reference, compared),
+            verification=verify(outcome, work.reference, compared, work.abstention),
             golden_logits=tuple(map(tuple, outcome.golden_logits.tolist())),
         )
         files.append(_seal(work, draft, file))
@@ -241,15 +195,27 @@ def _verify(work: _Work, drafts: list[_Draft]) -> tuple[ModelCard, Evidence]:
         report=_UNWRITTEN,
         golden_pixels=pack_pixels(work.golden),
         files=tuple(files),
-        abstention=choose_abstention(work.validation),
+        abstention=work.abstention,
         agreement=agree(outcomes, work.reference),
         machine=describe_machine(),
         tools={name: find_version(name) for name in TOOLS},
+        missing=tuple(missing) or msgspec.UNSET,
     )
-    return msgspec.structs.replace(work.card, export=export), Evidence(outcomes, work.reference)
+    architecture = msgspec.structs.replace(work.card.architecture, macs=_count_macs(drafts, work.card))
+    return msgspec.structs.replace(work.card, architecture=architecture, export=export), Evidence(
+        outcomes, work.reference
+    )
 
 
-def _seal(work: _Work, draft: _Draft, file: ModelFile) -> ModelFile:
+def _count_macs(drafts: list[Draft], card: ModelCard) -> int:
+    """Multiply-adds for one image in the float32 files' graphs, of that which can be counted most completely."""
+    found = [inspect_file(one.content, one.file.record.name).model for one in drafts if one.file.precision == "float32"]
+    best = min(found, key=lambda model: len(model.not_counted))
+    # Where a graph hides them, as loops do, the training's own count is nearer.
+    return max(best.macs, card.architecture.macs) if best.not_counted else best.macs
+
+
+def _seal(work: _Work, draft: Draft, file: ModelFile) -> ModelFile:
     """Write what the file says of itself into it, and make sure that it still computes the same.
 
     Raises:
@@ -268,7 +234,7 @@ def _finish(card: ModelCard, work: _Work, page: str, settings: Settings) -> Mode
     """Write the report, the C source where it is asked for, and the card that seals it all."""
     (work.folder / REPORT_NAME).write_text(page, encoding="utf-8")
     written: dict[str, object] = {"report": describe_file(work.folder, REPORT_NAME)}
-    if settings.c_array:
+    if settings.c_array and any((file.format, file.precision) == ("tflite", "int8") for file in _files(card)):
         written["c_source"] = _write_c_source(card, work.folder)
     if card.export is not None:
         card = msgspec.structs.replace(card, export=msgspec.structs.replace(card.export, **written))
@@ -297,7 +263,8 @@ def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelC
     """A card for a model that came without one: nothing is known of its training."""
     return ModelCard(
         name=source.name,
-        architecture=Architecture(name=source.name, parameters=model.count_params(), macs=count_macs(model.layers)),
+        # Counted in the exported graph once there is one.
+        architecture=Architecture(name=source.name, parameters=model.count_params(), macs=0),
         source=describe_file(folder, SOURCE_NAME),
         convention=source.convention,
         training=None,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
 from ..edge.safe_text import escape_html
-from ..edge.shares import format_share
-from ..edge.statistics import mcnemar_p, wilson_interval
+from ..edge.shares import describe_p, format_p, format_share
+from ..edge.statistics import mcnemar_p, paired_interval, wilson_interval
+from .doubts import describe_doubts
 from .flips import draw_flips
 from .noise import IMAGES
 from .verify import Outcome, Reference
@@ -66,7 +67,8 @@ GLOSSARY = {
     ),
     "drop": (
         "Accuracy lost against the float32 file of the same format, in percentage points: images lost minus images "
-        "gained. Lost are those that float32 reads correctly and this file does not; gained the reverse."
+        "gained. Lost are those that float32 reads correctly and this file does not; gained the reverse. Its 95 % "
+        "interval is Tango's for paired images: where no image changed, it still has a width, as other images might."
     ),
     "p": (
         "How often chance alone would lose and gain so unevenly if both files were equally good (McNemar's exact "
@@ -119,6 +121,7 @@ def format_report(card: ModelCard, evidence: Evidence, failures: Sequence[str] =
         f"<h1>{_text(card.name)}: what quantization kept</h1>",
         "".join(f"<p><strong>Refused:</strong> {_text(failure)}</p>" for failure in failures),
         f"<p>{_text(_verdict(export, evaluation))}</p>",
+        "".join(f"<p><strong>Note:</strong> {_text(doubt)}</p>" for doubt in describe_doubts(card)),
         _files(export, evaluation),
         _flips(evidence),
         _noise(export.files),
@@ -144,7 +147,16 @@ def describe_drop(file: ModelFile, count: int) -> str:
     drop_pp = 100 * (check.lost - check.gained) / count
     p = mcnemar_p(check.lost, check.gained)
     verdict = "no measurable difference" if p >= SIGNIFICANCE else "measurable"
-    return f"{drop_pp:+.2f} points ({check.lost} lost, {check.gained} gained of {count:,}; p = {p:.2f}, {verdict})"
+    return (
+        f"{drop_pp:+z.2f} points (95 % interval {_interval(file, count)}; {check.lost} lost, {check.gained} "
+        f"gained of {count:,}; {describe_p(p)}, {verdict})"
+    )
+
+
+def _interval(file: ModelFile, count: int) -> str:
+    """The drop's 95 % interval, in points."""
+    ends = paired_interval(file.verification.lost, file.verification.gained, count)
+    return " to ".join(f"{100 * end:+z.2f}" for end in ends)
 
 
 def _verdict(export: Export, evaluation: Evaluation) -> str:
@@ -165,8 +177,8 @@ def _verdict(export: Export, evaluation: Evaluation) -> str:
 
 def _files(export: Export, evaluation: Evaluation) -> str:
     count = evaluation.images.count
-    head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "lost / gained", "p", "agrees with Keras",
-            "largest logit difference"]  # fmt: skip
+    head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "its 95 % interval", "lost / gained", "p",
+            "agrees with Keras", "largest logit difference"]  # fmt: skip
     doubt = "" if evaluation.held_out else " Whether the model was trained on these images is not known."
     runtimes = " and ".join(sorted({file.verification.runtime for file in export.files}))
     note = f"{count:,} images, {evaluation.images.name}, in {runtimes}.{doubt}"
@@ -178,13 +190,14 @@ def _file_row(file: ModelFile, count: int) -> list[str]:
     check = file.verification
     low, high = wilson_interval(check.correct, count)
     drop_pp = 100 * (check.lost - check.gained) / count
-    against_float = [f"{drop_pp:+.2f}", f"{check.lost} / {check.gained}", f"{mcnemar_p(check.lost, check.gained):.2f}"]
+    p = mcnemar_p(check.lost, check.gained)
+    against_float = [f"{drop_pp:+z.2f}", _interval(file, count), f"{check.lost} / {check.gained}", format_p(p)]
     return [
         file.record.name,
         f"{file.record.size_bytes:,}",
         format_share(check.correct / count),
         f"{100 * low:.2f} to {100 * high:.2f}",
-        *(["", "", ""] if file.precision == "float32" else against_float),
+        *(["", "", "", ""] if file.precision == "float32" else against_float),
         format_share(check.agreeing / count),
         f"{check.max_logit_difference:.2g}",
     ]
@@ -209,7 +222,7 @@ def _noise(files: Iterable[ModelFile]) -> str:
         if file.layers and file.quantization:
             noisiest = min(file.layers, key=lambda one: one.snr_db)
             rows = "".join(
-                f"<tr>{_cells('td', [one.layer, f'{one.snr_db:.1f} dB'], left=1)}<td>{_bar(one.snr_db)}</td></tr>"
+                f"<tr>{_cells('td', [one.layer, f'{one.snr_db:z.1f} dB'], left=1)}<td>{_bar(one.snr_db)}</td></tr>"
                 for one in file.layers
             )
             parts.append(

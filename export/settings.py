@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..edge.bundle import Bundle
-from ..edge.card import Format, Precision
+from ..edge.bundle import CARD_NAME, Bundle, open_card
+from ..edge.card import Format, MissingFile, ModelCard, ModelCardError, Precision
 from ..edge.inspection import inspect_file
 from . import onnx
 from .calibrate import ExportError
 from .exporters import DEFAULT_WEIGHTS, Exporter, list_exporters
-from .source import Source
 
 
 @dataclass(frozen=True)
@@ -17,39 +16,51 @@ class Settings:
     """What to export and how.
 
     Attributes:
-        precisions: float32 is always written, as the measure of all others.
+        precisions: What to write; float32 is always written, as the measure of all others.
         formats: The files' formats.
         method: How ONNX ranges are chosen; None tries all and lets validation choose.
         onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`; None as the bundle has them that is
             extended, else `DEFAULT_WEIGHTS`.
         most_drop_pp: The largest drop of accuracy, in percentage points, that is let through.
         c_array: Whether to write the int8 TFLite file as C source, too.
+        strict_int8: Whether to refuse an int8 file of which operators compute in float32.
+        named: The precisions that were asked for by name; where one cannot be made, the export did not do all of it.
     """
 
-    precisions: tuple[Precision, ...] = ("float32",)
+    precisions: tuple[Precision, ...] = ("float32", "int8")
     formats: tuple[Format, ...] = ("tflite", "onnx")
     method: str | None = None
     onnx_weights: str | None = None
     most_drop_pp: float = 0.10
     c_array: bool = False
+    strict_int8: bool = False
+    named: tuple[Precision, ...] = ()
 
 
-def carry_over(source: Source, settings: Settings, out: Path) -> Settings:
-    """The settings, and where a bundle is extended, what it has of C source and ONNX weights besides."""
-    extended = _find_extended(source, out)
-    if extended is None:
+def carry_over(settings: Settings, out: Path) -> Settings:
+    """The settings, and what the bundle at `out` has of C source and ONNX weights besides."""
+    there = find_exported(out)
+    if there is None:
         return settings
     return replace(
         settings,
-        c_array=settings.c_array or bool(extended.export.c_source),
-        onnx_weights=settings.onnx_weights or _find_weights(extended),
+        c_array=settings.c_array or bool(there.export.c_source),
+        onnx_weights=settings.onnx_weights or _find_weights(there),
     )
 
 
-def _find_extended(source: Source, out: Path) -> Bundle | None:
-    """The bundle that would lose its files, if the new one had none of them."""
-    is_there = source.bundle is not None and source.bundle.card.export is not None
-    return source.bundle if is_there and source.path.resolve() == out.resolve() else None
+def find_exported(out: Path) -> Bundle | None:
+    """The bundle with exported files at `out`: it would lose those that the new one does not have.
+
+    Only its card is read, as an export may be what repairs its files; None where the card does not hold either.
+    """
+    if not (out / CARD_NAME).is_file():
+        return None
+    try:
+        card = open_card(out)
+    except ModelCardError:
+        return None
+    return Bundle(out, card) if card.export is not None else None
 
 
 def _find_weights(bundle: Bundle) -> str | None:
@@ -58,20 +69,24 @@ def _find_weights(bundle: Bundle) -> str | None:
         if (file.format, file.precision) == ("onnx", "int8") and file.quantization:
             if file.quantization.weight_levels == onnx.WEIGHT_TYPES["int7"].levels:
                 return "int7"
-            kinds = inspect_file(bundle.read(file.record), file.record.name).model.weights
+            try:
+                content = bundle.read(file.record)
+            except ModelCardError:
+                return None
+            kinds = inspect_file(content, file.record.name).model.weights
             # Biases are of 32 bits.
             return next(kind.dtype for kind in kinds if kind.dtype in onnx.WEIGHT_TYPES)
     return None
 
 
-def choose_exporters(source: Source, settings: Settings, out: Path) -> list[Exporter]:
+def choose_exporters(settings: Settings, out: Path) -> list[Exporter]:
     """The exporters that are asked for, and those whose files the bundle at `out` would lose otherwise.
 
     Raises:
         ExportError: A precision is asked for that the formats do not have; or C source, but not what it is made of.
     """
-    extended = _find_extended(source, out)
-    there = {(file.format, file.precision) for file in extended.files} if extended else set[tuple[Format, Precision]]()
+    exported = find_exported(out)
+    there = {(file.format, file.precision) for file in exported.files} if exported else set[tuple[Format, Precision]]()
     chosen = [
         exporter
         for exporter in list_exporters(settings.method, settings.onnx_weights or DEFAULT_WEIGHTS)
@@ -82,8 +97,25 @@ def choose_exporters(source: Source, settings: Settings, out: Path) -> list[Expo
     for precision in settings.precisions:
         if precision not in {exporter.precision for exporter in chosen}:
             raise ExportError(
-                f"--{precision} is not there for --format {' and '.join(settings.formats)}: leave one out."
+                f"--{precision} does not exist for --format {' and '.join(settings.formats)}: leave one out."
             )
     if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
-        raise ExportError("--c-array writes the int8 TFLite file as C: add --int8, and leave out --format onnx.")
+        raise ExportError(
+            "--c-array writes the int8 TFLite file as C: leave out --float-only and --format onnx, or add --int8."
+        )
     return chosen
+
+
+def find_unmet(card: ModelCard, settings: Settings, earlier: Bundle | None) -> list[MissingFile]:
+    """The files that could not be made though they were asked for by name, or were there before.
+
+    Args:
+        card: The new bundle's.
+        settings: What was asked for.
+        earlier: The bundle that was replaced.
+    """
+    had = {(file.format, file.precision) for file in earlier.files} if earlier else set[tuple[Format, Precision]]()
+    wanted = had | {(format_, precision) for format_ in settings.formats for precision in settings.named}
+    missing = (card.export and card.export.missing) or ()
+    ends = tuple(f"-{precision}.{format_}" for format_, precision in wanted)
+    return [one for one in missing if one.name.endswith(ends)]

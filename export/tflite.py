@@ -14,9 +14,9 @@ from ai_edge_litert.interpreter import Interpreter
 from ..edge.card import Tensor
 from ..edge.mnist import Images
 from ..edge.native_log import quiet_native_log
-from .calibrate import ExportError, unit_images
+from .calibrate import unit_images
 from .source import behind_scaling, input_scale
-from .tflite_graph import add_cast_head, has_int16_tensors, read_entry
+from .tflite_graph import add_cast_head, has_int16_tensors, read_entry, requantize_input
 
 # The converter computes the scale in float32.
 SCALE_TOLERANCE = 1e-6
@@ -52,11 +52,7 @@ def convert_dynamic(model: keras.Model) -> bytes:
 
 
 def convert_int8(model: keras.Model, calibration: Images) -> bytes:
-    """Quantize weights (per channel) and activations to int8: raw uint8 pixels in, int8 logits out.
-
-    Raises:
-        ExportError: The input's scale is not exactly one pixel step.
-    """
+    """Quantize weights (per channel) and activations to int8: raw uint8 pixels in, int8 logits out."""
 
     def configure(converter: Converter) -> None:
         _calibrate(converter, model, calibration)
@@ -67,12 +63,10 @@ def convert_int8(model: keras.Model, calibration: Images) -> bytes:
     content = _convert(_average_by_convolution(behind_scaling(model)), configure)
     pixels, _ = describe_tensors(content)
     wanted = input_scale(model)
-    if pixels.scale is None or abs(pixels.scale / wanted - 1) > SCALE_TOLERANCE or pixels.zero_point != 0:
-        raise ExportError(
-            f"TFLite int8: raw pixels need scale {wanted:.6g} and zero point 0, got {pixels.scale} and "
-            f"{pixels.zero_point}. The first layers probably see other values than the pixels."
-        )
-    return content
+    if pixels.scale is not None and abs(pixels.scale / wanted - 1) <= SCALE_TOLERANCE and pixels.zero_point == 0:
+        return content
+    # Where the pixels are joined with other tensors, the converter gives both one scale.
+    return requantize_input(content, wanted)
 
 
 def convert_int16x8(model: keras.Model, calibration: Images) -> bytes:

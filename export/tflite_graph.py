@@ -16,6 +16,8 @@ from ai_edge_litert.schema_py_generated import (
 )
 from numpy.typing import NDArray
 
+from .calibrate import ExportError
+
 MODEL_IDENTIFIER = b"TFL3"
 # Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and gives bytes 4,
 # also inside TensorFlow's own converter; https://github.com/tensorflow/tflite-micro/pull/3177 has the consequences.
@@ -32,6 +34,15 @@ def pack(model: Any, size_hint: int = 1024) -> bytes:
     builder = _AlignedBuilder(size_hint)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def operator_kind(model: Any, operator: Any) -> int:
+    """An operator's `BuiltinOperator` number.
+
+    Files from before there were more than 127 kinds have the older field alone.
+    """
+    code = model.operatorCodes[operator.opcodeIndex]
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def read_entry(content: bytes, name: str) -> bytes | None:
@@ -79,6 +90,23 @@ def add_cast_head(content: bytes) -> bytes:
     for signature in model.signatureDefs or []:
         for entry in signature.inputs:
             entry.tensorIndex = raw_index
+    return pack(model, len(content))
+
+
+def requantize_input(content: bytes, scale: float) -> bytes:
+    """Let the uint8 input mean `integer * scale`; the operator that reads it converts to the scale behind it.
+
+    Raises:
+        ExportError: Something else than a QUANTIZE operator reads the input.
+    """
+    model = unpack(content)
+    graph = model.subgraphs[0]
+    (index,) = graph.inputs
+    readers = [operator_kind(model, one) for one in graph.operators if index in one.inputs]
+    if graph.tensors[index].type != TensorType.UINT8 or set(readers) != {BuiltinOperator.QUANTIZE}:
+        raise ExportError("TFLite int8: raw pixels cannot enter, as the converter gave the input another type.")
+    graph.tensors[index].quantization.scale = np.array([scale], np.float32)
+    graph.tensors[index].quantization.zeroPoint = np.array([0], np.int64)
     return pack(model, len(content))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 from numpy.typing import NDArray
 
-from .tflite_graph import pack, unpack
+from .tflite_graph import operator_kind, pack, unpack
 
 CONVERTER_ENTRY = b"CONVERSION_METADATA"
 # What an operator's list has in place of an input that it does without.
@@ -22,8 +22,8 @@ def slim(content: bytes) -> bytes:
 
     Each tensor is named after one layer, not after all that were fused into it with their operations:
     `net_1/re_lu_4_1/Relu;net_1/conv2d_4_1/convolution` becomes `re_lu_4_1`, and a name that is taken gets a number. All
-    empty buffers become the first, which the schema keeps empty. The converter's record of its own options goes; which
-    converter it was, the card says.
+    empty buffers become the first, which the schema keeps empty. A signature takes `pixels` and gives `logits`. The
+    converter's record of its own options goes; which converter it was, the card says.
 
     Nothing is flattened before a dense operator, which does that itself. The converter has the shape computed while it
     runs, as the number of images is open; XNNPACK computes no shapes, and would take the network in two parts.
@@ -34,33 +34,39 @@ def slim(content: bytes) -> bytes:
         _drop_idle_reshaping(model, graph)
         _drop_unused_tensors(graph, [entry for entry in model.signatureDefs or [] if entry.subgraphIndex == index])
         _name_after_layers(graph)
+    _name_signatures(model)
     _drop_unused_codes(model)
     model.metadata = [entry for entry in model.metadata or [] if entry.name != CONVERTER_ENTRY]
     _drop_unused_buffers(model)
     return pack(model, len(content))
 
 
+def _name_signatures(model: Any) -> None:
+    """Call what a signature takes `pixels` and what it gives `logits`, whatever the converter called them."""
+    for signature in model.signatureDefs or []:
+        for entries, name in ((signature.inputs, b"pixels"), (signature.outputs, b"logits")):
+            if len(entries) == 1:
+                entries[0].name = name
+
+
 def _flatten_by_dense(model: Any, graph: Any) -> None:
     """Dense operators read what is flattened for them as it is: they divide the count of numbers by what they take."""
     makers = {int(index): operator for operator in graph.operators for index in operator.outputs}
     for operator in graph.operators:
-        if _kind(model, operator) == BuiltinOperator.FULLY_CONNECTED and not operator.builtinOptions.keepNumDims:
+        if (
+            operator_kind(model, operator) == BuiltinOperator.FULLY_CONNECTED
+            and not operator.builtinOptions.keepNumDims
+        ):
             flatten = makers.get(int(operator.inputs[0]))
-            if flatten is not None and _kind(model, flatten) == BuiltinOperator.RESHAPE:
+            if flatten is not None and operator_kind(model, flatten) == BuiltinOperator.RESHAPE:
                 operator.inputs = np.array([flatten.inputs[0], *operator.inputs[1:]], np.int32)
-
-
-def _kind(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    # Files from before operators had more than 127 kinds have the old field alone.
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _drop_idle_reshaping(model: Any, graph: Any) -> None:
     """Without operators that reshape for nobody."""
     kept, read = [], {int(index) for index in graph.outputs}
     for operator in reversed(graph.operators):
-        if _kind(model, operator) not in RESHAPING or read.intersection(map(int, operator.outputs)):
+        if operator_kind(model, operator) not in RESHAPING or read.intersection(map(int, operator.outputs)):
             kept.insert(0, operator)
             read.update(map(int, operator.inputs))
     graph.operators = kept

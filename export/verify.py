@@ -12,18 +12,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.card import Agreement, Evaluation, ModelFile, Verification
+from ..edge.abstention import accepted
+from ..edge.card import Abstention, Agreement, Evaluation, ModelFile, Verification
 from ..edge.classifiers import RUNTIMES, Runtime
 from ..edge.evaluate import evaluate_apart
 from ..edge.golden import TOLERANCE
 from ..edge.host import count_cores
 from ..edge.mnist import Images
 from ..edge.scratch import scratch_folder
+from ..edge.shares import describe_p
 from ..edge.statistics import mcnemar_p
 from .calibrate import ExportError
 
 BATCH = 500
 KERAS = "Keras"
+# Of the evaluation images: by how much a file's share of accepted digits may differ from the Keras model's.
+MOST_ACCEPTANCE_SHIFT = 0.01
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,16 @@ def run_apart(
         return list(pool.map(run, pairs))
 
 
-def verify(outcome: Outcome, reference: Reference, float_right: NDArray[np.bool_]) -> Verification:
+def verify(
+    outcome: Outcome, reference: Reference, float_right: NDArray[np.bool_], abstention: Abstention
+) -> Verification:
     """Compare what a file gave with Keras on every image of the reference, and with its float sibling.
 
     Args:
         outcome: The file's.
         reference: Keras's.
         float_right: Which images the float32 file of the same format reads correctly, [N].
+        abstention: The threshold from which on a file's logits are taken for a digit.
 
     Raises:
         ExportError: A float32 file's logits are not those of the model: the conversion itself is wrong.
@@ -140,6 +147,7 @@ def verify(outcome: Outcome, reference: Reference, float_right: NDArray[np.bool_
         lost=int((float_right & ~right).sum()),
         gained=int((right & ~float_right).sum()),
         max_logit_difference=difference,
+        accepted=int(accepted(logits, abstention).sum()),
     )
 
 
@@ -168,11 +176,34 @@ def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
     p = mcnemar_p(check.lost, check.gained)
     chance = "" if p < 0.05 else " Chance alone can explain that (p > 0.05): more evaluation images would tell."
     noisiest = min(file.layers, key=lambda one: one.snr_db, default=None)
-    where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:.1f} dB)." if noisiest else ""
+    where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:z.1f} dB)." if noisiest else ""
     return (
         f"{file.record.name} drops {drop_pp:.2f} points ({check.lost} of {count:,} images lost, {check.gained} gained, "
-        f"p = {p:.2g}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
+        f"{describe_p(p)}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
         "--int8, train longer or with batch norm, or allow more with --max-drop."
+    )
+
+
+def check_acceptance(file: ModelFile, reference: Reference, abstention: Abstention) -> str | None:
+    """Whether a file takes far fewer digits for digits than the Keras model, or far more: the reason, else None."""
+    taken, count = file.verification.accepted, len(reference.images)
+    wanted = int(accepted(reference.logits, abstention).sum())
+    if not isinstance(taken, int) or abs(taken - wanted) <= MOST_ACCEPTANCE_SHIFT * count:
+        return None
+    return (
+        f"{file.record.name} takes {taken:,} of {count:,} digits for digits, the Keras model {wanted:,}: its scores "
+        f"have moved across the threshold of {abstention.threshold:g}, so a reader would refuse or accept the wrong "
+        f"pictures. Try another precision than --{file.precision}."
+    )
+
+
+def check_integers(file: ModelFile) -> str | None:
+    """Whether operators of an int8 file compute in float32: the reason to refuse it under --strict-int8, else None."""
+    if not file.float_operators:
+        return None
+    return (
+        f"{file.record.name} is not full-integer: {', '.join(file.float_operators)} compute in float32. Replace these "
+        "layers by ones with integer kernels, such as ReLU, or leave out --strict-int8."
     )
 
 

@@ -12,10 +12,10 @@ from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import open_bundle
 from edge_mnist.edge.card import PRECISION_KEY, Convention
 from edge_mnist.edge.classifiers import RUNTIMES, load_file
-from edge_mnist.export.adopt import check_convention
 from edge_mnist.export.calibrate import ExportError, choose_calibration
+from edge_mnist.export.convention_check import check_convention
+from edge_mnist.export.drafts import describe_draft
 from edge_mnist.export.exporters import Exporter, list_exporters
-from edge_mnist.export.pipeline import describe_draft
 from edge_mnist.export.source import load_source
 from edge_mnist.export.sweep import Quantizer, signal_to_noise_db
 from edge_mnist.train.zoo import ZOO
@@ -223,7 +223,10 @@ def test_a_layer_that_no_converter_knows_is_one_sentence(tmp_path: Path) -> None
     result = edge_mnist("export", tmp_path / "own.keras", "--pixels", "0-1", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "own-float32.tflite: this model cannot be converted" in result.stderr
+    assert (
+        "no file can be made of this model. own-float32.tflite: the converter does not support this model"
+        in result.stderr
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["own.keras"]
 
 

@@ -10,7 +10,8 @@ from edge_mnist.benchmarks.latency_plots import draw_shapes
 from edge_mnist.benchmarks.results import Results
 from edge_mnist.benchmarks.summaries import summarize_rounds
 from edge_mnist.benchmarks.throttling import describe_bits
-from edge_mnist.benchmarks.wording import describe_change, format_p
+from edge_mnist.benchmarks.wording import describe_change
+from edge_mnist.edge.shares import format_p
 
 from .benchmark_results import make_accuracy, make_latency, make_results, replace_row
 from .parsed_page import ParsedPage

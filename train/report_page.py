@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..edge.safe_text import escape_html
-from ..edge.shares import format_confidence, format_share
+from ..edge.shares import describe_p, format_confidence, format_share
 from . import plots, tiles
 from .outliers import NOT_A_DIGIT
 from .scores import ClassScore
@@ -93,7 +93,7 @@ def _verdict(report: "TrainingReport") -> str:
         f"Logistic regression, fitted within {gain.seconds:.1f} s to the same {training.train.count:,} training images "
         f"as they are, reads {format_share(gain.baseline_correct / scores.count)}: a {change} of "
         f"<strong>{abs(gain.gain_pp):.2f} points</strong> ({gain.won} images won, {gain.lost} lost; "
-        f"p = {gain.p:.2g}, {chance}).</p>"
+        f"{describe_p(gain.p)}, {chance}).</p>"
         "<p class='soft'>The best epoch was chosen on these validation images, so figures made on them flatter it a "
         "little. The test set was not touched; the export measures on it.</p>"
     )

@@ -1,0 +1,162 @@
+"""Files as the converters make them, before anything is verified; and those that no converter could make."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import keras
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.bundle import describe_file
+from ..edge.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, ModelFile, Verification
+from ..edge.classifiers import RUNTIMES, load_file
+from ..edge.errors import EdgeMnistError
+from ..edge.host import count_cores
+from ..edge.mnist import Images
+from .exporters import Exporter
+from .sweep import Quantizer, Weights, quantize
+from .verify import Reference
+
+_UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
+_UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
+# What to try in place of a precision that a model cannot be converted to.
+INSTEAD = {
+    "int8": "--float16 or --dynamic store its weights in fewer bytes",
+    "int16x8": "--dynamic has 8-bit weights, too",
+    "dynamic": "--float16 halves the file",
+    "float16": "float32 keeps every number",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """What files are made from.
+
+    Attributes:
+        model: Raw pixels in, logits out.
+        weights: The model's, as trained and refined.
+        calibration: Training images.
+        validation: What the model gives for images that neither training nor calibration saw.
+    """
+
+    model: keras.Model
+    weights: Weights
+    calibration: Images
+    validation: Reference
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A file that was written but not verified yet."""
+
+    exporter: Exporter
+    content: bytes
+    file: ModelFile
+
+
+def make_drafts(
+    exporters: Sequence[Exporter], network: Network, name: str, folder: Path, say: Callable[[str], None]
+) -> tuple[list[Draft], list[MissingFile]]:
+    """Write every file that can be made, labelled with its precision only.
+
+    A format's other files are not tried where its float32 file cannot be made: they are measured against it.
+
+    Args:
+        exporters: float32 first in each format.
+        network: What the files are made from.
+        name: The model's.
+        folder: Where to write.
+        say: Hears which file is being made.
+
+    Returns:
+        The files, and those that could not be made with their reasons.
+    """
+    drafts, missing = list[Draft](), list[MissingFile]()
+    for exporter in exporters:
+        file_name = exporter.file_name(name)
+        fails = [one for one in missing if one.name == f"{name}-float32.{exporter.format}"]
+        if fails:
+            missing.append(MissingFile(name=file_name, reason=f"{fails[0].name} could not be made"))
+            continue
+        say(f"Making {file_name}")
+        try:
+            drafts.append(_draft(exporter, network, file_name, folder))
+        except _NotConvertedError as error:
+            missing.append(MissingFile(name=file_name, reason=str(error)))
+    return drafts, missing
+
+
+class _NotConvertedError(EdgeMnistError):
+    """The reason why a file could not be made."""
+
+
+def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Draft:
+    try:
+        content, facts = _convert(exporter, network)
+        content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
+        described = describe_draft(exporter, content)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        # The converters raise errors of many packages for a layer that they do not support.
+        reason = str(error) if isinstance(error, EdgeMnistError) else _explain(error)
+        advice = f". {INSTEAD[exporter.precision]}" if exporter.precision in INSTEAD else ""
+        raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
+    (folder / name).write_bytes(content)
+    return Draft(exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts))
+
+
+def _explain(error: Exception) -> str:
+    """The line of a converter's error that names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    naming = [line for line in lines if "error: 'tf." in line or "not supported" in line.lower()]
+    return f"the converter does not support this model ({(naming or lines)[0]:.300})"
+
+
+def _convert(exporter: Exporter, network: Network) -> tuple[bytes, dict]:
+    """The file's content, and what the card says of how it was quantized."""
+    if not isinstance(exporter.convert, Quantizer):
+        return exporter.convert(network.model), {}
+    classify = partial(_classify, exporter)
+    content, record = quantize(exporter.convert, network.weights, network.calibration, network.validation, classify)
+    facts: dict[str, object] = {"quantization": record}
+    if exporter.precision == "int8":
+        facts["layers"] = _find_noise(exporter, network, content, record.chosen.weights)
+        if found := exporter.tools.float_operators(content):
+            facts["float_operators"] = found
+    return content, facts
+
+
+def _find_noise(exporter: Exporter, network: Network, content: bytes, kind: str) -> tuple[LayerNoise, ...]:
+    """Each layer's noise; empty where the tensors of the two networks cannot be matched."""
+    pixels = network.validation.images.pixels
+    try:
+        return exporter.tools.noise(network.weights.before_rounding(kind), content, pixels)
+    except (ValueError, RuntimeError, LookupError, TypeError):
+        # Only figures of the report are at stake, and the report then says that they are not there.
+        return ()
+
+
+def _classify(exporter: Exporter, content: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits of a trial's file, in this process and on all cores: nothing is timed here."""
+    sealed = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
+    file, runtime = describe_draft(exporter, sealed), RUNTIMES[exporter.tools.runtime]
+    return load_file(runtime, sealed, file, count_cores()).logits(pixels)
+
+
+def describe_draft(exporter: Exporter, content: bytes) -> ModelFile:
+    """What can be said of a file before it has a name and was verified."""
+    pixels, logits = exporter.tools.describe(content)
+    return ModelFile(
+        record=_UNWRITTEN,
+        format=exporter.format,
+        precision=exporter.precision,
+        input=pixels,
+        output=logits,
+        min_runtime=exporter.tools.min_runtime(content),
+        verification=_UNVERIFIED,
+        golden_logits=(),
+    )
