@@ -239,7 +239,7 @@ def _insert_scaling(graph: onnx.GraphProto, name: str, scale: float) -> None:
     """Compute `{name}_in_own_range` from raw pixels: a cast, and the network's own scaling."""
     cast = helper.make_node("Cast", [name], [f"{name}_as_float"], to=onnx.TensorProto.FLOAT)
     scaling = helper.make_node("Mul", [f"{name}_as_float", f"{name}_scale"], [f"{name}_in_own_range"])
-    graph.initializer.append(numpy_helper.from_array(np.float32(scale), f"{name}_scale"))
+    graph.initializer.append(numpy_helper.from_array(np.array(scale, np.float32), f"{name}_scale"))
     makers = [index for index, node in enumerate(graph.node) if name in node.output]
     graph.node.insert(makers[0] + 1 if makers else 0, scaling)
     graph.node.insert(makers[0] + 1 if makers else 0, cast)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 # Before anything of the package is imported: tests never download, and never write to the user's cache.
 os.environ["EDGE_MNIST_MIRRORS"] = ""
 
-from edge_mnist.edge import mnist
+from edge_mnist.edge import keras_files, mnist
 from edge_mnist.edge.bundle import Bundle, open_bundle
 from edge_mnist.edge.cli import main
 from edge_mnist.edge.mnist_files import DataError
@@ -55,6 +55,17 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     result = edge_mnist("export", trained, "--int8", "--max-drop", 2, "--out", out)
     assert result.exit_code == 0, result.output
     return open_bundle(out)
+
+
+@pytest.fixture
+def trusted_keras_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras files that a test wrote itself need no child to try them in, which takes as long as importing Keras."""
+
+    class Everything(set[str]):
+        def __contains__(self, _: object) -> bool:
+            return True
+
+    monkeypatch.setattr(keras_files, "_passed", Everything())
 
 
 def edge_mnist(*arguments: object) -> Result:

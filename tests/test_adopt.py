@@ -23,6 +23,7 @@ from edge_mnist.train.zoo import ZOO
 from .conftest import edge_mnist
 
 # Weights that were never trained leave nothing to measure but the noise of the logits.
+pytestmark = pytest.mark.usefixtures("trusted_keras_files")
 LEAST_SNR_DB = {"float32": 80, "float16": 40, "dynamic": 20, "int8": 15, "int16x8": 25}
 
 

@@ -30,6 +30,9 @@ INT8 = {exporter.format: exporter for exporter in list_exporters() if exporter.p
 CONVERT = {"tflite": tflite.convert_int8, "onnx": onnx.convert_int8}
 
 
+pytestmark = pytest.mark.usefixtures("trusted_keras_files")
+
+
 @pytest.fixture(autouse=True)
 def _on_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here depends on how many images figures are measured on."""
