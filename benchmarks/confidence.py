@@ -1,8 +1,9 @@
 """How likely is it that what was read is a digit at all? Fitted on pictures with digits and without, and tried on others.
 
 Digits are validation's, written in rows on paper; what is no digit comes out of pictures that have none. Each read digit
-is one case. A logistic function of two numbers, the score and the company (`edge/abstention.py`), gives its probability,
-with digits and others weighted as if they were equally common.
+is one case. A logistic function of two numbers, the score and the company (`edge/abstention.py`), gives its probability.
+What was read in a frame weighs as much as what was read in another, so that a lone digit counts as a page does, and
+digits weigh as much as others, as if they were equally common.
 
 Every probability that is judged here comes from a fit that has not seen its picture: pictures are dealt into FOLDS
 parts, and each part is judged by a fit on the others. The fit that goes into the card is on all of them.
@@ -17,7 +18,6 @@ import cv2
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ..edge.abstention import weigh_company
 from ..edge.bundle import CARD_NAME, Bundle
@@ -25,6 +25,7 @@ from ..edge.card import SCHEMA_VERSION, DigitOdds, ImageSet, ModelCardError, enc
 from ..edge.errors import EdgeMnistError
 from ..edge.images import Images
 from ..edge.pictures import SUFFIXES, read_gray
+from ..edge.progress_bar import ProgressBar
 from ..edge.reader import Reader
 from ..edge.shapes import Box
 from ..edge.whole_files import write_whole
@@ -59,6 +60,7 @@ class Case:
         class_probability: Of the digit.
         is_digit: Whether there is a digit.
         is_right: Whether it is that digit.
+        weight: All cases of a frame together weigh 1.
     """
 
     picture: str
@@ -67,6 +69,7 @@ class Case:
     class_probability: float
     is_digit: bool
     is_right: bool
+    weight: float
 
 
 def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAGES) -> tuple[list[Case], ImageSet]:
@@ -81,7 +84,7 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
         raise ConfidenceError(f"{scenes}: expected at least {FOLDS} pictures without digits, found {len(files)}.")
     content = hashlib.sha256()
     cases: list[Case] = []
-    with tqdm(total=pages + len(files), unit="picture", leave=False, disable=None) as bar:
+    with ProgressBar(total=pages + len(files), unit="picture") as bar:
         for i in range(pages):
             cases += read_page(reader, digits, i)
             bar.update()
@@ -153,6 +156,7 @@ def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]
                 class_probability=digit.class_probability or 0.0,
                 is_digit=bool(labels),
                 is_right=digit.digit in labels,
+                weight=1 / len(reading.digits),
             )
         )
     return cases
@@ -173,16 +177,18 @@ class Table:
     def of(cls, cases: list[Case]) -> "Table":
         """Digits weigh as much as others together; each picture is in one fold."""
         is_digit = np.array([case.is_digit for case in cases])
+        weights = np.array([case.weight for case in cases])
         pictures = sorted({case.picture for case in cases})
         order = np.random.default_rng(SEED).permutation(len(pictures)) % FOLDS
         fold = dict(zip(pictures, order.tolist(), strict=True))
-        share = np.where(is_digit, is_digit.mean(), 1 - is_digit.mean())
+        for kind in (is_digit, ~is_digit):
+            weights[kind] *= len(cases) / (2 * weights[kind].sum())
         return cls(
             np.array([(1.0, case.score, case.company) for case in cases]),
             np.array([case.class_probability for case in cases]),
             is_digit,
             np.array([case.is_right for case in cases]),
-            0.5 / share,
+            weights,
             np.array([fold[case.picture] for case in cases]),
         )
 

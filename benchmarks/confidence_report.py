@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from tabulate import tabulate
 
 from ..edge.bundle import Bundle
 from ..edge.card import DigitOdds
@@ -15,6 +14,7 @@ from ..edge.host import Host, describe_host
 from ..edge.images import Images
 from ..edge.reader import Reader
 from ..edge.shares import format_share
+from ..edge.tables import format_table
 from .confidence import BINS, FOLDS, PAGES, Table, collect_cases, describe_odds, judge, measure_weighted_error
 from .files import write_all
 
@@ -23,7 +23,7 @@ HEADERS = ["confidence", "digits", "others", "mean confidence %", "right %"]
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read with a confidence in this range, in (low, high]; shares as if digits and others were as common.
+    """What was read with a confidence in this range, [low, high); shares are weighted, see `confidence.py`.
 
     `mean` and `right`, the mean confidence and the share that is right, are None where nothing is in it.
     """
@@ -95,8 +95,8 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
         odds=describe_odds(table, digits.describe(), pictures),
         calibration_error=measure_weighted_error(confidence, table.is_right, table.weights),
         calibration_error_of_class=measure_weighted_error(table.class_probability, table.is_right, table.weights),
-        digits_mean=float(confidence[table.is_digit].mean()),
-        others_mean=float(others.mean()),
+        digits_mean=float(np.average(confidence[table.is_digit], weights=table.weights[table.is_digit])),
+        others_mean=float(np.average(others, weights=table.weights[~table.is_digit])),
         others_surest=float(others.max()),
         others_above=float((others > 0.9).mean()),
         bins=tuple(_fill_bin(table, confidence, place) for place in range(BINS)),
@@ -127,7 +127,7 @@ def format_confidence_tables(results: ConfidenceResults, style: str) -> str:
         [f"{one.low:g} to {one.high:g}", f"{one.digits:,}", f"{one.others:,}", _percent(one.mean), _percent(one.right)]
         for one in results.bins
     ]
-    table = tabulate(lines, HEADERS, tablefmt=style, disable_numparse=True, colalign=["left", *["right"] * 4])
+    table = format_table(lines, HEADERS, style, ["left", *["right"] * 4])
     odds = results.odds
     return f"""{table}
 
@@ -147,8 +147,8 @@ def format_confidence_report(results: ConfidenceResults) -> str:
 
 How often is what was read right, at each confidence? Digits of {odds.digits.name} were written on drawn pages \
 ({odds.read_digits:,} were read), and what is no digit was read in {odds.scenes.count} pictures of \
-`{odds.scenes.name}` and on the pages' paper ({odds.read_others:,}). Shares are as if both were as common. Each \
-picture was judged by a fit on the other {FOLDS - 1} fifths of the pictures.
+`{odds.scenes.name}` and on the pages' paper ({odds.read_others:,}). All that was read in a frame weighs 1, and \
+digits as much as others, as if both were as common. Each picture was judged by a fit on the other {FOLDS - 1} fifths of the pictures.
 
 {format_confidence_tables(results, "github")}
 

@@ -14,11 +14,12 @@ from ..edge.options import BUNDLE, data_dir_option
 from ..edge.output import echo, echo_json, echo_text
 from .abstention import run_abstention
 from .abstention_report import format_abstention_tables, write_abstention_reports
-from .confidence import write_odds
+from .confidence import PAGES, write_odds
 from .confidence_report import format_confidence_tables, run_confidence, write_confidence_reports
 from .files import check_writable
 from .frame_report import format_times, write_frame_reports
 from .frames import FrameSettings, run_frames
+from .hard_frames import format_hard_frames, run_hard_frames, write_hard_reports
 from .job import PeerInput
 from .live_speed import run_live_speed
 from .live_speed_report import format_live_speed, write_live_reports
@@ -81,6 +82,24 @@ def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, 
     _show(results, lambda: format_times(results, "simple"), lambda: write_frame_reports(results, out), as_json)
 
 
+@measure.command("hard-frames")
+@bundle_option
+@runtime_option
+@click.option("--repeats", type=click.IntRange(min=1), default=9, show_default=True, help="Readings of each frame.")
+@out_option
+@json_option
+def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_json: bool) -> None:
+    """Time frames that are not a plain page: empty, ruled, bordered, dotted, gravel.
+
+    \b
+    Examples:
+      edge-mnist measure hard-frames
+    """
+    check_writable(out)
+    results = run_hard_frames(model, runtime, repeats)
+    _show(results, lambda: format_hard_frames(results, "simple"), lambda: write_hard_reports(results, out), as_json)
+
+
 @measure.command()
 @click.argument("others", type=click.Path(exists=True, path_type=Path))
 @bundle_option
@@ -112,10 +131,13 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
 @click.argument("scenes", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @bundle_option
 @data_dir_option
+@click.option("--pages", type=click.IntRange(min=1), default=PAGES, show_default=True, help="Drawn pages of digits.")
 @click.option("--write", "is_written", is_flag=True, help="Put the fit into the bundle's card, too.")
 @out_option
 @json_option
-def confidence(scenes: Path, model: Path, data_dir: Path | None, is_written: bool, out: Path, as_json: bool) -> None:
+def confidence(
+    scenes: Path, model: Path, data_dir: Path | None, pages: int, is_written: bool, out: Path, as_json: bool
+) -> None:
     """How sure may the reader be? Fit it on digits and on SCENES, a folder of pictures without digits.
 
     What people see as confidence is the probability that there is a digit at all times that of the class. Only the
@@ -128,7 +150,7 @@ def confidence(scenes: Path, model: Path, data_dir: Path | None, is_written: boo
     """
     check_writable(out)
     bundle = open_bundle(model)
-    results = run_confidence(bundle, _held_out(bundle, data_dir).validation, scenes)
+    results = run_confidence(bundle, _held_out(bundle, data_dir).validation, scenes, pages)
     _show(
         results,
         lambda: format_confidence_tables(results, "simple"),

@@ -96,9 +96,9 @@ class InterpreterClassifier:
     """LiteRT or tflite-runtime, which share one API.
 
     An interpreter serves one thread at a time: with two, digits get mixed up without an error. A thread takes one that
-    is idle, or makes another one, so there are never more than threads that classify at the same time. Against one
-    interpreter behind a lock, 8 threads on 2 cores got through 1.5 times as many images, and one thread through as
-    many.
+    is idle, or makes another one (0.25 MB, a millisecond), so there are never more than threads that classify at the
+    same time. One behind a lock took as much processor time, and threads would wait for each other; a process that was
+    forked meanwhile would wait for ever.
 
     Images go through one at a time, so that memory stays the same however many there are. Resizing the input to each
     frame's digits instead was 4 to 13 % faster (int8 `standard`, 6 to 25 digits, one thread): tens of microseconds.

@@ -120,6 +120,8 @@ def find_level_lines(faint: Mask) -> list[Line]:
         line = _fit_line(rows, columns, width)
         if line:
             found.append(line)
+            if _cover_too_much(found, faint):
+                return []
             # Strokes may hold several lines together.
             rest = np.abs(rows - line.curve(columns)) > TOLERANCES[0]
             tangled.append((rows[rest], columns[rest]))
@@ -130,8 +132,6 @@ def find_level_lines(faint: Mask) -> list[Line]:
         found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
         if _cover_too_much(found, faint):
             return []
-    if _cover_too_much(found, faint):
-        return []
     if len(found) >= FEWEST:
         return found
     return [line for line in found if line.across]

@@ -1,4 +1,4 @@
-"""A margin of paper around frames that were cropped to their ink, as a detector or a box in a labelling tool gives them.
+"""A margin of paper around frames that were cropped to their ink, as a detector or a labelling tool gives them.
 
 What touches a photograph's edge is the edge of a table or a word cut off, and the level of paper is judged by what lies
 around ink. In a tight crop of one digit or one row all ink touches the edge, and there is hardly any paper. Such a
