@@ -159,7 +159,7 @@ def confidence(
     )
     if is_written:
         write_odds(bundle, results.odds)
-        click.echo(f"{bundle.path}: the card says so now.", err=True)
+        echo(f"{bundle.path}: the card holds this fit now.", err=True)
 
 
 @measure.command()

@@ -93,6 +93,10 @@ def _read_content(path: Path) -> bytes:
                 return file.read(most)
             with gzip.open(file) as unpacked:
                 return unpacked.read(most)
+    except OthersError:
+        raise
+    except EdgeMnistError as error:
+        raise OthersError(f"{error} {HINT}") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "a damaged gzip file"
         raise OthersError(f"{path}: cannot be read ({reason}). {HINT}") from error

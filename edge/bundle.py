@@ -96,8 +96,8 @@ def find_bundle(name: object) -> Path:
             f"expected a bundle: its folder, the name of a shipped one ({names}), or what open_bundle gives, got "
             f"{name!r}."
         )
-    shipped = SHIPPED.parent / name
-    return shipped if isinstance(name, str) and shipped in find_shipped() else Path(name)
+    shipped = {folder.name: folder for folder in find_shipped()}
+    return shipped.get(name, Path(name)) if isinstance(name, str) else name
 
 
 def open_bundle(path: Path | str) -> Bundle:

@@ -379,7 +379,7 @@ class Export(_Record, frozen=True, kw_only=True):
     reference: FileRecord
     report: FileRecord
     golden_pixels: str
-    files: Annotated[tuple[ModelFile, ...], msgspec.Meta(min_length=1)]
+    files: tuple[ModelFile, ...]
     c_source: tuple[FileRecord, ...] = ()
     abstention: Abstention
     agreement: Agreement

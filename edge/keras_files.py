@@ -86,7 +86,11 @@ def _try(content: bytes) -> bytes:
     if bytes_claimed > UNPACKED * len(content) + FREE_BYTES:
         raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, and the file has {len(content):,}")
     if len(inputs) == 1 and math.prod(inputs[0].shape[1:] or [0]) == math.prod(IMAGE_SHAPE):
-        model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
+        try:
+            model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
+        except Exception as error:
+            # What only this call does not like, such as a name that is no scope, the loading process mends or refuses.
+            return first_line(error).encode()
     return b""
 
 

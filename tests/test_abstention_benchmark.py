@@ -24,6 +24,7 @@ from edge_mnist.benchmarks.abstention_scores import (
     trace_risk,
 )
 from edge_mnist.benchmarks.others import Others, OthersError, read_others
+from edge_mnist.benchmarks.report_text import escape_markdown
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.edge.classifiers import RUNTIMES
@@ -242,7 +243,7 @@ def test_reports_say_the_same_and_take_nothing_from_elsewhere(results: Abstentio
     assert msgspec.json.decode(json_path.read_bytes(), type=AbstentionResults) == results
     assert markdown_path.read_text() == format_abstention(results)
     assert "two hundred digits" in markdown_path.read_text()
-    assert f"not installed: {RUNTIMES['tflite-runtime'].how_to_get}" in markdown_path.read_text()
+    assert f"not installed: {escape_markdown(RUNTIMES['tflite-runtime'].how_to_get)}" in markdown_path.read_text()
     page = page_path.read_text()
     assert page.count("<svg") == 3 * 4
     assert page.count('class="mark"') == 2 * 4

@@ -221,7 +221,9 @@ def test_a_layer_that_no_converter_knows_is_one_sentence(tmp_path: Path) -> None
     x = layers.Dense(10)(layers.Flatten()(pixels))
     keras.Model(pixels, keras.ops.roll(x, 1, axis=1)).save(tmp_path / "own.keras")
 
-    result = edge_mnist("export", tmp_path / "own.keras", "--pixels", "0-1", "--out", tmp_path / "out")
+    result = edge_mnist(
+        "export", tmp_path / "own.keras", "--pixels", "0-1", "--format", "tflite", "--out", tmp_path / "out"
+    )
 
     assert result.exit_code == 1
     assert (

@@ -162,7 +162,7 @@ def test_a_row_is_complete_or_says_why_not(measured: tuple[Results, Path]) -> No
         assert [len(one) for one in row.latency.rounds] == [len(one) for one in row.bare.rounds]
         assert all(10 <= len(one) <= 60 for one in row.latency.rounds)
         assert [batch.batch for batch in row.batches] == [4]
-        assert len(row.latency.rounds) == len(row.load_ms) == len(row.first_ms) == 3
+        assert len(row.latency.rounds) == len(row.load_ms) == len(row.first_ms) == 4
         assert all(0 < one < 400 for one in row.peak_memory_mb)
 
 
@@ -203,8 +203,8 @@ def test_the_accuracy_is_the_one_that_export_measured(measured: tuple[Results, P
 def test_the_machine_is_looked_at_before_and_after_each_process(measured: tuple[Results, Path]) -> None:
     (machine,) = measured[0].machines
 
-    # Four files and one reading, in three processes each, and before all.
-    assert len(machine.samples) == 1 + 3 * (4 + len(measured[0].budgets))
+    # Four files and one reading, in four processes each, and before all.
+    assert len(machine.samples) == 1 + 4 * (4 + len(measured[0].budgets))
     assert [one.at_s for one in machine.samples] == sorted(one.at_s for one in machine.samples)
     assert machine.timer_overhead_us > 0
     assert machine.affinity
@@ -216,7 +216,7 @@ def test_the_readers_stages_are_measured(measured: tuple[Results, Path]) -> None
 
     assert set(budget.stages_ms) == {"find", "frame", "infer"}
     assert min(budget.stages_ms.values()) > 0
-    assert len(budget.total_ms.rounds) == 3
+    assert len(budget.total_ms.rounds) == 4
 
 
 def test_the_readers_stages_make_up_the_total_of_a_call() -> None:

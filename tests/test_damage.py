@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_mnist.benchmarks.pages import draw_page
-from edge_mnist.edge.cameras.camera import CameraOptions
+from edge_mnist.edge.cameras.camera import CameraFileError, CameraOptions
 from edge_mnist.edge.cameras.choose import open_camera
 from edge_mnist.edge.cameras.damage import DamageCounter
 from edge_mnist.edge.cameras.jpeg import decode_gray, decode_rgb
@@ -254,8 +254,10 @@ def test_a_camera_that_is_a_jpeg_video_leaves_damaged_frames_out(
     )
 
     frames = 0
-    while camera.grab() is not None:
-        frames += 1
+    with pytest.raises(CameraFileError, match="2 frames are damaged and were left out"):
+        while camera.grab() is not None:
+            frames += 1
+    camera.close()
 
     assert frames == 2
     assert camera.damaged == 2

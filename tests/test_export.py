@@ -13,13 +13,13 @@ import pytest
 
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import SHIPPED, Bundle, open_bundle
-from edge_mnist.edge.card import ModelFile
+from edge_mnist.edge.card import Abstention, ModelFile
 from edge_mnist.edge.classifiers import RUNTIMES, load_file
 from edge_mnist.export import tflite
 from edge_mnist.export.calibrate import ExportError
 from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.settings import Settings, carry_over, choose_exporters
-from edge_mnist.export.source import behind_scaling, find_source, load_source
+from edge_mnist.export.source import behind_scaling, load_source
 from edge_mnist.export.verify import Outcome, Reference, check_drop, verify
 
 from .conftest import edge_mnist, edge_mnist_process, python_process
@@ -196,7 +196,7 @@ def test_a_c_source_needs_an_int8_tflite_file(trained: Path, tmp_path: Path) -> 
     result = edge_mnist("export", trained, "--format", "onnx", "--int8", "--c-array", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "add --int8, and leave out --format onnx" in result.stderr
+    assert "leave out --float-only and --format onnx, or add --int8" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,7 +204,7 @@ def test_a_precision_that_a_format_does_not_have_is_refused(trained: Path, tmp_p
     result = edge_mnist("export", trained, "--format", "onnx", "--dynamic", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "--dynamic is not there for --format onnx: leave one out." in result.stderr
+    assert "--dynamic does not exist for --format onnx: leave one out." in result.stderr
 
 
 def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_wrong_conversion_is_not_exported(exported: Bundle, sample: mnist.Imag
     outcome = Outcome(file, RUNTIMES["litert"], 2 * right, right)
 
     with pytest.raises(ExportError, match=r"differ from the Keras model's by 1 .* Nothing was written"):
-        verify(outcome, reference, reference.right)
+        verify(outcome, reference, reference.right, exported.export.abstention)
 
 
 def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: mnist.Images) -> None:
@@ -231,10 +231,15 @@ def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: 
     float_right = np.array([True, False, True, True])
 
     result = verify(
-        Outcome(exported.file("tflite", "int8"), RUNTIMES["litert"], said, said), Reference(images, said), float_right
+        Outcome(exported.file("tflite", "int8"), RUNTIMES["litert"], said, said),
+        Reference(images, said),
+        float_right,
+        Abstention(threshold=1.5, temperature=1, validation=images.describe(), accepted=4),
     )
 
     assert (result.correct, result.lost, result.gained, result.agreeing) == (3, 1, 1, 4)
+    # log(9 + e) is 2.46 for all of them.
+    assert result.accepted == 4
 
 
 @pytest.mark.parametrize(
@@ -313,12 +318,12 @@ def test_extending_keeps_c_source_and_the_kind_of_weights(
     )
     monkeypatch.chdir(bundle)
 
-    kept = carry_over(find_source(bundle), Settings(), Path())
+    kept = carry_over(Settings(), Path())
 
     assert (kept.c_array, kept.onnx_weights) == (True, "uint8")
-    precisions = {(one.format, one.precision) for one in choose_exporters(find_source(bundle), kept, Path())}
+    precisions = {(one.format, one.precision) for one in choose_exporters(kept, Path())}
     assert precisions == {(file.format, file.precision) for file in exported.files}
-    assert carry_over(find_source(bundle), Settings(), tmp_path / "elsewhere") == Settings()
+    assert carry_over(Settings(), tmp_path / "elsewhere") == Settings()
 
 
 def test_an_export_keeps_what_lies_beside_the_bundle_and_replaces_the_bundle(exported: Bundle, tmp_path: Path) -> None:
@@ -391,8 +396,8 @@ def test_batches_and_single_images_give_the_same(exported: Bundle, sample: mnist
         assert batch == pytest.approx(singles, abs=FLOAT_LOGIT_TOLERANCE)
 
 
-def test_without_int8_only_float_files_are_written(trained: Path, tmp_path: Path) -> None:
-    result = edge_mnist("export", trained, "--out", tmp_path / "out")
+def test_float_only_writes_no_int8_files(trained: Path, tmp_path: Path) -> None:
+    result = edge_mnist("export", trained, "--float-only", "--out", tmp_path / "out")
 
     assert result.exit_code == 0
     bundle = open_bundle(tmp_path / "out")

@@ -69,7 +69,7 @@ ENTRANCES = {
     "skip": _skip_from_pixels,
     "normalization": _normalized,
     "max pooling": lambda: _stack(layers.MaxPooling2D(), _conv()),
-    "average pooling": lambda: _stack(layers.AveragePooling2D(), _conv()),
+    "average pooling": lambda: _stack(layers.AveragePooling2D(2), _conv()),
     "resizing": lambda: _stack(layers.Resizing(20, 20), _conv()),
     "conv1d": lambda: _stack(layers.Conv1D(6, 3), shape=(28, 28)),
     "784 numbers": lambda: _stack(layers.Dense(16, activation="relu"), shape=(784,)),

@@ -30,6 +30,7 @@ EXPLAINED_BY = {
     "accuracy": "accuracy and 95 % interval",
     "95 % interval": "accuracy and 95 % interval",
     "drop (points)": "drop",
+    "its 95 % interval": "drop",
     "lost / gained": "drop",
     "p": "p",
     "agrees with Keras": "agrees with Keras",
@@ -72,7 +73,7 @@ def test_the_page_names_every_file_with_its_figures(exported: Bundle, page: Pars
 
     assert list(rows) == [file.record.name for file in exported.files]
     for file in exported.files:
-        size, accuracy, _, _, changed, _, agreeing, _ = rows[file.record.name]
+        size, accuracy, _, _, _, changed, _, agreeing, _ = rows[file.record.name]
         check = file.verification
         assert size == f"{file.record.size_bytes:,}"
         assert (accuracy, agreeing) == (format_share(check.correct / count), format_share(check.agreeing / count))
@@ -213,7 +214,10 @@ def test_where_nothing_drops_the_page_names_no_largest_drop(
 def test_a_drop_is_named(exported: Bundle, evidence: Evidence) -> None:
     page = ParsedPage(format_report(_with_int8(exported.card, 3, 1), evidence))
 
-    assert re.search(r"The largest drop is that of \S+: \+\d\.\d\d points \(3 lost, 1 gained", page.text)
+    assert re.search(
+        r"The largest drop is that of \S+: \+\d\.\d\d points \(95 % interval -\d\.\d\d to \+\d\.\d\d; 3 lost, 1 gained",
+        page.text,
+    )
     assert "No file reads fewer" not in page.text
 
 

@@ -152,7 +152,7 @@ def test_a_closed_standard_input_is_one_sentence() -> None:
     )
 
     assert process.returncode == 1
-    assert process.stderr.startswith("Error: standard input: expected a picture, got none.")
+    assert process.stderr.startswith("Error: standard input: expected a picture, got nothing.")
 
 
 def test_every_reading_is_drawn(page: Path, clip: Path, tmp_path: Path) -> None:

@@ -396,8 +396,8 @@ BANNED = {
     "rich.print": set(),
     "html.escape": {"edge/safe_text.py"},
     "logging.Formatter": {"edge/output.py"},
-    "sys.__stdout__": set(),
-    "sys.__stderr__": set(),
+    "sys.__stdout__": {"edge/standard_streams.py"},
+    "sys.__stderr__": {"edge/standard_streams.py"},
     "sys.stdout.buffer": {"benchmarks/remote_driver.py"},
     # Children that nobody sees: whoever started them reads this.
     "sys.stdout.write": {"benchmarks/remote_driver.py", "edge/cli.py"},
@@ -406,6 +406,7 @@ BANNED = {
         "benchmarks/remote_job.py",
         "benchmarks/stage_budget.py",
         "benchmarks/worker.py",
+        "edge/child_start.py",
         "edge/native_log.py",
     },
 }

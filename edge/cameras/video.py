@@ -109,10 +109,10 @@ class VideoCamera:
         """Decode the next frame, or the first again after the last; False at the end."""
         try:
             while grab(self._capture, self._complaints):
-                self._count += 1
                 if isinstance(self._capture, JpegVideo) and self._capture.is_damaged:
                     self._damage.add(self._capture.damage)
                     continue
+                self._count += 1
                 return True
             check_whole(self._path, self._count, self._capture, self._complaints)
             if not self._loop:
