@@ -148,7 +148,8 @@ def format_confidence_report(results: ConfidenceResults) -> str:
 How often is what was read right, at each confidence? Digits of {odds.digits.name} were written on drawn pages \
 ({odds.read_digits:,} were read), and what is no digit was read in {odds.scenes.count} pictures of \
 `{odds.scenes.name}` and on the pages' paper ({odds.read_others:,}). All that was read in a frame weighs 1, and \
-digits as much as others, as if both were as common. Each picture was judged by a fit on the other {FOLDS - 1} fifths of the pictures.
+digits as much as others, as if both were as common. Each \
+picture was judged by a fit on the other {FOLDS - 1} fifths of the pictures.
 
 {format_confidence_tables(results, "github")}
 

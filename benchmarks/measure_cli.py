@@ -135,7 +135,7 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
 @click.option("--write", "is_written", is_flag=True, help="Put the fit into the bundle's card, too.")
 @out_option
 @json_option
-def confidence(  # noqa: PLR0913, PLR0917 - an argument for each option
+def confidence(
     scenes: Path, model: Path, data_dir: Path | None, pages: int, is_written: bool, out: Path, as_json: bool
 ) -> None:
     """How sure may the reader be? Fit it on digits and on SCENES, a folder of pictures without digits.

@@ -8,8 +8,8 @@ A model of this project is trained with an eleventh class, "not a digit", whose 
 The log odds are the score. It needs no eleventh output, so files, runtimes and other people's models stay as they are:
 for a model that was not trained so, it is the energy score, weaker but of use.
 
-The score's odds are those of training. How often a shape that was read really is a digit, on paper and in scenes without
-any, is measured afterwards (`edge-mnist measure confidence`) and kept in the card. What people see is the product
+The score's odds are those of training. How often what was read really is a digit, on paper and in scenes without any,
+is measured afterwards (`edge-mnist measure confidence`) and kept in the card. What people see is the product
 
     confidence = p(it is a digit) * p(this digit, given that it is one).
 

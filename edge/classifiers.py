@@ -283,7 +283,9 @@ def choose_runtime(name: str | None) -> Runtime:
                 return runtime
         raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
     if name not in list(RUNTIMES):
-        raise ValueError(f"expected a runtime among {', '.join(RUNTIMES)}, or None for the first installed, got {name!r}.")
+        raise ValueError(
+            f"expected a runtime among {', '.join(RUNTIMES)}, or None for the first installed, got {name!r}."
+        )
     runtime = RUNTIMES[name]
     if not runtime.installed:
         raise RuntimeUnavailableError(f"{name} is not installed: {runtime.how_to_get}.")

@@ -1,4 +1,4 @@
-"""A margin of paper around frames that were cropped to their ink, as a detector or a box in a labelling tool gives them.
+"""A margin of paper around frames that were cropped to their ink, as a detector or a labelling tool crops them.
 
 What touches a photograph's edge is the edge of a table or a word cut off, and the level of paper is judged by what lies
 around ink. In a tight crop of one digit or one row all ink touches the edge, and there is hardly any paper. Such a
@@ -79,7 +79,9 @@ def _find_paper(frame: Gray) -> int | None:
 def _separate(small: Gray, bright: NDArray[np.bool_]) -> float:
     """The share of the variance that lies between two levels, in [0, 1] (Otsu's measure of separability)."""
     share = float(bright.mean())
-    return share * (1 - share) * float(small[bright].mean() - small[~bright].mean()) ** 2 / max(float(small.var()), 1e-9)
+    return (
+        share * (1 - share) * float(small[bright].mean() - small[~bright].mean()) ** 2 / max(float(small.var()), 1e-9)
+    )
 
 
 def _is_row(ink: NDArray[np.bool_]) -> bool:

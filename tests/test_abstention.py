@@ -53,7 +53,9 @@ def test_what_is_added_to_all_logits_is_added_to_the_score_and_leaves_the_confid
     logits = np.random.default_rng(0).normal(0, 3, (50, 10)).astype(np.float32)
 
     assert score_digits(logits + 2.5) == pytest.approx(score_digits(logits) + 2.5, abs=1e-5)
-    assert estimate_class_probability(logits + 2.5, 0.8) == pytest.approx(estimate_class_probability(logits, 0.8), abs=1e-5)
+    assert estimate_class_probability(logits + 2.5, 0.8) == pytest.approx(
+        estimate_class_probability(logits, 0.8), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("level", [-1e4, -200.0, 200.0, 1e4])

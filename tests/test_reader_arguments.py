@@ -94,7 +94,9 @@ def test_a_bundle_is_taken_as_path_as_string_and_open() -> None:
 
 @pytest.mark.parametrize("bundle", [None, 3, b"nano", ["nano"]], ids=str)
 def test_what_names_no_bundle_is_one_sentence(bundle: Any) -> None:
-    with pytest.raises(ValueError, match=r"expected a bundle: its folder, the name of a shipped one \(nano, standard\)"):
+    with pytest.raises(
+        ValueError, match=r"expected a bundle: its folder, the name of a shipped one \(nano, standard\)"
+    ):
         Reader(bundle)
 
 
