@@ -81,14 +81,13 @@ def find_bundle(name: object) -> Path:
     Raises:
         ValueError: It is neither.
     """
+    shipped = {folder.name: folder for folder in find_shipped()}
     if not isinstance(name, str | Path):
-        names = ", ".join(folder.name for folder in find_shipped())
         raise ValueError(
-            f"expected a bundle: its folder, the name of a shipped one ({names}), or what open_bundle gives, got "
-            f"{name!r}."
+            f"expected a bundle: its folder, the name of a shipped one ({', '.join(shipped)}), or what open_bundle "
+            f"gives, got {name!r}."
         )
-    shipped = SHIPPED.parent / name
-    return shipped if isinstance(name, str) and shipped in find_shipped() else Path(name)
+    return shipped[name] if isinstance(name, str) and name in shipped else Path(name)
 
 
 def open_bundle(path: Path | str) -> Bundle:
