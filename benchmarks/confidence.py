@@ -1,4 +1,4 @@
-"""How likely is it that what was read is a digit at all? Fitted on pictures with and without digits, tried on others.
+"""How likely is it that what was read is a digit at all? Fitted on pictures with digits and without, tried on others.
 
 Digits are validation's, written in rows on paper; what is no digit comes out of pictures that have none. Each digit
 that was read is one case. A logistic function of two numbers, the score and the company (`edge/abstention.py`), gives

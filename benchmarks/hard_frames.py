@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.host import Host, describe_host
-from ..edge.opencv import cv
 from ..edge.reader import Reader
 from ..edge.tables import format_table
 from .files import write_all
@@ -79,8 +78,8 @@ def _rule(page: Gray, every: int, upright: bool, level: int = 160) -> Gray:
 def _border(page: Gray) -> Gray:
     """Black bars of 10 % around it, as in a video of another shape."""
     across, down = WIDTH // 10, HEIGHT // 10
-    inside = cv.resize(page, (WIDTH - 2 * across, HEIGHT - 2 * down), interpolation=cv2.INTER_AREA)
-    return np.pad(inside, ((down, down), (across, across)))
+    inside = cv2.resize(page, (WIDTH - 2 * across, HEIGHT - 2 * down), interpolation=cv2.INTER_AREA)
+    return np.pad(inside, ((down, down), (across, across))).astype(np.uint8)
 
 
 def _grain(level: int, deviation: float) -> Gray:
@@ -117,7 +116,7 @@ _DRAWN: dict[str, Callable[[Gray], Gray]] = {
     "page on squared paper": lambda page: _rule(page, 24, upright=True),
     "page with black bars": _border,
     "brown paper": lambda page: (0.5 * page).astype(np.uint8),
-    "gravel": lambda _: cv.GaussianBlur(_grain(128, 120), (0, 0), 3),
+    "gravel": lambda _: cv2.GaussianBlur(_grain(128, 120), (0, 0), 3).astype(np.uint8),
     "lines every 5 pixels": lambda _: _rule(_blank(), 5, upright=False, level=0),
     "dots every 16 pixels": lambda _: _dot(16),
     "squares of 8 pixels": lambda _: _check(8),

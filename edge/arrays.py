@@ -71,20 +71,22 @@ def _describe(value: Any) -> str:
 
 def _advise(value: Any) -> str:
     """What to do about it."""
-    if not isinstance(value, np.ndarray):
-        if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
-            return "Read a file with edge_mnist.edge.pictures.read_gray(path)."
-        if value is None:
-            return "cv2.imread gives None where it cannot read a file; edge_mnist.edge.pictures.read_gray says why."
-        return "Of a Pillow picture: numpy.asarray(picture.convert('L'))."
-    advice = (
-        (not value.size, "There is not a single pixel in it."),
-        (
-            value.ndim == 3 and value.shape[0] > 1 and value.shape[-1] in {3, 4},
-            "Make colour gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours.",
-        ),
-        (value.ndim != 2, "Take one picture of it, e.g. numpy.squeeze(frame) where the other sides are 1."),
-        (value.dtype == np.bool_, "Make bytes of it: frame.astype(numpy.uint8) * 255."),
-        (True, "Make bytes of it: (255 * frame).round().astype(numpy.uint8) if it goes from 0 to 1."),
-    )
-    return next(text for applies, text in advice if applies)
+    if value is None:
+        return "cv2.imread gives None where it cannot read a file; edge_mnist.edge.pictures.read_gray says why."
+    if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
+        return "Read a file with edge_mnist.edge.pictures.read_gray(path)."
+    if isinstance(value, np.ndarray):
+        return _advise_on_array(value)
+    return "Of a Pillow picture: numpy.asarray(picture.convert('L'))."
+
+
+def _advise_on_array(array: NDArray[Any]) -> str:
+    if not array.size:
+        return "There is not a single pixel in it."
+    if array.ndim == 3 and array.shape[0] > 1 and array.shape[-1] in {3, 4}:
+        return "Make colour gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours."
+    if array.ndim != 2:
+        return "Take one picture of it, e.g. numpy.squeeze(frame) where the other sides are 1."
+    if array.dtype == np.bool_:
+        return "Make bytes of it: frame.astype(numpy.uint8) * 255."
+    return "Make bytes of it: (255 * frame).round().astype(numpy.uint8) if it goes from 0 to 1."

@@ -90,14 +90,13 @@ def find_bundle(name: object) -> Path:
     Raises:
         ValueError: It is neither.
     """
-    if not isinstance(name, str | Path):
-        names = ", ".join(folder.name for folder in find_shipped())
-        raise ValueError(
-            f"expected a bundle: its folder, the name of a shipped one ({names}), or what open_bundle gives, got "
-            f"{name!r}."
-        )
     shipped = {folder.name: folder for folder in find_shipped()}
-    return shipped.get(name, Path(name)) if isinstance(name, str) else name
+    if not isinstance(name, str | Path):
+        raise ValueError(
+            f"expected a bundle: its folder, the name of a shipped one ({', '.join(shipped)}), or what open_bundle "
+            f"gives, got {name!r}."
+        )
+    return shipped[name] if isinstance(name, str) and name in shipped else Path(name)
 
 
 def open_bundle(path: Path | str) -> Bundle:

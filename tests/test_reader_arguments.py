@@ -85,6 +85,8 @@ def test_a_shipped_bundle_is_taken_by_its_name(bundle: str, tmp_path: Path, monk
 
     assert Reader(bundle).read(PAGE).rows == ("1247",)
     assert open_bundle(bundle).path in find_shipped()
+    with pytest.raises(ModelCardError, match="not a bundle"):
+        Reader(f"./{bundle}")
 
 
 def test_a_bundle_is_taken_as_path_as_string_and_open() -> None:

@@ -67,9 +67,11 @@ def test_json_is_one_document_a_line(page: Path, tmp_path: Path) -> None:
     documents = _documents(result.stdout)
     assert [Path(str(document["source"])).name for document in documents] == ["a.png", "b.png"]
     for document in documents:
-        assert set(document) == {"source", "frame", "time_s", "rows", "digits", "timing_ms", "drawing"}
+        assert set(document) == {"source", "frame", "time_s", "rows", "digits", "truncated", "timing_ms", "drawing"}
         assert document["rows"] == list(ROWS)
-        assert set(document["digits"][0]) == {"digit", "confidence", "score", "box"}
+        assert set(document["digits"][0]) == {
+            "digit", "confidence", "digit_probability", "class_probability", "score", "box"
+        }  # fmt: skip
         assert len(document["digits"][0]["box"]) == 4
         assert list(document["timing_ms"]) == ["load", "find", "frame", "infer"]
         assert min(document["timing_ms"].values()) > 0

@@ -32,6 +32,7 @@ def test_a_reading_has_the_documented_fields_and_is_json() -> None:
 
     digit = {"digit": 1, "confidence": 0.99, "score": 7.5, "box": [20, 30, 20, 40]}
     other = {"digit": 2, "confidence": 0.99, "score": 7.5, "box": [20, 90, 20, 40]}
+    factors = {"digit_probability": None, "class_probability": None}
     assert document == {
         "event": "reading",
         "source": "auto",
@@ -40,7 +41,8 @@ def test_a_reading_has_the_documented_fields_and_is_json() -> None:
         "announced": ["1", "2"],
         "is_new": True,
         "rows": ["1", "2"],
-        "digits": [digit, other],
+        "digits": [digit | factors, other | factors],
+        "truncated": False,
         "tracks": [{"track": 100, **digit, "stable": True}, {"track": 101, **other, "stable": True}],
         "frame_size": [320, 240],
         "latency_ms": 5.25,

@@ -60,6 +60,9 @@ def test_the_answer_says_what_the_reader_says(client: httpx.Client) -> None:
 
     assert [digit["digit"] for digit in answer["digits"]] == [2, 7, 4]
     assert [digit["confidence"] for digit in answer["digits"]] == [digit.confidence for digit in reading.digits]
+    for factor in ("digit_probability", "class_probability"):
+        assert [digit[factor] for digit in answer["digits"]] == [getattr(digit, factor) for digit in reading.digits]
+    assert answer["truncated"] is False
     assert [digit["score"] for digit in answer["digits"]] == [digit.score for digit in reading.digits]
     assert [tuple(digit["box"]) for digit in answer["digits"]] == [
         (box.x, box.y, box.width, box.height) for box in (digit.box for digit in reading.digits)
