@@ -379,7 +379,7 @@ class Export(_Record, frozen=True, kw_only=True):
     reference: FileRecord
     report: FileRecord
     golden_pixels: str
-    files: tuple[ModelFile, ...]
+    files: Annotated[tuple[ModelFile, ...], msgspec.Meta(min_length=1)]
     c_source: tuple[FileRecord, ...] = ()
     abstention: Abstention
     agreement: Agreement

@@ -210,8 +210,8 @@ def test_counts_are_those_made_by_hand() -> None:
     assert compared.int8.published_error == pytest.approx(10 / 1500)
     assert compared.relative_error is None
     assert all(other.p_holm == 1 and other.drop_pp == 0 for other in compared.rows[1:])
-    # 500 images without a difference still allow three quarters of a point.
-    assert all(other.drop_interval_pp == pytest.approx((-0.76, 0.76), abs=0.01) for other in compared.rows[1:])
+    # A hundred images without a difference still allow some points.
+    assert all(other.drop_interval_pp == pytest.approx((-3.7, 3.7), abs=0.01) for other in compared.rows[1:])
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,13 @@ def _fill(folder: Path, content: bytes, *others: str) -> None:
     sources = tuple(describe_file(folder, name) for name in others)
     source = describe_file(folder, "model.keras")
     if card.export is not None:
-        export = msgspec.structs.replace(card.export, c_source=sources, reference=source, report=source, files=())
+        export = msgspec.structs.replace(
+            card.export,
+            c_source=sources,
+            reference=source,
+            report=source,
+            files=(msgspec.structs.replace(card.export.files[0], record=source),),
+        )
         card = msgspec.structs.replace(card, export=export, source=source)
     write_card(folder, card)
 
