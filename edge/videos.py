@@ -100,6 +100,10 @@ class Complaints:
         """Listen no more."""
         self._held.close()
 
+    def __del__(self) -> None:
+        # Of a camera that nobody closed: the file is memory, and goes with it.
+        self.close()
+
     def _sort(self) -> None:
         self._held.seek(0)
         for line in self._held.readlines():

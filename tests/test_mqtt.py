@@ -219,8 +219,8 @@ def _scripted_broker(on_subscribe: bytes | None) -> Iterator[threading.Event]:
             connection.recv(4096)
             connection.sendall(b"\x20\x02\x00\x00")
             while content := connection.recv(4096):
-                # SUBSCRIBE's first byte.
-                if b"\x82" in content:
+                # Only a SUBSCRIBE has a topic with the wanted QoS, 0, behind it.
+                if b"hall/meter/status\x00" in content:
                     if on_subscribe is None:
                         return
                     connection.sendall(on_subscribe)
