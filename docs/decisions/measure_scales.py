@@ -41,7 +41,11 @@ def main() -> None:
                 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
                 model.fit(images * scale + offset, labels, epochs=epochs, batch_size=64, verbose=0)
                 figures = [_look(model, seen.pixels * s + o, seen.labels) for s, o in RANGES.values()]
-                print(f"{kind}, trained on {name}, {epochs} epochs:", *map(": ".join, zip(RANGES, figures, strict=True)), sep="  ")
+                print(
+                    f"{kind}, trained on {name}, {epochs} epochs:",
+                    *map(": ".join, zip(RANGES, figures, strict=True)),
+                    sep="  ",
+                )
 
 
 def _look(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> str:
