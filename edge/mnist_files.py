@@ -231,6 +231,9 @@ def _open(url: str) -> Any:
         try:
             response = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S)  # noqa: S310 - checked by the caller
         except Exception as error:
+            if isinstance(error, urllib.error.HTTPError):
+                # It holds the connection, and nobody reads what the server says with its status.
+                error.close()
             outcome.put(error)
         else:
             if given_up.is_set():
