@@ -24,7 +24,7 @@ from .chromium import browser_runtime
 
 __all__ = ["browser_runtime"]
 
-LAUNCHER = Launcher(module="edge_mnist.benchmarks.browser_worker")
+LAUNCHER = Launcher(module="edge_mnist.benchmarks.browser_worker", memory_bytes=0)
 COUNT = 300
 # Integer kernels of other processors may add up in another order before they round.
 LOGITS_TOLERANCE = 0.25
