@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_mnist.edge.abstention import estimate_class_probability, score_digits
+from edge_mnist.edge.abstention import (
+    estimate_class_probability,
+    estimate_digit_probability,
+    score_digits,
+    weigh_company,
+)
 from edge_mnist.edge.bundle import SHIPPED, open_bundle
 from edge_mnist.edge.classifiers import choose_runtime, load_classifier
 from edge_mnist.edge.framing import frame_digit
@@ -110,6 +116,24 @@ def test_scores_and_confidence_in_the_page_are_those_of_python(page: Page, serve
 
     np.testing.assert_allclose(scores, score_digits(logits), rtol=1e-4)
     np.testing.assert_allclose(sure, estimate_class_probability(logits, 0.5), rtol=1e-4)
+
+
+def test_what_is_a_digit_in_the_page_is_as_likely_as_in_python(page: Page, server: WebServer) -> None:
+    odds = open_bundle(SHIPPED).export.abstention.digit_odds
+    page.open(server.url)
+    cases = [(3.0, [2, 4], 2), (5.0, [1], 1), (5.0, [1, 1], 60), (6.0, [3, 1, 7], 1), (-90.0, [], 0)]
+
+    likely = page.run(
+        PRELUDE + "const {estimateDigitProbability, weighCompany} = await load('abstention');"
+        "return given[0].map(([score, digits, shapes]) =>"
+        "  [given[1], null].map((odds) => estimateDigitProbability(score, weighCompany(digits, shapes), odds)));",
+        cases,
+        msgspec.to_builtins(odds),
+    )
+
+    expected = [estimate_digit_probability(score, weigh_company(digits, n), odds) for score, digits, n in cases]
+    assert [with_odds for with_odds, _ in likely] == pytest.approx(expected, rel=1e-9)
+    assert all(without is None for _, without in likely)
 
 
 def test_reading_order_in_the_page_is_that_of_python(page: Page, server: WebServer) -> None:
