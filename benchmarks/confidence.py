@@ -220,7 +220,7 @@ def judge(table: Table) -> NDArray[np.float64]:
 
 
 def find_highest(table: Table) -> float:
-    """By Laplace's rule, what so many cases can show at most: the fewer of the two kinds, and not one exception."""
+    """Bound the probability by what this number of cases can show: Laplace's rule for the rarer kind, no exception."""
     fewer = min(int(table.is_digit.sum()), int((~table.is_digit).sum()))
     return (fewer + 1) / (fewer + 2)
 

@@ -44,8 +44,8 @@ class ConfidenceResults(msgspec.Struct, frozen=True, kw_only=True):
         calibration_error: Expected, of the confidence, on pictures that had no part in the fit.
         calibration_error_of_class: The same of the class probability alone, which says nothing of what is no digit.
         digits_mean: Mean confidence of the digits that were read.
-        others_mean: Of what was read and is none.
-        others_surest: The highest confidence of what is none.
+        others_mean: Mean confidence of the non-digits that were read.
+        others_surest: The highest confidence of a non-digit.
         others_above: The share of these above 0.9.
     """
 
@@ -133,8 +133,8 @@ def format_confidence_tables(results: ConfidenceResults, style: str) -> str:
 
 Expected calibration error {format_share(results.calibration_error)}; of the class probability alone \
 {format_share(results.calibration_error_of_class)}. Mean confidence of digits {format_share(results.digits_mean, 1)}, \
-of what is none {format_share(results.others_mean, 1)}, at most {format_share(results.others_surest, 1)}, and above \
-90 % for {format_share(results.others_above, 1)} of it.
+of non-digits {format_share(results.others_mean, 1)}, at most {format_share(results.others_surest, 1)}, and above \
+90 % for {format_share(results.others_above, 1)} of them.
 
 digit probability = 1 / (1 + exp(-({odds.intercept:g} + {odds.score:g} * score + {odds.company:g} * company))), at \
 most {odds.highest:g}."""
@@ -153,8 +153,8 @@ of the pictures.
 
 {format_confidence_tables(results, "github")}
 
-The company is log((digits other than 1 + 1) / (other shapes + 1)) of the frame. No probability is higher than so many \
-cases can show (Laplace's rule). int8 on {results.runtime} {results.runtime_version}, {host.model}; {results.started}; \
+The company is log((digits other than 1 + 1) / (other shapes + 1)) of the frame. No probability is higher than the \
+number of cases can show (Laplace's rule). int8 on {results.runtime} {results.runtime_version}, {host.model}; {results.started}; \
 edge-mnist {results.edge_mnist}. SHA-256 of the pictures' files: `{odds.scenes.sha256[:16]}`.
 """
 

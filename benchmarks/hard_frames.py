@@ -1,6 +1,6 @@
 """What frames cost that are not a plain page: empty, ruled, bordered, brown, dotted, of cloth or of gravel.
 
-Speed is commonly measured on plain drawn pages; whoever points a camera at a room has other frames. Processor time of
+Speed is commonly measured on plain drawn pages, and a camera that looks at a room sees other frames. Processor time of
 this thread, medians, one thread, all 640x480; beside each, how many times a plain page with ten digits costs.
 """
 
@@ -125,7 +125,7 @@ _DRAWN: dict[str, Callable[[Gray], Gray]] = {
 
 
 def run_hard_frames(bundle: Path, runtime: str | None, repeats: int) -> HardFrames:
-    """Read each frame so many times, after once that does not count.
+    """Read each frame `repeats` times, after one reading that does not count.
 
     Raises:
         ModelCardError: The bundle does not hold.

@@ -69,7 +69,7 @@ def _decode(content: bytes, origin: str) -> Results:
     if values > MOST_VALUES or lists > MOST_LISTS:
         raise ResultsError(
             f"{origin}: holds {values:,} values in {lists:,} lists, more than {MOST_VALUES:,} or {MOST_LISTS:,}: no "
-            "benchmark writes so many."
+            "benchmark writes that many."
         )
     try:
         found = msgspec.json.decode(content, type=_Versioned).schema_version

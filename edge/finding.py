@@ -123,7 +123,7 @@ def _working_copies(frame: Gray) -> list[Gray]:
 
 
 def _find_at(gray: Gray, frame: Gray, margin: int) -> Finding:
-    """Find in a scaled copy of the frame, which has so many pixels of added margin."""
+    """Find in a scaled copy of the frame, given the pixels of margin that were added to it."""
     gray, levels, mask = _mark_ink(gray, frame.shape)
     pieces, ruled = _outline_strokes(gray, levels, mask)
     # What is alone may fill the frame.

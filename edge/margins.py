@@ -14,7 +14,7 @@ Gray = NDArray[np.uint8]
 
 # Crops are recognized on a copy of this size.
 SMALL_LONG_SIDE = 64
-# So near to an edge, as a share of the side across it, levels differ by so many gray levels where ink comes near it.
+# Ink comes near an edge where gray levels within this share of the side across it differ by at least this many.
 NEAR, LEAST_CONTRAST = 0.1, 24
 # Of larger frames, not every pixel is looked at.
 LOOKED_AT = 128
@@ -28,7 +28,7 @@ LEAST_SPAN = 0.8
 SPECK, LEAST_HEIGHT = 0.25, 0.6
 # Of the frame's height, how thick strokes are; thinner is a texture, thicker a picture of something.
 THINNEST, THICKEST = 0.08, 0.5
-# For each digit, the frame is at most so many times as wide as high.
+# Width of the frame for each digit, at most, as a multiple of its height.
 WIDEST = 1.8
 MOST_DIGITS = 16
 # Of the frame's height.

@@ -25,7 +25,7 @@ NARROWEST_SEVERAL = 0.6
 TALL = 1.5
 # Shapes that are cut, unless there are more digits than that.
 MOST_CUT = 12
-# A hard limit for any frame: so many shapes are cut, and so many parts and joints of shapes classified. A page of two
+# Hard limits for any frame, of shapes that are cut and of parts and joints of shapes that are classified. A page of two
 # hundred digits, a third of which touch, needs as many.
 MOST_CUT_AT_ALL = 100
 MOST_PARTS = 1500

@@ -13,11 +13,13 @@ ACCEPTED_SHARE = 0.995
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))
 
 
-def choose_abstention(validation: Reference) -> Abstention:
+def choose_abstention(validation: Reference, earlier: Abstention | None = None) -> Abstention:
     """Fix both numbers on the float model's logits for validation; int8 moves a score by hundredths.
 
     Args:
         validation: Images, and the Keras model's logits for them.
+        earlier: What an earlier export of the same weights has. Its odds of a digit, which were fitted on scenes that
+            an export does not have, are kept.
     """
     scores = score_digits(validation.logits)
     # Rounded down, so that the card's decimal number accepts what was counted.
@@ -28,6 +30,7 @@ def choose_abstention(validation: Reference) -> Abstention:
         temperature=round(float(TEMPERATURES[int(np.argmin(losses))]), 3),
         validation=validation.images.describe(),
         accepted=int((scores >= threshold).sum()),
+        digit_odds=earlier and earlier.digit_odds,
     )
 
 

@@ -90,14 +90,11 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
       # A Keras model of your own, trained on pixels / 255.
       edge-mnist export mine.keras --pixels 0-1 --outputs softmax
     """
-    formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     if float_only and int8:
         raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
+    formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
-    if everything:
-        asked = {exporter.precision: exporter.precision != "float32" for exporter in list_exporters()
-                 if exporter.format in formats}  # fmt: skip
-    named = tuple(precision for precision in get_args(Precision) if asked.get(precision))
+    named = _name_precisions(asked, everything, formats)
     default: tuple[Precision, ...] = () if float_only else ("int8",)
     settings = Settings(
         precisions=tuple(dict.fromkeys((*default, *named))),
@@ -123,6 +120,13 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     )
     if unmet := find_unmet(card, settings, earlier):
         raise ExportError(f"not all that was asked for could be made: {', '.join(one.name for one in unmet)}.")
+
+
+def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Format, ...]) -> tuple[Precision, ...]:
+    """The precisions that were asked for by name; `--all` names all that the formats have."""
+    if everything:
+        asked = {exporter.precision: True for exporter in list_exporters() if exporter.format in formats}
+    return tuple(precision for precision in get_args(Precision) if precision != "float32" and asked.get(precision))
 
 
 def format_export(card: ModelCard) -> str:

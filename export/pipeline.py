@@ -156,7 +156,7 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
         calibration_record=describe_calibration(calibration, (held_out.validation, *held_out.evaluations)),
         references=references,
         certain=held_out.certain,
-        abstention=choose_abstention(validation),
+        abstention=choose_abstention(validation, base.export and base.export.abstention),
     )
 
 

@@ -121,6 +121,19 @@ def test_the_temperature_that_labels_were_drawn_at_is_found(temperature: float) 
     assert chosen.temperature == pytest.approx(temperature, rel=TEMPERATURE_TOLERANCE)
 
 
+def test_the_odds_of_a_digit_are_kept_when_the_same_weights_are_exported_again() -> None:
+    random = np.random.default_rng(2)
+    validation = _with_images(random.normal(0, 2, (200, 10)), random.integers(0, 10, 200))
+    shipped = open_bundle(SHIPPED).export.abstention
+
+    again = choose_abstention(validation, shipped)
+
+    assert shipped.digit_odds is not None
+    assert again.digit_odds == shipped.digit_odds
+    assert again.threshold != shipped.threshold
+    assert choose_abstention(validation).digit_odds is None
+
+
 def test_the_shipped_thresholds_promise_was_counted() -> None:
     chosen = open_bundle(SHIPPED).export.abstention
 

@@ -28,7 +28,7 @@ def parse_stream(url: str) -> Address:
     """Understand a stream's address.
 
     Raises:
-        CameraRefusedError: It is none of http or https, or cannot be asked for; nothing of it is quoted.
+        CameraRefusedError: It is not an http or https address, or cannot be asked for; nothing of it is quoted.
     """
     try:
         address = parse_address(url, CONNECTIONS)
