@@ -154,8 +154,8 @@ of the pictures.
 {format_confidence_tables(results, "github")}
 
 The company is log((digits other than 1 + 1) / (other shapes + 1)) of the frame. No probability is higher than the \
-number of cases can show (Laplace's rule). int8 on {results.runtime} {results.runtime_version}, {host.model}; {results.started}; \
-edge-mnist {results.edge_mnist}. SHA-256 of the pictures' files: `{odds.scenes.sha256[:16]}`.
+number of cases can show (Laplace's rule). int8 on {results.runtime} {results.runtime_version}, {host.model}; \
+{results.started}; edge-mnist {results.edge_mnist}. SHA-256 of the pictures' files: `{odds.scenes.sha256[:16]}`.
 """
 
 

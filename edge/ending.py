@@ -35,9 +35,14 @@ def end_process(code: object) -> None:
     if not isinstance(code, int | None):
         echo(code, err=True)
         code = 1
+    end_now(code or 0)
+
+
+def end_now(code: int) -> None:
+    """End the process, whatever its threads do; what was printed and logged is written first."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         # One that was closed, or whose reader left, takes no more.
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    os._exit(code or 0)
+    os._exit(code)

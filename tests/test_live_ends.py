@@ -5,13 +5,16 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
 import pytest
 
 from edge_mnist.benchmarks.frame_pages import draw_frame
-from tests.conftest import edge_mnist
+from edge_mnist.edge.live import cli
+
+from .conftest import edge_mnist
 
 FRAMES = 40
 EDGE_MNIST = "import sys; from edge_mnist.edge.cli import main; sys.argv[0] = 'edge-mnist'; main()"
@@ -146,3 +149,22 @@ def test_a_recording_is_finished_at_a_signal(number: signal.Signals, video: Path
     assert (process.returncode, errors) == (0, "")
     assert [left.name for left in tmp_path.iterdir()] == [path.name]
     assert cv2.VideoCapture(str(path)).grab()
+
+
+@pytest.mark.parametrize("ends_by_itself", [True, False])
+def test_the_process_is_ended_only_where_the_command_does_not_end_by_itself(
+    ends_by_itself: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(cli, "end_now", ended.append)
+    monkeypatch.setattr(cli, "ENDS_WITHIN_S", 0.2)
+    stopper = cli._Stopper()
+
+    stopper.stop_by_signal(signal.SIGTERM, None)
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    if ends_by_itself:
+        stopper.close()
+    for timer in timers:
+        timer.join(20)
+
+    assert ended == ([] if ends_by_itself else [0])

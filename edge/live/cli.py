@@ -1,17 +1,16 @@
 """`edge-mnist live`: read the digits that a camera sees, until stopped."""
 
 import logging
-import os
 import signal
-import sys
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from types import FrameType
 
 import click
 
 from ..cameras.choose import check_source, open_camera, show_source
+from ..ending import end_now
 from ..options import FiniteRange
 from ..output import LineFormatter
 from ..sinks.options import SinkSettings, make_sinks, sink_options
@@ -83,6 +82,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     reader = model.load()
     stopper = _Stopper()
     with handling_ends(stopper.stop_by_signal), ExitStack() as stack:
+        stack.callback(stopper.close)
         pages = [serve_page(source, web, model, web_settings)] if web else []
         for page in pages:
             stack.callback(page.close)
@@ -97,6 +97,12 @@ class _Stopper:
         self._asked = False
         self._signal: int | None = None
         self._loop: LiveLoop | None = None
+        self._deadline = threading.Timer(ENDS_WITHIN_S, end_now, [0])
+        self._deadline.daemon = True
+
+    def close(self) -> None:
+        """Cancel the deadline, as all has ended by itself: a program that called this command goes on."""
+        self._deadline.cancel()
 
     def stop(self) -> None:
         """From any thread."""
@@ -107,9 +113,7 @@ class _Stopper:
     def stop_by_signal(self, number: int, _: FrameType | None) -> None:
         """Stop within a second, whatever is being done."""
         if self._signal is None:
-            deadline = threading.Timer(ENDS_WITHIN_S, _end_process)
-            deadline.daemon = True
-            deadline.start()
+            self._deadline.start()
         self._signal = number
         self._asked = True
         if self._loop:
@@ -125,11 +129,3 @@ class _Stopper:
             # A terminal that has gone takes no more lines.
             if self._signal != signal.SIGHUP:
                 raise
-
-
-def _end_process() -> None:
-    """End the process as it would end by itself; sinks have finished their files by then."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
-    os._exit(0)
