@@ -9,10 +9,13 @@ import logging
 import os
 import sys
 import threading
+import time
 from contextlib import suppress
 from weakref import WeakSet
 
 from .output import echo
+
+ENDS_WITHIN_S = 1.0
 
 _abandonable: WeakSet[threading.Thread] = WeakSet()
 
@@ -25,12 +28,18 @@ def start_abandonable(thread: threading.Thread) -> threading.Thread:
 
 
 def end_process(code: object) -> None:
-    """End the process now if such a thread still runs; otherwise return, and let Python end it.
+    """End the process now if a thread still runs that Python could not end, or would wait for; otherwise return.
+
+    Threads that are no daemons have `ENDS_WITHIN_S` to end by themselves.
 
     Args:
         code: As of `SystemExit`: None, a number, or a message.
     """
-    if not any(thread.is_alive() for thread in _abandonable):
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    waited_for = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    for thread in waited_for:
+        thread.join(max(0, deadline - time.monotonic()))
+    if not any(thread.is_alive() for thread in (*_abandonable, *waited_for)):
         return
     if not isinstance(code, int | None):
         echo(code, err=True)

@@ -164,7 +164,7 @@ def test_results_of_more_values_than_any_benchmark_writes_are_not_built(
 ) -> None:
     monkeypatch.setattr(result_files, "MOST_VALUES", 1_000_000)
 
-    with pytest.raises(result_files.ResultsError, match="no benchmark writes so many"):
+    with pytest.raises(result_files.ResultsError, match="no benchmark writes that many"):
         decode_results(b'{"schema_version":2,"rows":[' + content + b"1]}", "results.json")
 
 
