@@ -7,7 +7,7 @@ proves integrity, not authorship: whoever can rewrite the whole bundle can also 
 Version history of the schema:
     5  How likely it is that what was read is a digit at all. Files that could not be made, and why; operators of an
        int8 file that compute in float; how many evaluation images each file takes for digits; log-softmax and sigmoid
-       as outputs of foreign models.
+       as outputs of foreign models; whether degraded copies of the calibration images helped to find ranges.
     4  How training was set up: teachers, the bundle it started from, several seeds, precision, devices.
     3  From which score on something is a digit, and the temperature of its probability.
     2  More precisions; how each file was quantized and what else was tried; images lost and gained; each layer's noise;
@@ -209,6 +209,9 @@ class Trial(_Record, frozen=True, kw_only=True):
         calibration_images: How many, from the first on.
         correct: Validation images read correctly.
         snr_db: Of the logits against the Keras model's, on validation: 20 log10(rms signal / rms error).
+        degraded: Whether the ranges were found on a degraded copy of each calibration image, too, see
+            `export/degrade.py`. Schema 4 and older do not have it, nor the next one.
+        degraded_snr_db: As `snr_db`, on degraded copies of the validation images.
     """
 
     weights: str
@@ -216,6 +219,8 @@ class Trial(_Record, frozen=True, kw_only=True):
     calibration_images: Count
     correct: Count
     snr_db: float
+    degraded: bool | msgspec.UnsetType = msgspec.UNSET
+    degraded_snr_db: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Quantization(_Record, frozen=True, kw_only=True):

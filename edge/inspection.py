@@ -14,9 +14,17 @@ from .child import ChildError, call_in_child, first_line, limits_for
 from .inspect_model import InspectionError, Model, printable
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
+from .kinds import LFS_POINTER, UNKNOWN, identify
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
+ZIP_MARK, HDF5_MARK = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+# What every .keras archive holds.
+KERAS_WEIGHTS = b"model.weights.h5"
+LOOK_AT_KERAS = (
+    "`edge-mnist export FILE` makes both of a .keras file; Python prints its layers: "
+    "keras.saving.load_model('FILE', compile=False).summary()."
+)
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +88,22 @@ def read_model(content: bytes) -> Model:
         raise
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
-        expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
-        raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
+        raise InspectionError(_explain(content, error)) from error
     return model
+
+
+def _explain(content: bytes, error: Exception) -> str:
+    """Why a file could not be read, by its first bytes, and what to do."""
+    if content.startswith(ZIP_MARK) and KERAS_WEIGHTS in content:
+        return f"a Keras file; inspect reads TFLite and ONNX. {LOOK_AT_KERAS}"
+    if content.startswith(HDF5_MARK):
+        return f"an HDF5 file, as older versions of Keras write models; inspect reads TFLite and ONNX. {LOOK_AT_KERAS}"
+    kind = identify(content)
+    if not is_tflite(content) and kind is not UNKNOWN:
+        cure = kind.cure if kind is LFS_POINTER else "Inspect a .tflite or .onnx file."
+        return f"neither TFLite nor ONNX, but {kind.name}. {cure}"
+    expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
+    return f"{expected} ({printable(first_line(error)):.200}). Export or copy it again."
 
 
 def _read_here(content: bytes) -> bytes:

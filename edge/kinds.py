@@ -37,6 +37,7 @@ def _brands(names: str) -> bytes:
 
 JPEG = Kind("a JPEG picture", "picture")
 HEIC = Kind("a HEIC picture", "picture")
+LFS_POINTER = Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")
 # The first that fits; specific before general. Sources: each format's specification, and the IANA media types.
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"\x89PNG", Kind("a PNG picture", "picture")),
@@ -85,7 +86,7 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
         "an SVG drawing", "unread", TO_PNG)),
     (rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<!--.{0,400}?-->\s*)*<(?:!doctype html|html|head|body)", Kind(
         "an HTML page", "other", "Most likely a server answered with an error or a login: fetch the picture itself.")),
-    (rb"version https://git-lfs", Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")),
+    (rb"version https://git-lfs", LFS_POINTER),
     (rb"(?:\xef\xbb\xbf)?\s*[{\[]\s*[\"{\[\]}]", Kind("a JSON document", "other", FETCH)),
     (rb"data:image/", Kind("a data URL", "other", "Decode what comes after `base64,`.")),
     (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|.{257}ustar", Kind(

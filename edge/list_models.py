@@ -28,9 +28,15 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A network of the zoo; `measured` is None where no bundle of it is at hand."""
+    """A bundle that was named, called by its folder; or a network of the zoo, and what its shipped bundle measured.
+
+    Attributes:
+        network: The zoo's name for it, or what a bundle's card calls a network that is not in the zoo.
+        measured: None where no bundle of it is at hand.
+    """
 
     name: str
+    network: str
     summary: str
     parameters: int
     macs: int
@@ -43,17 +49,17 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("bundles", nargs=-1, type=BUNDLE, metavar="[BUNDLE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no table.")
 def models(bundles: tuple[Path, ...], as_json: bool) -> None:
-    """List the networks that can be trained.
+    """List the networks that can be trained, and bundles that are named.
 
     Parameters, multiply-adds an image, and what their published descriptions claim; size and accuracy of the smallest
-    int8 file where a bundle has one: the shipped bundles, and other exported ones that are named, which come first.
+    int8 file of each shipped bundle. Bundles that are named come first, each called by its folder.
 
     \b
     Examples:
       edge-mnist models
       edge-mnist models my-model --json
     """
-    listed = list_models([*bundles, *find_shipped()])
+    listed = list_models([path for path in bundles if path not in find_shipped()])
     if as_json:
         echo_json(listed)
     else:
@@ -61,28 +67,29 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
 
 
 def list_models(bundles: list[Path]) -> list[Listed]:
-    """Every network of the zoo beside what was measured of it; of several bundles of one network the first counts.
+    """The bundles, and behind them every network of the zoo beside what was measured of its shipped bundle.
 
     Raises:
         ModelCardError: A bundle does not hold, or was never exported.
     """
-    measured: dict[str, Measured] = {}
-    for bundle in bundles:
-        network, found = _read_measured(bundle)
-        measured.setdefault(network, found)
-    return [_describe(entry, measured.get(entry.name)) for entry in CATALOGUE.values()]
+    shipped = {one.network: one.measured for one in map(_describe_bundle, find_shipped())}
+    return [
+        *map(_describe_bundle, bundles),
+        *(_describe(entry, shipped.get(entry.name)) for entry in CATALOGUE.values()),
+    ]
 
 
 def format_models(listed: list[Listed]) -> str:
     """A table for people, and below it each network's summary and claims."""
+    networks = listed[-len(CATALOGUE) :]
     rows = [
         [
-            one.name,
+            one_line(one.name),
             f"{one.parameters:,}",
             f"{one.macs:,}",
             f"{one.measured.size_bytes:,}" if one.measured else "",
             format_share(one.measured.correct / one.measured.count) if one.measured else "",
-            ", ".join(map(str, one.claims)) or "none, it is ours",
+            ", ".join(map(str, one.claims)) or ("none, it is ours" if one in networks else ""),
         ]
         for one in listed
     ]
@@ -96,27 +103,47 @@ def format_models(listed: list[Listed]) -> str:
     ]
     about = [f"{one.name}: {one.summary}{f' ({one.remark})' if one.remark else ''}" for one in listed]
     return "\n".join(
-        [table, "", *about, "", *map(one_line, measured), NOTE, "Next: edge-mnist train --model NAME --out FOLDER"]
+        [
+            table,
+            "",
+            *map(one_line, about),
+            "",
+            *map(one_line, measured),
+            NOTE,
+            "Next: edge-mnist train --model NAME --out FOLDER",
+        ]
     )
 
 
-def _read_measured(path: Path) -> tuple[str, Measured]:
+def _describe_bundle(path: Path) -> Listed:
     bundle = open_bundle(path)
-    evaluation = bundle.export.evaluations[0]
+    evaluation, architecture = bundle.export.evaluations[0], bundle.card.architecture
     file = min(bundle.files, key=lambda file: (file.precision != "int8", file.record.size_bytes))
-    return bundle.card.architecture.name, Measured(
-        bundle=path.name,
-        file=file.record.name,
-        size_bytes=file.record.size_bytes,
-        correct=file.verification.correct,
-        count=evaluation.images.count,
-        images=evaluation.images.name,
+    # Also of a folder that was named as `.`.
+    name = path.absolute().name
+    return Listed(
+        name=name,
+        network=architecture.name,
+        summary=f"a bundle of the network {architecture.name}",
+        parameters=architecture.parameters,
+        macs=architecture.macs,
+        claims=[],
+        remark="",
+        measured=Measured(
+            bundle=name,
+            file=file.record.name,
+            size_bytes=file.record.size_bytes,
+            correct=file.verification.correct,
+            count=evaluation.images.count,
+            images=evaluation.images.name,
+        ),
     )
 
 
 def _describe(entry: Entry, measured: Measured | None) -> Listed:
     return Listed(
         name=entry.name,
+        network=entry.name,
         summary=entry.summary,
         parameters=entry.parameters,
         macs=entry.macs,

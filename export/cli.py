@@ -46,6 +46,9 @@ from .source import find_source
               help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
 @click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
               help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
+@click.option("--clean-calibration", is_flag=True,
+              help="Find the ranges of int8 files on clean images alone. By default, ranges with room for gray paper, "
+              "specks and blur are tried, too, and validation decides.")  # fmt: skip
 @click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)),
               show_default=f"{DEFAULT_WEIGHTS}, or as the bundle has them that is extended",
               help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
@@ -67,6 +70,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     pixels: str,
     outputs: str,
     method: str | None,
+    clean_calibration: bool,
     onnx_weights: str | None,
     strict_int8: bool,
     c_array: bool,
@@ -101,6 +105,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
         formats=formats,
         method=method,
         onnx_weights=onnx_weights,
+        clean_calibration=clean_calibration,
         most_drop_pp=most_drop_pp,
         c_array=c_array,
         strict_int8=strict_int8,

@@ -15,10 +15,8 @@ from ..edge.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, Mode
 from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
 from ..edge.host import count_cores
-from ..edge.mnist import Images
 from .exporters import Exporter
-from .sweep import Quantizer, Weights, quantize
-from .verify import Reference
+from .sweep import QuantizationImages, Quantizer, Weights, quantize
 
 _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
 _UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
@@ -38,14 +36,12 @@ class Network:
     Attributes:
         model: Raw pixels in, logits out.
         weights: The model's, as trained and refined.
-        calibration: Training images.
-        validation: What the model gives for images that neither training nor calibration saw.
+        images: To calibrate and to choose on.
     """
 
     model: keras.Model
     weights: Weights
-    calibration: Images
-    validation: Reference
+    images: QuantizationImages
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def _convert(exporter: Exporter, network: Network) -> tuple[bytes, dict]:
     if not isinstance(exporter.convert, Quantizer):
         return exporter.convert(network.model), {}
     classify = partial(_classify, exporter)
-    content, record = quantize(exporter.convert, network.weights, network.calibration, network.validation, classify)
+    content, record = quantize(exporter.convert, network.weights, network.images, classify)
     facts: dict[str, object] = {"quantization": record}
     if exporter.precision == "int8":
         facts["layers"] = _find_noise(exporter, network, content, record.chosen.weights)
@@ -132,7 +128,7 @@ def _convert(exporter: Exporter, network: Network) -> tuple[bytes, dict]:
 
 def _find_noise(exporter: Exporter, network: Network, content: bytes, kind: str) -> tuple[LayerNoise, ...]:
     """Each layer's noise; empty where the tensors of the two networks cannot be matched."""
-    pixels = network.validation.images.pixels
+    pixels = network.images.validation.images.pixels
     try:
         return exporter.tools.noise(network.weights.before_rounding(kind), content, pixels)
     except (ValueError, RuntimeError, LookupError, TypeError):

@@ -24,13 +24,14 @@ from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.golden import check_golden, pack_pixels
 from ..edge.host import describe_machine, find_version
 from ..edge.inspection import inspect_file
-from ..edge.mnist import HeldOut, held_out_images
+from ..edge.mnist import HeldOut, Images, held_out_images
 from ..edge.picture_folder import PREFIX
 from ..edge.whole_files import write_whole
 from .abstain import choose_abstention
 from .c_array import c_identifier, to_c_source
 from .calibrate import ExportError, choose_calibration, describe_calibration
 from .convention_check import check_convention
+from .degrade import degrade, with_degraded
 from .drafts import Draft, Network, make_drafts
 from .exporters import Exporter
 from .progress import Progress
@@ -38,7 +39,7 @@ from .properties import describe_properties
 from .report import Evidence, format_report
 from .settings import Settings, carry_over, choose_exporters
 from .source import Source, load_source
-from .sweep import Weights
+from .sweep import QuantizationImages, Weights
 from .verify import (
     Reference,
     agree,
@@ -80,7 +81,7 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
     exporters = choose_exporters(settings, out)
     with replacing(out, _name_files(source, exporters, settings)) as folder, Progress(len(exporters) + 3) as progress:
         progress.step("Running the Keras model")
-        work = _prepare(source, folder, data_dir)
+        work = _prepare(source, folder, data_dir, settings)
         drafts, missing = make_drafts(exporters, work.network, work.card.name, folder, progress.step)
         if not drafts:
             reasons = " ".join(f"{one.name}: {one.reason}." for one in missing)
@@ -133,10 +134,10 @@ class _Work:
 
     @property
     def golden(self) -> NDArray[np.uint8]:
-        return self.network.calibration.pixels[:GOLDEN_IMAGES]
+        return self.network.images.calibration.pixels[:GOLDEN_IMAGES]
 
 
-def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
+def _prepare(source: Source, folder: Path, data_dir: Path | None, settings: Settings) -> _Work:
     (folder / SOURCE_NAME).write_bytes(source.read())
     model = load_source(folder / SOURCE_NAME, source.path, source.convention)
     held_out = held_out_images(source.trained_on, data_dir)
@@ -152,12 +153,21 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None) -> _Work:
         card=msgspec.structs.replace(
             base, schema_version=SCHEMA_VERSION, source=describe_file(folder, SOURCE_NAME), export=None
         ),
-        network=Network(model, Weights(model, calibration), calibration, validation),
+        network=_take_images(model, calibration, validation, settings),
         calibration_record=describe_calibration(calibration, (held_out.validation, *held_out.evaluations)),
         references=references,
         certain=held_out.certain,
         abstention=choose_abstention(validation, base.export and base.export.abstention),
     )
+
+
+def _take_images(model: keras.Model, calibration: Images, validation: Reference, settings: Settings) -> Network:
+    """What files are made from: the model, and images, degraded copies among them if the settings want any."""
+    if settings.clean_calibration:
+        return Network(model, Weights(model, calibration), QuantizationImages(calibration, validation, None))
+    degraded_validation = keras_reference(model, degrade(validation.images))
+    images = QuantizationImages(calibration, validation, degraded_validation)
+    return Network(model, Weights(model, with_degraded(calibration)), images)
 
 
 def _check_pictures(source: Source, held_out: HeldOut) -> None:

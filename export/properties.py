@@ -63,7 +63,8 @@ def _describe_quantization(file: ModelFile) -> str:
     if file.quantization is None:
         return "none" if file.precision.startswith("float") else "weights only, ranges found while running"
     chosen = file.quantization.chosen
+    copies = " and a degraded copy of each" if chosen.degraded is True else ""
     return (
         f"weights {chosen.weights}, to +-{file.quantization.weight_levels} per channel; ranges by {chosen.method} over "
-        f"{chosen.calibration_images} training images"
+        f"{chosen.calibration_images} training images{copies}"
     )

@@ -7,6 +7,8 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
 from ..edge.safe_text import escape_html
 from ..edge.shares import describe_p, format_p, format_share
@@ -20,6 +22,11 @@ SIGNIFICANCE = 0.05
 # Layers below this have an error of a tenth of their signal: where a drop comes from.
 NOISY_DB = 20.0
 LONGEST_BAR_DB = 60.0
+TRIED = (
+    "The least noisy way was taken, by the noisier of clean and degraded images. Degraded are copies on gray paper, "
+    "with specks, with ink and paper swapped at the borders, or blurred: nobody promises good answers there, but int8 "
+    "should give the same ones as float32."
+)
 NO_DROP = "No file reads fewer of them right than its float32 file. "
 # How a runtime lets one look at every layer; otherwise than when it is used, so that it rounds a little otherwise, too.
 LOOKED_INTO = {
@@ -255,15 +262,20 @@ def _trials(files: Iterable[ModelFile]) -> str:
         if file.quantization:
             rows = [
                 ["★" if trial == file.quantization.chosen else "", trial.weights, trial.method,
-                 str(trial.calibration_images), f"{trial.snr_db:.2f}", f"{trial.correct:,}"]
+                 f"{trial.calibration_images}{' and degraded copies' if trial.degraded is True else ''}",
+                 f"{trial.snr_db:.2f}", _decibels(trial.degraded_snr_db), f"{trial.correct:,}"]
                 for trial in file.quantization.trials
             ]  # fmt: skip
-            head = ["", "weights", "ranges", "calibration images", "logits, dB", "read correctly"]
+            head = ["", "weights", "ranges", "calibration images", "logits, dB", "degraded, dB", "read correctly"]
             on = file.quantization.validation
             where = f"On {on.count:,} images, {on.name}, in {file.verification.runtime} as it is used."
             note = f"<p class='soft'>{_text(where)}</p>"
             parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows, left=3)}{note}")
-    return "<h2>What was tried</h2><p>The least noisy way was taken.</p>" + "".join(parts) if parts else ""
+    return f"<h2>What was tried</h2><p>{TRIED}</p>{''.join(parts)}" if parts else ""
+
+
+def _decibels(snr_db: float | msgspec.UnsetType) -> str:
+    return "" if snr_db is msgspec.UNSET else f"{snr_db:.2f}"
 
 
 def _agreement(card: ModelCard, export: Export) -> str:
@@ -295,6 +307,7 @@ def _describe_calibration(calibration: Calibration, files: Iterable[ModelFile]) 
     images, apart = calibration.images, " or ".join(calibration.disjoint_from)
     used = ", ".join(
         f"{file.record.name} uses {min(file.quantization.chosen.calibration_images, images.count)}"
+        f"{' and a degraded copy of each' if file.quantization.chosen.degraded is True else ''}"
         for file in files
         if file.quantization
     )

@@ -21,6 +21,7 @@ class Settings:
         method: How ONNX ranges are chosen; None tries all and lets validation choose.
         onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`; None as the bundle has them that is
             extended, else `DEFAULT_WEIGHTS`.
+        clean_calibration: Whether to calibrate on clean images alone, without trying degraded copies of them.
         most_drop_pp: The largest drop of accuracy, in percentage points, that is let through.
         c_array: Whether to write the int8 TFLite file as C source, too.
         strict_int8: Whether to refuse an int8 file of which operators compute in float32.
@@ -31,6 +32,7 @@ class Settings:
     formats: tuple[Format, ...] = ("tflite", "onnx")
     method: str | None = None
     onnx_weights: str | None = None
+    clean_calibration: bool = False
     most_drop_pp: float = 0.10
     c_array: bool = False
     strict_int8: bool = False

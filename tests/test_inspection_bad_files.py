@@ -77,7 +77,13 @@ BAD = {
     "huge claims": (b"\x10\0\0\0TFL3" + b"\xff\xff\xff\x7f" * 64, "marked as TFLite but damaged"),
     "half a TFLite file": (_half("standard-int8.tflite"), "marked as TFLite but damaged"),
     "half an ONNX file": (_half("standard-int8.onnx"), "neither TFLite nor ONNX, or damaged"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither TFLite nor ONNX"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither TFLite nor ONNX, but a PNG picture"),
+    "a Keras file": (
+        (SHIPPED / "model.keras").read_bytes(),
+        "a Keras file; inspect reads TFLite and ONNX. `edge-mnist",
+    ),
+    "an HDF5 file": (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file, as older versions of Keras"),
+    "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer. `git lfs pull`"),
 }
 
 

@@ -3,18 +3,22 @@
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.card import ModelCardError, count_macs
+from edge_mnist.edge.bundle import SHIPPED, open_bundle, write_card
+from edge_mnist.edge.card import Architecture, ModelCardError, count_macs
 from edge_mnist.edge.catalogue import CATALOGUE, Claim, Entry
 from edge_mnist.edge.list_models import find_shipped, list_models, models
 from edge_mnist.train.zoo import ZOO
 
 from .conftest import python_process
+
+NANO = SHIPPED.with_name("nano")
 
 
 def _run(*arguments: object) -> Result:
@@ -64,8 +68,42 @@ def test_the_shipped_model_is_listed_with_what_its_card_says() -> None:
     }
 
 
+def test_a_named_bundle_is_called_by_its_folder_and_takes_no_other_row(tmp_path: Path) -> None:
+    bundle = shutil.copytree(NANO, tmp_path / "my-bundle")
+
+    first, *zoo = json.loads(_run(bundle, "--json").stdout)
+    printed = _run(bundle).stdout.splitlines()
+
+    assert (first["name"], first["network"], first["measured"]["bundle"]) == ("my-bundle", "nano", "my-bundle")
+    assert zoo == json.loads(_run("--json").stdout)
+    assert [line.split()[0] for line in printed[2:5]] == ["my-bundle", "standard", "nano"]
+    assert "my-bundle: a bundle of the network nano" in printed
+
+
+def test_a_bundle_of_a_network_that_is_not_in_the_zoo_is_listed(tmp_path: Path) -> None:
+    bundle = shutil.copytree(NANO, tmp_path / "mine")
+    card = open_bundle(bundle).card
+    other = msgspec.structs.replace(card, architecture=Architecture(name="my-network", parameters=12, macs=34))
+    write_card(bundle, other)
+
+    first = json.loads(_run(bundle, "--json").stdout)[0]
+
+    assert (first["name"], first["network"], first["parameters"], first["macs"]) == ("mine", "my-network", 12, 34)
+
+
+def test_the_current_folder_is_called_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shutil.copytree(NANO, tmp_path / "here"))
+
+    assert json.loads(_run(".", "--json").stdout)[0]["name"] == "here"
+
+
+def test_naming_a_shipped_bundle_changes_nothing() -> None:
+    assert _run("nano", "--json").stdout == _run("--json").stdout
+
+
 def test_what_nobody_measured_has_no_figures() -> None:
-    assert all(one.measured is None for one in list_models([]))
+    measured = {one.name for one in list_models([]) if one.measured}
+    assert measured == {path.name for path in find_shipped()}
 
     line = next(line for line in _run().stdout.splitlines() if line.startswith("dropout-cnn "))
 
