@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 from keras import layers
@@ -10,7 +11,16 @@ from keras import layers
 from edge_mnist.edge import mnist
 from edge_mnist.edge.card import Trial
 from edge_mnist.export.calibrate import choose_calibration
-from edge_mnist.export.sweep import AS_TRAINED, REFINED, Quantizer, Weights, quantize, signal_to_noise_db
+from edge_mnist.export.degrade import degrade
+from edge_mnist.export.sweep import (
+    AS_TRAINED,
+    REFINED,
+    QuantizationImages,
+    Quantizer,
+    Weights,
+    quantize,
+    signal_to_noise_db,
+)
 from edge_mnist.export.verify import Reference
 
 from .networks import FLOAT_TOLERANCE, chain, relative_error, without_batch_norm
@@ -63,7 +73,8 @@ def _quantize(
         assert len(pixels) == min(len(validation.images), quantizer.most_validation)
         return validation.first(quantizer.most_validation).logits * (1 + errors.get(content.decode(), 1))
 
-    content, record = quantize(quantizer, weights, choose_calibration(sample), validation, classify)
+    images = QuantizationImages(choose_calibration(sample), validation, None)
+    content, record = quantize(quantizer, weights, images, classify)
     return content.decode(), list(record.trials), record
 
 
@@ -131,12 +142,78 @@ def test_a_way_that_reads_significantly_fewer_is_out_however_little_noise_it_has
     def classify(content: bytes, _: np.ndarray) -> np.ndarray:
         return 1.5 * validation.logits if content.decode().startswith(AS_TRAINED) else nudged
 
-    _, record = quantize(quantizer, weights, calibration, validation, classify)
+    _, record = quantize(quantizer, weights, QuantizationImages(calibration, validation, None), classify)
 
     plain, refined = record.trials
     assert record.chosen.weights == chosen
     assert refined.snr_db > plain.snr_db + 20
     assert (plain.correct, refined.correct) == (100, 100 - wrong)
+
+
+@pytest.mark.parametrize(
+    ("clean_error", "degraded_error", "chosen"),
+    [(0.05, 0.2, True), (0.02, 0.6, False), (0.9, 0.2, False)],
+    ids=["less noise", "more on degraded images", "more on clean images"],
+)
+def test_ranges_of_degraded_copies_are_taken_where_the_noisier_set_of_images_gains(
+    weights: Weights,
+    sample: mnist.Images,
+    validation: Reference,
+    clean_error: float,
+    degraded_error: float,
+    chosen: bool,
+) -> None:
+    """Ranges of clean images are wrong by 2 % on clean and by 50 % on degraded ones."""
+    quantizer = _fake_quantizer(weights.models(127)[AS_TRAINED], methods=("minmax",), sizes=(PLAIN_SIZE,))
+    degraded = Reference(degrade(validation.images), 3 * validation.logits)
+
+    def classify(content: bytes, pixels: np.ndarray) -> np.ndarray:
+        has_copies = content.endswith(b", 1000")
+        if pixels is degraded.images.pixels:
+            return degraded.logits * (1 + (degraded_error if has_copies else 0.5))
+        return validation.logits * (1 + (clean_error if has_copies else 0.02))
+
+    images = QuantizationImages(choose_calibration(sample), validation, degraded)
+    content, record = quantize(quantizer, weights, images, classify)
+
+    assert record.chosen.degraded is chosen
+    assert content.endswith(b", 1000") is chosen
+    assert [trial.degraded for trial in record.trials] == [False, True, False, True]
+
+
+def test_later_trials_keep_the_degraded_copies_that_won(
+    weights: Weights, sample: mnist.Images, validation: Reference
+) -> None:
+    quantizer = _fake_quantizer(weights.models(127)[AS_TRAINED])
+    degraded = Reference(degrade(validation.images), validation.logits)
+    seen: list[bytes] = []
+
+    def classify(content: bytes, pixels: np.ndarray) -> np.ndarray:
+        if pixels is validation.images.pixels:
+            seen.append(content)
+            return validation.logits
+        return degraded.logits * (1.1 if content == f"{REFINED}, minmax, 1000".encode() else 1.5)
+
+    content, record = quantize(
+        quantizer, weights, QuantizationImages(choose_calibration(sample), validation, degraded), classify
+    )
+
+    assert content == f"{REFINED}, minmax, 1000".encode()
+    assert (record.chosen.degraded, record.chosen.calibration_images, record.chosen.degraded_snr_db) == (True, 500, 20)
+    assert [one.decode().removeprefix(f"{REFINED}, ") for one in seen[4:]] == [
+        "percentile, 1000",
+        "entropy, 1000",
+        "minmax, 200",
+    ]
+
+
+def test_without_degraded_images_no_trial_has_copies(
+    weights: Weights, sample: mnist.Images, validation: Reference
+) -> None:
+    _, trials, _ = _quantize(weights, sample, validation, {})
+
+    assert not any(trial.degraded for trial in trials)
+    assert all(trial.degraded_snr_db is msgspec.UNSET for trial in trials)
 
 
 def test_refining_leaves_the_model_as_trained(calibration: mnist.Images) -> None:
