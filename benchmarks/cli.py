@@ -18,6 +18,7 @@ from .accuracy import choose_evaluation
 from .benchmark_command import CommandWithOthers
 from .everywhere import measure_everywhere
 from .files import check_writable
+from .findings import leave_out_doubtful
 from .job import PeerInput
 from .old_runtime import make_old_runtime
 from .pages import write_page
@@ -26,6 +27,7 @@ from .photo_cli import benchmark_photos, check_options, choose_settings
 from .remote import RemoteOptions
 from .report import format_tables, summarize, write_reports
 from .results import Settings
+from .runtimes import ENGINES
 from .ssh import SshOptions, parse_host
 from .targets import ALL_PROCESSORS, list_offers
 from .wording import FEWEST_COMPARED
@@ -119,6 +121,19 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
     help="The package that --host installs.  [default: it is built from this checkout]",
 )
 @click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(list(ENGINES)),
+    help="Measure on this runtime only. May be given several times.  [default: all; see --list-targets]",
+)
+@click.option(
+    "--stable-only",
+    is_flag=True,
+    help="Leave out latencies that were measured while the machine was busy or changed its speed. Accuracies stay, and "
+    "the report says what was left out and why.",
+)
+@click.option(
     "--list-targets",
     is_flag=True,
     is_eager=True,
@@ -164,6 +179,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     known_hosts: Path | None,
     remote_python: str | None,
     wheel: Path | None,
+    targets: tuple[str, ...],
+    stable_only: bool,
     out: Path,
     as_json: bool,
     photos: str | None,
@@ -185,6 +202,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark
       edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
       edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
+      edge-mnist benchmark --target litert --threads 1 --stable-only
       edge-mnist benchmark --list-targets
       edge-mnist benchmark --photos my-photos
       edge-mnist benchmark compare before.json after.json
@@ -202,7 +220,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     check_writable(out)
     if old_runtime:
         make_old_runtime()
-    given = {"rounds": rounds, "calls": calls, "seconds": seconds, "threads": [*threads], "batches": [*batches]}
+    given = {"rounds": rounds, "calls": calls, "seconds": seconds, "threads": [*threads], "batches": [*batches],
+             "runtimes": [*targets]}  # fmt: skip
     chosen = {name: value for name, value in given.items() if value}
     held_out = held_out_images(opened.card.training.dataset if opened.card.training else None, data_dir)
     results = measure_everywhere(
@@ -213,6 +232,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         hosts,
         RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
     )
+    if stable_only:
+        results = leave_out_doubtful(results)
     if as_json:
         echo_json(results)
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from .quantiles import FEWEST_PROCESSES, Typical, typical_quantile
@@ -61,6 +62,22 @@ def name_group(results: Results, group: Group) -> str:
 def rows_of(results: Results, machine: int) -> list[tuple[int, Row]]:
     """A machine's rows that were timed, each with its place in `Results.rows`."""
     return [(i, row) for i, row in enumerate(results.rows) if row.machine == machine and row.latency]
+
+
+def leave_out_doubtful(results: Results) -> Results:
+    """The same run with accuracies alone in rows whose latencies are unstable or invalid; these keep their reasons."""
+    rows = [
+        row
+        if row.validity == "valid"
+        else replace(row, latency=None, bare=None, paced=None, batches=[], load_ms=[], first_ms=[], energy_mj=None)
+        for row in results.rows
+    ]
+    return replace(results, rows=rows)
+
+
+def find_left_out(rows: Iterable[Row]) -> list[Row]:
+    """Rows that were measured and whose latencies were left out."""
+    return [row for row in rows if row.accuracy and not row.latency]
 
 
 def mark_front(rows: Iterable[tuple[int, Row]]) -> set[int]:

@@ -37,7 +37,9 @@ def format_tables(results: Results, style: str) -> str:
     """
     accuracy = [_accuracy_cells(results, group) for group in group_alike(results)]
     latency = [_latency_cells(results, row) for row in results.rows if row.latency]
-    parts = [_tabulate(accuracy, ACCURACY_HEADERS, style), _tabulate(latency, LATENCY_HEADERS, style)]
+    parts = [_tabulate(accuracy, ACCURACY_HEADERS, style)]
+    if latency:
+        parts.append(_tabulate(latency, LATENCY_HEADERS, style))
     return "\n\n".join([*parts, *(["\n".join(missing)] if (missing := _list_missing(results)) else [])])
 
 

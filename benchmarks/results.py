@@ -89,7 +89,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         file_sha256: Of the model file.
         is_peer: Another project's model, measured beside ours.
         delegate: `default` is what the runtime does unless told otherwise (XNNPACK in LiteRT); `none` is without it.
-        latency: Back to back, through this package's Python layer.
+        latency: Back to back, through this package's Python layer. None in a row with an accuracy: it was left out, for
+            the reasons given.
         bare: Of the interpreter's own call on the same images in the same processes, taking turns with `latency`.
         paced: Through the layer, a call every 1/30 s as a camera has it; caches and clocks cool down meanwhile.
         batches: Back to back with several images a call, where the runtime takes them.
@@ -203,6 +204,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         batches: Numbers of images to time calls with, besides 1.
         paced_calls: At a camera's rate, of each process on one thread.
         seed: Of the order.
+        runtimes: Only these; empty stands for all.
     """
 
     rounds: int
@@ -213,6 +215,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     paced_calls: int = 0
     is_quick: bool = False
     seed: int = 0
+    runtimes: list[str] = []
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from .findings import (
     compare_latencies,
     find_fastest,
     find_float,
+    find_left_out,
     find_right,
     group_alike,
     measure_ratio,
@@ -33,7 +34,8 @@ def describe_doubts(results: Results) -> list[str]:
     doubts = [QUICK] if results.settings.is_quick else []
     doubts += [f"{name} was not measured: {reason}" for name, reason in results.unreachable.items()]
     for place, machine in enumerate(results.machines):
-        doubts += _doubt_machine(machine, [row for _, row in rows_of(results, place)])
+        left_out = find_left_out(row for row in results.rows if row.machine == place)
+        doubts += _doubt_machine(machine, [row for _, row in rows_of(results, place)], left_out)
     return doubts
 
 
@@ -52,12 +54,18 @@ def describe_findings(results: Results) -> list[str]:
     return sentences
 
 
-def _doubt_machine(machine: MachineRun, rows: Sequence[Row]) -> list[str]:
+def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[Row]) -> list[str]:
     """Why latencies may not be believed, of the machine and of single rows."""
     doubts: list[str] = []
     if machine.validity != "valid":
         reasons = "; ".join(machine.reasons) or "no reason given"
         doubts.append(f"Latencies of {machine.name} are {machine.validity}: {reasons}.")
+    if left_out:
+        names = "; ".join(f"{name_row(row)}: {', '.join(row.reasons)}" for row in left_out[:MOST_NAMED])
+        more = f"; {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+        doubts.append(
+            f"The latencies of {len(left_out)} of {len(left_out) + len(rows)} rows are left out ({names}{more})."
+        )
     doubtful = [row for row in rows if row.validity != "valid"]
     if len(doubtful) <= MOST_NAMED:
         doubts += [f"{name_row(row)} is {row.validity}: {'; '.join(row.reasons)}." for row in doubtful]

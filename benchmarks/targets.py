@@ -77,7 +77,7 @@ def list_targets(
     Args:
         bundle: Its files, and the Keras model.
         peers: Measured on the runtime that most people have for their format.
-        settings: Its threads, and whether it is quick.
+        settings: Its runtimes and threads, and whether it is quick.
         old_runtime: Starts a worker in an environment with tflite-runtime; None where there is none.
     """
     subjects = [_describe(bundle, file) for file in bundle.files]
@@ -87,7 +87,7 @@ def list_targets(
         target
         for subject in subjects
         for engine in ENGINES.values()
-        if engine.format == subject.format
+        if engine.format == subject.format and engine.name in (settings.runtimes or ENGINES)
         for target in _spread(subject, engine, settings, old_runtime)
     ]
     taken = {subject.name for subject in subjects}

@@ -112,6 +112,14 @@ def test_a_file_that_fails_its_golden_vectors_is_not_measured(
         measure(Launcher(), images[0], runtime="litert", bundle=str(bundle))
 
 
+def test_only_the_runtimes_that_are_asked_for_are_targets() -> None:
+    targets = list_targets(open_bundle(SHIPPED), [], replace(FULL, runtimes=["litert"], threads=[1]))
+
+    assert {target.runtime for target in targets} == {"litert"}
+    assert {target.subject.format for target in targets} == {"tflite"}
+    assert {target.delegate for target in targets} == {"default", "none"}
+
+
 def test_keras_without_a_gpu_says_so(images: tuple[Path, NDArray[np.uint8]]) -> None:
     launcher = Launcher(environment=thread_environment(1, on_gpu=False))
 

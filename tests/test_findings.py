@@ -1,12 +1,15 @@
 """What a benchmark's page is made of: rows in groups, ratios, words for changes and bits, and axes."""
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.benchmarks.findings import group_alike, measure_ratio, name_group
+from edge_mnist.benchmarks.findings import group_alike, leave_out_doubtful, measure_ratio, name_group
 from edge_mnist.benchmarks.lanes import make_log_axis
 from edge_mnist.benchmarks.latency_plots import draw_shapes
+from edge_mnist.benchmarks.report import write_reports
 from edge_mnist.benchmarks.results import Results
 from edge_mnist.benchmarks.summaries import summarize_rounds
 from edge_mnist.benchmarks.throttling import describe_bits
@@ -118,3 +121,44 @@ def test_a_logarithmic_axis_has_no_place_for_zero() -> None:
 )
 def test_a_tiny_p_is_never_a_zero(p: float, words: str) -> None:
     assert format_p(p) == words
+
+
+def test_leaving_doubtful_latencies_out_keeps_accuracies_and_reasons(results: Results) -> None:
+    doubtful = replace_row(results, 1, validity="unstable", reasons=["other processes took up to 50 %"])
+
+    kept = leave_out_doubtful(doubtful)
+
+    row = kept.rows[1]
+    assert (row.latency, row.bare, row.paced, row.batches, row.load_ms, row.first_ms) == (None, None, None, [], [], [])
+    assert (row.accuracy, row.reasons) == (results.rows[1].accuracy, ["other processes took up to 50 %"])
+    assert [one.latency for i, one in enumerate(kept.rows) if i != 1] == [
+        one.latency for i, one in enumerate(results.rows) if i != 1
+    ]
+
+
+@pytest.mark.parametrize("places", [[1], [0, 1, 2, 3, 4, 5]], ids=["one", "all"])
+def test_reports_say_which_latencies_were_left_out_and_why(results: Results, places: list[int], tmp_path: Path) -> None:
+    doubtful = results
+    for place in places:
+        doubtful = replace_row(doubtful, place, validity="unstable", reasons=["the machine was busy"])
+    kept = leave_out_doubtful(doubtful)
+
+    paths = write_reports(kept, tmp_path)
+
+    report = paths[1].read_text()
+    measured = [row for row in kept.rows if row.accuracy]
+    left_out = [row for row in measured if not row.latency]
+    assert set(places) <= {kept.rows.index(row) for row in left_out}
+    assert f"The latencies of {len(left_out)} of {len(measured)} rows are left out" in report
+    assert "the machine was busy" in report
+    assert ("p50 us" in report) is (len(left_out) < len(measured))
+    assert "are left out" in paths[2].read_text()
+    assert "(unstable)" not in report
+
+
+def test_a_run_whose_latencies_are_all_valid_stays_as_it_is(results: Results) -> None:
+    valid = results
+    for place in range(len(results.rows)):
+        valid = replace_row(valid, place, validity="valid", reasons=[])
+
+    assert leave_out_doubtful(valid) == valid
