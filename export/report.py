@@ -262,15 +262,16 @@ def _trials(files: Iterable[ModelFile]) -> str:
         if file.quantization:
             rows = [
                 ["★" if trial == file.quantization.chosen else "", trial.weights, trial.method,
-                 f"{trial.calibration_images}{' and degraded copies' if trial.degraded is True else ''}",
+                 "clean and degraded" if trial.degraded is True else "clean", str(trial.calibration_images),
                  f"{trial.snr_db:.2f}", _decibels(trial.degraded_snr_db), f"{trial.correct:,}"]
                 for trial in file.quantization.trials
             ]  # fmt: skip
-            head = ["", "weights", "ranges", "calibration images", "logits, dB", "degraded, dB", "read correctly"]
+            head = ["", "weights", "ranges", "of images", "calibration images", "logits, dB", "degraded, dB",
+                    "read correctly"]  # fmt: skip
             on = file.quantization.validation
             where = f"On {on.count:,} images, {on.name}, in {file.verification.runtime} as it is used."
             note = f"<p class='soft'>{_text(where)}</p>"
-            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows, left=3)}{note}")
+            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows, left=4)}{note}")
     return f"<h2>What was tried</h2><p>{TRIED}</p>{''.join(parts)}" if parts else ""
 
 

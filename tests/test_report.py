@@ -126,11 +126,12 @@ def test_the_page_shows_the_cards_agreement(exported: Bundle, page: ParsedPage) 
 
 def test_the_page_shows_every_trial_and_stars_the_chosen_one(exported: Bundle, page: ParsedPage) -> None:
     quantizations = [file.quantization for file in exported.files if file.quantization]
-    shown = [row[:5] for row in page.tables["What was tried"] if row[1] != "weights"]
+    shown = [row[:7] for row in page.tables["What was tried"] if row[1] != "weights"]
 
     assert shown == [
-        ["★" if trial == one.chosen else "", trial.weights, trial.method, str(trial.calibration_images),
-         f"{trial.snr_db:.2f}"]
+        ["★" if trial == one.chosen else "", trial.weights, trial.method,
+         "clean and degraded" if trial.degraded else "clean", str(trial.calibration_images),
+         f"{trial.snr_db:.2f}", f"{trial.degraded_snr_db:.2f}"]
         for one in quantizations
         for trial in one.trials
     ]  # fmt: skip
@@ -239,9 +240,14 @@ def test_the_page_says_how_many_images_each_file_is_calibrated_on(exported: Bund
         ParsedPage(format_report(_with_int8(exported.card, 0, 0, images), evidence)).text for images in (7, 10 * count)
     )
 
-    names = [exported.file(format_, "int8").record.name for format_ in ("tflite", "onnx")]
+    files = [exported.file(format_, "int8") for format_ in ("tflite", "onnx")]
+    copies = [
+        " and a degraded copy of each" if file.quantization and file.quantization.chosen.degraded is True else ""
+        for file in files
+    ]
     for text, used in ((fewer, 7), (all_of_them, count)):
-        assert f"{count} to choose from, of which {names[0]} uses {used}, {names[1]} uses {used}." in text
+        uses = ", ".join(f"{file.record.name} uses {used}{copy}" for file, copy in zip(files, copies, strict=True))
+        assert f"{count} to choose from, of which {uses}." in text
 
 
 def test_words_are_aligned_to_the_left_and_figures_to_the_right(content: str) -> None:
