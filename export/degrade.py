@@ -14,7 +14,7 @@ from ..edge.mnist import Images
 from ..edge.opencv import cv
 
 # [N, 28, 28, 1], 0 = paper, 1 = ink; results may lie beyond and are clipped.
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.floating]
 # The same images get the same copies, so that an export gives the same bytes again.
 SEED = 0
 DARKEST_PAPER = 0.6
