@@ -252,6 +252,8 @@ def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
+    # A bundle's file holds all of its weights. Without this, others would be sought in the current folder.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return OnnxRuntimeClassifier(session, file)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .inspect_count import Constant, Operation, count_macs, count_operators, describe_scales, sum_weights
-from .inspect_model import InspectionError, Model, TensorInfo, check_shape, decode_text, import_parser, printable
+from .inspect_model import Model, TensorInfo, check_shape, decode_text, import_parser
+from .onnx_data import find_data_files
 
 # Which inputs of ONNX's quantized operators hold values, and which holds their scales. The rest are zero points.
 QUANTIZED_INPUTS: dict[str, dict[int, int | None]] = {
@@ -22,7 +23,7 @@ def read_onnx(content: bytes) -> Model:
     """Read the structure of an ONNX file.
 
     Raises:
-        InspectionError: It keeps data outside itself, or the package onnx is missing.
+        InspectionError: The package onnx is missing.
         Exception: It is no ONNX file, or damaged; mostly ValueError, and whatever else onnx and NumPy raise then.
 
     Source: onnx/onnx, onnx/onnx.proto.
@@ -41,6 +42,7 @@ def read_onnx(content: bytes) -> Model:
         weights=sum_weights(_weights(graph, constants, onnx)),
         macs=macs,
         not_counted=not_counted,
+        data_files=find_data_files(proto, onnx),
     )
 
 
@@ -51,7 +53,6 @@ def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
         proto = onnx.load_from_string(content)
         if not proto.graph.node:
             raise ValueError("it has no graph")
-        _refuse_outside_data(proto, onnx.TensorProto)
         return proto, onnx.shape_inference.infer_shapes(_for_one_image(proto), data_prop=True).graph
     except (DecodeError, onnx.shape_inference.InferenceError) as error:
         raise ValueError(str(error)) from error
@@ -73,20 +74,6 @@ def _batch(graph: Any, constants: dict[str, Any]) -> int:
     """Images in the first input."""
     shapes = [value.type.tensor_type.shape.dim for value in graph.input if value.name not in constants]
     return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
-
-
-def _refuse_outside_data(message: Any, tensor_type: type) -> None:
-    """Look at every tensor there is, in attributes, subgraphs and functions, too."""
-    if isinstance(message, tensor_type) and (message.external_data or message.data_location == message.EXTERNAL):
-        outside = " ".join(f"{decode_text(entry.key)}={decode_text(entry.value)!r}" for entry in message.external_data)
-        raise InspectionError(
-            f"keeps the tensor {printable(decode_text(message.name))!r} in another file ({outside:.200}), which is "
-            "never opened. Save the model with its data inside."
-        )
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in (value,) if hasattr(value, "ListFields") else value:
-                _refuse_outside_data(part, tensor_type)
 
 
 def _header(proto: Any) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """What a TFLite or ONNX file says of itself, without running it and without its bundle.
 
 Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
-through, data outside the file are never opened, and whatever parsing garbage raises becomes one sentence. All of it
+through, data outside the file are only counted and hashed, and whatever parsing garbage raises becomes one sentence. All of it
 happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
 """
 
-import hashlib
+from pathlib import Path
 
 import msgspec
 
@@ -14,13 +14,17 @@ from .child import ChildError, call_in_child, first_line, limits_for
 from .inspect_model import InspectionError, Model, printable
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
+from .onnx_data import OnnxDataError, identify_model
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and what is in it. `parameters` are counted as stored: folded and fused."""
+    """A file and what is in it. `parameters` are counted as stored: folded and fused.
+
+    Size and hash are those of all of it: see `identify_model` for a model that keeps weights in files of their own.
+    """
 
     file: str
     format: Format
@@ -30,20 +34,25 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
 
 
-def inspect_file(content: bytes, name: str) -> Inspection:
+def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspection:
     """Read a model file's structure. Its bytes say which format it is, not its name.
 
     Args:
         content: The whole file; it may come from anywhere.
         name: What error messages call it.
+        folder: Where the files lie that an ONNX model keeps weights in; None for a model that must hold all of them.
 
     Raises:
-        InspectionError: Neither TFLite nor ONNX, damaged, keeps data outside itself, or the package onnx is missing.
+        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights where they are not to be, or the package onnx
+            is missing.
     """
     try:
         found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
         model = msgspec.msgpack.decode(found, type=Model)
-    except InspectionError as error:
+        if model.data_files and folder is None:
+            raise InspectionError("keeps weights in other files. Save the model with its data inside.")
+        sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
+    except (InspectionError, OnnxDataError) as error:
         raise InspectionError(f"{name}: {error}") from error
     except ChildError as error:
         raise InspectionError(
@@ -52,8 +61,8 @@ def inspect_file(content: bytes, name: str) -> Inspection:
     return Inspection(
         file=name,
         format="tflite" if is_tflite(content) else "onnx",
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=size_bytes,
+        sha256=sha256,
         parameters=sum(kind.parameters for kind in model.weights),
         model=model,
     )
