@@ -17,6 +17,7 @@ from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.card import NUM_CLASSES, Format
 from ..edge.classifiers import Classifier, RuntimeUnavailableError, wrap_interpreter
 from ..edge.errors import EdgeMnistError
+from ..edge.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from ..edge.onnx_data import identify_model, list_data_files
 from ..edge.regular_files import read_file
 from .job import PeerInterface
@@ -25,6 +26,7 @@ from .results import Delegate
 from .runtimes import make_interpreter
 
 FORMATS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+KINDS = {".tflite": TFLITE, ".onnx": ONNX}
 # What an image may be for a peer, behind the number of images.
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
 
@@ -61,6 +63,8 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
         raise PeerError(str(error)) from error
+    if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
+        raise PeerError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
     try:
         data_files = list_data_files(content) if FORMATS[path.suffix] == "onnx" else ()
         sha256, size_bytes = identify_model(content, path.parent, data_files)

@@ -14,6 +14,7 @@ from .child import ChildError, call_in_child, first_line, limits_for
 from .inspect_model import InspectionError, Model, printable
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
+from .kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from .onnx_data import OnnxDataError, identify_model
 
 TFLITE_IDENTIFIER = b"TFL3"
@@ -90,6 +91,8 @@ def read_model(content: bytes) -> Model:
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
         expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
+        if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
+            raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
         raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
     return model
 
