@@ -77,7 +77,7 @@ def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[s
 
 def _for_each(peers: Sequence[Path], values: Sequence[str], option: str) -> Sequence[Any]:
     """As many values as peers; None for all without any."""
-    if values and len(values) not in {1, len(peers)} or (values and not peers):
+    if (values and len(values) not in {1, len(peers)}) or (values and not peers):
         raise click.UsageError(
             f"{option} goes with --peer, once for all or once for each: {len(peers)} and {len(values)} given."
         )

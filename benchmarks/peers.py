@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.card import NUM_CLASSES, Format
-from ..edge.classifiers import Classifier, RuntimeUnavailableError, wrap_interpreter
+from ..edge.classifiers import RuntimeUnavailableError, wrap_interpreter
 from ..edge.errors import EdgeMnistError
 from ..edge.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from ..edge.onnx_data import identify_model, list_data_files
@@ -73,9 +73,7 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
     return Peer(path.absolute(), PeerInterface(reads, output), FORMATS[path.suffix], sha256, size_bytes)
 
 
-def load_peer(
-    path: Path, interface: PeerInterface, runtime: str, delegate: Delegate, num_threads: int
-) -> "LoadedPeer":
+def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Delegate, num_threads: int) -> "LoadedPeer":
     """Load a peer into a runtime.
 
     Raises:

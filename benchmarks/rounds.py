@@ -16,10 +16,10 @@ from ..edge.mnist import Images
 from ..edge.progress_bar import ProgressBar
 from ..edge.scratch import scratch_folder
 from . import processes
-from .peer_inputs import InputCheck, check_input
 from .files import FolderError
 from .job import Job, Measurement
 from .machine_state import Watch
+from .peer_inputs import InputCheck, check_input
 from .processes import WorkerError, run_worker
 from .results import Settings
 from .stage_budget import Budget, BudgetJob, measure_budget

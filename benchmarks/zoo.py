@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, ModelFile, Precision, Training, encode_card
 from ..edge.catalogue import CATALOGUE
-from ..edge.classifiers import Classifier, choose_runtime, load_classifier
+from ..edge.classifiers import choose_runtime, load_classifier
 from ..edge.errors import EdgeMnistError
 from ..edge.host import Host, describe_host
 from ..edge.mnist import Images, held_out_images

@@ -340,10 +340,11 @@ def _read_verified(folder: Path, record: FileRecord) -> bytes:
     except EdgeMnistError as error:
         raise ModelCardError(f"{error} The card names it: export the model again or restore the file.") from error
     found = hashlib.sha256(content).hexdigest()
+    advice = explain_pointer(content) or " Export the model again or restore the file."
     if found != record.sha256 or len(content) != record.size_bytes:
         raise ModelCardError(
             f"{path}: not the file the card describes (SHA-256 {found[:12]}… of {len(content):,} bytes, expected "
-            f"{record.sha256[:12]}… of {record.size_bytes:,}).{explain_pointer(content) or ' Export the model again or restore the file.'}"
+            f"{record.sha256[:12]}… of {record.size_bytes:,}).{advice}"
         )
     return content
 

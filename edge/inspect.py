@@ -72,7 +72,9 @@ def _facts(inspection: Inspection) -> dict[str, str]:
         "SHA-256": inspection.sha256,
         "parameters": f"{inspection.parameters:,}",
         "MACs per image": f"{model.macs:,}{left_out}",
-        **({"weights in": printable(", ".join(file.location for file in model.data_files))} if model.data_files else {}),
+        **(
+            {"weights in": printable(", ".join(file.location for file in model.data_files))} if model.data_files else {}
+        ),
         **model.header,
     }
 

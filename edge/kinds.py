@@ -13,7 +13,9 @@ TO_FRAMES = "`edge-mnist run FILE` reads a video; `ffmpeg -i FILE -f image2pipe 
 TO_STREAM = "`edge-mnist live --camera http://...` reads it from the camera itself."
 INSPECT = "`edge-mnist inspect FILE` says what it holds."
 FETCH = "It is not the file itself: fetch that."
-TO_KERAS = "In the program that made it, `model.save('model.keras')` with Keras 3 writes what `edge-mnist export` takes."
+TO_KERAS = (
+    "In the program that made it, `model.save('model.keras')` with Keras 3 writes what `edge-mnist export` takes."
+)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def test_data_in_other_files_are_refused_and_never_opened(
     result = edge_mnist("inspect", path)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {path}: keeps the tensor 'secret' in another file")
+    assert result.stderr.startswith(f"Error: {path}: keeps weights in '/etc/passwd', and only files in the model's own")
     assert "/etc/passwd" in result.stderr
 
 
@@ -70,14 +70,14 @@ def _half(name: str) -> bytes:
 
 BAD = {
     "empty": (b"", "it is empty"),
-    "text": (b"hello, this is no model\n" * 10, "neither TFLite nor ONNX"),
+    "text": (b"hello, this is no model\n" * 10, "expected a TFLite or ONNX file, got a text"),
     "no graph": (b"\x08\x08", "it has no graph"),
     "only the mark": (b"\x00\x00\x00\x00TFL3", "marked as TFLite but damaged"),
     "noise behind the mark": (b"\x1c\0\0\0TFL3" + np.random.default_rng(0).bytes(5000), "marked as TFLite but damaged"),
     "huge claims": (b"\x10\0\0\0TFL3" + b"\xff\xff\xff\x7f" * 64, "marked as TFLite but damaged"),
     "half a TFLite file": (_half("standard-int8.tflite"), "marked as TFLite but damaged"),
     "half an ONNX file": (_half("standard-int8.onnx"), "neither TFLite nor ONNX, or damaged"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither TFLite nor ONNX"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "expected a TFLite or ONNX file, got a PNG picture"),
 }
 
 

@@ -71,7 +71,7 @@ def fit(
         setup: What it is done with.
 
     Returns:
-        One record an epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training, and
+        One record an epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training;
         the epochs before it are kept.
 
     Raises:

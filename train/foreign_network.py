@@ -1,8 +1,8 @@
 """Models of other projects for Grad-CAM: what stands before their layers, and their logits.
 
 A bundle that was exported from a foreign model keeps that model as it was, and its card says what it reads and gives.
-Pixels are brought to what it reads before it is called; a softmax at its end is taken off, for gradients vanish where it
-is sure; and a model behind nothing but scaling is explained in place of the one around it.
+Pixels are brought to what it reads before it is called. A softmax at its end is taken off: gradients vanish where it is
+sure. A model behind nothing but scaling is explained in place of the one around it.
 """
 
 from collections.abc import Callable
@@ -79,8 +79,8 @@ def _check_layers(model: Any, origin: str) -> None:
     shared = [layer.name for layer in model.layers if len(layer._inbound_nodes) > 1]
     if shared:
         raise ExplainError(
-            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single map. Give each call a layer "
-            "of its own, and export that."
+            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single map. Give each call a "
+            "layer of its own, and export that."
         )
 
 
