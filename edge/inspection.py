@@ -1,8 +1,8 @@
 """What a TFLite or ONNX file says of itself, without running it and without its bundle.
 
 Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
-through, data outside the file are only counted and hashed, and whatever parsing garbage raises becomes one sentence. All of
-it happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
+through, data outside the file are only hashed, and whatever parsing garbage raises becomes one sentence. All of it
+happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
 """
 
 from pathlib import Path

@@ -382,7 +382,7 @@ def _flat() -> keras.Model:
     ids=["logits", "softmax", "log-softmax", "behind scaling", "operation", "784 numbers"],
 )
 def test_models_of_other_projects_are_explained_by_their_logits(
-    tmp_path: Path, page: Path, build: Callable[[], keras.Model], convention: dict[str, str]
+    tmp_path: Path, build: Callable[[], keras.Model], convention: dict[str, str]
 ) -> None:
     pixels = np.zeros((2, 28, 28, 1), np.uint8)
     pixels[0, 5:20, 12:15], pixels[1, 8:11, 4:24] = 255, 200
