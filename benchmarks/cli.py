@@ -19,7 +19,6 @@ from .benchmark_command import CommandWithOthers
 from .everywhere import measure_everywhere
 from .files import check_writable
 from .findings import leave_out_doubtful
-from .job import PeerInput
 from .old_runtime import make_old_runtime
 from .pages import write_page
 from .peer_options import pair_peers, peer_options
@@ -29,6 +28,7 @@ from .report import format_tables, summarize, write_reports
 from .results import Settings
 from .runtimes import ENGINES
 from .ssh import SshOptions, parse_host
+from .summary import doubt_peers
 from .targets import ALL_PROCESSORS, list_offers
 from .wording import FEWEST_COMPARED
 
@@ -172,7 +172,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     batches: tuple[int, ...],
     seed: int,
     peers: tuple[Path, ...],
-    peer_inputs: tuple[PeerInput, ...],
+    peer_inputs: tuple[str, ...],
+    peer_outputs: tuple[str, ...],
     old_runtime: bool,
     hosts: tuple[str, ...],
     ssh_key: Path | None,
@@ -203,6 +204,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
       edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
       edge-mnist benchmark --target litert --threads 1 --stable-only
+      edge-mnist benchmark --peer theirs.onnx --peer-input standardized --peer-output digits
       edge-mnist benchmark --list-targets
       edge-mnist benchmark --photos my-photos
       edge-mnist benchmark compare before.json after.json
@@ -213,7 +215,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         return
     if runtime or precision:
         raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
-    described = pair_peers(peers, peer_inputs)
+    described = pair_peers(peers, peer_inputs, peer_outputs)
     opened = open_bundle(bundle)
     for host in hosts:
         parse_host(host)
@@ -236,6 +238,8 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
         results = leave_out_doubtful(results)
     if as_json:
         echo_json(results)
+        for doubt in doubt_peers(results):
+            echo(f"Warning: {doubt}", err=True)
     else:
         echo_text(format_tables(results, "simple"))
         echo_lines(["", *summarize(results)])

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 
+from .peer_inputs import doubt_input
 from .report_text import csv_cell
 from .results import Latency, Results, Row
 
@@ -46,6 +47,8 @@ def _line(results: Results, row: Row) -> dict[str, object]:
         "validity": row.validity if row.latency else None,
         "reasons": "; ".join(row.reasons),
         **_accuracy(row),
+        "peer_input": row.input_check and row.input_check.stated,
+        "peer_input_doubt": row.input_check and doubt_input(row.input_check),
     }
     timed = {"": row.latency, "bare_": row.bare, "paced_": row.paced}
     timed |= {f"batch{batch.batch}_": batch for batch in row.batches}

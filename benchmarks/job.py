@@ -1,14 +1,21 @@
 """What a process is told to measure, and what it answers. Imports little: it is used in any environment."""
 
-from typing import Literal
-
 import msgspec
 
 from ..edge.card import Precision
 from .results import Delegate
 
-# What another project's model reads: float32 pixels / 255, float32 pixels, or the pixels themselves. 0 is paper.
-PeerInput = Literal["float01", "float255", "uint8"]
+
+class PeerInterface(msgspec.Struct, frozen=True):
+    """How another project's model is used.
+
+    Attributes:
+        reads: What its input takes, see `peer_inputs`.
+        output: The name of the output with its scores; None for the only one with ten numbers.
+    """
+
+    reads: str
+    output: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,19 +23,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         bundle: The folder, with `precision`; None for a peer.
-        peer: The file, with `peer_input`; None for a bundle's file.
+        peer: The file, with `peer_interface`; None for a bundle's file.
         calls: To time, each after one of the bare interpreter; fewer where `seconds` are over first.
         batches: Numbers of images to time calls with.
         paced_calls: To time at a camera's rate.
         warmup_s: When to give up waiting for steady latencies.
         timing_images: An .npy file, uint8 [N, 28, 28, 1], gone through in turn.
         evaluation_images: Another one, to classify after the timing; None skips that.
+        validation_images: Another one, to try other conventions of a peer's input on; None skips that.
     """
 
     bundle: str | None = None
     precision: Precision | None = None
     peer: str | None = None
-    peer_input: PeerInput | None = None
+    peer_interface: PeerInterface | None = None
     runtime: str
     delegate: Delegate = "default"
     threads: int = 1
@@ -39,6 +47,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     warmup_s: float = 2.0
     timing_images: str
     evaluation_images: str | None = None
+    validation_images: str | None = None
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +61,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         batches: As the job's, each call's latency.
         energy_mj: Per image, of the whole package or board.
         frequency_mhz: Of each processor that may be used, at the end of the timing, while they were at work.
+        digits_by_convention: The digits that a peer reads on the validation images, see `peer_inputs`.
         clock_resolution_us: Smallest step of the clock, where it is not this machine's own.
     """
 
@@ -68,4 +78,5 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     energy_mj: float | None = None
     energy_source: str | None = None
     frequency_mhz: list[float] | None = None
+    digits_by_convention: dict[str, list[int]] = {}
     clock_resolution_us: float | None = None

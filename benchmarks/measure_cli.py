@@ -20,7 +20,6 @@ from .files import check_writable
 from .frame_report import format_times, write_frame_reports
 from .frames import FrameSettings, run_frames
 from .hard_frames import format_hard_frames, run_hard_frames, write_hard_reports
-from .job import PeerInput
 from .live_speed import run_live_speed
 from .live_speed_report import format_live_speed, write_live_reports
 from .others import read_others
@@ -31,7 +30,7 @@ from .robustness_results import RobustnessSettings
 from .roundtrip import RoundtripSettings, run_roundtrip
 from .roundtrip_report import describe_verdict, format_tallies, write_roundtrip_reports
 from .zoo import run_zoo
-from .zoo_report import summarize, write_zoo_reports
+from .zoo_report import doubt_peers, summarize, write_zoo_reports
 
 bundle_option = click.option(
     "--model",
@@ -276,7 +275,8 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
 def zoo(
     bundles: tuple[Path, ...],
     peers: tuple[Path, ...],
-    peer_inputs: tuple[PeerInput, ...],
+    peer_inputs: tuple[str, ...],
+    peer_outputs: tuple[str, ...],
     data_dir: Path | None,
     out: Path,
     as_json: bool,
@@ -291,7 +291,9 @@ def zoo(
       edge-mnist measure zoo runs/* --peer theirs.tflite --peer-input float01
     """
     check_writable(out)
-    results = run_zoo(bundles, pair_peers(peers, peer_inputs), data_dir)
+    results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
+    for doubt in doubt_peers(results) if as_json else ():
+        echo(f"Warning: {doubt}", err=True)
     _show(results, lambda: summarize(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
 
 

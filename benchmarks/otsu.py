@@ -18,6 +18,7 @@ from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.child import call_in_child, first_line, limits_for
 from ..edge.classifiers import RUNTIMES
 from ..edge.errors import EdgeMnistError
+from ..edge.kinds import TFLITE, UNKNOWN, describe_mistake, identify
 from ..edge.native_log import quiet_native_log
 from ..edge.regular_files import read_file
 from ..edge.shapes import Box
@@ -119,9 +120,12 @@ def as_input(image: NDArray[np.uint8], shape: tuple[int, ...], dtype: str) -> ND
 
 def _read(path: Path) -> bytes:
     try:
-        return read_file(path, MOST_FILE_BYTES)
+        content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
         raise PeerError(str(error)) from error
+    if identify(content) not in {TFLITE, UNKNOWN} or not content:
+        raise PeerError(f"{path}: expected a .tflite model, {describe_mistake(content)}")
+    return content
 
 
 def _load(content: bytes, path: Path, num_threads: int) -> Any:

@@ -1,25 +1,49 @@
-"""The options that name other projects' models, and what they read."""
+"""The options that name other projects' models, and how they are used."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from .job import PeerInput
+from .peer_inputs import CONVENTIONS, EXPECTED, INVERTED, parse_convention
 from .peers import Peer, describe_peer
+
+
+class ConventionType(click.ParamType):
+    """What a peer reads, as `parse_convention` understands it."""
+
+    name = "CONVENTION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself, checked."""
+        try:
+            parse_convention(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
 
 _peer_input = click.option(
     "--peer-input",
     "peer_inputs",
-    type=click.Choice(get_args(PeerInput)),
+    type=ConventionType(),
     multiple=True,
-    help="What it reads, 0 being paper: pixels / 255, pixels as floats, or pixels. Once for each peer, or for all.",
+    help=f"What it reads, 0 being paper: {', '.join(CONVENTIONS)} (with MNIST's mean 0.1307 and deviation 0.3081: "
+    f"standardized), or a pair MEAN/DEVIATION of pixels in [0, 1]; each may end in {INVERTED}. Once for each peer, or "
+    "for all.",
+)
+_peer_output = click.option(
+    "--peer-output",
+    "peer_outputs",
+    metavar="NAME",
+    multiple=True,
+    help="The output with its ten scores, where several have ten numbers. Once for each peer, or for all.",
 )
 
 
 def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command `--peer` and `--peer-input`: its arguments `peers` and `peer_inputs`.
+    """Give a command `--peer`, `--peer-input` and `--peer-output`: arguments `peers`, `peer_inputs`, `peer_outputs`.
 
     Args:
         files: Which ones it measures, for its help.
@@ -31,19 +55,30 @@ def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         multiple=True,
         help=f"Another project's {files} file, measured beside ours. May be given several times.",
     )
-    return lambda command: peer(_peer_input(command))
+    return lambda command: peer(_peer_input(_peer_output(command)))
 
 
-def pair_peers(peers: Sequence[Path], inputs: Sequence[PeerInput]) -> list[Peer]:
-    """Each peer with what it reads.
+def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[str]) -> list[Peer]:
+    """Each peer with what it reads, and the output that has its scores.
 
     Raises:
         UsageError: There are not as many of one as of the other.
         PeerError: A file is no model, or cannot be read.
     """
-    if (peers and len(inputs) not in {1, len(peers)}) or (inputs and not peers):
-        raise click.UsageError(
-            f"--peer-input goes with --peer, once for all or once for each: {len(peers)} and {len(inputs)} given."
+    if peers and not inputs:
+        raise click.UsageError(f"--peer needs --peer-input: {EXPECTED}.")
+    return [
+        describe_peer(*one)
+        for one in zip(
+            peers, _for_each(peers, inputs, "--peer-input"), _for_each(peers, outputs, "--peer-output"), strict=True
         )
-    each = inputs if len(inputs) == len(peers) else (*inputs,) * len(peers)
-    return [describe_peer(*one) for one in zip(peers, each, strict=True)]
+    ]
+
+
+def _for_each(peers: Sequence[Path], values: Sequence[str], option: str) -> Sequence[Any]:
+    """As many values as peers; None for all without any."""
+    if (values and len(values) not in {1, len(peers)}) or (values and not peers):
+        raise click.UsageError(
+            f"{option} goes with --peer, once for all or once for each: {len(peers)} and {len(values)} given."
+        )
+    return values if len(values) == len(peers) else [*(values or [None])] * len(peers)

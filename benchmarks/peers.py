@@ -1,11 +1,10 @@
-"""Other projects' models, measured beside ours: what they read is said by whoever names them, never guessed.
+"""Other projects' models, measured beside ours: what they read is said by the user, and never guessed.
 
 They are loaded in a process that measures, and nowhere else: nobody knows what such a file does to a runtime.
 """
 
-import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,14 +15,18 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.card import NUM_CLASSES, Format
-from ..edge.classifiers import Classifier, RuntimeUnavailableError, wrap_interpreter
+from ..edge.classifiers import RuntimeUnavailableError, wrap_interpreter
 from ..edge.errors import EdgeMnistError
+from ..edge.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from ..edge.onnx_data import identify_model, list_data_files
 from ..edge.regular_files import read_file
-from .job import PeerInput
+from .job import PeerInterface
+from .peer_inputs import parse_convention, scale_pixels
 from .results import Delegate
 from .runtimes import make_interpreter
 
 FORMATS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
+KINDS = {".tflite": TFLITE, ".onnx": ONNX}
 # What an image may be for a peer, behind the number of images.
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
 
@@ -34,20 +37,25 @@ class PeerError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class Peer:
-    """Another project's file, and what its input takes."""
+    """Another project's file, and how it is used. Hash and size are those of all its weights, see `identify_model`."""
 
     path: Path
-    reads: PeerInput
+    interface: PeerInterface
     format: Format
     sha256: str
     size_bytes: int
 
 
-def describe_peer(path: Path, reads: PeerInput) -> Peer:
+def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
     """Look at a file without loading it.
 
+    Args:
+        path: The file.
+        reads: What its input takes, see `peer_inputs`.
+        output: The name of the output with its scores, where several have ten numbers.
+
     Raises:
-        PeerError: It is neither .tflite nor .onnx, or cannot be read.
+        PeerError: It is neither .tflite nor .onnx, or cannot be read; or weights outside of it cannot.
     """
     if path.suffix not in FORMATS:
         raise PeerError(f"{path}: expected a .tflite or .onnx file.")
@@ -55,34 +63,57 @@ def describe_peer(path: Path, reads: PeerInput) -> Peer:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
         raise PeerError(str(error)) from error
-    return Peer(path.resolve(), reads, FORMATS[path.suffix], hashlib.sha256(content).hexdigest(), len(content))
+    if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
+        raise PeerError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
+    try:
+        data_files = list_data_files(content) if FORMATS[path.suffix] == "onnx" else ()
+        sha256, size_bytes = identify_model(content, path.parent, data_files)
+    except EdgeMnistError as error:
+        raise PeerError(f"{path}: {error}") from error
+    return Peer(path.absolute(), PeerInterface(reads, output), FORMATS[path.suffix], sha256, size_bytes)
 
 
-def load_peer(path: Path, reads: PeerInput, runtime: str, delegate: Delegate, num_threads: int) -> Classifier:
+def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Delegate, num_threads: int) -> "LoadedPeer":
     """Load a peer into a runtime.
 
     Raises:
         RuntimeUnavailableError: It cannot be loaded, or is not a classifier of 28x28 pixels into ten digits.
     """
     try:
+        content = read_file(path, MOST_FILE_BYTES)
         if runtime == "onnxruntime":
-            return _load_session(read_file(path, MOST_FILE_BYTES), reads, num_threads)
-        return _load_interpreter(
-            make_interpreter(runtime, read_file(path, MOST_FILE_BYTES), delegate, num_threads), reads
-        )
+            return _load_session(path, content, interface, num_threads)
+        return _load_interpreter(make_interpreter(runtime, content, delegate, num_threads), interface)
     except Exception as error:
         # Native packages raise what they like.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeUnavailableError(f"{runtime} cannot run {path.name}: {reason}") from error
 
 
-class _Loaded:
+@dataclass(frozen=True)
+class _Entrance:
+    """What a peer's input takes; a scale of 0 means that it is not quantized."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class LoadedPeer:
     """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take."""
 
-    def __init__(
-        self, prepare: Callable[[NDArray[np.uint8]], NDArray[Any]], call: Callable[[NDArray[Any]], NDArray[Any]]
-    ) -> None:
-        self._prepare, self._call = prepare, call
+    def __init__(self, entrance: _Entrance, reads: str, call: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self._entrance, self._call = entrance, call
+        self._prepare = _prepare(reads, entrance)
+
+    def reading(self, reads: str) -> "LoadedPeer":
+        """The same peer with another convention.
+
+        Raises:
+            RuntimeUnavailableError: Its input cannot take that.
+        """
+        return LoadedPeer(self._entrance, reads, self._call)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Scores, whatever they are: only which is the largest is used."""
@@ -97,31 +128,33 @@ class _Loaded:
         return lambda image: call(prepared(image))
 
 
-def _load_interpreter(interpreter: Any, reads: PeerInput) -> _Loaded:
+def _load_interpreter(interpreter: Any, interface: PeerInterface) -> LoadedPeer:
     entrance = _only(interpreter.get_input_details(), "input")
-    exits = interpreter.get_output_details()
-    scores = _find_scores([(i, tuple(int(size) for size in one["shape"])) for i, one in enumerate(exits)])
+    exits = [(one["name"], tuple(int(size) for size in one["shape"])) for one in interpreter.get_output_details()]
+    scores = _find_scores(exits, interface.output)
     scale, zero_point = entrance["quantization"]
     shape = tuple(int(size) for size in entrance["shape"])
-    prepare = _prepare(reads, shape, np.dtype(entrance["dtype"]), float(scale), int(zero_point))
-    return _Loaded(prepare, wrap_interpreter(interpreter, scores))
+    takes = _Entrance(shape, np.dtype(entrance["dtype"]), float(scale), int(zero_point))
+    return LoadedPeer(takes, interface.reads, wrap_interpreter(interpreter, scores))
 
 
-def _load_session(content: bytes, reads: PeerInput, num_threads: int) -> _Loaded:
+def _load_session(path: Path, content: bytes, interface: PeerInterface, num_threads: int) -> LoadedPeer:
     # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
+    # Weights outside the file would else be sought in the current folder.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     entrance, exits = _only(session.get_inputs(), "input"), session.get_outputs()
     dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}.get(entrance.type)
     if dtype is None:
         raise RuntimeUnavailableError(f"its input is {entrance.type}, expected float or uint8")
-    scores = exits[_find_scores([(i, _close(one.shape)) for i, one in enumerate(exits)])].name
-    prepare = _prepare(reads, _close(entrance.shape), np.dtype(dtype), 0.0, 0)
-    return _Loaded(prepare, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
+    scores = exits[_find_scores([(one.name, _close(one.shape)) for one in exits], interface.output)].name
+    takes = _Entrance(_close(entrance.shape), np.dtype(dtype))
+    return LoadedPeer(takes, interface.reads, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
 
 
 def _close(shape: list[int | str | None]) -> tuple[int, ...]:
@@ -144,29 +177,26 @@ class _Remembered:
         return known[1]
 
 
-def _prepare(
-    reads: PeerInput, shape: tuple[int, ...], dtype: np.dtype[Any], scale: float, zero_point: int
-) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
     """From an image, uint8 [1, 28, 28, 1], to what the peer's input takes.
 
     Raises:
         RuntimeUnavailableError: It takes something else than was said.
     """
+    shape, dtype, convention = entrance.shape, entrance.dtype, parse_convention(reads)
     if shape[1:] not in SHAPES and shape not in SHAPES:
         raise RuntimeUnavailableError(f"its input is {list(shape)}, expected [N, 28, 28], with a channel, or [N, 784]")
-    if reads == "uint8":
-        if dtype != np.uint8:
-            raise RuntimeUnavailableError(f"its input is {dtype}, not uint8: say what it reads with --peer-input")
-        return lambda image: image.reshape(shape)
-    divisor = np.float32(255 if reads == "float01" else 1)
-    if dtype == np.float32:
-        return lambda image: np.divide(image, divisor, dtype=np.float32).reshape(shape)
-    if not scale:
-        raise RuntimeUnavailableError(f"its input is {dtype}, not float32: say what it reads with --peer-input")
+    if (convention.scaling is None and dtype != np.uint8) or (
+        convention.scaling is not None and dtype != np.float32 and not entrance.scale
+    ):
+        expected = "uint8" if convention.scaling is None else "float32"
+        raise RuntimeUnavailableError(f"its input is {dtype}, not {expected}: say what it reads with --peer-input")
+    if convention.scaling is None or dtype == np.float32:
+        return lambda image: scale_pixels(image, convention).reshape(shape)
     limits = np.iinfo(dtype)
 
     def quantize(image: NDArray[np.uint8]) -> NDArray[Any]:
-        steps = np.rint(image.astype(np.float32) / divisor / np.float32(scale)) + zero_point
+        steps = np.rint(scale_pixels(image, convention) / np.float32(entrance.scale)) + entrance.zero_point
         return steps.clip(limits.min, limits.max).astype(dtype).reshape(shape)
 
     return quantize
@@ -178,9 +208,21 @@ def _only(tensors: Any, what: str) -> Any:
     return tensors[0]
 
 
-def _find_scores(outputs: list[tuple[int, tuple[int, ...]]]) -> int:
-    """Which output has ten numbers, counted from 0."""
-    for place, shape in outputs:
-        if np.prod(shape) == NUM_CLASSES:
-            return place
-    raise RuntimeUnavailableError(f"its outputs are {[list(shape) for _, shape in outputs]}, none of ten scores")
+def _find_scores(outputs: Sequence[tuple[str, tuple[int, ...]]], wanted: str | None) -> int:
+    """Which of the outputs, by name and shape, has the ten scores, counted from 0.
+
+    Raises:
+        RuntimeUnavailableError: None has, several have and none of them is named, or the named one has not.
+    """
+    names = [name for name, _ in outputs]
+    tens = [place for place, (_, shape) in enumerate(outputs) if np.prod(shape) == NUM_CLASSES]
+    if wanted is not None:
+        tens = [place for place in tens if names[place] == wanted]
+    if len(tens) == 1:
+        return tens[0]
+    shown = ", ".join(f"{name} {list(shape)}" for name, shape in outputs)
+    if wanted is not None:
+        raise RuntimeUnavailableError(f"--peer-output {wanted}: its outputs are {shown}; expected one of ten scores")
+    if not tens:
+        raise RuntimeUnavailableError(f"its outputs are {[list(shape) for _, shape in outputs]}, none of ten scores")
+    raise RuntimeUnavailableError(f"{len(tens)} of its outputs have ten numbers, {shown}: name one with --peer-output")

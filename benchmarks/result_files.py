@@ -101,6 +101,9 @@ def _find_faults(results: Results) -> Iterator[str]:
             yield from _check_accuracy(f"rows[{i}].accuracy", row.accuracy, results.image_count)
         elif row.unavailable is None:
             yield f"rows[{i}] has neither an accuracy nor a reason for having none"
+        check = row.input_check
+        if check and (check.count <= 0 or not {check.stated, check.better or check.stated} <= check.correct.keys()):
+            yield f"rows[{i}].input_check has no count by the convention that it names"
         named = {"latency": row.latency, "bare": row.bare, "paced": row.paced}
         named |= {f"batches[{j}]": batch for j, batch in enumerate(row.batches)}
         for name, latency in named.items():

@@ -11,6 +11,7 @@ import msgspec
 
 from ..edge.card import Format, Precision
 from ..edge.host import Host
+from .peer_inputs import InputCheck
 
 SCHEMA_VERSION = 2
 
@@ -88,6 +89,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         machine: Index into `Results.machines`.
         file_sha256: Of the model file.
         is_peer: Another project's model, measured beside ours.
+        input_check: How well a peer reads by the stated convention of its input, and by each other.
         delegate: `default` is what the runtime does unless told otherwise (XNNPACK in LiteRT); `none` is without it.
         latency: Back to back, through this package's Python layer. None in a row with an accuracy: it was left out, for
             the reasons given.
@@ -118,6 +120,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     unavailable: str | None = None
     accuracy: Accuracy | None = None
+    input_check: InputCheck | None = None
     latency: Latency | None = None
     bare: Latency | None = None
     paced: Latency | None = None

@@ -19,6 +19,7 @@ from . import processes
 from .files import FolderError
 from .job import Job, Measurement
 from .machine_state import Watch
+from .peer_inputs import InputCheck, check_input
 from .processes import WorkerError, run_worker
 from .results import Settings
 from .stage_budget import Budget, BudgetJob, measure_budget
@@ -34,6 +35,7 @@ QUICK_WARMUP_S = 1.0
 class _Paths:
     timing: Path
     evaluation: Path
+    validation: Path
 
 
 @dataclass
@@ -44,8 +46,16 @@ class Reading:
     parts: list[Budget | None]
 
 
+@dataclass(frozen=True)
+class ImageSets:
+    """What all are measured on, and what other conventions of peers' inputs are tried on."""
+
+    evaluation: Images
+    validation: Images
+
+
 def measure_all(
-    targets: Sequence[Target], readings: Sequence[Reading], images: Images, settings: Settings, watch: Watch
+    targets: Sequence[Target], readings: Sequence[Reading], images: ImageSets, settings: Settings, watch: Watch
 ) -> None:
     """Fill in all targets and readings; a target that cannot run says why and is left out of later rounds."""
     order = random.Random(settings.seed)  # noqa: S311 - an order, not a secret
@@ -62,20 +72,22 @@ def measure_all(
                         watch.sample()
                     elif one.unavailable is None:
                         bar.set_description(one.label)
-                        _measure(one, settings, paths, watch, len(images) if number == 0 else 0)
+                        _measure(one, settings, paths, watch, images if number == 0 else None)
                     bar.update()
 
 
-def _write_images(folder: Path, images: Images) -> _Paths:
+def _write_images(folder: Path, images: ImageSets) -> _Paths:
     """Write what the measuring processes read.
 
     Raises:
         FolderError: There is no room for it.
     """
-    paths = _Paths(folder / "timing.npy", folder / "evaluation.npy")
+    paths = _Paths(folder / "timing.npy", folder / "evaluation.npy", folder / "validation.npy")
+    pixels = images.evaluation.pixels
     try:
-        np.save(paths.timing, images.pixels[:: max(1, len(images) // TIMING_IMAGES)][:TIMING_IMAGES])
-        np.save(paths.evaluation, images.pixels)
+        np.save(paths.timing, pixels[:: max(1, len(pixels) // TIMING_IMAGES)][:TIMING_IMAGES])
+        np.save(paths.evaluation, pixels)
+        np.save(paths.validation, images.validation.pixels)
     except OSError as error:
         raise FolderError(
             f"{folder}: the images cannot be written ({error}). Make room there, or set TMPDIR."
@@ -83,15 +95,16 @@ def _write_images(folder: Path, images: Images) -> _Paths:
     return paths
 
 
-def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, evaluated: int) -> None:
-    """Run one process for the target; with `evaluated` images to classify at its end."""
-    job = _make_job(target, settings, paths, evaluated > 0)
+def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, evaluated: ImageSets | None) -> None:
+    """Run one process for the target; with images to classify at its end, if any."""
+    job = _make_job(target, settings, paths, evaluated is not None)
     try:
         # Calls are not interrupted to show signs of life.
         silence_s = processes.SILENCE_S + settings.seconds
         measurement, logits = run_worker(target.launcher, job, Measurement, silence_s)
         if evaluated:
-            target.logits = _check_logits(logits, evaluated)
+            target.logits = _check_logits(logits, len(evaluated.evaluation))
+            target.input_check = _check_input(target, measurement, evaluated.validation.labels)
         _check_latencies(measurement)
     except WorkerError as error:
         target.unavailable = str(error)
@@ -108,7 +121,7 @@ def _make_job(target: Target, settings: Settings, paths: _Paths, is_evaluated: b
         bundle=str(subject.bundle) if subject.bundle else None,
         precision=subject.precision,
         peer=str(subject.peer.path) if subject.peer else None,
-        peer_input=subject.peer.reads if subject.peer else None,
+        peer_interface=subject.peer.interface if subject.peer else None,
         runtime=target.runtime,
         delegate=target.delegate,
         threads=target.threads,
@@ -119,7 +132,22 @@ def _make_job(target: Target, settings: Settings, paths: _Paths, is_evaluated: b
         warmup_s=QUICK_WARMUP_S if settings.is_quick else WARMUP_S,
         timing_images=str(paths.timing),
         evaluation_images=str(paths.evaluation) if is_evaluated else None,
+        validation_images=str(paths.validation) if is_evaluated and subject.peer else None,
     )
+
+
+def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.uint8]) -> InputCheck | None:
+    """How well a peer reads by each convention; None for our own files.
+
+    Raises:
+        WorkerError: Its process said nothing that can be used.
+    """
+    if target.subject.peer is None:
+        return None
+    try:
+        return check_input(target.subject.peer.interface.reads, measurement.digits_by_convention, labels)
+    except ValueError as error:
+        raise WorkerError(f"gave no digits by each convention ({error})") from error
 
 
 def _check_latencies(measurement: Measurement) -> None:

@@ -46,7 +46,9 @@ def make_rows(
             is_peer, is_float = target.subject.peer is not None, target.subject.precision == "float32"
             base = None if is_peer or is_float else floats.get(_place(target))
             accuracy = compare(target.logits, None if is_peer else reference, base, labels)
-            row = _add_latencies(replace(row, accuracy=accuracy), target, samples, batch_sizes)
+            row = _add_latencies(
+                replace(row, accuracy=accuracy, input_check=target.input_check), target, samples, batch_sizes
+            )
         rows.append(row)
     return rows
 

@@ -15,9 +15,10 @@ from ..edge.mnist import HeldOut
 from .accuracy import choose_evaluation, read_reference
 from .machine_state import Watch, list_affinity
 from .old_runtime import find_old_runtime, launch_old_runtime
+from .peer_inputs import choose_images
 from .peers import Peer
 from .results import MachineRun, Results, Row, Settings
-from .rounds import Reading, measure_all
+from .rounds import ImageSets, Reading, measure_all
 from .rows import make_rows
 from .stage_budget import list_jobs, put_together
 from .targets import list_targets
@@ -44,7 +45,7 @@ def run_benchmark(bundle: Bundle, held_out: HeldOut, settings: Settings, peers: 
         old = stack.enter_context(launch_old_runtime(python)) if python else None
         targets = list_targets(bundle, peers, settings, old)
         readings = [Reading(job, []) for job in list_jobs(bundle, settings.is_quick)]
-        measure_all(targets, readings, images, settings, watch)
+        measure_all(targets, readings, ImageSets(images, choose_images(held_out.validation)), settings, watch)
     rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
     verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
     budgets = [put_together(bundle, reading.job, reading.parts) for reading in readings]

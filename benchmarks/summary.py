@@ -16,6 +16,7 @@ from .findings import (
     rows_of,
 )
 from .paired import measure_drop
+from .peer_inputs import doubt_input
 from .results import MachineRun, Results, Row
 from .wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, name_place, name_row
 
@@ -33,6 +34,7 @@ def describe_doubts(results: Results) -> list[str]:
     """What to know before reading any figure; empty where nothing speaks against them."""
     doubts = [QUICK] if results.settings.is_quick else []
     doubts += [f"{name} was not measured: {reason}" for name, reason in results.unreachable.items()]
+    doubts += doubt_peers(results)
     for place, machine in enumerate(results.machines):
         left_out = find_left_out(row for row in results.rows if row.machine == place)
         doubts += _doubt_machine(machine, [row for _, row in rows_of(results, place)], left_out)
@@ -52,6 +54,12 @@ def describe_findings(results: Results) -> list[str]:
         found = [*_describe_layer([row for _, row in rows]), *_describe_peers(rows)]
         sentences += [f"{where}{sentence}" for sentence in found]
     return sentences
+
+
+def doubt_peers(results: Results) -> list[str]:
+    """Peers that were most likely given something else than they learned."""
+    doubts = [(row, doubt_input(row.input_check)) for row in results.rows if row.input_check]
+    return [f"Peer {row.file} {doubt}" for row, doubt in doubts if doubt]
 
 
 def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[Row]) -> list[str]:

@@ -16,6 +16,7 @@ from .browser import explain_absence, find_browser
 from .job import Measurement
 from .keras_target import has_gpu, thread_environment
 from .old_runtime import VERSION, find_old_runtime
+from .peer_inputs import InputCheck
 from .peers import Peer
 from .processes import Launcher
 from .results import Delegate, RowFormat, Settings
@@ -56,6 +57,7 @@ class Target:
     unavailable: str | None = None
     measurements: list[Measurement] = field(default_factory=list)
     logits: NDArray[np.float32] | None = None
+    input_check: InputCheck | None = None
     places: list[int] = field(default_factory=list)
 
     @property

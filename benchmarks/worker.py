@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import numpy as np
@@ -27,6 +28,9 @@ from .processes import EXIT_UNAVAILABLE
 from .runtimes import find_runtime
 from .steady import warm_up
 from .timing import LEAST_CALLS, time_batch, time_paced, time_turns
+
+if TYPE_CHECKING:
+    from .peers import LoadedPeer
 
 # Of the calls at batch 1, and of their time, so much goes into each other number of images.
 BATCH_SHARE = 8
@@ -54,6 +58,12 @@ def measure(job: Job, desk: Desk) -> Measurement:
     measurement = _time(job, target, images, desk)
     if job.evaluation_images is not None:
         np.save(desk.logits, _evaluate(target, np.load(job.evaluation_images, allow_pickle=False), desk))
+    if job.validation_images is not None and job.peer_interface:
+        from .peer_inputs import read_by_each  # noqa: PLC0415 - only for peers
+
+        images, reads = np.load(job.validation_images, allow_pickle=False), job.peer_interface.reads
+        digits = read_by_each(cast("LoadedPeer", target).reading, reads, images, desk.beat)
+        measurement = msgspec.structs.replace(measurement, digits_by_convention=digits)
     return msgspec.structs.replace(
         measurement,
         runtime_version=describe_version(job.runtime),
@@ -69,10 +79,10 @@ def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, Callable[[], None
         RuntimeUnavailableError: The runtime cannot run it.
         ModelCardError: The bundle's file does not hold; or, when it is checked, does not compute what its card says.
     """
-    if job.peer and job.peer_input:
+    if job.peer and job.peer_interface:
         from .peers import load_peer  # noqa: PLC0415 - only for peers
 
-        return load_peer(Path(job.peer), job.peer_input, job.runtime, job.delegate, job.threads), lambda: None
+        return load_peer(Path(job.peer), job.peer_interface, job.runtime, job.delegate, job.threads), lambda: None
     if bundle is None:
         raise ValueError("expected a bundle or a peer.")
     if job.runtime.startswith("keras"):

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from ..edge.bundle import Bundle, open_bundle
 from ..edge.card import Format, ModelFile, Precision, Training, encode_card
 from ..edge.catalogue import CATALOGUE
-from ..edge.classifiers import Classifier, choose_runtime, load_classifier
+from ..edge.classifiers import choose_runtime, load_classifier
 from ..edge.errors import EdgeMnistError
 from ..edge.host import Host, describe_host
 from ..edge.mnist import Images, held_out_images
 from ..edge.progress_bar import ProgressBar
-from .peers import Peer, load_peer
+from .peer_inputs import InputCheck, check_input, choose_images, read_by_each
+from .peers import LoadedPeer, Peer, load_peer
 from .side_by_side import ratio_interval
 
 SCHEMA_VERSION = 1
@@ -128,6 +129,7 @@ class ZooPeer(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     correct: int
     timed: Timed
+    input_check: InputCheck | None = None
 
 
 class Zoo(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +172,7 @@ def run_zoo(
     images = _find_images(bundles[0], evaluated_on, data_dir)
     runtime, started, host_before = choose_runtime(RUNTIME), datetime.now(UTC), describe_host()
     ours = [load_classifier(bundle, runtime, "int8") for bundle in bundles]
-    theirs = [load_peer(peer.path, peer.reads, RUNTIME, "default", 1) for peer in peers]
+    theirs = [load_peer(peer.path, peer.interface, RUNTIME, "default", 1) for peer in peers]
     times_us = time_in_turns([one.bare() for one in (*ours, *theirs)], images, settings)
     own, others = times_us[: len(ours)], times_us[len(ours) :]
     named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]
@@ -296,13 +298,15 @@ def _describe(bundle: Bundle, times_us: NDArray[np.float64], others: list[tuple[
     )
 
 
-def _describe_peer(peer: Peer, classifier: Classifier, times_us: NDArray[np.float64], images: Images) -> ZooPeer:
+def _describe_peer(peer: Peer, loaded: LoadedPeer, times_us: NDArray[np.float64], images: Images) -> ZooPeer:
+    some, stated = choose_images(images), peer.interface.reads
     return ZooPeer(
         name=peer.path.name,
         sha256=peer.sha256,
         size_bytes=peer.size_bytes,
-        correct=int((classifier.logits(images.pixels).argmax(axis=1) == images.labels).sum()),
+        correct=int((loaded.logits(images.pixels).argmax(axis=1) == images.labels).sum()),
         timed=_summarize(times_us),
+        input_check=check_input(stated, read_by_each(loaded.reading, stated, some.pixels), some.labels),
     )
 
 

@@ -14,6 +14,7 @@ from .compare_report import LATENCY, SIZE
 from .compare_runs import Point
 from .files import write_all
 from .frame_report import describe_machine, told
+from .peer_inputs import doubt_input
 from .report_text import escape_all_markdown
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
@@ -27,6 +28,7 @@ def format_zoo(results: Zoo) -> str:
     lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",
+        "\n".join(f"- {sentence}" for sentence in doubt_peers(results)),
         format_models(results),
         "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in draw_zoo(results)),
         "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
@@ -59,6 +61,12 @@ def format_models(results: Zoo, style: str = "github") -> str:
         rows.append([*cells, f"{peer.size_bytes:,}", f"{peer.timed.p50_us:.1f}", *[""] * len(peers)])
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return format_table(rows, headers, style, align)
+
+
+def doubt_peers(results: Zoo) -> list[str]:
+    """Peers that were most likely given something else than they learned."""
+    doubts = [(peer.name, doubt_input(peer.input_check)) for peer in results.peers if peer.input_check]
+    return [f"Peer {name} {doubt}" for name, doubt in doubts if doubt]
 
 
 def format_claims(results: Zoo, style: str = "github") -> str:
@@ -241,5 +249,10 @@ def _describe_training(model: ZooModel) -> str:
 
 def summarize(results: Zoo, style: str) -> str:
     """Both tables, for the terminal."""
-    parts: Sequence[str] = (format_models(results, style), format_claims(results, style), *describe_claims(results))
+    parts: Sequence[str] = (
+        *doubt_peers(results),
+        format_models(results, style),
+        format_claims(results, style),
+        *describe_claims(results),
+    )
     return "\n\n".join(part for part in parts if part)

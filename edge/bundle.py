@@ -17,11 +17,14 @@ from pathlib import Path
 
 from .card import Export, FileRecord, Format, ModelCard, ModelCardError, ModelFile, Precision, decode_card, encode_card
 from .errors import EdgeMnistError
-from .regular_files import read_file
+from .kinds import PROBE_BYTES, TO_KERAS, describe_mistake, explain_pointer
+from .regular_files import open_file, read_file
 from .whole_files import explain_full_disk, sync
 
 CARD_NAME = "card.json"
 SOURCE_NAME = "model.keras"
+# In the folder that TensorFlow saves a model as.
+SAVED_MODEL = "saved_model.pb"
 # While a bundle is written: what is being made, and, in the bundle's folder, what is complete but not yet in its place.
 STAGING, COMPLETE = ".edge-mnist.new", ".edge-mnist.complete"
 # Far above any card (200 kB) and any network for images of 28x28.
@@ -125,11 +128,19 @@ def open_card(path: Path) -> ModelCard:
     try:
         content = _read(path, CARD_NAME, MOST_CARD_BYTES)
     except EdgeMnistError as error:
-        raise ModelCardError(
-            f"{path}: not a bundle. {error} "
-            "Expected the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle."
-        ) from error
+        raise ModelCardError(f"{path}: {_explain_no_bundle(path, str(error))}") from error
     return decode_card(content, str(path / CARD_NAME))
+
+
+def _explain_no_bundle(path: Path, error: str) -> str:
+    """What is there in place of a bundle, and what to do."""
+    expected = "the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle"
+    if (path / SAVED_MODEL).is_file():
+        return f"expected a bundle ({expected}), got a TensorFlow SavedModel. {TO_KERAS}"
+    if path.is_file():
+        with suppress(EdgeMnistError, OSError), open_file(path) as file:
+            return f"expected a bundle ({expected}), {describe_mistake(file.read(PROBE_BYTES))}"
+    return f"not a bundle. {error} Expected {expected}."
 
 
 @cache
@@ -329,10 +340,11 @@ def _read_verified(folder: Path, record: FileRecord) -> bytes:
     except EdgeMnistError as error:
         raise ModelCardError(f"{error} The card names it: export the model again or restore the file.") from error
     found = hashlib.sha256(content).hexdigest()
+    advice = explain_pointer(content) or " Export the model again or restore the file."
     if found != record.sha256 or len(content) != record.size_bytes:
         raise ModelCardError(
             f"{path}: not the file the card describes (SHA-256 {found[:12]}… of {len(content):,} bytes, expected "
-            f"{record.sha256[:12]}… of {record.size_bytes:,}). Export the model again or restore the file."
+            f"{record.sha256[:12]}… of {record.size_bytes:,}).{advice}"
         )
     return content
 

@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .errors import EdgeMnistError
+from .kinds import explain_pointer
 
 SCHEMA_VERSION = 5
 # Fields that came since are left out where they have their default, so an older card keeps the bytes it was sealed as.
@@ -468,7 +469,8 @@ def decode_card(content: bytes, origin: str) -> ModelCard:
         raise
     except Exception as error:
         # Also of JSON that is nested a hundred thousand times.
-        raise ModelCardError(f"{origin}: not a model card ({error}). Export the model again.") from error
+        advice = explain_pointer(content) or " Export the model again."
+        raise ModelCardError(f"{origin}: not a model card ({error}).{advice}") from error
     if encode_card(card) != content:
         raise ModelCardError(f"{origin}: changed since it was written, its seal does not hold. Export the model again.")
     return card

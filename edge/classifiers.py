@@ -252,7 +252,17 @@ def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    # A bundle's file holds all of its weights. Without this, others would be sought in the current folder.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        if "external data" in str(error).lower():
+            raise ModelCardError(
+                f"{file.record.name}: keeps weights in other files, and a bundle's file holds all of its own. Export "
+                "the model again."
+            ) from error
+        raise
     return OnnxRuntimeClassifier(session, file)
 
 

@@ -25,14 +25,15 @@ LONGEST_SHOWN = 200
 def inspect(file: Path, as_json: bool) -> None:
     """Say what a TFLite or ONNX file holds: inputs, outputs, operators, weights, multiply-adds and metadata.
 
-    Nothing in it is run. ONNX files need the package onnx.
+    Nothing in it is run. ONNX files need the package onnx. Weights that they keep in files of their own must lie in the
+    model's folder; size and SHA-256 are then those of `cat MODEL DATA...`, the data files in order of their names.
 
     \b
     Examples:
       edge-mnist inspect model.tflite
       edge-mnist inspect model.onnx --json
     """
-    inspection = inspect_file(_read(file), str(file))
+    inspection = inspect_file(_read(file), str(file), file.parent)
     if as_json:
         echo_json(inspection)
     else:
@@ -71,6 +72,9 @@ def _facts(inspection: Inspection) -> dict[str, str]:
         "SHA-256": inspection.sha256,
         "parameters": f"{inspection.parameters:,}",
         "MACs per image": f"{model.macs:,}{left_out}",
+        **(
+            {"weights in": printable(", ".join(file.location for file in model.data_files))} if model.data_files else {}
+        ),
         **model.header,
     }
 

@@ -58,13 +58,17 @@ UNCOUNTED = re.compile("CONV_3D.*|SVDF|.*LSTM|.*RNN|IF|WHILE|STABLEHLO_.*|Deform
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A node of either format: the shapes of its inputs and first output; dimensions that are not known are 0."""
+    """A node of either format: the shapes of its inputs and first output; dimensions that are not known are 0.
+
+    `macs` are those of a node that holds a graph of its own, where they could be counted in that.
+    """
 
     name: str
     version: int | None
     inputs: tuple[Shape, ...]
     output: Shape
     is_custom: bool = False
+    macs: int | None = None
 
 
 def count_operators(operations: Iterable[Operation]) -> tuple[Operator, ...]:
@@ -82,7 +86,9 @@ def count_macs(operations: Iterable[Operation], batch: int = 1) -> tuple[int, tu
     """
     macs, left_out = 0, Counter[str]()
     for operation in operations:
-        if operation.is_custom or operation.name in MACS or UNCOUNTED.fullmatch(operation.name):
+        if operation.macs is not None:
+            macs += operation.macs
+        elif operation.is_custom or operation.name in MACS or UNCOUNTED.fullmatch(operation.name):
             counted = _macs(operation)
             macs += counted
             left_out[operation.name] += not counted

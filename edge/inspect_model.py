@@ -47,6 +47,13 @@ class Weights(msgspec.Struct, frozen=True):
     parameters: int
 
 
+class DataFile(msgspec.Struct, frozen=True):
+    """A file that holds weights: its path as the model names it, and how many bytes the model reads of it at least."""
+
+    location: str
+    least_bytes: int
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """What is in a file.
 
@@ -59,6 +66,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         weights: Float or quantized constants of at least one dimension. Shapes, axes, scales and zero points are none.
         macs: Multiply-adds for one image in convolutions, fully connected layers and matrix products.
         not_counted: Operators left out of `macs`: they may multiply as well, or the file leaves their shapes open.
+        data_files: Where an ONNX file keeps weights outside itself, by name.
     """
 
     header: dict[str, str]
@@ -69,6 +77,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[Weights, ...]
     macs: int
     not_counted: tuple[str, ...]
+    data_files: tuple[DataFile, ...] = ()
 
 
 def import_parser(kind: str, module: str, package: str) -> Any:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from .inspect_count import Constant, Operation, count_macs, count_operators, describe_scales, sum_weights
-from .inspect_model import InspectionError, Model, TensorInfo, check_shape, decode_text, import_parser, printable
+from .inspect_model import Model, Shape, TensorInfo, check_shape, decode_text, import_parser
+from .onnx_data import find_data_files
 
+# A loop of more is no layer.
+MOST_TURNS = 1_000_000
 # Which inputs of ONNX's quantized operators hold values, and which holds their scales. The rest are zero points.
 QUANTIZED_INPUTS: dict[str, dict[int, int | None]] = {
     "DequantizeLinear": {0: 1},
@@ -22,7 +25,7 @@ def read_onnx(content: bytes) -> Model:
     """Read the structure of an ONNX file.
 
     Raises:
-        InspectionError: It keeps data outside itself, or the package onnx is missing.
+        InspectionError: The package onnx is missing.
         Exception: It is no ONNX file, or damaged; mostly ValueError, and whatever else onnx and NumPy raise then.
 
     Source: onnx/onnx, onnx/onnx.proto.
@@ -30,7 +33,7 @@ def read_onnx(content: bytes) -> Model:
     onnx = import_parser("ONNX (it is not marked as TFLite)", "onnx", "onnx")
     proto, graph = _parse(content, onnx)
     constants = _constants(graph)
-    operations = list(_operations(graph, constants))
+    operations = list(_operations(graph, constants, onnx))
     macs, not_counted = count_macs(operations, _batch(graph, constants))
     return Model(
         header=_header(proto),
@@ -41,6 +44,7 @@ def read_onnx(content: bytes) -> Model:
         weights=sum_weights(_weights(graph, constants, onnx)),
         macs=macs,
         not_counted=not_counted,
+        data_files=find_data_files(proto, onnx),
     )
 
 
@@ -51,7 +55,6 @@ def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
         proto = onnx.load_from_string(content)
         if not proto.graph.node:
             raise ValueError("it has no graph")
-        _refuse_outside_data(proto, onnx.TensorProto)
         return proto, onnx.shape_inference.infer_shapes(_for_one_image(proto), data_prop=True).graph
     except (DecodeError, onnx.shape_inference.InferenceError) as error:
         raise ValueError(str(error)) from error
@@ -75,20 +78,6 @@ def _batch(graph: Any, constants: dict[str, Any]) -> int:
     return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
 
 
-def _refuse_outside_data(message: Any, tensor_type: type) -> None:
-    """Look at every tensor there is, in attributes, subgraphs and functions, too."""
-    if isinstance(message, tensor_type) and (message.external_data or message.data_location == message.EXTERNAL):
-        outside = " ".join(f"{decode_text(entry.key)}={decode_text(entry.value)!r}" for entry in message.external_data)
-        raise InspectionError(
-            f"keeps the tensor {printable(decode_text(message.name))!r} in another file ({outside:.200}), which is "
-            "never opened. Save the model with its data inside."
-        )
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in (value,) if hasattr(value, "ListFields") else value:
-                _refuse_outside_data(part, tensor_type)
-
-
 def _header(proto: Any) -> dict[str, str]:
     opsets = {decode_text(opset.domain) or "ai.onnx": str(opset.version) for opset in proto.opset_import}
     return {
@@ -104,14 +93,33 @@ def _constants(graph: Any) -> dict[str, Any]:
     return {tensor.name: tensor for tensor in graph.initializer} | {n.output[0]: n.attribute[0].t for n in nodes}
 
 
-def _operations(graph: Any, constants: dict[str, Any]) -> Iterator[Operation]:
+def _operations(
+    graph: Any, constants: dict[str, Any], onnx: Any, outer: dict[str, Shape] | None = None
+) -> Iterator[Operation]:
+    """A graph's nodes with their shapes; in a loop's body, with the shapes of the graphs around it."""
     values = (*graph.input, *graph.value_info, *graph.output)
     shapes = {value.name: tuple(max(d.dim_value, 0) for d in value.type.tensor_type.shape.dim) for value in values}
+    if outer is not None:
+        # Inference does not carry the number of images into a body: it is one, as outside.
+        shapes = outer | {name: (shape[0] or 1, *shape[1:]) if shape else () for name, shape in shapes.items()}
     shapes |= {name: check_shape(tensor.dims) for name, tensor in constants.items()}
     for node in graph.node:
         inputs = tuple(shapes.get(name, ()) for name in node.input)
         output = shapes.get(node.output[0], ()) if node.output else ()
-        yield Operation(decode_text(node.op_type), None, inputs, output, node.domain not in {"", "ai.onnx"})
+        macs = _count_loop(node, constants, onnx, shapes) if node.op_type == "Loop" else None
+        yield Operation(decode_text(node.op_type), None, inputs, output, node.domain not in {"", "ai.onnx"}, macs)
+
+
+def _count_loop(node: Any, constants: dict[str, Any], onnx: Any, shapes: dict[str, Shape]) -> int | None:
+    """A loop's multiply-adds where it says how often it runs, as recurrent layers do; None where that is not known."""
+    bodies = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    times = constants.get(node.input[0]) if node.input else None
+    if times is None or len(bodies) != 1:
+        return None
+    count = int(onnx.numpy_helper.to_array(times).item())
+    inner = constants | {tensor.name: tensor for tensor in bodies[0].initializer}
+    macs, not_counted = count_macs(_operations(bodies[0], inner, onnx, shapes))
+    return None if not_counted or not 0 <= count <= MOST_TURNS else count * macs
 
 
 def _tensor(value: Any, onnx: Any) -> TensorInfo:

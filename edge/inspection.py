@@ -1,11 +1,11 @@
 """What a TFLite or ONNX file says of itself, without running it and without its bundle.
 
 Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
-through, data outside the file are never opened, and whatever parsing garbage raises becomes one sentence. All of it
+through, data outside the file are only hashed, and whatever parsing garbage raises becomes one sentence. All of it
 happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
 """
 
-import hashlib
+from pathlib import Path
 
 import msgspec
 
@@ -14,7 +14,8 @@ from .child import ChildError, call_in_child, first_line, limits_for
 from .inspect_model import InspectionError, Model, printable
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
-from .kinds import LFS_POINTER, UNKNOWN, identify
+from .kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from .onnx_data import OnnxDataError, identify_model
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
@@ -28,7 +29,10 @@ LOOK_AT_KERAS = (
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and what is in it. `parameters` are counted as stored: folded and fused."""
+    """A file and what is in it. `parameters` are counted as stored: folded and fused.
+
+    Size and hash are those of all of it: see `identify_model` for a model that keeps weights in files of their own.
+    """
 
     file: str
     format: Format
@@ -38,20 +42,25 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     model: Model
 
 
-def inspect_file(content: bytes, name: str) -> Inspection:
+def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspection:
     """Read a model file's structure. Its bytes say which format it is, not its name.
 
     Args:
         content: The whole file; it may come from anywhere.
         name: What error messages call it.
+        folder: Where the files lie that an ONNX model keeps weights in; None for a model that must hold all of them.
 
     Raises:
-        InspectionError: Neither TFLite nor ONNX, damaged, keeps data outside itself, or the package onnx is missing.
+        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights where they are not to be, or the package onnx
+            is missing.
     """
     try:
         found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
         model = msgspec.msgpack.decode(found, type=Model)
-    except InspectionError as error:
+        if model.data_files and folder is None:
+            raise InspectionError("keeps weights in other files. Save the model with its data inside.")
+        sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
+    except (InspectionError, OnnxDataError) as error:
         raise InspectionError(f"{name}: {error}") from error
     except ChildError as error:
         raise InspectionError(
@@ -60,8 +69,8 @@ def inspect_file(content: bytes, name: str) -> Inspection:
     return Inspection(
         file=name,
         format="tflite" if is_tflite(content) else "onnx",
-        size_bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=size_bytes,
+        sha256=sha256,
         parameters=sum(kind.parameters for kind in model.weights),
         model=model,
     )
@@ -88,22 +97,11 @@ def read_model(content: bytes) -> Model:
         raise
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
-        raise InspectionError(_explain(content, error)) from error
+        expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
+        if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
+            raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
+        raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
     return model
-
-
-def _explain(content: bytes, error: Exception) -> str:
-    """Why a file could not be read, by its first bytes, and what to do."""
-    if content.startswith(ZIP_MARK) and KERAS_WEIGHTS in content:
-        return f"a Keras file; inspect reads TFLite and ONNX. {LOOK_AT_KERAS}"
-    if content.startswith(HDF5_MARK):
-        return f"an HDF5 file, as older versions of Keras write models; inspect reads TFLite and ONNX. {LOOK_AT_KERAS}"
-    kind = identify(content)
-    if not is_tflite(content) and kind is not UNKNOWN:
-        cure = kind.cure if kind is LFS_POINTER else "Inspect a .tflite or .onnx file."
-        return f"neither TFLite nor ONNX, but {kind.name}. {cure}"
-    expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
-    return f"{expected} ({printable(first_line(error)):.200}). Export or copy it again."
 
 
 def _read_here(content: bytes) -> bytes:

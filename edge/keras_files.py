@@ -9,15 +9,20 @@ import importlib
 import io
 import math
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from .bundle import SOURCE_NAME, list_shipped_hashes
 from .card import IMAGE_SHAPE
 from .child import ChildError, Limits, call_in_child, first_line
 from .errors import EdgeMnistError
+from .inspect_model import printable
+from .kinds import KERAS, ZIP, describe_mistake, identify
 from .scratch import scratch_folder
+from .whole_files import explain_full_disk
 
 # What a file may hold beyond four times its size: Keras does not compress weights, and configurations are small.
 FREE_BYTES = 64_000_000
@@ -28,6 +33,9 @@ LIMITS = Limits(memory_bytes=4_000_000_000, cpu_s=180, seconds=900)
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 # As many images as an export runs at once.
 BATCH = 500
+CONFIG, METADATA = "config.json", "metadata.json"
+# A hundred layers take 100 kB; what is larger is not read to explain an error.
+MOST_CONFIG_BYTES = 4_000_000
 
 _passed: set[str] = set()
 
@@ -49,6 +57,8 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     Raises:
         KerasFileError: It is no `.keras` file, cannot be loaded safely, or takes far more memory than its size says.
     """
+    if identify(content) not in {KERAS, ZIP}:
+        raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
     digest = hashlib.sha256(content).hexdigest()
     try:
         if digest not in list_shipped_hashes() and digest not in _passed:
@@ -61,7 +71,9 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     except Exception as error:
         # Keras, h5py and layers of all kinds raise what they like.
         reason = first_line(error)
-    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model ({reason}).")
+    raise KerasFileError(
+        f"{origin}: cannot be loaded as a Keras model ({reason}).{_explain(content)}{explain_full_disk()}"
+    )
 
 
 def load_here(content: bytes) -> Any:
@@ -98,12 +110,58 @@ def _check_sizes(content: bytes) -> None:
     """Refuse an archive that unpacks to far more than itself.
 
     Raises:
-        KerasFileError: It does, or it is packed in a way that Keras never uses.
+        KerasFileError: It does, is no `.keras` file, or is packed in a way that Keras never uses.
         zipfile.BadZipFile: It is no archive.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
+    if CONFIG not in {entry.filename for entry in entries}:
+        raise KerasFileError(f"it has no {CONFIG}, which every .keras file has")
     if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
         raise KerasFileError("its parts are neither stored nor deflated")
     if (unpacked := sum(entry.file_size for entry in entries)) > UNPACKED * len(content) + FREE_BYTES:
         raise KerasFileError(f"it unpacks to {unpacked:,} bytes, and the file has {len(content):,}")
+
+
+def _explain(content: bytes) -> str:
+    """What the file itself shows of why it cannot be loaded, as sentences for the end of another."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.getinfo(CONFIG).file_size > MOST_CONFIG_BYTES:
+                return ""
+            foreign = sorted(set(_foreign_classes(msgspec.json.decode(archive.read(CONFIG)))))
+            version = str(msgspec.json.decode(archive.read(METADATA)).get("keras_version", ""))
+    except Exception:
+        # It explains an error; where the file is too damaged for that, the error stands alone.
+        return ""
+    sentences = ""
+    if "Lambda" in foreign:
+        sentences += " It has a Lambda layer, whose code would run when loaded: write it with keras.ops or as layers."
+    if others := [name for name in foreign if name != "Lambda"]:
+        sentences += (
+            f" {', '.join(others)[:200]} {'is' if len(others) == 1 else 'are'} not part of Keras, and a file does not "
+            "bring code along: rebuild the model with Keras's own layers or keras.ops, copy the weights, and save it."
+        )
+    if version[:2] in {"1.", "2."}:
+        sentences += (
+            f" It was saved by Keras {printable(version)[:20]}, of whose files Keras 3 reads only some: build the same "
+            "network with Keras 3, load its weights into that (set_weights), and save it."
+        )
+    return sentences
+
+
+def _foreign_classes(config: Any) -> Iterator[str]:
+    """Names of classes in a model's configuration that are not Keras's own, and of its layers that are code."""
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module", "keras")
+        is_own = isinstance(module, str) and module.split(".")[0] in {"keras", "builtins"}
+        is_own = is_own and config.get("registered_name") in {None, name} and name != "Lambda"
+        if name == "function" and module == "builtins":
+            yield printable(str(config.get("config")))
+        elif isinstance(name, str) and not is_own:
+            yield printable(name)
+        for value in config.values():
+            yield from _foreign_classes(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _foreign_classes(value)

@@ -11,7 +11,11 @@ PROBE_BYTES = 1024
 TO_PNG = "Save it as PNG or JPEG."
 TO_FRAMES = "`edge-mnist run FILE` reads a video; `ffmpeg -i FILE -f image2pipe -c:v png -` makes pictures of it."
 TO_STREAM = "`edge-mnist live --camera http://...` reads it from the camera itself."
-FETCH = "It is not the picture itself: fetch that."
+INSPECT = "`edge-mnist inspect FILE` says what it holds."
+FETCH = "It is not the file itself: fetch that."
+TO_KERAS = (
+    "In the program that made it, `model.save('model.keras')` with Keras 3 writes what `edge-mnist export` takes."
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,11 @@ def _brands(names: str) -> bytes:
 
 
 JPEG = Kind("a JPEG picture", "picture")
+KERAS = Kind("a Keras model", "other", "`edge-mnist export FILE` makes a bundle of it.")
+TFLITE, ONNX = Kind("a TFLite model", "other", INSPECT), Kind("an ONNX model", "other", INSPECT)
+LFS = Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")
+ZIP = Kind("an archive or a compressed file", "other", "Unpack it first.")
 HEIC = Kind("a HEIC picture", "picture")
-LFS_POINTER = Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")
 # The first that fits; specific before general. Sources: each format's specification, and the IANA media types.
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"\x89PNG", Kind("a PNG picture", "picture")),
@@ -85,14 +92,22 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.{0,400}?-->\s*|<!doctype svg[^>]*>\s*)*<svg", Kind(
         "an SVG drawing", "unread", TO_PNG)),
     (rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<!--.{0,400}?-->\s*)*<(?:!doctype html|html|head|body)", Kind(
-        "an HTML page", "other", "Most likely a server answered with an error or a login: fetch the picture itself.")),
-    (rb"version https://git-lfs", LFS_POINTER),
+        "an HTML page", "other", "Most likely a server answered with an error or a login: fetch the file itself.")),
+    (rb"version https://git-lfs", LFS),
     (rb"(?:\xef\xbb\xbf)?\s*[{\[]\s*[\"{\[\]}]", Kind("a JSON document", "other", FETCH)),
     (rb"data:image/", Kind("a data URL", "other", "Decode what comes after `base64,`.")),
-    (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|.{257}ustar", Kind(
-        "an archive or a compressed file", "other", "Unpack it first.")),
+    (rb"PK\x03\x04.{26}(?:metadata\.json|config\.json|model\.weights\.h5)", KERAS),
+    (rb"PK\x03\x04.{26}[^/\0]{1,200}/(?:data\.pkl|byteorder|constants\.pkl|\.format_version|\.data/)", Kind(
+        "a PyTorch file", "other", "In the program that made it, `torch.onnx.export` writes an ONNX file.")),
+    (rb"PK\x03\x04.{26}[^\0]{1,200}?\.npy", Kind("NumPy arrays", "other", "Weights alone have no network.")),
+    (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|.{257}ustar", ZIP),
     (rb"ID3|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3]", Kind("a sound file", "other")),
-    (rb".{4}TFL3|\x89HDF", Kind("a model file", "other", "`edge-mnist inspect` says what a model holds.")),
+    (rb".{4}TFL3", TFLITE),
+    (rb"\x89HDF", Kind("an HDF5 file, as Keras wrote its models before .keras", "other", TO_KERAS)),
+    (rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x3aB]", ONNX),
+    (rb".{4}\0{4}\s*\{\s*\"", Kind("a safetensors file", "other", "It has weights, and no network.")),
+    (rb"\x80[\x02-\x05][\x8a\x95}\]c(KMX\x8c]", Kind(
+        "a Python pickle, as PyTorch writes it", "other", "It can run code when loaded, so it never is.")),
     (rb"\0{512}", Kind("zeros, as a file that was not written to its end", "other", "Fetch or take it again.")),
 )  # fmt: skip
 PATTERNS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in KINDS)
@@ -108,6 +123,19 @@ def identify(beginning: bytes) -> Kind:
             return kind
     is_text = beginning and not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", beginning) and _is_utf8(beginning)
     return TEXT if is_text else UNKNOWN
+
+
+def describe_mistake(beginning: bytes) -> str:
+    """What came in place of what was expected, and what to do: `got a Git LFS pointer. `git lfs pull` fetches ...`."""
+    if not beginning:
+        return "got an empty file. Copy or fetch it again."
+    kind = identify(beginning)
+    return f"got {'a file ' if kind is UNKNOWN else ''}{kind.name}. {kind.cure}".rstrip()
+
+
+def explain_pointer(content: bytes) -> str:
+    """A sentence for the end of another, where a file is only a pointer to what Git LFS stores; else nothing."""
+    return f" It is {LFS.name}: {LFS.cure}" if identify(content) is LFS else ""
 
 
 def identify_file(path: Path) -> Kind:

@@ -22,6 +22,7 @@ import platformdirs
 
 from .credentials import CredentialsError, parse_address
 from .errors import EdgeMnistError
+from .kinds import explain_pointer
 from .network_errors import describe_failure
 from .output import echo
 from .progress_bar import ProgressBar
@@ -279,7 +280,9 @@ def _unpack(content: bytes, name: str, published: Published) -> bytes:
 def _check_hash(content: bytes, expected: str) -> None:
     found = sha256(content)
     if found != expected:
-        raise ValueError(f"its SHA-256 is {found[:12]}…, expected {expected[:12]}…")
+        raise ValueError(
+            f"its SHA-256 is {found[:12]}…, expected {expected[:12]}…{explain_pointer(content).rstrip('.')}"
+        )
 
 
 def _uncompressed(content: bytes, most_bytes: int) -> bytes:

@@ -16,9 +16,9 @@ from .output_function import recognize
 # A convention is contradicted where another makes the model read this many points more.
 CONTRADICTION = 0.10
 # Between ranges that read about as many digits, the scale of the logits decides. Networks of four kinds trained on each
-# range for one and for six epochs: the median margin between the two largest logits is at most 73 where the range is
-# right, and at least 240 where pixels are 255 times as large as in training
-# (`python docs/decisions/measure_scales.py`).
+# range for one and for six epochs: the median margin between the two largest logits is at most 79 where the range is
+# right, at least 272 where pixels are 255 times as large as in training, and at least 205 where they are 128 times as
+# large (`python docs/decisions/measure_scales.py`).
 SAME_ACCURACY, IMPLAUSIBLE_MARGIN, PLAUSIBLE_MARGIN = 0.05, 150, 100
 BATCH = 500
 

@@ -15,6 +15,7 @@ from ..edge.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, Mode
 from ..edge.classifiers import RUNTIMES, load_file
 from ..edge.errors import EdgeMnistError
 from ..edge.host import count_cores
+from .calibrate import ExportError
 from .exporters import Exporter
 from .sweep import QuantizationImages, Quantizer, Weights, quantize
 
@@ -94,6 +95,8 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Dra
         content, facts = _convert(exporter, network)
         content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
         described = describe_draft(exporter, content)
+        if exporter.precision == "float16":
+            _check_range(_classify(exporter, content, network.validation.images.pixels))
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -103,6 +106,19 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Dra
         raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
     (folder / name).write_bytes(content)
     return Draft(exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts))
+
+
+def _check_range(logits: NDArray[np.float32]) -> None:
+    """Refuse half precision for a network that needs larger numbers.
+
+    Raises:
+        ExportError: Some digits' logits are not finite, though those of float32 are.
+    """
+    beyond = int((~np.isfinite(logits)).any(axis=1).sum())
+    if beyond:
+        raise ExportError(
+            f"its numbers reach beyond 65,504, the largest in half precision, for {beyond} of {len(logits)} digits"
+        )
 
 
 def _explain(error: Exception) -> str:

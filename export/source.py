@@ -9,7 +9,8 @@ import keras
 from ..edge.bundle import MOST_FILE_BYTES, SHIPPED, Bundle, open_bundle
 from ..edge.card import SCALING_LAYER, Convention
 from ..edge.keras_files import load_keras_file
-from ..edge.regular_files import read_file
+from ..edge.kinds import PROBE_BYTES, describe_mistake
+from ..edge.regular_files import open_file, read_file
 from .adopt import adopt, check_shapes
 from .calibrate import ExportError
 
@@ -67,8 +68,10 @@ def find_source(path: Path | None, convention: Convention | None = None) -> Sour
     if not path.exists():
         raise ExportError(f"{path}: no such file or folder. Expected a bundle or a .keras file.")
     if path.suffix != ".keras":
+        with open_file(path) as file:
+            found = describe_mistake(file.read(PROBE_BYTES))
         raise ExportError(
-            f"{path}: expected a bundle or a .keras file. (HDF5, .h5, and pickles can run code when loaded, "
+            f"{path}: expected a bundle or a .keras file, {found} (HDF5, .h5, and pickles can run code when loaded, "
             "whatever is asked; if you trust yours, convert it: keras.models.load_model(...).save('model.keras').)"
         )
     return Source(path, None, convention or Convention())

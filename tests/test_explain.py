@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from keras import layers
 from PIL import Image
 
-from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, write_card
+from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, open_card, write_card
 from edge_mnist.edge.card import Convention, ModelCard
-from edge_mnist.train.explain import ExplainedDigit, describe_digits, explain, format_digit
+from edge_mnist.train.explain import ExplainedDigit, describe_digits, explain, format_digit, load_network
 from edge_mnist.train.explanation_sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.zoo import ZOO
@@ -316,19 +316,98 @@ def _with_garbage(folder: Path) -> Path:
     return model
 
 
-def _of_probabilities(folder: Path) -> Path:
-    return _copy_of_shipped(folder, convention=Convention(pixels="0-1", outputs="softmax"))
+def _foreign(folder: Path, model: keras.Model, **convention: Any) -> Path:
+    """A bundle as an export makes it of another project's model: the model as it was, and what it reads and gives."""
+    made = _copy_of_shipped(folder, convention=Convention(**convention))
+    model.save(made / "model.keras")
+    card = open_card(made)
+    write_card(made, msgspec.structs.replace(card, source=describe_file(made, "model.keras")))
+    return made
+
+
+def _of_shared_layers(folder: Path) -> Path:
+    pixels, twice = keras.Input((28, 28, 1)), layers.Conv2D(4, 3, padding="same")
+    x = twice(twice(layers.Conv2D(4, 3, padding="same")(pixels)))
+    return _foreign(folder, keras.Model(pixels, layers.Dense(10)(layers.Flatten()(x))), pixels="0-1")
+
+
+def _of_padding(folder: Path) -> Path:
+    hidden = [layers.ZeroPadding2D(2), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(10)]
+    return _foreign(folder, keras.Sequential([keras.Input((28, 28, 1)), *hidden]), pixels="0-1")
+
+
+def _of_a_model_within(folder: Path) -> Path:
+    within = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(4, 3)], name="body")
+    hidden = [within, layers.Flatten(), layers.Dense(10)]
+    return _foreign(folder, keras.Sequential([keras.Input((28, 28, 1)), *hidden]), pixels="0-1")
+
+
+def _own(end: str | None) -> keras.Model:
+    """The same weights each time, for pixels in [0, 1]."""
+    keras.utils.set_random_seed(4)
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(6, 3, 2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(10, activation=end),
+        ]
+    )
+
+
+def _behind_scaling() -> keras.Model:
+    return keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), _own("softmax")])
+
+
+def _as_an_operation() -> keras.Model:
+    model = _own(None)
+    return keras.Model(model.inputs, keras.ops.softmax(model.outputs[0]))
+
+
+def _flat() -> keras.Model:
+    model = _own("sigmoid")
+    return keras.Sequential([keras.Input((784,)), layers.Reshape((28, 28, 1)), *model.layers])
+
+
+@pytest.mark.parametrize(
+    ("build", "convention"),
+    [
+        (lambda: _own(None), {"pixels": "0-1"}),
+        (lambda: _own("softmax"), {"pixels": "0-1", "outputs": "softmax"}),
+        (lambda: _own("log_softmax"), {"pixels": "0-1", "outputs": "log-softmax"}),
+        (_behind_scaling, {"pixels": "0-255", "outputs": "softmax"}),
+        (_as_an_operation, {"pixels": "0-1", "outputs": "softmax"}),
+        (_flat, {"pixels": "0-1", "outputs": "sigmoid"}),
+    ],
+    ids=["logits", "softmax", "log-softmax", "behind scaling", "operation", "784 numbers"],
+)
+def test_models_of_other_projects_are_explained_by_their_logits(
+    tmp_path: Path, build: Callable[[], keras.Model], convention: dict[str, str]
+) -> None:
+    pixels = np.zeros((2, 28, 28, 1), np.uint8)
+    pixels[0, 5:20, 12:15], pixels[1, 8:11, 4:24] = 255, 200
+    plain = _own(None)
+    expected = explain_images(keras.Model(plain.inputs[0], plain.outputs[0]), (pixels / 255).astype(np.float32))
+    bundle = open_bundle(_foreign(tmp_path / "bundle", build(), **convention))
+
+    network = load_network(bundle)
+    found = explain_images(network.model, network.to_inputs(pixels))
+
+    assert found.logits == pytest.approx(expected.logits, abs=1e-4)
+    assert found.heat == pytest.approx(expected.heat, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (_without_model, "has no model.keras"),
-        (_with_garbage, "cannot be loaded as a Keras model"),
-        (_of_probabilities, "takes 0-1 and gives softmax"),
+        (_with_garbage, "expected a .keras file, got a text"),
+        (_of_shared_layers, "more than once, so Grad-CAM has no single map. Give each call a layer of its own"),
+        (_of_padding, "zero_padding2d (ZeroPadding2D) moves the grid in a way that is not followed here"),
+        (_of_a_model_within, "keeps layers in models within it (body)"),
         (lambda folder: folder, "not a bundle"),
     ],
-    ids=["no model", "no Keras model", "other convention", "nothing"],
+    ids=["no model", "no Keras model", "shared", "padded", "within", "nothing"],
 )
 def test_what_cannot_be_explained_is_refused_in_one_sentence(
     page: Path, tmp_path: Path, make: Any, message: str

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx as proto
 import pytest
 from keras import layers
+from onnx import TensorProto
 
 from edge_mnist.edge import mnist
 from edge_mnist.edge.bundle import open_bundle
@@ -277,13 +279,53 @@ def test_multiply_adds_are_those_counted_by_hand(tmp_path: Path, build: Callable
         assert (counted.macs, counted.not_counted) == (macs, ())
 
 
-def test_multiply_adds_of_a_recurrent_layer_count_each_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layer", "gates"), [(layers.LSTM, 4), (layers.GRU, 3), (layers.SimpleRNN, 1)], ids=["LSTM", "GRU", "SimpleRNN"]
+)
+def test_multiply_adds_of_a_recurrent_layer_count_each_step(
+    tmp_path: Path, layer: Callable[[int], keras.Layer], gates: int
+) -> None:
     pixels = keras.Input((28, 28))
-    own = keras.Model(pixels, layers.Dense(10)(layers.LSTM(6)(pixels)))
+    own = keras.Model(pixels, layers.Dense(10)(layer(6)(pixels)))
 
     counted = inspect_file(onnx.convert_float32(_load(own, tmp_path)), "own").model
 
-    assert (counted.macs, counted.not_counted) == (28 * 24 * (28 + 6) + 60, ())
+    assert (counted.macs, counted.not_counted) == (28 * gates * 6 * (28 + 6) + 60, ())
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_multiply_adds_of_a_loop_count_each_of_its_turns(batch: str | int) -> None:
+    proto = _looping(batch, turns=28)
+    endless = _looping(batch, turns=2**62)
+
+    counted, uncountable = (inspect_file(one.SerializeToString(), "loop").model for one in (proto, endless))
+
+    assert (counted.macs, counted.not_counted) == (28 * 6 * 6, ())
+    assert (uncountable.macs, uncountable.not_counted) == (0, ("1 x Loop",))
+
+
+def _looping(batch: str | int, turns: int) -> proto.ModelProto:
+    """A state of six numbers that is multiplied with the same weights in each turn, as converters write a GRU."""
+    make, value = proto.helper.make_node, proto.helper.make_tensor_value_info
+    flag, state = value("on", TensorProto.BOOL, []), value("state", TensorProto.FLOAT, None)
+    body = proto.helper.make_graph(
+        [make("Identity", ["on"], ["still_on"]), make("MatMul", ["state", "weights"], ["next"])],
+        "body",
+        [value("turn", TensorProto.INT64, []), flag, state],
+        [value("still_on", TensorProto.BOOL, []), value("next", TensorProto.FLOAT, None)],
+    )
+    graph = proto.helper.make_graph(
+        [make("Loop", ["turns", "yes", "pixels"], ["logits"], body=body)],
+        "loop",
+        [value("pixels", TensorProto.FLOAT, [batch, 6])],
+        [value("logits", TensorProto.FLOAT, [batch, 6])],
+        [
+            proto.numpy_helper.from_array(np.ones((6, 6), np.float32), "weights"),
+            proto.numpy_helper.from_array(np.array(turns, np.int64), "turns"),
+            proto.numpy_helper.from_array(np.array(True), "yes"),
+        ],
+    )
+    return proto.helper.make_model(graph, opset_imports=[proto.helper.make_opsetid("", 17)], ir_version=8)
 
 
 def test_a_file_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_data_in_other_files_are_refused_and_never_opened(
     result = edge_mnist("inspect", path)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {path}: keeps the tensor 'secret' in another file")
+    assert result.stderr.startswith(f"Error: {path}: keeps weights in '/etc/passwd', and only files in the model's own")
     assert "/etc/passwd" in result.stderr
 
 
@@ -70,20 +70,17 @@ def _half(name: str) -> bytes:
 
 BAD = {
     "empty": (b"", "it is empty"),
-    "text": (b"hello, this is no model\n" * 10, "neither TFLite nor ONNX"),
+    "text": (b"hello, this is no model\n" * 10, "expected a TFLite or ONNX file, got a text"),
     "no graph": (b"\x08\x08", "it has no graph"),
     "only the mark": (b"\x00\x00\x00\x00TFL3", "marked as TFLite but damaged"),
     "noise behind the mark": (b"\x1c\0\0\0TFL3" + np.random.default_rng(0).bytes(5000), "marked as TFLite but damaged"),
     "huge claims": (b"\x10\0\0\0TFL3" + b"\xff\xff\xff\x7f" * 64, "marked as TFLite but damaged"),
     "half a TFLite file": (_half("standard-int8.tflite"), "marked as TFLite but damaged"),
     "half an ONNX file": (_half("standard-int8.onnx"), "neither TFLite nor ONNX, or damaged"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "neither TFLite nor ONNX, but a PNG picture"),
-    "a Keras file": (
-        (SHIPPED / "model.keras").read_bytes(),
-        "a Keras file; inspect reads TFLite and ONNX. `edge-mnist",
-    ),
-    "an HDF5 file": (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file, as older versions of Keras"),
-    "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer. `git lfs pull`"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "expected a TFLite or ONNX file, got a PNG picture"),
+    "a Keras file": ((SHIPPED / "model.keras").read_bytes(), "got a Keras model. `edge-mnist export FILE` makes"),
+    "an HDF5 file": (b"\x89HDF\r\n\x1a\n" + bytes(100), "got an HDF5 file, as Keras wrote"),
+    "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "got a Git LFS pointer. `git lfs pull`"),
 }
 
 

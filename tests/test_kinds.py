@@ -43,7 +43,7 @@ OTHERS = {
     "PDF": (_save("PDF"), "a PDF document", "pdftoppm"),
     "PostScript": (_save("EPS"), "a PostScript document", "PNG"),
     "icon": (_save("ICO"), "an icon", "PNG"),
-    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "fetch the picture itself"),
+    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "fetch the file itself"),
     "SVG": (b"<?xml version='1.0'?>\n<svg xmlns=", "an SVG drawing", "PNG"),
     "JSON": (b'{"error": "not found"}', "a JSON document", "fetch"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "a Git LFS pointer", "git lfs pull"),

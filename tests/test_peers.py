@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_mnist.benchmarks import processes
+from edge_mnist.benchmarks.job import PeerInterface
 from edge_mnist.benchmarks.peers import PeerError, describe_peer, load_peer
 from edge_mnist.benchmarks.results import Results, Row, Settings
 from edge_mnist.benchmarks.targets import list_targets
@@ -181,14 +182,16 @@ def test_every_layout_reads_the_same_pixels(
     path = write_linear(tmp_path / "peer.onnx", shape, dtype)
     pixels = sample.pixels[::500]
 
-    peer = load_peer(path, reads, "onnxruntime", "default", 1)
+    peer = load_peer(path, PeerInterface(reads), "onnxruntime", "default", 1)
 
     expected = pixels.reshape(-1, 784).astype(np.float32) / factor @ WEIGHTS
     assert np.allclose(peer.logits(pixels), expected, rtol=1e-4, atol=1e-3)
 
 
 def test_preparing_an_image_is_not_part_of_the_bare_call(tmp_path: Path, sample: mnist.Images) -> None:
-    peer = load_peer(write_linear(tmp_path / "peer.onnx", [1, 784]), "float01", "onnxruntime", "default", 1)
+    peer = load_peer(
+        write_linear(tmp_path / "peer.onnx", [1, 784]), PeerInterface("float01"), "onnxruntime", "default", 1
+    )
     image, bare = sample.pixels[:1].copy(), peer.bare()
     before: Any = bare(image)
 
@@ -213,7 +216,7 @@ def test_a_peer_that_reads_something_else_says_what(
     path = write_linear(tmp_path / "peer.onnx", shape, dtype)
 
     with pytest.raises(RuntimeUnavailableError) as caught:
-        load_peer(path, reads, "onnxruntime", "default", 1)
+        load_peer(path, PeerInterface(reads), "onnxruntime", "default", 1)
 
     assert reason in str(caught.value)
 
@@ -234,7 +237,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     garbage.write_bytes(b"garbage")
 
     with pytest.raises(RuntimeUnavailableError, match=r"onnxruntime cannot run garbage\.onnx: "):
-        load_peer(garbage, "uint8", "onnxruntime", "default", 1)
+        load_peer(garbage, PeerInterface("uint8"), "onnxruntime", "default", 1)
     with pytest.raises(PeerError, match=r"expected a \.tflite or \.onnx file"):
         describe_peer(tmp_path / "model.pt", "uint8")
     with pytest.raises(PeerError, match="cannot be read"):

@@ -14,7 +14,7 @@ from edge_mnist.benchmarks import processes
 from edge_mnist.benchmarks.machine_state import Watch
 from edge_mnist.benchmarks.processes import Launcher, WorkerError, run_worker
 from edge_mnist.benchmarks.results import Settings
-from edge_mnist.benchmarks.rounds import measure_all
+from edge_mnist.benchmarks.rounds import ImageSets, measure_all
 from edge_mnist.benchmarks.targets import Subject, Target
 from edge_mnist.edge.mnist import Images
 
@@ -132,7 +132,7 @@ def test_one_that_times_calls_may_be_silent_for_as_long_as_it_was_told(
     target.launcher = launch("time.sleep(600)")
     monkeypatch.setattr(processes, "SILENCE_S", 1.0)
 
-    measure_all([target], [], sample, settings, Watch())
+    measure_all([target], [], ImageSets(sample, sample), settings, Watch())
 
     assert target.unavailable == "hangs: no sign of life for 3.5 s"
 

@@ -4,6 +4,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from edge_mnist.train import training_state
 from edge_mnist.train.augment import Augment, Distortion, sample_bilinear
 from edge_mnist.train.devices import Devices
 from edge_mnist.train.epoch_images import EpochImages
-from edge_mnist.train.fit import Recipe, fit
+from edge_mnist.train.fit import DivergedError, Recipe, fit
 from edge_mnist.train.training_state import ResumeError
 from edge_mnist.train.zoo import ZOO
 
@@ -131,6 +132,32 @@ def test_sampling_is_bilinear_and_outside_is_paper() -> None:
     sampled = keras.ops.convert_to_numpy(sample_bilinear(*map(keras.ops.convert_to_tensor, (image, rows, columns))))
 
     assert sampled[0, 0, :3] == pytest.approx([125, 50, 0])
+
+
+@pytest.mark.parametrize("good", [0, 2])
+def test_training_ends_at_the_first_loss_that_is_not_finite(
+    tiny: mnist.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], good: int
+) -> None:
+    train_epoch = fit_module._train_epoch
+
+    def diverging(*arguments: Any) -> tuple[float, float]:
+        loss, accuracy = train_epoch(*arguments)
+        return (loss if arguments[3] < good else float("nan")), accuracy
+
+    monkeypatch.setattr(fit_module, "_train_epoch", diverging)
+    recipe, model = Recipe(epochs=5, seed=1, batch_size=20, extras=EXTRAS), _build()
+
+    if not good:
+        with pytest.raises(DivergedError, match=r"loss of epoch 1 is not finite.*--learning-rate below .*nothing was"):
+            fit(model, tiny, recipe, tmp_path / "state")
+        assert not (tmp_path / "state").exists()
+        return
+    history, best_epoch = fit(model, tiny, recipe, tmp_path / "state")
+
+    assert len(history) == good
+    assert 1 <= best_epoch <= good
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+    assert "Warning: the loss of epoch 3 is not finite: training diverged and stops." in capfd.readouterr().err
 
 
 def test_a_killed_run_resumes_to_the_same_result(

@@ -185,7 +185,7 @@ def test_claims_about_mnist_stand_beside_no_other_images() -> None:
 
 def test_a_peer_that_litert_does_not_run_is_refused_before_anything_else(tmp_path: Path) -> None:
     peer = tmp_path / "theirs.onnx"
-    peer.write_bytes(b"")
+    peer.write_bytes(b"\x08\x08:\x00")
 
     with pytest.raises(ZooError, match=r"theirs\.onnx: expected a \.tflite file"):
         run_zoo([tmp_path / "nowhere"], [describe_peer(peer, "uint8")])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..edge.abstention import estimate_class_probability, score_digits
 from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
-from ..edge.card import IMAGE_SHAPE, Convention
+from ..edge.card import IMAGE_SHAPE
 from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
 from ..edge.keras_files import load_keras_file
@@ -25,6 +25,7 @@ from ..edge.second_look import Guess, choose_digits
 from ..edge.shares import format_confidence
 from ..edge.whole_files import write_whole
 from .explanation_sheet import draw_sheet
+from .foreign_network import Network, take_apart
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
 
 # Log odds, in nats, from which on something is a digit where no export has chosen better: as likely as not.
@@ -78,7 +79,7 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
     pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
     if not len(pixels):
         raise ExplainError(f"{image}: the model finds no digit there, so there is nothing to explain.")
-    explanation = explain_images(network, pixels)
+    explanation = explain_images(network.model, network.to_inputs(pixels))
     digits = describe_digits(explanation, settled.temperature, bundle.card.labels)
     captions = [format_digit(digit) for digit in digits]
     destination = out or Path(f"{image.stem}.explained.png")
@@ -90,25 +91,19 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
     echo(f"Heat of {explanation.layer}: {shlex.quote(str(destination))}", err=True)
 
 
-def load_network(bundle: Bundle) -> keras.Model:
+def load_network(bundle: Bundle) -> Network:
     """Load a bundle's Keras model, its hash checked first, in Keras's safe mode, which runs no code hidden in the file.
 
     Raises:
         ModelCardError: The file is not the one that the card describes.
         KerasFileError: It cannot be loaded.
-        ExplainError: The model reads or gives something else than this project's do.
+        ExplainError: The function at its end cannot be taken off.
     """
-    if bundle.card.convention != Convention():
-        raise ExplainError(
-            f"{bundle.path}: expected a model that takes raw pixels and gives logits, as this project's do; this one "
-            f"takes {bundle.card.convention.pixels} and gives {bundle.card.convention.outputs}."
-        )
-    loaded = load_keras_file(bundle.read(bundle.card.source), str(bundle.path / SOURCE_NAME))
-    # Saving makes a list of the only input; this takes it as it is.
-    return keras.Model(loaded.inputs[0], loaded.outputs[0], name=loaded.name)
+    origin = str(bundle.path / SOURCE_NAME)
+    return take_apart(load_keras_file(bundle.read(bundle.card.source), origin), bundle.card.convention, origin)
 
 
-def frame_found(network: Any, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
+def frame_found(network: Network, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
     """Find a picture's digits and frame them, in reading order: uint8 [N, 28, 28, 1].
 
     Args:
@@ -120,7 +115,7 @@ def frame_found(network: Any, gray: NDArray[np.uint8], threshold: float) -> NDAr
     if not finding.shapes:
         return np.zeros((0, *IMAGE_SHAPE), np.uint8)
     images = frame_digits([finding.ink(shape) for shape in finding.shapes])
-    logits: Any = keras.ops.convert_to_numpy(network(images, training=False))
+    logits: Any = keras.ops.convert_to_numpy(network.model(network.to_inputs(images), training=False))
     scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
     sure = estimate_class_probability(logits, 1.0).tolist()
     guesses = [Guess(*fields) for fields in zip(finding.shapes, digits, scores, sure, strict=True)]

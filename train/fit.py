@@ -5,6 +5,7 @@ images depend on the seed and the epoch alone and every random state is saved, s
 as one that was never interrupted, up to the order in which the hardware adds numbers.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.card import IMAGE_SHAPE, Epoch, TrainingPrecision
+from ..edge.errors import EdgeMnistError
 from ..edge.mnist import Images, Splits
 from ..edge.output import echo
 from ..edge.progress_bar import ProgressBar
@@ -33,6 +35,10 @@ from .training_state import Progress, load_state, save_state
 
 EVALUATION_BATCH = 500
 ONE_DEVICE = Devices()
+
+
+class DivergedError(EdgeMnistError):
+    """Training diverged in its first epoch, so there is nothing to keep."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,13 @@ def fit(
         setup: What it is done with.
 
     Returns:
-        One record an epoch, and the best epoch, counted from 1.
+        One record an epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training;
+        the epochs before it are kept.
 
     Raises:
         ResumeError: `state_path` holds a run with other settings.
         DevicesError: The devices cannot share a batch evenly.
+        DivergedError: The loss of the first epoch is not finite.
     """
     setup = setup or Setup()
     devices = setup.devices
@@ -93,6 +101,9 @@ def fit(
             put_average(model, trained, trainer.optimizer)
             statistics.renew()
             validation_loss, validation_accuracy = evaluate(model, splits.validation, outlier_logit(recipe))
+            if not math.isfinite(loss + validation_loss):
+                stop_diverged(progress, recipe)
+                break
             seconds = round(time.perf_counter() - started, 1)
             progress.add(Epoch(
                 loss=loss, accuracy=accuracy, validation_loss=validation_loss,
@@ -102,6 +113,22 @@ def fit(
             echo(_describe(progress, recipe.epochs), err=True)
     model.set_weights(progress.best_weights)
     return tuple(progress.history), progress.best_epoch
+
+
+def stop_diverged(progress: Progress, recipe: Recipe) -> None:
+    """Say that the loss is no number any more, and what becomes of the epochs before.
+
+    Raises:
+        DivergedError: There are none.
+    """
+    epoch = len(progress.history) + 1
+    said = (
+        f"the loss of epoch {epoch} is not finite: training diverged and stops. Choose a --learning-rate below "
+        f"{recipe.learning_rate:g}"
+    )
+    if not progress.history:
+        raise DivergedError(f"{said[0].upper()}{said[1:]}; nothing was written.")
+    echo(f"Warning: {said}. What is kept is the best of the epochs before it, epoch {progress.best_epoch}.", err=True)
 
 
 def outlier_logit(recipe: Recipe) -> float:
@@ -119,8 +146,10 @@ def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, f
     """
     logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
     shifted = np.concatenate([logits, np.full((len(logits), 1), outlier)], axis=1)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    # Where training diverged, what comes out is not finite, and the caller stops.
+    with np.errstate(invalid="ignore", over="ignore"):
+        shifted -= shifted.max(axis=1, keepdims=True)
+        log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     loss = -log_probability[np.arange(len(images)), images.labels].mean()
     return float(loss), float((logits.argmax(axis=1) == images.labels).mean())
 

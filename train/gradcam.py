@@ -27,6 +27,10 @@ PASSED_OVER = (
 )
 
 
+# What makes a map, each with a window that moves over the one before.
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.SeparableConv2D, keras.layers.DepthwiseConv2D)
+
+
 class ExplainError(EdgeMnistError):
     """A model cannot be explained, or an explanation not be written."""
 
@@ -96,43 +100,63 @@ def find_layer(model: Any) -> Any:
     Raises:
         ExplainError: There is none.
     """
-    kernels = [i for i, layer in enumerate(model.layers) if isinstance(layer, keras.layers.Conv2D)]
+    kernels = [i for i, layer in enumerate(model.layers) if isinstance(layer, CONVOLUTIONS)]
     behind = model.layers[kernels[0] :] if kernels else []
     maps = [layer for layer in behind if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
+    within = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
+    if not maps and within:
+        raise ExplainError(
+            f"{model.name}: keeps layers in models within it ({', '.join(within)}), where Grad-CAM finds no map. Build "
+            "it of their layers one by one (`for layer in inner.layers`), and export that."
+        )
     if not maps:
-        raise ExplainError(f"{model.name}: has no convolution, so Grad-CAM has no map to show.")
+        raise ExplainError(
+            f"{model.name}: has no convolution, so Grad-CAM has no map to show. Networks with one can be explained."
+        )
     return [layer for layer in maps if not isinstance(layer, PASSED_OVER)][-1]
 
 
 def locate_cells(model: Any, layer: Any) -> Grid:
-    """Where the cells of a layer's output look, through every stride and padding before it."""
+    """Where the cells of a layer's output look, through every stride and padding before it.
+
+    Raises:
+        ExplainError: A layer changes the grid in another way, as padding and resizing do.
+    """
     grid = Grid(first=0.0, step=1.0)
-    for each in _path_to(model, layer):
+    for each in _path_to(layer):
         kernel, stride = _window(each)
-        size, cells = each.input.shape[1], each.output.shape[1]
+        if isinstance(each, keras.layers.Conv2DTranspose) or (kernel, stride) == (1, 1):
+            raise ExplainError(
+                f"{model.name}: {each.name} ({type(each).__name__}) moves the grid in a way that is not followed here, "
+                "so heat would lie in the wrong place. Networks of convolutions and pooling can be explained."
+            )
+        size, cells = _map_before(each).shape[1], each.output.shape[1]
         # 'same' puts the smaller half of the padding first; 'valid' has none.
         padded = max(0, (cells - 1) * stride + kernel - size) // 2
         grid = Grid(grid.first + grid.step * ((kernel - 1) / 2 - padded), grid.step * stride)
     return grid
 
 
-def _path_to(model: Any, layer: Any) -> list[Any]:
+def _map_before(layer: Any) -> Any:
+    return layer.input[0] if isinstance(layer.input, list) else layer.input
+
+
+def _path_to(layer: Any) -> list[Any]:
     """The layers that change the map's grid, first to last; where branches meet they agree, and the first will do."""
-    producers = {id(each.output): each for each in model.layers}
     path: list[Any] = []
     while not isinstance(layer, keras.layers.InputLayer):
-        if _window(layer) != (1, 1):
+        tensor = _map_before(layer)
+        if _window(layer) != (1, 1) or (len(tensor.shape) == 4 and tensor.shape[1:3] != layer.output.shape[1:3]):
             path.append(layer)
-        tensor = layer.input[0] if isinstance(layer.input, list) else layer.input
-        layer = producers[id(tensor)]
+        layer = tensor._keras_history.operation
     return path[::-1]
 
 
 def _window(layer: Any) -> tuple[int, int]:
     """How many pixels a layer looks at along a side, and how far it moves on."""
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or (1,)
-    strides = getattr(layer, "strides", (1,))
-    return int(size[0]), int(strides[0])
+    strides, dilation = getattr(layer, "strides", (1,)), getattr(layer, "dilation_rate", (1,))
+    return (int(size[0]) - 1) * int(dilation[0]) + 1, int(strides[0])
 
 
 def _differentiate(head: Any, features: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -109,6 +109,8 @@ def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identit
         variable.assign(state[f"variable_{i}"])
     best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state) - 1)]
     history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
+    if not np.isfinite(state["history"]).all():
+        raise ValueError("its losses are not finite")
     progress = Progress(history, int(state["best_epoch"]), best_weights)
     if not 1 <= progress.best_epoch <= len(history):
         raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is said to be the best")
