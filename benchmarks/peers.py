@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..edge.bundle import MOST_FILE_BYTES
 from ..edge.card import NUM_CLASSES, Format
-from ..edge.classifiers import Classifier, RuntimeUnavailableError, wrap_interpreter
+from ..edge.classifiers import RuntimeUnavailableError, wrap_interpreter
 from ..edge.errors import EdgeMnistError
 from ..edge.regular_files import read_file
 from .job import PeerInput
@@ -58,26 +58,34 @@ def describe_peer(path: Path, reads: PeerInput) -> Peer:
     return Peer(path.resolve(), reads, FORMATS[path.suffix], hashlib.sha256(content).hexdigest(), len(content))
 
 
-def load_peer(path: Path, reads: PeerInput, runtime: str, delegate: Delegate, num_threads: int) -> Classifier:
+def load_peer(path: Path, reads: PeerInput, runtime: str, delegate: Delegate, num_threads: int) -> "LoadedPeer":
     """Load a peer into a runtime.
 
     Raises:
         RuntimeUnavailableError: It cannot be loaded, or is not a classifier of 28x28 pixels into ten digits.
     """
     try:
+        content = read_file(path, MOST_FILE_BYTES)
         if runtime == "onnxruntime":
-            return _load_session(read_file(path, MOST_FILE_BYTES), reads, num_threads)
-        return _load_interpreter(
-            make_interpreter(runtime, read_file(path, MOST_FILE_BYTES), delegate, num_threads), reads
-        )
+            loaded = _load_session(content, reads, num_threads)
+        else:
+            loaded = _load_interpreter(make_interpreter(runtime, content, delegate, num_threads), reads)
+        loaded.sha256 = hashlib.sha256(content).hexdigest()
+        return loaded
     except Exception as error:
         # Native packages raise what they like.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeUnavailableError(f"{runtime} cannot run {path.name}: {reason}") from error
 
 
-class _Loaded:
-    """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take."""
+class LoadedPeer:
+    """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take.
+
+    Attributes:
+        sha256: Of the bytes that were loaded.
+    """
+
+    sha256 = ""
 
     def __init__(
         self, prepare: Callable[[NDArray[np.uint8]], NDArray[Any]], call: Callable[[NDArray[Any]], NDArray[Any]]
@@ -97,17 +105,17 @@ class _Loaded:
         return lambda image: call(prepared(image))
 
 
-def _load_interpreter(interpreter: Any, reads: PeerInput) -> _Loaded:
+def _load_interpreter(interpreter: Any, reads: PeerInput) -> LoadedPeer:
     entrance = _only(interpreter.get_input_details(), "input")
     exits = interpreter.get_output_details()
     scores = _find_scores([(i, tuple(int(size) for size in one["shape"])) for i, one in enumerate(exits)])
     scale, zero_point = entrance["quantization"]
     shape = tuple(int(size) for size in entrance["shape"])
     prepare = _prepare(reads, shape, np.dtype(entrance["dtype"]), float(scale), int(zero_point))
-    return _Loaded(prepare, wrap_interpreter(interpreter, scores))
+    return LoadedPeer(prepare, wrap_interpreter(interpreter, scores))
 
 
-def _load_session(content: bytes, reads: PeerInput, num_threads: int) -> _Loaded:
+def _load_session(content: bytes, reads: PeerInput, num_threads: int) -> LoadedPeer:
     # Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = import_module("onnxruntime")
@@ -121,7 +129,7 @@ def _load_session(content: bytes, reads: PeerInput, num_threads: int) -> _Loaded
         raise RuntimeUnavailableError(f"its input is {entrance.type}, expected float or uint8")
     scores = exits[_find_scores([(i, _close(one.shape)) for i, one in enumerate(exits)])].name
     prepare = _prepare(reads, _close(entrance.shape), np.dtype(dtype), 0.0, 0)
-    return _Loaded(prepare, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
+    return LoadedPeer(prepare, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
 
 
 def _close(shape: list[int | str | None]) -> tuple[int, ...]:

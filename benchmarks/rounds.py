@@ -93,6 +93,8 @@ def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, ev
         if evaluated:
             target.logits = _check_logits(logits, evaluated)
         _check_latencies(measurement)
+        if measurement.file_sha256 != target.subject.sha256:
+            raise WorkerError("was replaced by another file while the benchmark ran: run it again")
     except WorkerError as error:
         target.unavailable = str(error)
         watch.sample()
