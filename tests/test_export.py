@@ -326,7 +326,9 @@ def test_extending_keeps_c_source_and_the_kind_of_weights(
     assert carry_over(Settings(), tmp_path / "elsewhere") == Settings()
 
 
-def test_an_export_keeps_what_lies_in_the_folder_and_makes_again_what_the_bundle_had(exported: Bundle, tmp_path: Path) -> None:
+def test_an_export_keeps_what_lies_in_the_folder_and_makes_again_what_the_bundle_had(
+    exported: Bundle, tmp_path: Path
+) -> None:
     bundle = shutil.copytree(exported.path, tmp_path / "bundle")
     (bundle / "notes.txt").write_text("precious")
     (bundle / "photos").mkdir()
