@@ -10,7 +10,7 @@ import click
 
 from .credentials import hide_credentials
 from .ending import end_process
-from .errors import EdgeMnistError
+from .errors import OUT_OF_MEMORY, EdgeMnistError
 from .native_log import keep_python_apart
 from .output import echo, in_one_line, safe_output
 from .safe_text import one_line
@@ -82,6 +82,8 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        # Each thread of numpy's linear algebra takes 30 MB of addresses, and where there are none, it dies of a signal.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         prepare_standard_streams()
         keep_python_apart()
         with safe_output():
@@ -121,6 +123,8 @@ class LazyGroup(click.Group):
             raise
         except ModuleNotFoundError as error:
             raise _explain_missing(ctx.invoked_subcommand or "", error) from error
+        except MemoryError as error:
+            raise click.ClickException(OUT_OF_MEMORY) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command line, for `invoke`."""

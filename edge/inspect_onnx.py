@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .inspect_count import Constant, Operation, count_macs, count_operators, describe_scales, sum_weights
-from .inspect_model import InspectionError, Model, TensorInfo, check_shape, decode_text, import_parser, printable
+from .inspect_model import InspectionError, Model, TensorInfo, check_shape, decode_text, import_parser
+from .safe_text import printable
 
 # Which inputs of ONNX's quantized operators hold values, and which holds their scales. The rest are zero points.
 QUANTIZED_INPUTS: dict[str, dict[int, int | None]] = {

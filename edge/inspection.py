@@ -11,9 +11,10 @@ import msgspec
 
 from .card import Format
 from .child import ChildError, call_in_child, first_line, limits_for
-from .inspect_model import InspectionError, Model, printable
+from .inspect_model import InspectionError, Model
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
+from .safe_text import printable
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
