@@ -22,7 +22,7 @@ from .whole_files import explain_full_disk
 COMMANDS = {
     "models": ("edge_mnist.edge.list_models", "models", "List the networks to train and what they achieve.", ""),
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
-    "explain": ("edge_mnist.train.explain", "explain", "Show which parts of a digit the model goes by.", "train"),
+    "explain": ("edge_mnist.train.explain_cli", "explain", "Show which parts of a digit the model goes by.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in pictures, videos and streams.", ""),
     "live": ("edge_mnist.edge.live.cli", "live", "Read digits from a camera, until stopped.", ""),

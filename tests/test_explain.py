@@ -16,7 +16,8 @@ from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, write_card
 from edge_mnist.edge.card import Convention, ModelCard
-from edge_mnist.train.explain import ExplainedDigit, describe_digits, explain, format_digit
+from edge_mnist.train.explain import ExplainedDigit, describe_digits, format_digit
+from edge_mnist.train.explain_cli import explain
 from edge_mnist.train.explanation_sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.zoo import ZOO
