@@ -18,6 +18,7 @@ from .card import IMAGE_SHAPE
 from .child import ChildError, Limits, call_in_child, first_line
 from .errors import EdgeMnistError
 from .scratch import scratch_folder
+from .whole_files import explain_full_disk
 
 # What a file may hold beyond four times its size: Keras does not compress weights, and configurations are small.
 FREE_BYTES = 64_000_000
@@ -61,7 +62,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     except Exception as error:
         # Keras, h5py and layers of all kinds raise what they like.
         reason = first_line(error)
-    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model ({reason}).")
+    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model ({reason}).{explain_full_disk()}")
 
 
 def load_here(content: bytes) -> Any:
