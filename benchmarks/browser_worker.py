@@ -124,7 +124,7 @@ def measure(job: Job, desk: Desk, folder: Path) -> Measurement:
     check_golden(lambda _: golden, file, unpack_pixels(bundle.export.golden_pixels), RUNTIME)
     if job.evaluation_images is not None:
         np.save(desk.logits, _to_logits(np.frombuffer(b"".join(page.scores), np.float32), file))
-    return _describe(answer, page)
+    return _describe(answer, page, file.record.sha256)
 
 
 def _give(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
@@ -145,11 +145,12 @@ def _to_logits(values: NDArray[np.float32], file: ModelFile) -> NDArray[np.float
     return dequantize(values.reshape(-1, NUM_CLASSES), file.output)
 
 
-def _describe(answer: PageAnswer, page: Page) -> Measurement:
+def _describe(answer: PageAnswer, page: Page, file_sha256: str) -> Measurement:
     if page.memory_mb is None:
         raise RuntimeUnavailableError("the page's process was not found, so its memory is not known")
     return Measurement(
         runtime_version=f"{answer.runtime_version} in {answer.browser}",
+        file_sha256=file_sha256,
         load_ms=answer.load_ms,
         first_ms=answer.first_ms,
         peak_memory_mb=page.memory_mb,

@@ -54,6 +54,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """What one process found; latencies in microseconds a call, in order.
 
     Attributes:
+        file_sha256: Of the bytes that were loaded.
         load_ms: Importing the runtime, loading the file and holding it to its golden vectors.
         first_ms: The first inference, before the golden ones.
         peak_memory_mb: Of the process, before the evaluation, MB (10**6 bytes).
@@ -66,6 +67,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     runtime_version: str
+    file_sha256: str
     load_ms: float
     first_ms: float
     peak_memory_mb: float

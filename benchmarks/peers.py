@@ -66,11 +66,16 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
     if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
         raise PeerError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
     try:
-        data_files = list_data_files(content) if FORMATS[path.suffix] == "onnx" else ()
-        sha256, size_bytes = identify_model(content, path.parent, data_files)
+        sha256, size_bytes = _identify(path, content)
     except EdgeMnistError as error:
         raise PeerError(f"{path}: {error}") from error
     return Peer(path.absolute(), PeerInterface(reads, output), FORMATS[path.suffix], sha256, size_bytes)
+
+
+def _identify(path: Path, content: bytes) -> tuple[str, int]:
+    """SHA-256 and size of a peer with all of its weights."""
+    data_files = list_data_files(content) if FORMATS[path.suffix] == "onnx" else ()
+    return identify_model(content, path.parent, data_files)
 
 
 def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Delegate, num_threads: int) -> "LoadedPeer":
@@ -82,8 +87,11 @@ def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Dele
     try:
         content = read_file(path, MOST_FILE_BYTES)
         if runtime == "onnxruntime":
-            return _load_session(path, content, interface, num_threads)
-        return _load_interpreter(make_interpreter(runtime, content, delegate, num_threads), interface)
+            loaded = _load_session(path, content, interface, num_threads)
+        else:
+            loaded = _load_interpreter(make_interpreter(runtime, content, delegate, num_threads), interface)
+        loaded.sha256, _ = _identify(path, content)
+        return loaded
     except Exception as error:
         # Native packages raise what they like.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -101,7 +109,13 @@ class _Entrance:
 
 
 class LoadedPeer:
-    """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take."""
+    """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take.
+
+    Attributes:
+        sha256: Of the bytes that were loaded.
+    """
+
+    sha256 = ""
 
     def __init__(self, entrance: _Entrance, reads: str, call: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         self._entrance, self._call = entrance, call

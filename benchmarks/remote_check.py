@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .remote_session import RemoteError, printable
+from .remote_session import RemoteError, quote_machine
 from .result_files import ResultsError, decode_results
 from .results import Results, Settings
 
@@ -36,7 +36,7 @@ def check_results(content: bytes, expected: Expected) -> Results:
     results = _read(content)
     fault = next(_find_faults(results, expected), None)
     if fault:
-        raise RemoteError(f"sent results that cannot be used: {printable(fault)}.")
+        raise RemoteError(f"sent results that cannot be used: {quote_machine(fault)}.")
     return results
 
 
@@ -44,7 +44,7 @@ def _read(content: bytes) -> Results:
     try:
         return decode_results(content, "its JSON")
     except ResultsError as error:
-        raise RemoteError(f"sent results that cannot be used: {printable(str(error))}") from error
+        raise RemoteError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
 
 
 def _find_faults(results: Results, expected: Expected) -> Iterator[str]:

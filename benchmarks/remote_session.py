@@ -17,6 +17,7 @@ import msgspec
 
 from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
+from ..edge.safe_text import printable
 from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
 
 # Of everything that comes back, so that no machine fills this one's memory. A full run is some tens of megabytes.
@@ -24,7 +25,7 @@ MOST_RESULT_BYTES = 256_000_000
 MOST_LINE_BYTES = 65_536
 # Of what login scripts print before the driver speaks.
 MOST_LINES = 1000
-MOST_WORDS = 300
+MOST_CHARACTERS = 300
 MOST_SAID_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
 # For ssh to end once its connection has.
@@ -145,8 +146,8 @@ class Session:
                 if message.kind == "result":
                     return _receive(stream, message)
                 if message.kind == "failure":
-                    raise RemoteError(printable(message.text))
-                self.say(printable(message.text))
+                    raise RemoteError(quote_machine(message.text))
+                self.say(quote_machine(message.text))
         raise RemoteError("sent anything but results.")
 
     def _overhear(self, stream: IO[bytes]) -> None:
@@ -182,13 +183,13 @@ def explain_end(code: int | None, said: str) -> str:
     if meaning:
         return meaning
     last = (said.strip().splitlines() or [""])[-1]
-    told = f": {printable(last)}" if last else ", as if it had been killed; it may have run out of memory."
+    told = f": {quote_machine(last)}" if last else ", as if it had been killed; it may have run out of memory."
     return f"what measures there ended before it had results (exit code {code}){told}"
 
 
-def printable(text: str) -> str:
+def quote_machine(text: str) -> str:
     """What another machine says, as one short line that controls no terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)[:MOST_WORDS]
+    return printable(text)[:MOST_CHARACTERS]
 
 
 def _driver() -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..edge.card import NUM_CLASSES
 from ..edge.child import first_line
 from ..edge.errors import EdgeMnistError
 from ..edge.regular_files import read_file
@@ -113,6 +114,8 @@ def _find_faults(results: Results) -> Iterator[str]:
         if not 0 <= budget.machine < count:
             yield f"budgets[{i}] is of machine {budget.machine}, and there are {count}"
         yield from _check_latency(f"budgets[{i}].total_ms", budget.total_ms)
+    if results.keras_correct > results.image_count:
+        yield f"keras_correct is {results.keras_correct} of {results.image_count} images"
     if not count:
         yield "machines is empty, and whatever was measured was measured on one"
 
@@ -134,9 +137,30 @@ def _check_accuracy(name: str, accuracy: Accuracy, images: int) -> Iterator[str]
             yield f"{name}.{part} names image {beyond}, and there are {images}"
         elif len(set(places)) < len(places):
             yield f"{name}.{part} names an image twice"
+    yield from _check_table(f"{name}.confusion", accuracy)
+    yield from _check_interval(f"{name}.interval", accuracy.interval, accuracy.share if accuracy.count else None)
+    if accuracy.drop_interval_pp:
+        yield from _check_interval(f"{name}.drop_interval_pp", accuracy.drop_interval_pp, accuracy.drop_vs_float_pp)
+    if accuracy.drop_vs_float_pp is not None:
+        drop = 100 * (len(accuracy.lost) - len(accuracy.gained)) / max(1, accuracy.count)
+        if abs(drop - accuracy.drop_vs_float_pp) > CLOSE:
+            yield f"{name} has a drop_vs_float_pp of {accuracy.drop_vs_float_pp:g}, and lost and gained make {drop:g}"
+
+
+def _check_table(name: str, accuracy: Accuracy) -> Iterator[str]:
     table = accuracy.confusion
-    if len(table) != 10 or any(len(line) != 10 for line in table):
-        yield f"{name}.confusion is not 10 by 10"
+    if len(table) != NUM_CLASSES or any(len(line) != NUM_CLASSES for line in table):
+        yield f"{name} is not {NUM_CLASSES} by {NUM_CLASSES}"
+        return
+    count, correct = sum(map(sum, table)), sum(table[i][i] for i in range(NUM_CLASSES))
+    if (count, correct) != (accuracy.count, accuracy.correct):
+        yield f"{name} is of {correct} correct of {count}, and it should be {accuracy.correct} of {accuracy.count}"
+
+
+def _check_interval(name: str, interval: tuple[float, float], estimate: float | None) -> Iterator[str]:
+    low, high = interval
+    if low > high or (estimate is not None and not low - CLOSE <= estimate <= high + CLOSE):
+        yield f"{name} is {low:g} to {high:g}" + ("" if estimate is None else f", and its figure {estimate:g}")
 
 
 def _check_latency(name: str, latency: Latency) -> Iterator[str]:

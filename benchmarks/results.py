@@ -5,11 +5,12 @@ Version history of the schema:
     2  Rows of several machines, runtimes' delegates, threads, batch sizes and peers; conditions over time; validity.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from ..edge.card import Format, Precision
+from ..edge.card import NUM_CLASSES, Format, Precision
 from ..edge.host import Host
 from .peer_inputs import InputCheck
 
@@ -19,6 +20,14 @@ Delegate = Literal["default", "none"]
 Validity = Literal["valid", "unstable", "invalid"]
 # Of a measured file: an exported one's, or the Keras model that they were made of.
 RowFormat = Format | Literal["keras"]
+# What a figure can be: a file with another one is refused where it is read.
+Count = Annotated[int, Meta(ge=0)]
+Several = Annotated[int, Meta(ge=1)]
+Amount = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Points = Annotated[float, Meta(ge=-100, le=100)]
+ReadAs = Annotated[int, Meta(ge=0, lt=NUM_CLASSES)]
+Celsius = Annotated[float, Meta(ge=-273.15)]
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +51,17 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     correct: int
     count: int
-    interval: tuple[float, float]
-    confusion: list[list[int]]
-    misread: list[tuple[int, int]] = []
-    drop_vs_keras_pp: float | None = None
-    p_vs_keras: float | None = None
-    drop_vs_float_pp: float | None = None
-    drop_interval_pp: tuple[float, float] | None = None
-    p_vs_float: float | None = None
+    interval: tuple[Share, Share]
+    confusion: list[list[Count]]
+    misread: list[tuple[int, ReadAs]] = []
+    drop_vs_keras_pp: Points | None = None
+    p_vs_keras: Share | None = None
+    drop_vs_float_pp: Points | None = None
+    drop_interval_pp: tuple[Points, Points] | None = None
+    p_vs_float: Share | None = None
     lost: list[int] = []
     gained: list[int] = []
-    agreement: float | None = None
+    agreement: Share | None = None
 
     @property
     def share(self) -> float:
@@ -71,14 +80,14 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         rounds: Every call, a list for each process.
     """
 
-    batch: int
+    batch: Several
     p50: float
     p50_interval: tuple[float, float]
     p90: float
     p99: float
     p999: float
     max: float
-    images_per_second: float
+    images_per_second: Annotated[float, Meta(gt=0)]
     rounds: list[list[float]]
 
 
@@ -110,14 +119,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     file_sha256: str
     format: RowFormat
     precision: Precision | None
-    size_bytes: int
+    size_bytes: Count
     is_peer: bool = False
-    parameters: int | None = None
-    macs: int | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
     runtime: str
     runtime_version: str | None = None
     delegate: Delegate = "default"
-    threads: int = 1
+    threads: Several = 1
     unavailable: str | None = None
     accuracy: Accuracy | None = None
     input_check: InputCheck | None = None
@@ -125,12 +134,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     bare: Latency | None = None
     paced: Latency | None = None
     batches: list[Latency] = []
-    load_ms: list[float] = []
-    first_ms: list[float] = []
-    peak_memory_mb: list[float] = []
-    energy_mj: float | None = None
+    load_ms: list[Amount] = []
+    first_ms: list[Amount] = []
+    peak_memory_mb: list[Amount] = []
+    energy_mj: Amount | None = None
     energy_source: str | None = None
-    clock_resolution_us: float | None = None
+    clock_resolution_us: Amount | None = None
     validity: Validity = "valid"
     reasons: list[str] = []
 
@@ -153,13 +162,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         busy_elsewhere: Share of all processors' time since the last sample that other processes took, in [0, 1].
     """
 
-    at_s: float
-    frequency_mhz: list[float] | None = None
-    temperature_c: float | None = None
-    throttled: int | None = None
-    throttle_count: int | None = None
-    load_1m: float | None = None
-    busy_elsewhere: float | None = None
+    at_s: Amount
+    frequency_mhz: list[Amount] | None = None
+    temperature_c: Celsius | None = None
+    throttled: Count | None = None
+    throttle_count: Count | None = None
+    load_1m: Amount | None = None
+    busy_elsewhere: Share | None = None
 
 
 class MachineRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,9 +184,9 @@ class MachineRun(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     host: Host
-    affinity: list[int]
+    affinity: list[Count]
     versions: dict[str, str]
-    timer_overhead_us: float
+    timer_overhead_us: Amount
     samples: list[Sample]
     validity: Validity = "valid"
     reasons: list[str] = []
@@ -189,10 +198,10 @@ class StageBudget(msgspec.Struct, frozen=True, kw_only=True):
     machine: int = 0
     file: str
     runtime: str
-    width: int
-    height: int
-    digits: int
-    stages_ms: dict[str, float]
+    width: Several
+    height: Several
+    digits: Count
+    stages_ms: dict[str, Amount]
     total_ms: Latency
 
 
@@ -210,12 +219,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         runtimes: Only these; empty stands for all.
     """
 
-    rounds: int
-    calls: int
-    seconds: float
-    threads: list[int]
-    batches: list[int]
-    paced_calls: int = 0
+    rounds: Several
+    calls: Several
+    seconds: Amount
+    threads: list[Count]
+    batches: list[Several]
+    paced_calls: Count = 0
     is_quick: bool = False
     seed: int = 0
     runtimes: list[str] = []
@@ -232,16 +241,16 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     edge_mnist: str
     name: str
     card_sha256: str
-    parameters: int
-    macs: int
+    parameters: Count
+    macs: Count
     evaluated_on: str
     images_sha256: str
-    image_count: int
+    image_count: Several
     held_out: bool
-    keras_correct: int
+    keras_correct: Count
     settings: Settings
     started: str
-    seconds: float
+    seconds: Amount
     machines: list[MachineRun]
     unreachable: dict[str, str] = {}
     rows: list[Row]

@@ -106,6 +106,8 @@ def _measure(target: Target, settings: Settings, paths: _Paths, watch: Watch, ev
             target.logits = _check_logits(logits, len(evaluated.evaluation))
             target.input_check = _check_input(target, measurement, evaluated.validation.labels)
         _check_latencies(measurement)
+        if measurement.file_sha256 != target.subject.sha256:
+            raise WorkerError("was replaced by another file while the benchmark ran: run it again")
     except WorkerError as error:
         target.unavailable = str(error)
         watch.sample()

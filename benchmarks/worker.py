@@ -48,7 +48,7 @@ def measure(job: Job, desk: Desk) -> Measurement:
     bundle = open_bundle(Path(job.bundle)) if job.bundle else None
     images = np.load(job.timing_images, allow_pickle=False)
     started = time.perf_counter()
-    target, check = load(job, bundle)
+    target, sha256, check = load(job, bundle)
     loaded = time.perf_counter()
     target.logits(images[:1])
     first = time.perf_counter()
@@ -67,13 +67,17 @@ def measure(job: Job, desk: Desk) -> Measurement:
     return msgspec.structs.replace(
         measurement,
         runtime_version=describe_version(job.runtime),
+        file_sha256=sha256,
         load_ms=1000 * (loaded - started + checked - first),
         first_ms=1000 * (first - loaded),
     )
 
 
-def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, Callable[[], None]]:
-    """Load what the job names; returns it, and what holds it to its golden vectors, for which it has to run.
+def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[], None]]:
+    """Load what the job names.
+
+    Returns:
+        It, the SHA-256 of its bytes, and what holds it to its golden vectors, for which it has to run.
 
     Raises:
         RuntimeUnavailableError: The runtime cannot run it.
@@ -82,20 +86,21 @@ def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, Callable[[], None
     if job.peer and job.peer_interface:
         from .peers import load_peer  # noqa: PLC0415 - only for peers
 
-        return load_peer(Path(job.peer), job.peer_interface, job.runtime, job.delegate, job.threads), lambda: None
+        peer = load_peer(Path(job.peer), job.peer_interface, job.runtime, job.delegate, job.threads)
+        return peer, peer.sha256, lambda: None
     if bundle is None:
         raise ValueError("expected a bundle or a peer.")
     if job.runtime.startswith("keras"):
         from .keras_target import load_keras  # noqa: PLC0415 - takes seconds
 
-        return load_keras(bundle, on_gpu=job.runtime == "keras-gpu"), lambda: None
+        return load_keras(bundle, on_gpu=job.runtime == "keras-gpu"), bundle.card.source.sha256, lambda: None
     if job.precision is None:
         raise ValueError("expected a precision.")
     runtime = find_runtime(job.runtime, job.delegate)
     file = bundle.file(runtime.format, job.precision)
     classifier = load_file(runtime, bundle.read(file.record), file, job.threads)
     golden = unpack_pixels(bundle.export.golden_pixels)
-    return classifier, lambda: check_golden(classifier.logits, file, golden, runtime.name)
+    return classifier, file.record.sha256, lambda: check_golden(classifier.logits, file, golden, runtime.name)
 
 
 def describe_version(runtime: str) -> str:
@@ -128,6 +133,7 @@ def _time(job: Job, target: Classifier, images: NDArray[np.uint8], desk: Desk) -
     desk.beat()
     return Measurement(
         runtime_version="",
+        file_sha256="",
         load_ms=0,
         first_ms=0,
         peak_memory_mb=peak_memory_mb(),

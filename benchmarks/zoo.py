@@ -173,6 +173,9 @@ def run_zoo(
     runtime, started, host_before = choose_runtime(RUNTIME), datetime.now(UTC), describe_host()
     ours = [load_classifier(bundle, runtime, "int8") for bundle in bundles]
     theirs = [load_peer(peer.path, peer.interface, RUNTIME, "default", 1) for peer in peers]
+    for peer, loaded in zip(peers, theirs, strict=True):
+        if loaded.sha256 != peer.sha256:
+            raise ZooError(f"{peer.path}: was replaced by another file while it was loaded: run it again.")
     times_us = time_in_turns([one.bare() for one in (*ours, *theirs)], images, settings)
     own, others = times_us[: len(ours)], times_us[len(ours) :]
     named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]

@@ -10,7 +10,7 @@ import click
 
 from .credentials import hide_credentials
 from .ending import end_process
-from .errors import EdgeMnistError
+from .errors import OUT_OF_MEMORY, EdgeMnistError
 from .native_log import keep_python_apart
 from .output import echo, in_one_line, safe_output
 from .safe_text import one_line
@@ -22,7 +22,7 @@ from .whole_files import explain_full_disk
 COMMANDS = {
     "models": ("edge_mnist.edge.list_models", "models", "List the networks to train and what they achieve.", ""),
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
-    "explain": ("edge_mnist.train.explain", "explain", "Show which parts of a digit the model goes by.", "train"),
+    "explain": ("edge_mnist.train.explain_cli", "explain", "Show which parts of a digit the model goes by.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.run", "run", "Read the digits in pictures, videos and streams.", ""),
     "live": ("edge_mnist.edge.live.cli", "live", "Read digits from a camera, until stopped.", ""),
@@ -82,6 +82,8 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        # Each thread of numpy's linear algebra takes 30 MB of addresses, and where there are none, it dies of a signal.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         prepare_standard_streams()
         keep_python_apart()
         with safe_output():
@@ -121,6 +123,8 @@ class LazyGroup(click.Group):
             raise
         except ModuleNotFoundError as error:
             raise _explain_missing(ctx.invoked_subcommand or "", error) from error
+        except MemoryError as error:
+            raise click.ClickException(OUT_OF_MEMORY) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the words of the command line, for `invoke`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from .errors import EdgeMnistError
+from .regular_files import open_file_or_pipe
 
 # Whatever stands before the last @ may be a user and a password.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(?:([^/?#]*)@)?([^/?#@]*)([^#]*)(#.*)?", re.IGNORECASE | re.DOTALL)
@@ -135,7 +136,7 @@ def find_password(file: Path | None, variable: str) -> str | None:
     Raises:
         CredentialsError: The file cannot be read, or there is no password in it.
     """
-    password = os.environ.get(variable) if file is None else _read_first_line(file)
+    password = os.environ.get(variable) if file is None else read_first_line(file)
     if password == "" and file is None:
         return None
     if password is not None and (not 0 < len(password) <= MOST_PASSWORD_CHARACTERS or _UNUSABLE.search(password)):
@@ -146,11 +147,19 @@ def find_password(file: Path | None, variable: str) -> str | None:
     return password
 
 
-def _read_first_line(file: Path) -> str:
-    # Perhaps of a pipe, as in --camera-password-file <(pass show camera), and never much.
+def read_first_line(file: Path) -> str:
+    """The first line of a file or a pipe with a secret in it, as in `--camera-password-file <(pass show camera)`.
+
+    Raises:
+        CredentialsError: It cannot be read; the message holds nothing of it.
+    """
     try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            return stream.read(MOST_PASSWORD_CHARACTERS + 2).partition("\n")[0].rstrip("\r")
+        with open_file_or_pipe(file) as stream:
+            # Never much, and at most four bytes a character.
+            line = stream.readline(4 * (MOST_PASSWORD_CHARACTERS + 2))
+        return line.decode().removesuffix("\n").removesuffix("\r")
+    except EdgeMnistError as error:
+        raise CredentialsError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise CredentialsError(f"{file}: cannot be read ({reason}).") from None

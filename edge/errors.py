@@ -1,5 +1,9 @@
 """The base of every failure that a user can cause or mend. The command turns each into one sentence and exit code 1."""
 
+OUT_OF_MEMORY = (
+    "there is not enough memory for it here. Close other programs, or allow it more (ulimit -v, a service's MemoryMax)."
+)
+
 
 class EdgeMnistError(Exception):
     """Its message says what was expected, what came, and what to do."""
@@ -7,3 +11,8 @@ class EdgeMnistError(Exception):
 
 class RuntimeUnavailableError(EdgeMnistError):
     """The runtime is not installed here, or cannot run the file; the message says what to do."""
+
+
+def name_error(error: Exception) -> str:
+    """Say what an error is that nobody expected, as drivers raise them."""
+    return OUT_OF_MEMORY if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from .errors import EdgeMnistError
-from .inspect_model import InspectionError, TensorInfo, printable
+from .inspect_model import InspectionError, TensorInfo
 from .inspection import Inspection, inspect_file
 from .output import echo_json, echo_text
 from .regular_files import read_file
+from .safe_text import printable
 from .tables import format_table
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.

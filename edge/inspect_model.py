@@ -116,8 +116,3 @@ def decode_text(data: Any) -> str:
     if isinstance(data, str):
         return data
     return "" if data is None else bytes(data).decode(errors="replace")
-
-
-def printable(text: str) -> str:
-    """The text without control characters: names from a file must not command the terminal, nor break a line."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()

@@ -11,21 +11,15 @@ import msgspec
 
 from .card import Format
 from .child import ChildError, call_in_child, first_line, limits_for
-from .inspect_model import InspectionError, Model, printable
+from .inspect_model import InspectionError, Model
 from .inspect_onnx import read_onnx
 from .inspect_tflite import read_tflite
 from .kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from .onnx_data import OnnxDataError, identify_model
+from .safe_text import printable
 
 TFLITE_IDENTIFIER = b"TFL3"
 MOST_COUNTED = 2**53
-ZIP_MARK, HDF5_MARK = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
-# What every .keras archive holds.
-KERAS_WEIGHTS = b"model.weights.h5"
-LOOK_AT_KERAS = (
-    "`edge-mnist export FILE` makes both of a .keras file; Python prints its layers: "
-    "keras.saving.load_model('FILE', compile=False).summary()."
-)
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,8 +19,8 @@ from .bundle import SOURCE_NAME, list_shipped_hashes
 from .card import IMAGE_SHAPE
 from .child import ChildError, Limits, call_in_child, first_line
 from .errors import EdgeMnistError
-from .inspect_model import printable
 from .kinds import KERAS, ZIP, describe_mistake, identify
+from .safe_text import printable
 from .scratch import scratch_folder
 from .whole_files import explain_full_disk
 

@@ -13,8 +13,9 @@ import msgspec
 
 from .child import ChildError, call_in_child, limits_for
 from .errors import EdgeMnistError
-from .inspect_model import DataFile, InspectionError, decode_text, import_parser, printable
+from .inspect_model import DataFile, InspectionError, decode_text, import_parser
 from .regular_files import open_file
+from .safe_text import printable
 
 # The key that each reference to such a file has, so that the package onnx is needed only where there may be one.
 LOCATION = b"location"

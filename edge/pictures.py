@@ -20,7 +20,7 @@ from .errors import EdgeMnistError
 from .jpeg import decode_jpeg
 from .kinds import HEIC, PROBE_BYTES, UNKNOWN, Kind, identify
 from .opencv import cv
-from .regular_files import open_file
+from .regular_files import open_file, read_most
 from .transparency import choose_ground
 
 # Four times what phones usually store.
@@ -151,7 +151,7 @@ def _read_content(path: Path, name: str) -> bytes:
         with open_file(path) as file:
             beginning = file.read(PROBE_BYTES)
             check_kind(beginning, name)
-            return beginning + file.read(MOST_MEGABYTES * 1_000_000 + 1 - len(beginning))
+            return beginning + read_most(file, MOST_MEGABYTES * 1_000_000 + 1 - len(beginning))
     except OSError as error:
         raise PictureError(f"{name}: cannot be read ({error.strerror}).") from error
     except PictureError:

@@ -29,6 +29,11 @@ def one_line(text: object) -> str:
     return _BREAKING.sub(_escape, str(text))
 
 
+def printable(text: str) -> str:
+    """Put blanks in the place of characters that are not printable: for names of things that nobody looks up."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
+
+
 def escape_html(text: str) -> str:
     """Make it text of an HTML or SVG document, or of an attribute's value in quotes."""
     return html.escape(clean(text))

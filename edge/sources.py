@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import cv2
 import numpy as np
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from . import pictures
 from .credentials import mask_address
+from .errors import EdgeMnistError
 from .kinds import Kind
 from .listing import EXPECTED, SUFFIXES, describe_left_out, is_video, list_folder, list_matches
 from .pictures import PictureError, read_gray, read_rgb
+from .regular_files import open_file_or_pipe
 from .streams import split_pictures
 from .videos import Spacing, VideoFrame, read_video
 
@@ -58,10 +60,10 @@ class Frame:
     @property
     def name(self) -> str:
         """What people call it."""
-        if self.source == STANDARD_INPUT:
-            return f"standard input, picture {self.index}"
         if self.index is None:
             return self.source
+        if self.time_s is None:
+            return f"{_name_stream(self.source)}, picture {self.index}"
         return f"{self.source}, frame {self.index} at {self.time_s:.2f} s"
 
 
@@ -116,21 +118,23 @@ class StandardInput:
         # A program without a terminal may have been started without any standard input.
         if sys.stdin is None or sys.stdin.isatty():
             raise PictureError("standard input: expected a picture, got none. Pipe one in, e.g. `< page.png`.")
-        index = -1
-        for index, picture in enumerate(split_pictures(sys.stdin.buffer)):
-            started = time.perf_counter()
-            name = f"standard input, picture {index}"
-            try:
-                gray = read_gray(picture, name)
-            except PictureError as error:
-                yield error
-                continue
-            is_photograph = picture.startswith(b"\xff\xd8")
-            yield Frame(
-                STANDARD_INPUT, index, None, gray, partial(read_rgb, picture, name), is_photograph, _since(started), 0.0
-            )
-        if index < 0:
-            raise PictureError("standard input: expected a picture, got nothing. Pipe one in, e.g. `< page.png`.")
+        yield from _read_stream(sys.stdin.buffer, STANDARD_INPUT)
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """A pipe with the name of a file, as /dev/stdin and `<(...)` are; read as standard input is."""
+
+    path: Path
+
+    def frames(self) -> Iterator[Frame | PictureError]:
+        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        try:
+            stream = open_file_or_pipe(self.path)
+        except EdgeMnistError as error:
+            raise PictureError(str(error)) from error
+        with stream:
+            yield from _read_stream(stream, _printable(self.path))
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,7 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     if path.is_dir():
         listing = list_folder(path)
     elif path.exists() or not glob.has_magic(argument):
-        return [_choose(path, spacing)]
+        return [Pipe(path) if path.is_fifo() else _choose(path, spacing)]
     else:
         listing = list_matches(argument)
     sources = [_choose(one, spacing) for one in listing.paths]
@@ -229,6 +233,26 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     if listing.unread:
         sources.append(LeftOut(argument, listing.unread))
     return sources or [Nothing(f"{argument}: no pictures there. {EXPECTED}")]
+
+
+def _read_stream(stream: BinaryIO, source: str) -> Iterator[Frame | PictureError]:
+    origin, index = _name_stream(source), -1
+    for index, picture in enumerate(split_pictures(stream, origin)):
+        started = time.perf_counter()
+        name = f"{origin}, picture {index}"
+        try:
+            gray = read_gray(picture, name)
+        except PictureError as error:
+            yield error
+            continue
+        is_photograph = picture.startswith(b"\xff\xd8")
+        yield Frame(source, index, None, gray, partial(read_rgb, picture, name), is_photograph, _since(started), 0.0)
+    if index < 0:
+        raise PictureError(f"{origin}: expected a picture, got nothing. Pipe one in, e.g. `< page.png`.")
+
+
+def _name_stream(source: str) -> str:
+    return "standard input" if source == STANDARD_INPUT else source
 
 
 def _choose(path: Path, spacing: Spacing) -> Source:

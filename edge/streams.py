@@ -30,8 +30,8 @@ class _EndOfStreamError(Exception):
 class _Tape:
     """The part of a stream that has been read and not yet given away; offsets count from its beginning."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
         self._ended = False
         self.content = bytearray()
 
@@ -49,7 +49,7 @@ class _Tape:
     def read_on(self) -> bool:
         """Read some more; False where nothing comes any more."""
         if len(self.content) > MOST_MEGABYTES * 1_000_000:
-            raise PictureError(f"standard input: more than {MOST_MEGABYTES} MB in one picture. Scale it down.")
+            raise PictureError(f"{self._name}: more than {MOST_MEGABYTES} MB in one picture. Scale it down.")
         chunk = self._stream.read1(CHUNK_BYTES)  # pyright: ignore[reportAttributeAccessIssue] - buffered streams have it
         self.content += chunk
         return bool(chunk)
@@ -68,28 +68,29 @@ class _Tape:
         return taken
 
 
-def split_pictures(stream: BinaryIO) -> Iterator[bytes]:
+def split_pictures(stream: BinaryIO, name: str = "standard input") -> Iterator[bytes]:
     """Give each picture of a stream as soon as it is complete; the last one as far as it came.
 
     What is no picture is refused by its first bytes, before more of it is waited for.
 
     Args:
         stream: Buffered, binary.
+        name: For messages.
 
     Raises:
         PictureError: A picture is followed by bytes that start none, one is larger than any that is read, or nothing of
             it is a picture.
     """
-    tape = _Tape(stream)
+    tape = _Tape(stream, name)
     count = 0
     while tape.skip(PADDING if count else b""):
         find_end = _find_format(tape)
         if count and find_end is None:
             raise PictureError(
-                f"standard input: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
+                f"{name}: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
             )
         if find_end is None:
-            check_kind(_take_look(tape), "standard input")
+            check_kind(_take_look(tape), name)
         yield _take_picture(tape, find_end or _end_of_stream)
         count += 1
 

@@ -10,6 +10,10 @@ FRAME_S = 3.0
 FRAMES = 3
 # Files are played by their own clock, which may be slow, and no cable is pulled out of them.
 FILE_FRAME_S = 60.0
+# A longer time between two frames of a file is shortened to this: it would be taken for one that hangs.
+LONGEST_PERIOD_S = 30.0
+# For somebody to write into a pipe that is named as a file.
+PIPE_S = 10.0
 # What the live loop adds: a camera that can tell why no frame came shall do so first.
 GRACE_S = 0.5
 

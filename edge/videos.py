@@ -33,8 +33,11 @@ DEMUXERS = (
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
 
-# How FFmpeg and OpenCV begin a line: the decoder's name and its address in memory, or what it is and when.
-COMPLAINT = re.compile(rb"\[\s*\w[^\]]*@ ?[^\]]*\] ?(?:global \S+ \w+ )?(.*)", re.DOTALL)
+# How FFmpeg and OpenCV begin a line: the decoder's name and its address in memory, or what it is and when. One has none
+# of these (libavformat/utils.c).
+COMPLAINT = re.compile(
+    rb"(?:\[\s*\w[^\]]*@ ?[^\]]*\] ?(?:global \S+ \w+ )?|(?=Truncating packet of size \d))(.*)", re.DOTALL
+)
 CLOCK_TOLERANCE_S = 0.002
 # Raw streams announce nonsense; this is a year at 30 frames a second.
 LONGEST_VIDEO_FRAMES = 1_000_000_000

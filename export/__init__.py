@@ -3,6 +3,7 @@
 Importing it brings in TensorFlow, so only the command that exports does.
 """
 
+import contextlib
 import os
 
 from ..edge.native_log import quiet_native_log
@@ -12,5 +13,6 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # TensorFlow prints pages of start-up notes otherwise. Read when it is first imported, like the line above.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-with quiet_native_log():
+# Help does without it; whatever needs it imports it again, and says that it is missing.
+with quiet_native_log(), contextlib.suppress(ImportError):
     import tensorflow as tensorflow

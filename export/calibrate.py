@@ -12,6 +12,10 @@ from ..edge.mnist import Images, first_per_digit
 # Fifty of each digit: 500 images, the size of the offline sample's calibration part, so that both export alike.
 IMAGES_PER_DIGIT = 50
 
+# Of int8 ONNX files: how ranges are chosen, and how weights are stored, the default first. `onnx.py` has what they do.
+METHODS = ("minmax", "percentile", "entropy")
+WEIGHTS = ("int7", "int8", "uint8")
+
 
 class ExportError(EdgeMnistError):
     """An exported file would not be what its card promises."""

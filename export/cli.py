@@ -12,13 +12,8 @@ from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
 from ..edge.output import echo, echo_text
 from ..edge.safe_text import one_line
 from ..edge.shares import format_share
-from . import onnx
-from .calibrate import ExportError
+from .calibrate import METHODS, WEIGHTS, ExportError
 from .doubts import describe_doubts
-from .exporters import DEFAULT_WEIGHTS, list_exporters
-from .pipeline import REPORT_NAME, export_bundle
-from .settings import Settings, find_exported, find_unmet
-from .source import find_source
 
 
 @click.command()
@@ -44,13 +39,13 @@ from .source import find_source
 @click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
               show_default=True,
               help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
-@click.option("--calibration", "method", type=click.Choice(list(onnx.METHODS)),
+@click.option("--calibration", "method", type=click.Choice(METHODS),
               help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
 @click.option("--clean-calibration", is_flag=True,
               help="Find the ranges of int8 files on clean images alone. By default, ranges with room for gray paper, "
               "specks and blur are tried, too, and validation decides.")  # fmt: skip
-@click.option("--onnx-weights", type=click.Choice(list(onnx.WEIGHT_TYPES)),
-              show_default=f"{DEFAULT_WEIGHTS}, or as the bundle has them that is extended",
+@click.option("--onnx-weights", type=click.Choice(WEIGHTS),
+              show_default=f"{WEIGHTS[0]}, or as the bundle has them that is extended",
               help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
               "uint8 is right everywhere and slower.")  # fmt: skip
 @click.option("--strict-int8", is_flag=True, help="Refuse int8 files of which an operator computes in float32.")
@@ -96,6 +91,11 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     if float_only and int8:
         raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
+    # Keras and its converters, without which help must do.
+    from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
+    from .settings import Settings, find_exported, find_unmet  # noqa: PLC0415
+    from .source import find_source  # noqa: PLC0415
+
     formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
     named = _name_precisions(asked, everything, formats)
@@ -130,6 +130,8 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
 def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Format, ...]) -> tuple[Precision, ...]:
     """The precisions that were asked for by name; `--all` names all that the formats have."""
     if everything:
+        from .exporters import list_exporters  # noqa: PLC0415 - as above
+
         asked = {exporter.precision: True for exporter in list_exporters() if exporter.format in formats}
     return tuple(precision for precision in get_args(Precision) if precision != "float32" and asked.get(precision))
 

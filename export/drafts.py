@@ -96,7 +96,7 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Dra
         content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
         described = describe_draft(exporter, content)
         if exporter.precision == "float16":
-            _check_range(_classify(exporter, content, network.validation.images.pixels))
+            _check_range(_classify(exporter, content, network.images.validation.images.pixels))
     except (OSError, MemoryError):
         raise
     except Exception as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from edge_mnist.benchmarks.energy import RaplMeter, find_meter, measure_energy, parse_pmic
 from edge_mnist.benchmarks.job import Measurement
@@ -13,7 +14,14 @@ from edge_mnist.benchmarks.validity import judge_machine, judge_row, usual_frequ
 from edge_mnist.edge.host import describe_host
 
 MEASUREMENT = Measurement(
-    runtime_version="1", load_ms=1, first_ms=1, peak_memory_mb=1, warmup_s=0.3, steady=True, latencies_us=[100.0]
+    runtime_version="1",
+    file_sha256="",
+    load_ms=1,
+    first_ms=1,
+    peak_memory_mb=1,
+    warmup_s=0.3,
+    steady=True,
+    latencies_us=[100.0],
 )
 
 
@@ -165,9 +173,7 @@ def test_a_processor_at_rest_is_no_slower_one() -> None:
 
 
 def test_processes_that_differ_or_never_settle_are_said() -> None:
-    restless = Measurement(
-        runtime_version="1", load_ms=1, first_ms=1, peak_memory_mb=1, warmup_s=2, steady=False, latencies_us=[1.0]
-    )
+    restless = replace(MEASUREMENT, warmup_s=2, steady=False, latencies_us=[1.0])
 
     verdict = judge_row(make_latency(0.25), [MEASUREMENT, restless], make_samples(), None)
 
@@ -179,16 +185,7 @@ def test_processes_that_differ_or_never_settle_are_said() -> None:
 
 
 def test_a_clock_with_coarse_steps_is_said() -> None:
-    coarse = Measurement(
-        runtime_version="1",
-        load_ms=1,
-        first_ms=1,
-        peak_memory_mb=1,
-        warmup_s=0.3,
-        steady=True,
-        latencies_us=[100.0],
-        clock_resolution_us=100.0,
-    )
+    coarse = replace(MEASUREMENT, clock_resolution_us=100.0)
 
     verdict = judge_row(make_latency(), [coarse] * 5, make_samples(), None)
 

@@ -17,7 +17,7 @@ from edge_mnist.edge.cameras.damage import DamageCounter
 from edge_mnist.edge.cameras.jpeg import decode_gray, decode_rgb
 from edge_mnist.edge.jpeg import DamagedJpegError, decode_jpeg
 from edge_mnist.edge.pictures import PictureError, read_gray, read_rgb
-from edge_mnist.edge.videos import Spacing, read_video
+from edge_mnist.edge.videos import COMPLAINT, Spacing, read_video
 
 from .conftest import edge_mnist
 
@@ -275,3 +275,11 @@ def test_damage_is_counted_each_time_and_logged_rarely(caplog: pytest.LogCapture
         "http://camera: a damaged picture was left out (torn).",
         *(f"http://camera: {count} damaged pictures so far were left out (torn)." for count in ("10", "100", "1,000")),
     ]
+
+
+def test_ffmpegs_words_without_its_name_are_a_complaint() -> None:
+    match = COMPLAINT.match(b"Truncating packet of size 6610 to 151\n")
+
+    assert match is not None
+    assert match[1] == b"Truncating packet of size 6610 to 151\n"
+    assert COMPLAINT.match(b"a line of another library\n") is None

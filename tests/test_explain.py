@@ -16,7 +16,9 @@ from PIL import Image
 
 from edge_mnist.edge.bundle import SHIPPED, describe_file, open_bundle, open_card, write_card
 from edge_mnist.edge.card import Convention, ModelCard
-from edge_mnist.train.explain import ExplainedDigit, describe_digits, explain, format_digit, load_network
+from edge_mnist.edge.errors import EdgeMnistError
+from edge_mnist.train.explain import ExplainedDigit, describe_digits, format_digit, load_network
+from edge_mnist.train.explain_cli import explain
 from edge_mnist.train.explanation_sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.zoo import ZOO
@@ -422,7 +424,7 @@ def test_what_cannot_be_explained_is_refused_in_one_sentence(
 def test_a_sheet_that_cannot_be_written_says_so(page: Path, tmp_path: Path) -> None:
     result = _run(page, "--out", tmp_path / "missing" / "why.png")
 
-    assert isinstance(result.exception, ExplainError)
+    assert isinstance(result.exception, EdgeMnistError)
     assert "Choose another --out" in str(result.exception)
 
 

@@ -149,6 +149,30 @@ def test_a_dropped_photo_is_read_and_a_large_one_is_made_smaller_first(page: Pag
     page.wait_for_rows("photo-rows", "2048", "17")
 
 
+@pytest.mark.parametrize("side", [800, 3000], ids=["sent as it is", "made smaller"])
+def test_light_ink_on_a_transparent_ground_is_read(page: Page, server: WebServer, side: int) -> None:
+    page.open(f"{server.url}#/photo")
+    paper = draw_page(("2048", "17"), seed=1)
+    paper = cv2.resize(paper, None, fx=side / paper.shape[1], fy=side / paper.shape[1])
+    white = np.dstack([np.full_like(paper, 255)] * 3 + [255 - paper])
+
+    page.drop(_encode(white), "image/png")
+
+    page.wait_for_rows("photo-rows", "2048", "17")
+    assert "transparent" in (page.find("photo-picture").get_attribute("class") or "")
+
+
+@pytest.mark.usefixtures("without_runtime")
+def test_a_lone_one_on_the_pad_is_taken_for_a_digit(page: Page, server: WebServer) -> None:
+    page.open(f"{server.url}#/draw")
+
+    page.draw("1", 120, 60)
+
+    page.wait_for_rows("draw-rows", "1")
+    assert not page.find("draw-digits").find_elements("class name", "unsure")
+    assert "take for granted that you drew digits" in page.find("draw").text
+
+
 def test_a_chosen_file_is_read_and_what_is_no_picture_is_refused_in_words(
     page: Page, server: WebServer, tmp_path: Path
 ) -> None:

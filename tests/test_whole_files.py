@@ -151,3 +151,44 @@ def test_a_drawing_of_every_format_is_written_as_its_name_says(tmp_path: Path) -
         assert edge_mnist("example", tmp_path / name).exit_code == 0
         with Image.open(tmp_path / name) as image:
             assert image.format == format_
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edge_mnist.edge.whole_files import writing_whole
+with writing_whole(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    python_process(KILLED, tmp_path / "file")
+    (left,) = tmp_path.iterdir()
+    assert left.read_bytes() == b"half"
+
+    write_whole(tmp_path / "another", b"new")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["another"]
+
+
+def test_a_file_that_is_being_written_and_files_of_others_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ".edge-mnist.0123456789abcdef"
+    for mine in ("notes.txt", ".edge-mnist.notes", f"{name}0"):
+        (tmp_path / mine).write_bytes(b"mine")
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"{name[:-1]}0").symlink_to("notes.txt")
+    before = set(tmp_path.iterdir())
+
+    with writing_whole(tmp_path / "first") as file:
+        monkeypatch.setattr(whole_files, "_swept", set())
+        write_whole(tmp_path / "second", b"new")
+        file.write(b"whole")
+
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "first", tmp_path / "second"}
+    assert (tmp_path / "first").read_bytes() == b"whole"
+    assert before < set(tmp_path.iterdir())

@@ -102,6 +102,16 @@ def test_cards_are_believed_and_latencies_measured(exported: Bundle) -> None:
     assert model.ratios[0].interval[0] <= model.ratios[0].ratio <= model.ratios[0].interval[1]
 
 
+def test_a_peer_that_is_replaced_meanwhile_is_refused(exported: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "peer.tflite"
+    path.write_bytes((exported.path / exported.file("tflite", "int8").record.name).read_bytes())
+    peer = describe_peer(path, "uint8")
+    path.write_bytes((exported.path / exported.file("tflite", "float32").record.name).read_bytes())
+
+    with pytest.raises(ZooError, match=r"peer\.tflite: was replaced by another file while it was loaded"):
+        run_zoo([exported.path], [peer], settings=FEW)
+
+
 def test_each_has_as_many_turns_and_sees_the_same_images(sample: mnist.Images) -> None:
     seen: list[list[int]] = [[], [], []]
     calls = [lambda image, own=own: own.append(int(image.sum())) for own in seen]

@@ -9,13 +9,13 @@ networks applied to visual document analysis" (ICDAR 2003); the displacement fie
 interpolated by Gaussians, which costs two small matrix products instead of a convolution.
 """
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from .distortion import Distortion
 
 # Keras's annotations say that every operation may return None, so its tensors and operations go unchecked here.
 KerasTensor = Any
@@ -25,49 +25,6 @@ SIZE = 28
 ELASTIC_GRID = 7
 # Width of the Gaussians between coarse points, in pixels: about the paper's sigma of 4.
 ELASTIC_SIGMA_PX = 4.0
-
-
-@dataclass(frozen=True)
-class Distortion:
-    """How far each image may move; every amount is drawn anew per image, uniformly in ± the limit.
-
-    Paper and noise are off: the reader takes both away before the model sees a digit, so only who classifies pictures
-    of another origin has a use for them.
-
-    Attributes:
-        rotation_degrees: Turn about the centre.
-        log_scale: Natural log of the zoom, drawn for each axis apart.
-        shear: Horizontal slant, pixels per pixel.
-        shift_px: Along each axis.
-        elastic_px: Standard deviation of the displacement at the coarse grid's points.
-        thickness: Largest share of the 3x3 maximum (thicker) or minimum (thinner) blended in.
-        blur: Largest share of the 3x3 mean blended in, as by a lens out of focus; half of the images get none.
-        paper: Largest level of the background, as a share of the ink's, in the corner where it is brightest; half of
-            the images get none.
-        noise: Largest standard deviation of the noise, as a share of the ink's level; half of the images get none.
-    """
-
-    rotation_degrees: float = 12.0
-    log_scale: float = 0.14
-    shear: float = 0.2
-    shift_px: float = 2.0
-    elastic_px: float = 0.9
-    thickness: float = 0.4
-    blur: float = 0.6
-    paper: float = 0.0
-    noise: float = 0.0
-
-    def scaled(self, factor: float) -> "Distortion":
-        """All limits times a factor; a share is at most 1."""
-        limits = {name: factor * limit for name, limit in dataclasses.asdict(self).items()}
-        return Distortion(**limits | {name: min(1.0, limits[name]) for name in SHARES})
-
-    def on_paper(self, factor: float) -> "Distortion":
-        """With paper and noise, too, times a factor: 1 is as a telephone's camera sees a page in a room."""
-        return dataclasses.replace(self, paper=min(1.0, 0.4 * factor), noise=min(1.0, 0.1 * factor))
-
-
-SHARES = ("thickness", "blur", "paper", "noise")
 
 
 class Augment(keras.layers.Layer):

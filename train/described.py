@@ -5,7 +5,7 @@ batches of 128; no augmentation; the cross-entropy of ten classes, with nothing 
 epoch is chosen on this project's validation split, which stands in for their early stopping.
 """
 
-from .augment import Distortion
+from .distortion import Distortion
 from .recipe import Recipe
 
 NO_DISTORTION = Distortion().scaled(0)

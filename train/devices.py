@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.errors import EdgeMnistError
+from .recipe import ALL
 
-ALL = "all"
 # Keras reads these when machines running JAX are to find each other.
 JAX_ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 

@@ -1,29 +1,24 @@
-"""`edge-mnist explain`: what the model reads in a picture, and which parts of it the model went by."""
+"""What the model reads in a picture, and which parts of it the model went by."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import keras
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ..edge.abstention import estimate_class_probability, score_digits
-from ..edge.bundle import CARD_NAME, SHIPPED, SOURCE_NAME, Bundle, open_bundle
+from ..edge.bundle import CARD_NAME, SOURCE_NAME, Bundle, open_bundle
 from ..edge.card import IMAGE_SHAPE
 from ..edge.finding import find_digits
 from ..edge.framing import frame_digits
 from ..edge.keras_files import load_keras_file
-from ..edge.options import BUNDLE
-from ..edge.output import echo, echo_json, echo_lines
 from ..edge.pictures import read_gray
 from ..edge.second_look import Guess, choose_digits
 from ..edge.shares import format_confidence
-from ..edge.whole_files import write_whole
 from .explanation_sheet import draw_sheet
 from .foreign_network import Network, take_apart
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
@@ -52,24 +47,25 @@ class Settled:
     temperature: float
 
 
-@click.command()
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
-              help="Bundle: the folder that train or export wrote; its model.keras is explained.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="The PNG to write.  [default: ./NAME.explained.png]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
-    """Show which parts of each digit in IMAGE the Keras model went by: Grad-CAM.
+@dataclass(frozen=True)
+class ExplainedPicture:
+    """What was found in a picture, and why.
 
-    Digits are found and framed as `run` does, without its second look at digits that touch or are broken. A picture of
-    exactly 28 by 28 pixels is taken as it is, 0 = paper and 255 = ink. The PNG has, for each digit, the image that the
-    model sees, the heat laid over it, what it reads, how surely, and what comes second. It needs TensorFlow; the model
-    may have been trained on any backend.
+    Attributes:
+        layer: Of the network, whose heat the sheet shows.
+        sheet: PNG.
+    """
 
-    \b
-    Examples:
-      edge-mnist explain page.png
-      edge-mnist explain seven.png --model my-model --out why.png
+    layer: str
+    digits: list[ExplainedDigit]
+    sheet: bytes
+
+
+def explain_picture(image: Path, model: Path) -> ExplainedPicture:
+    """Find the digits of a picture, and explain what the bundle's Keras model reads.
+
+    Raises:
+        EdgeMnistError: The picture or the model cannot be read, or there is no digit.
     """
     check_backend()
     bundle = _open(model)
@@ -81,14 +77,8 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
         raise ExplainError(f"{image}: the model finds no digit there, so there is nothing to explain.")
     explanation = explain_images(network.model, network.to_inputs(pixels))
     digits = describe_digits(explanation, settled.temperature, bundle.card.labels)
-    captions = [format_digit(digit) for digit in digits]
-    destination = out or Path(f"{image.stem}.explained.png")
-    _write(destination, draw_sheet(pixels, explanation, captions))
-    if as_json:
-        echo_json({"layer": explanation.layer, "digits": digits})
-    else:
-        echo_lines(captions)
-    echo(f"Heat of {explanation.layer}: {shlex.quote(str(destination))}", err=True)
+    sheet = draw_sheet(pixels, explanation, [format_digit(digit) for digit in digits])
+    return ExplainedPicture(explanation.layer, digits, sheet)
 
 
 def load_network(bundle: Bundle) -> Network:
@@ -170,10 +160,3 @@ def _open(path: Path) -> Bundle:
             "where the bundle was trained, or train the model again."
         )
     return open_bundle(path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise ExplainError(f"{path}: cannot be written ({error.strerror}). Choose another --out.") from error

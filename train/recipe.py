@@ -4,7 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 
 from ..edge.mnist import Images
-from .augment import Distortion
+from .distortion import Distortion
+
+# Whose: this project's own, or what the network's published description says.
+RECIPES = ("ours", "described")
+# What the number of devices may be instead: as many as there are.
+ALL = "all"
 
 
 @dataclass(frozen=True)

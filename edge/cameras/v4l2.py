@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..safe_text import printable
 from .camera import CameraError, CameraRefusedError
 
 # Source: linux/videodev2.h. Of struct v4l2_capability: driver, card, bus_info, version, capabilities, device_caps.
@@ -39,7 +40,7 @@ def list_webcams(root: Path) -> list[VideoDevice]:
     folders = (root / "sys/class/video4linux").glob("video*")
     numbered = sorted((int(folder.name[5:]), folder) for folder in folders if folder.name[5:].isdecimal())
     devices = [
-        VideoDevice(root / "dev" / folder.name, _printable(_read(folder / "name")))
+        VideoDevice(root / "dev" / folder.name, printable(_read(folder / "name")))
         for _, folder in numbered
         if _is_first(folder)
     ]
@@ -65,7 +66,7 @@ def query_name(path: Path) -> str:
     _, card, _, _, capabilities, device_capabilities = CAPABILITY.unpack(answer)
     if capabilities & SAYS_DEVICE_CAPS:
         capabilities = device_capabilities
-    name = _printable(card.partition(b"\0")[0].decode(errors="replace"))
+    name = printable(card.partition(b"\0")[0].decode(errors="replace"))
     if not capabilities & CAN_CAPTURE:
         raise CameraRefusedError(
             f"{path} ({name}): no frames come from this device. One webcam has several; try the others under /dev."
@@ -93,11 +94,6 @@ def _explain(path: Path, error: OSError) -> CameraError:
 def _is_first(folder: Path) -> bool:
     """Webcams have a second device that gives no frames but facts about them."""
     return _read(folder / "index") in {"", "0"}
-
-
-def _printable(name: str) -> str:
-    """Without control characters: what a device calls itself must not command the terminal, nor break a line."""
-    return "".join(character if character.isprintable() else " " for character in name).strip()
 
 
 def _read(path: Path) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..jpeg_video import JpegVideo
 from ..opencv import cv
 from ..pictures import PictureError
+from ..time_limits import LONGEST_PERIOD_S
 from ..videos import Complaints, check_whole, grab, open_video
 from .camera import CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
 from .clock import Pace
@@ -21,8 +22,6 @@ from .own_frame import own_frame
 
 # Faster is no video but a container without a clock, which says e.g. 90,000.
 FASTEST_FPS = 1000
-# A longer time between two frames is shortened to this: the camera would be taken for one that hangs.
-LONGEST_PERIOD_S = 30.0
 
 
 class VideoCamera:

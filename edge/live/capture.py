@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cameras.camera import Camera, CameraError, CameraFrame
+from ..errors import name_error
 
 _logger = logging.getLogger(__name__)
 
@@ -203,7 +204,7 @@ def _without_traceback(error: Exception) -> CameraError:
     """What it says: through its traceback it would keep a frame of a megabyte alive for a long time."""
     if isinstance(error, CameraError):
         return type(error)(str(error))
-    return CameraError(f"{type(error).__name__}: {error}")
+    return CameraError(name_error(error))
 
 
 def _check(frame: CameraFrame, shape: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ..errors import EdgeMnistError
+from ..errors import EdgeMnistError, name_error
 from ..live.events import CameraChange, Event, Sighting
 from .sink import Sink
 
@@ -140,7 +140,7 @@ class Outlet:
         """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
         self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
-        text = str(error) if expected else f"{self.sink.name}: {type(error).__name__}: {error}"
+        text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
         # Closing it may fail for the same reason.
         if not (self._gave_up and text == self.broken):
             _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from .files import add_file_routes
 from .health import add_health_routes
+from .limits import EXHAUSTED
 from .reading import add_reading_routes
 from .refusals import RefusedError
 from .responses import answer_error, refuse
@@ -81,6 +82,13 @@ def _answer_errors(app: FastAPI, service: Service) -> None:
         words = {404: "There is nothing here", 405: "This cannot be done here"}
         message = words.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return answer_error(error.status_code, f"{message}.", dict(error.headers or {}))
+
+    @app.exception_handler(OSError)
+    async def _(_request: Request, error: OSError) -> Response:
+        if error.errno not in EXHAUSTED:
+            raise error
+        service.metrics.count_refusal("files")
+        return answer_error(503, "The server has as many files open as it may. Try again in a second.")
 
     @app.exception_handler(ClientDisconnect)
     async def _(_request: Request, _error: ClientDisconnect) -> Response:

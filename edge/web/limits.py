@@ -1,5 +1,6 @@
 """How much the web server takes on, how its clients share that, and who has to come back later."""
 
+import errno
 import ipaddress
 import math
 import time
@@ -11,6 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from .refusals import RefusedError
+
+# What the process or the system runs out of when a file is opened or a connection accepted.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True)

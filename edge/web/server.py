@@ -4,9 +4,11 @@ import asyncio
 import errno
 import ipaddress
 import logging
+import math
 import socket
 import threading
 from dataclasses import replace
+from typing import Any
 
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -14,6 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ..output import echo
 from .app import create_app
 from .board import LiveBoard
+from .limits import EXHAUSTED
 from .protocol import PatientProtocol
 from .readers import ReaderPool
 from .refusals import WebError
@@ -29,6 +32,9 @@ STOPS_WITHIN_S = 2.0
 BACKLOG = 128
 # Reserved for documentation (RFC 5737): nothing is sent there, but the system says by which address it would be.
 ELSEWHERE = ("192.0.2.1", 9)
+REPORT_S = 60.0
+
+_logger = logging.getLogger(__name__)
 
 
 class WebServer:
@@ -213,6 +219,8 @@ def _make_server(service: Service) -> uvicorn.Server:
         # Anybody could say that they come from somewhere else: the middleware above believes named proxies only.
         proxy_headers=False,
         timeout_graceful_shutdown=1,
+        # It listens again with this, and at its limit asyncio reports each of so many attempts.
+        backlog=BACKLOG,
     )
     return _Server(config, service.board)
 
@@ -231,6 +239,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, board: LiveBoard | None) -> None:
         super().__init__(config)
         self._board = board
+        self._reported_s = -math.inf
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        asyncio.get_running_loop().set_exception_handler(self._report)
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Hang up on those who watch at once, and on everybody else soon."""
@@ -238,6 +252,19 @@ class _Server(uvicorn.Server):
             self._board.hang_up()
         asyncio.get_running_loop().call_later(GRACE_S, self._abort)
         await super().shutdown(sockets)
+
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what went wrong in the loop: a line once in a while where connections cannot be accepted."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in EXHAUSTED:
+            loop.default_exception_handler(context)
+        elif loop.time() - self._reported_s >= REPORT_S:
+            self._reported_s = loop.time()
+            _logger.error(
+                "No more connections are accepted for the moment (%s); it is tried again each second. A service takes "
+                "more with LimitNOFILE, a shell with ulimit -n.",
+                error.strerror,
+            )
 
     def _abort(self) -> None:
         for connection in list(self.server_state.connections):

@@ -6,16 +6,13 @@ import re
 import secrets
 from pathlib import Path
 
+from ..credentials import read_first_line
 from ..errors import EdgeMnistError
-from ..regular_files import read_file
 from .refusals import WebError
 
 TOKEN_VARIABLE = "EDGE_MNIST_TOKEN"  # noqa: S105 - the name of the variable
 # What fits into a header and into the fragment of a URL as it is, and cannot be guessed.
 _USABLE = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}", re.ASCII)
-
-# Of a file whose first line is the token.
-MOST_BYTES = 64_000
 
 
 def make_token() -> str:
@@ -34,7 +31,10 @@ def find_token(file: Path | None) -> str | None:
     if file is None:
         token, origin = os.environ.get(TOKEN_VARIABLE), f"${TOKEN_VARIABLE}"
     else:
-        token, origin = _read_first_line(file), str(file)
+        try:
+            token, origin = read_first_line(file).strip(), str(file)
+        except EdgeMnistError as error:
+            raise WebError(f"The token: {error}") from error
     if token is not None and not _USABLE.fullmatch(token):
         raise WebError(
             f"{origin}: expected a token of 16 to 200 letters, digits or any of . _ ~ + / = -, "
@@ -47,12 +47,3 @@ def matches(authorization: str, token: str) -> bool:
     """Whether a request's Authorization header bears the token; takes as long when it is nearly right."""
     scheme, _, given = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-
-
-def _read_first_line(file: Path) -> str:
-    try:
-        return read_file(file, MOST_BYTES).decode().partition("\n")[0].strip()
-    except EdgeMnistError as error:
-        raise WebError(f"The token: {error}") from error
-    except UnicodeDecodeError as error:
-        raise WebError(f"{file}: the token cannot be read (not text).") from error

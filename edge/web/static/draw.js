@@ -68,8 +68,20 @@ function connectTools(pad) {
   });
 }
 
-/** @param {import("./types.js").Reading} reading @param {number} took_ms @param {DrawingReader} reader */
-function show(reading, took_ms, reader) {
+/**
+ * Who draws here draws digits, so that is taken for granted: a lone 1 looks like many a line.
+ *
+ * @template {{digit: number | null, confidence: number, class_probability: number}} Shape
+ * @param {Shape[]} shapes
+ * @returns {Shape[]}
+ */
+function takeForDigits(shapes) {
+  return shapes.map((shape) => ({ ...shape, confidence: shape.class_probability }));
+}
+
+/** @param {import("./types.js").Reading} said @param {number} took_ms @param {DrawingReader} reader */
+function show(said, took_ms, reader) {
+  const reading = { ...said, digits: takeForDigits(said.digits), seen: said.seen && takeForDigits(said.seen) };
   showRows(byId("draw-rows"), reading.rows, "No digit yet");
   showDigits(byId("draw-digits"), reading);
   drawBoxes(byId("pad-boxes"), reading.digits, reading.frame);

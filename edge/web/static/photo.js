@@ -12,11 +12,13 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** What this browser opens may be more than the server does; anything else is sent as JPEG. */
 const SENT_AS_THEY_ARE = ["image/jpeg", "image/png", "image/webp"];
 const JPEG_QUALITY = 0.92;
+/** Transparent parts are looked for in a small copy. */
+const LOOK_SIDE = 256;
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** @typedef {{bitmap: ImageBitmap, blob: Blob}} Photo */
+/** @typedef {{bitmap: ImageBitmap, blob: Blob, transparent: boolean}} Photo */
 
 /** @param {() => Record<string, string>} currentChoice  What the server is to read with. */
 export function setUpPhotos(currentChoice) {
@@ -25,7 +27,7 @@ export function setUpPhotos(currentChoice) {
   /** @type {import("./types.js").Reading | null} */
   let reading = null;
 
-  const paint = () => photo && paintPhoto(photo.bitmap, reading);
+  const paint = () => photo && paintPhoto(photo, reading);
   const readAgain = newestOnly(async () => {
     if (!photo) return;
     const read = photo;
@@ -114,27 +116,43 @@ async function preparePhoto(file) {
   } catch {
     throw new PageError("This file is not a picture that this browser can open. Choose a JPEG, PNG or WebP.");
   }
+  const transparent = isTransparent(bitmap);
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
   const fits = scale === 1 && file.size <= MOST_BYTES && SENT_AS_THEY_ARE.includes(file.type);
-  if (fits) return { bitmap, blob: file };
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  // JPEG has no transparency; the server would show it on white, too.
-  context.fillStyle = "white";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  if (fits) return { bitmap, blob: file, transparent };
+  const { canvas } = drawScaled(bitmap, scale);
+  // JPEG has no transparency, and on which ground strokes are read, the server decides: they may be white.
+  const type = transparent ? "image/png" : "image/jpeg";
   /** @type {Blob | null} */
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-  if (blob) return { bitmap, blob };
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, JPEG_QUALITY));
+  if (blob) return { bitmap, blob, transparent };
   bitmap.close();
   throw new PageError("This browser could not make the picture smaller.");
 }
 
-/** @param {ImageBitmap} bitmap @param {import("./types.js").Reading | null} reading */
-function paintPhoto(bitmap, reading) {
+/** @param {ImageBitmap} bitmap @param {number} scale */
+function drawScaled(bitmap, scale) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return { canvas, context };
+}
+
+/** @param {ImageBitmap} bitmap */
+function isTransparent(bitmap) {
+  const scale = Math.min(1, LOOK_SIDE / Math.max(bitmap.width, bitmap.height));
+  const { canvas, context } = drawScaled(bitmap, scale);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value, i) => i % 4 === 3 && value < 250);
+}
+
+/** @param {Photo} photo @param {import("./types.js").Reading | null} reading */
+function paintPhoto({ bitmap, transparent }, reading) {
   byId("photo").classList.add("filled");
+  byId("photo-picture").classList.toggle("transparent", transparent);
   shapeFrame(byId("photo-frame"), bitmap);
   const canvas = byId("photo-picture");
   const context = prepareCanvas(canvas);

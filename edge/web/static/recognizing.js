@@ -46,6 +46,7 @@ export async function readDrawing(ink, classify, abstention) {
       image: images[i],
       digit: guess.score >= abstention.threshold ? guess.digit : null,
       confidence: guess.confidence,
+      class_probability: guess.class_probability,
     })),
   };
 }

@@ -24,6 +24,7 @@
  * @property {Uint8Array} image  [28 * 28], 0 = paper, 255 = ink.
  * @property {number | null} digit  null where it abstained.
  * @property {number} confidence  As of a digit.
+ * @property {number} class_probability  As of a digit.
  *
  * @typedef {object} Reading  What a picture says.
  * @property {string[]} rows  The digits of each row, top to bottom.

@@ -1,0 +1,46 @@
+"""`edge-mnist explain`: parse, explain, write the drawing."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from ..edge.bundle import SHIPPED
+from ..edge.errors import EdgeMnistError
+from ..edge.options import BUNDLE
+from ..edge.output import echo, echo_json, echo_lines
+from ..edge.whole_files import write_whole
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
+              help="Bundle: the folder that train or export wrote; its model.keras is explained.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="The PNG to write.  [default: ./NAME.explained.png]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
+    """Show which parts of each digit in IMAGE the Keras model went by: Grad-CAM.
+
+    Digits are found and framed as `run` does, without its second look at digits that touch or are broken. A picture of
+    exactly 28 by 28 pixels is taken as it is, 0 = paper and 255 = ink. The PNG has, for each digit, the image that the
+    model sees, the heat laid over it, what it reads, how surely, and what comes second. It needs TensorFlow; the model
+    may have been trained on any backend.
+
+    \b
+    Examples:
+      edge-mnist explain page.png
+      edge-mnist explain seven.png --model my-model --out why.png
+    """
+    from .explain import explain_picture, format_digit  # noqa: PLC0415 - Keras, without which help must do
+
+    explained = explain_picture(image, model)
+    destination = out or Path(f"{image.stem}.explained.png")
+    try:
+        write_whole(destination, explained.sheet)
+    except OSError as error:
+        raise EdgeMnistError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error
+    if as_json:
+        echo_json({"layer": explained.layer, "digits": explained.digits})
+    else:
+        echo_lines([format_digit(digit) for digit in explained.digits])
+    echo(f"Heat of {explained.layer}: {shlex.quote(str(destination))}", err=True)
