@@ -21,7 +21,7 @@ test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the rea
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs
 
 web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` computes in the browser
-	$(BIN)/python -m edge_mnist.edge.web.fetch_runtime
+	$(BIN)/python -m edge_mnist.edge.web.browser_runtime
 
 check: .venv/dev  ## Format, lint, types, and the rules between stages
 	$(BIN)/ruff format --check .

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_mnist.benchmarks.photo_labels import SHIPPED_PHOTOS
-from edge_mnist.edge.annotate import annotate
-from edge_mnist.edge.finding import find_digits, show_ink
-from edge_mnist.edge.framing import frame_digit
-from edge_mnist.edge.pictures import read_gray, read_rgb
-from edge_mnist.edge.reader import Reader
-from edge_mnist.edge.rows import group_into_rows
+from edge_mnist.benchmarks.photos.labels import SHIPPED_PHOTOS
+from edge_mnist.edge.media.pictures import read_gray, read_rgb
+from edge_mnist.edge.reading.finding import find_candidates, show_ink
+from edge_mnist.edge.reading.framing import frame_digit
+from edge_mnist.edge.reading.reader import Reader
+from edge_mnist.edge.reading.shapes import group_into_rows
+from edge_mnist.edge.sinks.annotate import annotate
 
 FOLDER = Path(__file__).parent / "pictures"
 SHOWN = (
@@ -53,7 +53,7 @@ def draw_steps() -> None:
     """One scene on its way."""
     frame = read_gray(next(SHIPPED_PHOTOS.glob(f"{STEPS}-*.jpg")))
     with_lines, without = (255 - cv2.resize(mask, frame.shape[::-1]) for mask in show_ink(frame))
-    finding = find_digits(frame)
+    finding = find_candidates(frame)
     rows = group_into_rows(finding.shapes, lambda shape: shape.box)
     framed = [np.hstack([255 - frame_digit(finding.ink(shape))[..., 0] for shape in row]) for row in rows]
     width = max(row.shape[1] for row in framed)

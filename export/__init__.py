@@ -6,7 +6,7 @@ Importing it brings in TensorFlow, so only the command that exports does.
 import contextlib
 import os
 
-from ..edge.native_log import quiet_native_log
+from ..edge.common.native_log import quiet_native_log
 
 # The converters need TensorFlow underneath, whatever the model was trained on.
 os.environ["KERAS_BACKEND"] = "tensorflow"

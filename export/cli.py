@@ -6,14 +6,15 @@ from typing import Any, cast, get_args
 
 import click
 
-from ..edge.card import Convention, Format, ModelCard, OutputFunction, Precision
-from ..edge.fitting_table import format_fitting
-from ..edge.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
-from ..edge.output import echo, echo_text
-from ..edge.safe_text import one_line
-from ..edge.shares import format_share
-from .calibrate import METHODS, WEIGHTS, ExportError
-from .doubts import describe_doubts
+from ..edge.bundle.card import Convention, Format, ModelCard, OutputFunction, Precision
+from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
+from ..edge.common.terminal.formatting import format_percent
+from ..edge.common.terminal.output import echo, echo_text
+from ..edge.common.terminal.tables import format_table_to_width
+from ..edge.common.terminal.text import one_line
+from .calibration import METHODS, WEIGHTS
+from .errors import ExportError
+from .verify import describe_doubts
 
 
 @click.command()
@@ -92,15 +93,15 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     if float_only and int8:
         raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
     # Keras and its converters, without which help must do.
+    from .adoption.source import find_source  # noqa: PLC0415
     from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
-    from .settings import Settings, find_exported, find_unmet  # noqa: PLC0415
-    from .source import find_source  # noqa: PLC0415
+    from .settings import ExportSettings, find_exported, find_unmet  # noqa: PLC0415
 
     formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
     asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
     named = _name_precisions(asked, everything, formats)
     default: tuple[Precision, ...] = () if float_only else ("int8",)
-    settings = Settings(
+    settings = ExportSettings(
         precisions=tuple(dict.fromkeys((*default, *named))),
         formats=formats,
         method=method,
@@ -143,19 +144,19 @@ def format_export(card: ModelCard) -> str:
     evaluation = card.export.evaluations[0]
     count = evaluation.images.count
     head = ["file", "bytes", "accuracy", "drop (points)", "agrees with Keras", "largest logit difference"]
-    rows = [["Keras model", f"{card.source.size_bytes:,}", format_share(evaluation.correct / count), "", "", ""]]
+    rows = [["Keras model", f"{card.source.size_bytes:,}", format_percent(evaluation.correct / count), "", "", ""]]
     for file in card.export.files:
         check = file.verification
         rows.append(
             [
                 file.record.name,
                 f"{file.record.size_bytes:,}",
-                format_share(check.correct / count),
+                format_percent(check.correct / count),
                 "" if file.precision == "float32" else f"{100 * (check.lost - check.gained) / count:+z.2f}",
-                format_share(check.agreeing / count),
+                format_percent(check.agreeing / count),
                 f"{check.max_logit_difference:.2g}",
             ]
         )
-    table = format_fitting(head, rows, ["left", *["right"] * 5], secondary=head[-2:])
+    table = format_table_to_width(head, rows, ["left", *["right"] * 5], secondary=head[-2:])
     doubt = "" if evaluation.held_out else " Whether the model was trained on them is not known."
     return f"{table}\n{one_line(f'Measured on {evaluation.images.name}, {count:,} images.{doubt}')}"

@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle import describe_file
-from ..edge.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, ModelFile, Verification
-from ..edge.classifiers import RUNTIMES, load_file
-from ..edge.errors import EdgeMnistError
-from ..edge.host import count_cores
-from .calibrate import ExportError
+from ..edge.bundle.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, ModelFile, Verification
+from ..edge.bundle.folder import describe_file
+from ..edge.common.errors import EdgeMnistError
+from ..edge.common.machine import count_cores
+from ..edge.runtimes.classifiers import RUNTIMES, load_file
+from .errors import ExportError
 from .exporters import Exporter
-from .sweep import QuantizationImages, Quantizer, Weights, quantize
+from .quantize.sweep import QuantizationImages, Quantizer, WeightVariants, quantize
 
 _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
 _UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
@@ -41,12 +41,12 @@ class Network:
     """
 
     model: keras.Model
-    weights: Weights
+    weights: WeightVariants
     images: QuantizationImages
 
 
 @dataclass(frozen=True)
-class Draft:
+class UnverifiedFile:
     """A file that was written but not verified yet."""
 
     exporter: Exporter
@@ -56,7 +56,7 @@ class Draft:
 
 def make_drafts(
     exporters: Sequence[Exporter], network: Network, name: str, folder: Path, say: Callable[[str], None]
-) -> tuple[list[Draft], list[MissingFile]]:
+) -> tuple[list[UnverifiedFile], list[MissingFile]]:
     """Write every file that can be made, labelled with its precision only.
 
     A format's other files are not tried where its float32 file cannot be made: they are measured against it.
@@ -71,7 +71,7 @@ def make_drafts(
     Returns:
         The files, and those that could not be made with their reasons.
     """
-    drafts, missing = list[Draft](), list[MissingFile]()
+    drafts, missing = list[UnverifiedFile](), list[MissingFile]()
     for exporter in exporters:
         file_name = exporter.file_name(name)
         fails = [one for one in missing if one.name == f"{name}-float32.{exporter.format}"]
@@ -90,7 +90,7 @@ class _NotConvertedError(EdgeMnistError):
     """The reason why a file could not be made."""
 
 
-def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Draft:
+def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> UnverifiedFile:
     try:
         content, facts = _convert(exporter, network)
         content = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
@@ -105,7 +105,9 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Dra
         advice = f". {INSTEAD[exporter.precision]}" if exporter.precision in INSTEAD else ""
         raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
     (folder / name).write_bytes(content)
-    return Draft(exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts))
+    return UnverifiedFile(
+        exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts)
+    )
 
 
 def _check_range(logits: NDArray[np.float32]) -> None:

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.card import Format, LayerNoise, Precision, Tensor
-from ..edge.mnist import Images
-from . import float_operators, noise, onnx, tflite, tflite_metadata
-from .sweep import Quantizer
+from ..edge.bundle.card import Format, LayerNoise, Precision, Tensor
+from ..edge.data.images import Images
+from .formats import float_operators, onnx, tflite, tflite_metadata
+from .quantize import noise
+from .quantize.sweep import Quantizer
 
 # Of calibration and validation images for int16x8, whose kernels in LiteRT take milliseconds an image.
 SLOW_CALIBRATION, SLOW_VALIDATION = 100, 250

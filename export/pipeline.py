@@ -1,18 +1,19 @@
 """The export itself: from a Keras model to a sealed bundle of verified files."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import keras
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
-from ..edge.card import (
+from ..edge.bundle.card import (
     SCHEMA_VERSION,
     Abstention,
-    Architecture,
+    ArchitectureRecord,
     Calibration,
     Export,
     FileRecord,
@@ -20,37 +21,67 @@ from ..edge.card import (
     ModelCard,
     ModelFile,
 )
-from ..edge.classifiers import RUNTIMES, load_file
-from ..edge.golden import check_golden, pack_pixels
-from ..edge.host import describe_machine, find_version
-from ..edge.inspection import inspect_file
-from ..edge.mnist import HeldOut, Images, held_out_images
-from ..edge.picture_folder import PREFIX
-from ..edge.whole_files import write_whole
-from .abstain import choose_abstention
-from .c_array import c_identifier, to_c_source
-from .calibrate import ExportError, choose_calibration, describe_calibration
-from .convention_check import check_convention
-from .degrade import degrade, with_degraded
-from .drafts import Draft, Network, make_drafts
+from ..edge.bundle.folder import SOURCE_NAME, describe_file, staged_bundle, write_card
+from ..edge.common.files import write_atomically
+from ..edge.common.machine import describe_processor, find_version
+from ..edge.common.terminal.output import echo
+from ..edge.common.terminal.progress import ProgressBar
+from ..edge.data.held_out import HeldOut, held_out_images
+from ..edge.data.images import Images
+from ..edge.data.picture_folder import PREFIX
+from ..edge.inspection.inspect import inspect_file
+from ..edge.runtimes.classifiers import RUNTIMES, load_file
+from ..edge.runtimes.golden import check_golden, pack_pixels
+from .adoption.convention import check_convention
+from .adoption.source import ModelSource, load_source
+from .calibration import choose_calibration, describe_calibration
+from .drafts import Network, UnverifiedFile, make_drafts
+from .errors import ExportError
 from .exporters import Exporter
-from .progress import Progress
-from .properties import describe_properties
-from .report import Evidence, format_report
-from .settings import Settings, carry_over, choose_exporters
-from .source import Source, load_source
-from .sweep import QuantizationImages, Weights
+from .formats.micro_c_source import c_identifier, to_c_source
+from .formats.properties import describe_properties
+from .quantize.degrade import degrade, with_degraded
+from .quantize.sweep import QuantizationImages, WeightVariants
+from .report import ReportInputs, format_report
+from .settings import ExportSettings, carry_over, choose_exporters
 from .verify import (
-    Reference,
+    KerasReference,
     agree,
     check_acceptance,
     check_drop,
     check_integers,
+    choose_abstention,
     keras_reference,
     pack_references,
-    run_apart,
+    run_in_processes,
     verify,
 )
+
+
+class ExportProgress:
+    """Counts the steps of an export on standard error."""
+
+    def __init__(self, steps: int) -> None:
+        self._bar = ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}")
+        self._started = False
+
+    def step(self, text: str) -> None:
+        """Say what begins now; the step before it is done."""
+        if not sys.stderr.isatty():
+            echo(f"{text} …", err=True)
+        self._bar.update(int(self._started))
+        # Draws in any case, the update only when the last drawing is a while ago.
+        self._bar.set_description(text)
+        self._started = True
+
+    def __enter__(self) -> "ExportProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
 
 REFERENCE_NAME, REPORT_NAME = "reference.npz", "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
@@ -59,7 +90,7 @@ GOLDEN_IMAGES = 10
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 
 
-def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path | None) -> ModelCard:
+def export_bundle(source: ModelSource, settings: ExportSettings, out: Path, data_dir: Path | None) -> ModelCard:
     """Convert, verify and write, all or nothing.
 
     Args:
@@ -79,7 +110,10 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
     """
     settings = carry_over(settings, out)
     exporters = choose_exporters(settings, out)
-    with replacing(out, _name_files(source, exporters, settings)) as folder, Progress(len(exporters) + 3) as progress:
+    with (
+        staged_bundle(out, _name_files(source, exporters, settings)) as folder,
+        ExportProgress(len(exporters) + 3) as progress,
+    ):
         progress.step("Running the Keras model")
         work = _prepare(source, folder, data_dir, settings)
         drafts, missing = make_drafts(exporters, work.network, work.card.name, folder, progress.step)
@@ -96,7 +130,7 @@ def export_bundle(source: Source, settings: Settings, out: Path, data_dir: Path 
         return _finish(card, work, page, settings)
 
 
-def _name_files(source: Source, exporters: list[Exporter], settings: Settings) -> list[str]:
+def _name_files(source: ModelSource, exporters: list[Exporter], settings: ExportSettings) -> list[str]:
     """What will be written beside the card."""
     name = source.bundle.card.name if source.bundle else source.name
     c_name = c_identifier(f"{name}-int8.tflite")
@@ -104,7 +138,7 @@ def _name_files(source: Source, exporters: list[Exporter], settings: Settings) -
     return [SOURCE_NAME, REFERENCE_NAME, REPORT_NAME, *c_source, *(exporter.file_name(name) for exporter in exporters)]
 
 
-def _find_failures(file: ModelFile, work: "_Work", settings: Settings) -> list[str]:
+def _find_failures(file: ModelFile, work: "_ExportInputs", settings: ExportSettings) -> list[str]:
     """Why a file must not be installed, a sentence for each reason."""
     count = len(work.reference.images)
     found = [
@@ -116,19 +150,19 @@ def _find_failures(file: ModelFile, work: "_Work", settings: Settings) -> list[s
 
 
 @dataclass(frozen=True)
-class _Work:
+class _ExportInputs:
     """What every exporter works from, and what the card says of it."""
 
     folder: Path
     card: ModelCard
     network: Network
     calibration_record: Calibration
-    references: tuple[Reference, ...]
+    references: tuple[KerasReference, ...]
     certain: bool
     abstention: Abstention
 
     @property
-    def reference(self) -> Reference:
+    def reference(self) -> KerasReference:
         """The one that figures are reported on."""
         return self.references[0]
 
@@ -137,7 +171,7 @@ class _Work:
         return self.network.images.calibration.pixels[:GOLDEN_IMAGES]
 
 
-def _prepare(source: Source, folder: Path, data_dir: Path | None, settings: Settings) -> _Work:
+def _prepare(source: ModelSource, folder: Path, data_dir: Path | None, settings: ExportSettings) -> _ExportInputs:
     (folder / SOURCE_NAME).write_bytes(source.read())
     model = load_source(folder / SOURCE_NAME, source.path, source.convention)
     held_out = held_out_images(source.trained_on, data_dir)
@@ -148,7 +182,7 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None, settings: Sett
     (folder / REFERENCE_NAME).write_bytes(pack_references(references))
     validation = keras_reference(model, held_out.validation)
     base = source.bundle.card if source.bundle else _card_of_unknown(model, source, folder)
-    return _Work(
+    return _ExportInputs(
         folder=folder,
         card=msgspec.structs.replace(
             base, schema_version=SCHEMA_VERSION, source=describe_file(folder, SOURCE_NAME), export=None
@@ -161,16 +195,18 @@ def _prepare(source: Source, folder: Path, data_dir: Path | None, settings: Sett
     )
 
 
-def _take_images(model: keras.Model, calibration: Images, validation: Reference, settings: Settings) -> Network:
+def _take_images(
+    model: keras.Model, calibration: Images, validation: KerasReference, settings: ExportSettings
+) -> Network:
     """What files are made from: the model, and images, degraded copies among them if the settings want any."""
     if settings.clean_calibration:
-        return Network(model, Weights(model, calibration), QuantizationImages(calibration, validation, None))
+        return Network(model, WeightVariants(model, calibration), QuantizationImages(calibration, validation, None))
     degraded_validation = keras_reference(model, degrade(validation.images))
     images = QuantizationImages(calibration, validation, degraded_validation)
-    return Network(model, Weights(model, with_degraded(calibration)), images)
+    return Network(model, WeightVariants(model, with_degraded(calibration)), images)
 
 
-def _check_pictures(source: Source, held_out: HeldOut) -> None:
+def _check_pictures(source: ModelSource, held_out: HeldOut) -> None:
     """Pictures of one's own may have changed since training; then nobody knows which of them the model has seen."""
     training = source.bundle.card.training if source.bundle else None
     if training and training.dataset.startswith(PREFIX) and training.train.sha256 != held_out.calibration_pool.sha256:
@@ -179,9 +215,11 @@ def _check_pictures(source: Source, held_out: HeldOut) -> None:
         )
 
 
-def _verify(work: _Work, drafts: list[Draft], missing: list[MissingFile]) -> tuple[ModelCard, Evidence]:
+def _verify(
+    work: _ExportInputs, drafts: list[UnverifiedFile], missing: list[MissingFile]
+) -> tuple[ModelCard, ReportInputs]:
     """Verify all files, write their metadata into them, and put them on the card."""
-    outcomes = run_apart(work.folder, [draft.file for draft in drafts], work.reference, work.golden)
+    outcomes = run_in_processes(work.folder, [draft.file for draft in drafts], work.reference, work.golden)
     first = {outcome.file.record.name: outcome for outcome in reversed(outcomes)}
     float_right = {
         outcome.file.format: outcome.logits.argmax(axis=1) == work.reference.images.labels
@@ -207,17 +245,17 @@ def _verify(work: _Work, drafts: list[Draft], missing: list[MissingFile]) -> tup
         files=tuple(files),
         abstention=work.abstention,
         agreement=agree(outcomes, work.reference),
-        machine=describe_machine(),
+        machine=describe_processor(),
         tools={name: find_version(name) for name in TOOLS},
         missing=tuple(missing) or msgspec.UNSET,
     )
     architecture = msgspec.structs.replace(work.card.architecture, macs=_count_macs(drafts, work.card))
-    return msgspec.structs.replace(work.card, architecture=architecture, export=export), Evidence(
+    return msgspec.structs.replace(work.card, architecture=architecture, export=export), ReportInputs(
         outcomes, work.reference
     )
 
 
-def _count_macs(drafts: list[Draft], card: ModelCard) -> int:
+def _count_macs(drafts: list[UnverifiedFile], card: ModelCard) -> int:
     """Multiply-adds for one image in the float32 files' graphs, of that which can be counted most completely."""
     found = [inspect_file(one.content, one.file.record.name).model for one in drafts if one.file.precision == "float32"]
     best = min(found, key=lambda model: len(model.not_counted))
@@ -225,7 +263,7 @@ def _count_macs(drafts: list[Draft], card: ModelCard) -> int:
     return max(best.macs, card.architecture.macs) if best.not_counted else best.macs
 
 
-def _seal(work: _Work, draft: Draft, file: ModelFile) -> ModelFile:
+def _seal(work: _ExportInputs, draft: UnverifiedFile, file: ModelFile) -> ModelFile:
     """Write what the file says of itself into it, and make sure that it still computes the same.
 
     Raises:
@@ -240,7 +278,7 @@ def _seal(work: _Work, draft: Draft, file: ModelFile) -> ModelFile:
     return msgspec.structs.replace(file, record=describe_file(work.folder, file.record.name))
 
 
-def _finish(card: ModelCard, work: _Work, page: str, settings: Settings) -> ModelCard:
+def _finish(card: ModelCard, work: _ExportInputs, page: str, settings: ExportSettings) -> ModelCard:
     """Write the report, the C source where it is asked for, and the card that seals it all."""
     (work.folder / REPORT_NAME).write_text(page, encoding="utf-8")
     written: dict[str, object] = {"report": describe_file(work.folder, REPORT_NAME)}
@@ -265,16 +303,16 @@ def _refuse(out: Path, page: str, failures: list[str]) -> str:
     # Also of a folder that was named as `.`.
     folder = out.absolute()
     report = folder.with_name(f"{folder.name}-refused.html")
-    write_whole(report, page.encode())
+    write_atomically(report, page.encode())
     return f"{' '.join(failures)} Nothing was installed at {out}; {report} shows which digits changed."
 
 
-def _card_of_unknown(model: keras.Model, source: Source, folder: Path) -> ModelCard:
+def _card_of_unknown(model: keras.Model, source: ModelSource, folder: Path) -> ModelCard:
     """A card for a model that came without one: nothing is known of its training."""
     return ModelCard(
         name=source.name,
         # Counted in the exported graph once there is one.
-        architecture=Architecture(name=source.name, parameters=model.count_params(), macs=0),
+        architecture=ArchitectureRecord(name=source.name, parameters=model.count_params(), macs=0),
         source=describe_file(folder, SOURCE_NAME),
         convention=source.convention,
         training=None,

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..edge.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
-from ..edge.safe_text import escape_html
-from ..edge.shares import describe_p, format_p, format_share
-from ..edge.statistics import mcnemar_p, paired_interval, wilson_interval
-from .doubts import describe_doubts
-from .flips import draw_flips
-from .noise import IMAGES
-from .verify import Outcome, Reference
+from ..edge.bundle.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
+from ..edge.common.terminal.formatting import describe_p, format_p, format_percent
+from ..edge.common.terminal.text import escape_html
+from .changed_digits import draw_changed_digits
+from .quantize.noise import IMAGES
+from .verify import FileOutputs, KerasReference, describe_doubts
 
 SIGNIFICANCE = 0.05
 # Layers below this have an error of a tenth of their signal: where a drop comes from.
@@ -105,14 +104,14 @@ GLOSSARY = {
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ReportInputs:
     """What the report shows beside the card: every file's logits, and the images they were measured on."""
 
-    outcomes: Sequence[Outcome]
-    reference: Reference
+    outcomes: Sequence[FileOutputs]
+    reference: KerasReference
 
 
-def format_report(card: ModelCard, evidence: Evidence, failures: Sequence[str] = ()) -> str:
+def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[str] = ()) -> str:
     """The page.
 
     Args:
@@ -170,12 +169,12 @@ def _verdict(export: Export, evaluation: Evaluation) -> str:
     quantized = [file for file in export.files if file.precision != "float32"]
     count = evaluation.images.count
     if not quantized:
-        return f"Only float32 files, {format_share(evaluation.correct / count)} accurate on {count:,} images."
+        return f"Only float32 files, {format_percent(evaluation.correct / count)} accurate on {count:,} images."
     worst = max(quantized, key=lambda file: file.verification.lost - file.verification.gained)
     smallest = min(quantized, key=lambda file: file.record.size_bytes)
     drops = worst.verification.lost > worst.verification.gained
     return (
-        f"The trained model reads {format_share(evaluation.correct / count)} of {count:,} images "
+        f"The trained model reads {format_percent(evaluation.correct / count)} of {count:,} images "
         f"({evaluation.images.name}). "
         + (f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. " if drops else NO_DROP)
         + f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes."
@@ -202,16 +201,16 @@ def _file_row(file: ModelFile, count: int) -> list[str]:
     return [
         file.record.name,
         f"{file.record.size_bytes:,}",
-        format_share(check.correct / count),
+        format_percent(check.correct / count),
         f"{100 * low:.2f} to {100 * high:.2f}",
         *(["", "", "", ""] if file.precision == "float32" else against_float),
-        format_share(check.agreeing / count),
+        format_percent(check.agreeing / count),
         f"{check.max_logit_difference:.2g}",
     ]
 
 
-def _flips(evidence: Evidence) -> str:
-    picture, count = draw_flips(evidence.outcomes, evidence.reference)
+def _flips(evidence: ReportInputs) -> str:
+    picture, count = draw_changed_digits(evidence.outcomes, evidence.reference)
     if picture is None:
         return "<h2>Changed digits</h2><p>No file names another digit than the trained model, on any image.</p>"
     source = base64.b64encode(picture).decode("ascii")

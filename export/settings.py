@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..edge.bundle import CARD_NAME, Bundle, open_card
-from ..edge.card import Format, MissingFile, ModelCard, ModelCardError, Precision
-from ..edge.inspection import inspect_file
-from . import onnx
-from .calibrate import ExportError
+from ..edge.bundle.card import CARD_NAME, Format, MissingFile, ModelCard, ModelCardError, Precision
+from ..edge.bundle.folder import Bundle, open_card
+from ..edge.inspection.inspect import inspect_file
+from .errors import ExportError
 from .exporters import DEFAULT_WEIGHTS, Exporter, list_exporters
+from .formats import onnx
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExportSettings:
     """What to export and how.
 
     Attributes:
@@ -39,7 +39,7 @@ class Settings:
     named: tuple[Precision, ...] = ()
 
 
-def carry_over(settings: Settings, out: Path) -> Settings:
+def carry_over(settings: ExportSettings, out: Path) -> ExportSettings:
     """The settings, and what the bundle at `out` has of C source and ONNX weights besides."""
     there = find_exported(out)
     if there is None:
@@ -81,7 +81,7 @@ def _find_weights(bundle: Bundle) -> str | None:
     return None
 
 
-def choose_exporters(settings: Settings, out: Path) -> list[Exporter]:
+def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
     """The exporters that are asked for, and those whose files the bundle at `out` would lose otherwise.
 
     Raises:
@@ -108,7 +108,7 @@ def choose_exporters(settings: Settings, out: Path) -> list[Exporter]:
     return chosen
 
 
-def find_unmet(card: ModelCard, settings: Settings, earlier: Bundle | None) -> list[MissingFile]:
+def find_unmet(card: ModelCard, settings: ExportSettings, earlier: Bundle | None) -> list[MissingFile]:
     """The files that could not be made though they were asked for by name, or were there before.
 
     Args:

@@ -12,17 +12,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.abstention import accepted
-from ..edge.card import Abstention, Agreement, Evaluation, ModelFile, Verification
-from ..edge.classifiers import RUNTIMES, Runtime
-from ..edge.evaluate import evaluate_apart
-from ..edge.golden import TOLERANCE
-from ..edge.host import count_cores
-from ..edge.mnist import Images
-from ..edge.scratch import scratch_folder
-from ..edge.shares import describe_p
-from ..edge.statistics import mcnemar_p
-from .calibrate import ExportError
+from ..edge.bundle.card import NUM_CLASSES, Abstention, Agreement, Evaluation, ModelCard, ModelFile, Verification
+from ..edge.common.machine import count_cores
+from ..edge.common.scratch import scratch_folder
+from ..edge.common.statistics import mcnemar_p
+from ..edge.common.terminal.formatting import describe_p, format_percent
+from ..edge.data.images import Images
+from ..edge.runtimes.abstention import accepted, score_digits
+from ..edge.runtimes.classifiers import RUNTIMES, Runtime
+from ..edge.runtimes.golden import TOLERANCE
+from ..edge.runtimes.isolated import run_isolated
+from .errors import ExportError
 
 BATCH = 500
 KERAS = "Keras"
@@ -31,19 +31,19 @@ MOST_ACCEPTANCE_SHIFT = 0.01
 
 
 @dataclass(frozen=True)
-class Reference:
+class KerasReference:
     """What the Keras model says of a set of images: logits, float32 [N, 10]."""
 
     images: Images
     logits: NDArray[np.float32]
 
-    def first(self, count: int) -> "Reference":
+    def first(self, count: int) -> "KerasReference":
         """The same of `count` images, spread evenly over the set: where it is in order of its labels, all occur."""
         if count >= len(self.images):
             return self
         spread = np.linspace(0, len(self.images) - 1, count).astype(np.int64)
         name = f"{count} of {self.images.name}"
-        return Reference(self.images.take(spread, name), self.logits[spread])
+        return KerasReference(self.images.take(spread, name), self.logits[spread])
 
     def describe(self, held_out: bool) -> Evaluation:
         """What the card says of it."""
@@ -55,14 +55,14 @@ class Reference:
         return self.logits.argmax(axis=1) == self.images.labels
 
 
-def keras_reference(model: keras.Model, images: Images) -> Reference:
+def keras_reference(model: keras.Model, images: Images) -> KerasReference:
     """Run the Keras model over a set of images."""
     # Keras's annotation of `verbose` is wrong: "auto", 0, 1 and 2 are allowed.
     logits = model.predict(images.pixels, batch_size=BATCH, verbose=0)  # pyright: ignore[reportArgumentType]
-    return Reference(images, logits.astype(np.float32))
+    return KerasReference(images, logits.astype(np.float32))
 
 
-def pack_references(references: Sequence[Reference]) -> bytes:
+def pack_references(references: Sequence[KerasReference]) -> bytes:
     """All references as one .npz, an array a set's name: a machine without Keras can still compare in pairs."""
     content = io.BytesIO()
     arrays: Any = {reference.images.name: reference.logits for reference in references}
@@ -71,7 +71,7 @@ def pack_references(references: Sequence[Reference]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutputs:
     """A file's logits on the reference's images and on the golden images, on one runtime: float32 [N, 10], [M, 10]."""
 
     file: ModelFile
@@ -80,9 +80,9 @@ class Outcome:
     golden_logits: NDArray[np.float32]
 
 
-def run_apart(
-    folder: Path, files: Sequence[ModelFile], reference: Reference, golden: NDArray[np.uint8]
-) -> list[Outcome]:
+def run_in_processes(
+    folder: Path, files: Sequence[ModelFile], reference: KerasReference, golden: NDArray[np.uint8]
+) -> list[FileOutputs]:
     """Run every file on every runtime installed here, each in a process of its own, as many at once as there are cores.
 
     Args:
@@ -107,16 +107,16 @@ def run_apart(
         images = scratch / "images.npy"
         np.save(images, np.concatenate([reference.images.pixels, golden]))
 
-        def run(pair: tuple[ModelFile, Runtime]) -> Outcome:
+        def run(pair: tuple[ModelFile, Runtime]) -> FileOutputs:
             file, runtime = pair
-            logits = evaluate_apart(folder / file.record.name, file, runtime.name, images)
-            return Outcome(file, runtime, logits[: -len(golden)], logits[-len(golden) :])
+            logits = run_isolated(folder / file.record.name, file, runtime.name, images)
+            return FileOutputs(file, runtime, logits[: -len(golden)], logits[-len(golden) :])
 
         return list(pool.map(run, pairs))
 
 
 def verify(
-    outcome: Outcome, reference: Reference, float_right: NDArray[np.bool_], abstention: Abstention
+    outcome: FileOutputs, reference: KerasReference, float_right: NDArray[np.bool_], abstention: Abstention
 ) -> Verification:
     """Compare what a file gave with Keras on every image of the reference, and with its float sibling.
 
@@ -151,7 +151,7 @@ def verify(
     )
 
 
-def agree(outcomes: Sequence[Outcome], reference: Reference) -> Agreement:
+def agree(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
     """Count for each pair of Keras and the files on their runtimes on how many images they name the same digit."""
     names = [KERAS, *(_label(outcome, outcomes) for outcome in outcomes)]
     digits = [reference.logits.argmax(axis=1), *(outcome.logits.argmax(axis=1) for outcome in outcomes)]
@@ -184,7 +184,7 @@ def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
     )
 
 
-def check_acceptance(file: ModelFile, reference: Reference, abstention: Abstention) -> str | None:
+def check_acceptance(file: ModelFile, reference: KerasReference, abstention: Abstention) -> str | None:
     """Whether a file takes far fewer digits for digits than the Keras model, or far more: the reason, else None."""
     taken, count = file.verification.accepted, len(reference.images)
     wanted = int(accepted(reference.logits, abstention).sum())
@@ -207,7 +207,67 @@ def check_integers(file: ModelFile) -> str | None:
     )
 
 
-def _label(outcome: Outcome, outcomes: Sequence[Outcome]) -> str:
+def _label(outcome: FileOutputs, outcomes: Sequence[FileOutputs]) -> str:
     """The file's name; with its runtime where it ran on several."""
     several = sum(other.file is outcome.file for other in outcomes) > 1
     return f"{outcome.file.record.name} on {outcome.runtime.name}" if several else outcome.file.record.name
+
+
+# Of validation's digits. Nothing that is no digit has a say: what people will hold before a camera nobody knows.
+ACCEPTED_SHARE = 0.995
+# Dividing the logits by less than 1 makes the model surer than the softmax says, by more than 1 less sure.
+TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))
+
+
+def choose_abstention(validation: KerasReference, earlier: Abstention | None = None) -> Abstention:
+    """Fix both numbers on the float model's logits for validation; int8 moves a score by hundredths.
+
+    Args:
+        validation: Images, and the Keras model's logits for them.
+        earlier: What an earlier export of the same weights has. Its odds of a digit, which were fitted on scenes that
+            an export does not have, are kept.
+    """
+    scores = score_digits(validation.logits)
+    # Rounded down, so that the card's decimal number accepts what was counted.
+    threshold = float(np.floor(1000 * np.quantile(scores, 1 - ACCEPTED_SHARE, method="lower")) / 1000)
+    losses = [_negative_log_likelihood(validation.logits / t, validation.images.labels) for t in TEMPERATURES]
+    return Abstention(
+        threshold=threshold,
+        temperature=round(float(TEMPERATURES[int(np.argmin(losses))]), 3),
+        validation=validation.images.describe(),
+        accepted=int((scores >= threshold).sum()),
+        digit_odds=earlier and earlier.digit_odds,
+    )
+
+
+def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
+    """Mean, in nats, of the right digit's softmax among the ten."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
+
+
+# A model that reads less than twice what guessing reads is not worth its figures.
+NEAR_CHANCE = 2 / NUM_CLASSES
+
+
+def describe_doubts(card: ModelCard) -> list[str]:
+    """Sentences on what is missing, on int8 files that are not full-integer, and on a model that reads nothing."""
+    export = card.export
+    if export is None:
+        return []
+    evaluation = export.evaluations[0]
+    accuracy = evaluation.correct / evaluation.images.count
+    doubts = []
+    if accuracy < NEAR_CHANCE:
+        doubts.append(
+            f"the model reads {format_percent(accuracy)} of the images, and guessing would read "
+            f"{format_percent(1 / NUM_CLASSES, 0)}: it is near chance, so no figure here says anything about "
+            "quantization. Was it trained, and on these classes in this order?"
+        )
+    doubts += [f"{one.name} could not be made: {one.reason}." for one in export.missing or ()]
+    doubts += [
+        f"{file.record.name} is not full-integer: {', '.join(file.float_operators)} compute in float32."
+        for file in export.files
+        if file.float_operators
+    ]
+    return doubts

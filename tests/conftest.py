@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 # Before anything of the package is imported: tests never download, and never write to the user's cache.
 os.environ["EDGE_MNIST_MIRRORS"] = ""
 
-from edge_mnist.edge import keras_files, mnist
-from edge_mnist.edge.bundle import Bundle, open_bundle
-from edge_mnist.edge.cli import main
-from edge_mnist.edge.mnist_files import DataError
+from edge_mnist.cli import main
+from edge_mnist.edge.bundle.folder import Bundle, open_bundle
+from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.edge.data.download import DataError
+from edge_mnist.edge.runtimes import keras_files
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -76,7 +77,7 @@ def edge_mnist(*arguments: object) -> Result:
 def edge_mnist_process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command as users do, in a process of its own."""
     return python_process(
-        "import sys; from edge_mnist.edge.cli import main; sys.argv[0] = 'edge-mnist'; main()",
+        "import sys; from edge_mnist.cli import main; sys.argv[0] = 'edge-mnist'; main()",
         *arguments,
         **environment,
     )

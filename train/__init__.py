@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from ..edge.native_log import quiet_native_log
+from ..edge.common.native_log import quiet_native_log
 
 # TensorFlow prints pages of start-up notes otherwise. Read when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -6,14 +6,12 @@ from typing import Any
 
 import click
 
-from ..edge.card import TrainingPrecision
-from ..edge.catalogue import CATALOGUE
-from ..edge.datasets import DATASETS
-from ..edge.mnist import MNIST, SAMPLE
-from ..edge.options import BUNDLE, FiniteRange, data_dir_option
-from .described import DESCRIBED
+from ..edge.bundle.card import TrainingPrecision
+from ..edge.bundle.catalogue import CATALOGUE
+from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.data.datasets import DATASETS, MNIST, SAMPLE
 from .distortion import Distortion
-from .recipe import ALL, RECIPES, Recipe
+from .recipe import ALL, PUBLISHED_RECIPES, RECIPES, Recipe
 
 EPOCHS = 24
 PRECISIONS: dict[str | None, TrainingPrecision] = {
@@ -131,12 +129,12 @@ def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> 
             f"--extras: expected 0 for {data}, got {given['extras']:g}. The shapes are drawn to go with digits."
         )
     if whose == RECIPES[1]:
-        if model not in DESCRIBED:
+        if model not in PUBLISHED_RECIPES:
             raise click.UsageError(
                 f"--recipe: {model} is this project's own, and nobody else describes how to train it. Expected "
-                f"--recipe {RECIPES[0]}, or one of these: --model {', '.join(DESCRIBED)}."
+                f"--recipe {RECIPES[0]}, or one of these: --model {', '.join(PUBLISHED_RECIPES)}."
             )
-        return dataclasses.replace(DESCRIBED[model], **given)
+        return dataclasses.replace(PUBLISHED_RECIPES[model], **given)
     # Among the shapes that are no digits are printed digits, which other data has no class for.
     return Recipe(**{"epochs": EPOCHS, "seed": 1, "extras": Recipe.extras if digits else 0.0} | given)
 

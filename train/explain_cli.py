@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from ..edge.bundle import SHIPPED
-from ..edge.errors import EdgeMnistError
-from ..edge.options import BUNDLE
-from ..edge.output import echo, echo_json, echo_lines
-from ..edge.whole_files import write_whole
+from ..edge.bundle.shipped import SHIPPED
+from ..edge.commands.options import BUNDLE
+from ..edge.common.errors import EdgeMnistError
+from ..edge.common.files import write_atomically
+from ..edge.common.terminal.output import echo, echo_json, echo_lines
 
 
 @click.command()
@@ -31,12 +31,12 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
       edge-mnist explain page.png
       edge-mnist explain seven.png --model my-model --out why.png
     """
-    from .explain import explain_picture, format_digit  # noqa: PLC0415 - Keras, without which help must do
+    from .explanation.explain import explain_picture, format_digit  # noqa: PLC0415 - Keras, without which help must do
 
     explained = explain_picture(image, model)
     destination = out or Path(f"{image.stem}.explained.png")
     try:
-        write_whole(destination, explained.sheet)
+        write_atomically(destination, explained.sheet)
     except OSError as error:
         raise EdgeMnistError(f"{destination}: cannot be written ({error.strerror}). Choose another --out.") from error
     if as_json:

@@ -9,7 +9,7 @@ written larger with another pen and framed again, so that the reader's framing i
 with a foot, which half of Europe writes and MNIST hardly has.
 
 The loss has an eleventh class for them whose logit is fixed at 0. The network keeps its ten outputs, and
-logsumexp(logits) becomes the log odds that there is a digit at all; see `edge/abstention.py`.
+logsumexp(logits) becomes the log odds that there is a digit at all; see `edge/runtimes/abstention.py`.
 
 Sources: outlier exposure after Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure" (ICLR
 2019); the score is the free energy of Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection" (NeurIPS
@@ -29,10 +29,11 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..edge.card import IMAGE_SHAPE, NUM_CLASSES
-from ..edge.framing import SIDE, frame_digit
-from ..edge.mnist import Images
-from ..edge.opencv import cv
+from ..edge.bundle.card import NUM_CLASSES
+from ..edge.common.arrays import IMAGE_SHAPE
+from ..edge.common.opencv import cv
+from ..edge.data.images import Images
+from ..edge.reading.framing import SIDE, frame_digit
 
 Random = np.random.Generator
 Ink = NDArray[np.uint8]
@@ -62,14 +63,14 @@ FILLING_SHARE = 0.35
 
 
 @dataclass(frozen=True)
-class Extras:
+class DrawnImages:
     """Images that training adds to the digits: uint8 [N, 28, 28, 1], and labels uint8 [N], 10 = not a digit."""
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
 
-def draw_extras(train: Images, count: int, random: Random) -> Extras:
+def draw_extras(train: Images, count: int, random: Random) -> DrawnImages:
     """Draw shapes that are no digits, and some printed digits.
 
     Args:
@@ -83,7 +84,7 @@ def draw_extras(train: Images, count: int, random: Random) -> Extras:
         draw = random.random()
         if draw < PRINTED_SHARE:
             labels[i] = random.integers(NUM_CLASSES)
-            pixels[i] = _frame(_glyph(str(labels[i]), _choose(FACES(), random)))
+            pixels[i] = _frame(_glyph(str(labels[i]), _choose(text_faces(), random)))
         elif draw < PRINTED_SHARE + REFRAMED_SHARE:
             chosen = random.integers(len(train))
             labels[i] = train.labels[chosen]
@@ -93,14 +94,14 @@ def draw_extras(train: Images, count: int, random: Random) -> Extras:
             pixels[i] = _one_with_upstroke(random)
         else:
             pixels[i] = KINDS[kind][1](train, random)
-    return Extras(pixels, labels)
+    return DrawnImages(pixels, labels)
 
 
 # --- glyphs ---
 
 
 @cache
-def FACES() -> tuple[ImageFont.FreeTypeFont, ...]:  # noqa: N802 - a constant that is read from files when first used
+def text_faces() -> tuple[ImageFont.FreeTypeFont, ...]:
     """The text faces, at canvas size."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     paths = [path for pattern in FONTS for path in sorted(folder.glob(pattern))]
@@ -116,7 +117,7 @@ def _characters(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _letter(_train: Images, random: Random) -> Ink:
-    face = _choose(FACES(), random)
+    face = _choose(text_faces(), random)
     character = _choose(_choose(_characters(str(face.path)), random), random)
     ink = _glyph(character, face)
     return _fill(ink, random) if character in LOOKALIKES else _place(ink, random)

@@ -2,8 +2,13 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
-from ..edge.mnist import Images
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edge.data.images import Images
 from .distortion import Distortion
 
 # Whose: this project's own, or what the network's published description says.
@@ -67,3 +72,70 @@ class Recipe:
         flat = dataclasses.asdict(self)
         distortion = {f"distortion.{key}": value for key, value in flat.pop("distortion").items()}
         return {**distortion, **flat, "outlier_class": int(self.outlier_class)}
+
+
+NO_DISTORTION = Distortion().scaled(0)
+# Descriptions name turning, shifting and zooming, and no amounts; these are the ones that tutorials take.
+USUAL_DISTORTION = Distortion(
+    rotation_degrees=10.0, log_scale=0.1, shear=0.0, shift_px=2.8, elastic_px=0.0, thickness=0.0, blur=0.0
+)
+
+
+def _adam(epochs: int, batch_size: int = 128, distortion: Distortion = NO_DISTORTION) -> Recipe:
+    return Recipe(
+        epochs=epochs,
+        seed=1,
+        batch_size=batch_size,
+        learning_rate=1e-3,
+        warmup_epochs=0.0,
+        last_rate=1.0,
+        weight_decay=0.0,
+        label_smoothing=0.0,
+        ema_share=0.0,
+        outlier_class=False,
+        extras=0.0,
+        distortion=distortion,
+        last_distortion=1.0,
+    )
+
+
+PUBLISHED_RECIPES = {
+    # Nothing is said of it but what it reached.
+    "logistic": _adam(epochs=20),
+    # "About 20 s for 5 epochs"; batches as Keras makes them.
+    "compact-8-16": _adam(epochs=5, batch_size=32, distortion=USUAL_DISTORTION),
+    "two-conv-122k": _adam(epochs=5),
+    "dropout-cnn": _adam(epochs=30, batch_size=256),
+    # The number of epochs is not given.
+    "one-hot-cnn": _adam(epochs=10),
+    "batchnorm-905k": _adam(epochs=20, distortion=USUAL_DISTORTION),
+}
+
+
+def make_schedule(
+    peak: float, epochs: int, warmup_epochs: float, steps_per_epoch: int, last_share: float = 0.0
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """What the optimizer follows, step by step.
+
+    Args:
+        peak: Reached when the warm-up ends.
+        epochs: Of the whole run.
+        warmup_epochs: May be a fraction.
+        steps_per_epoch: Optimizer steps.
+        last_share: Of the peak, where the cosine ends.
+
+    Source: I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts" (ICLR 2017).
+    """
+    steps, warmup_steps = epochs * steps_per_epoch, int(warmup_epochs * steps_per_epoch)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup_steps else peak,
+        decay_steps=max(1, steps - warmup_steps),
+        alpha=last_share,
+        warmup_target=peak if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+
+
+def sample_schedule(schedule: Any, steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The learning rate at each of these steps, float32 [N]."""
+    return np.array([keras.ops.convert_to_numpy(schedule(step)) for step in steps], np.float32)

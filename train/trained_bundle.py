@@ -9,21 +9,21 @@ from pathlib import Path
 import click
 import keras
 
-from ..edge.bundle import SOURCE_NAME, describe_file, replacing, write_card
-from ..edge.card import Architecture, ModelCard, Training, TrainingPrecision, count_macs
-from ..edge.datasets import DATASETS, load_splits
-from ..edge.host import find_version
-from ..edge.mnist import Splits
-from ..edge.options import name_bundle
-from ..edge.output import echo, echo_lines
-from ..edge.picture_folder import PREFIX
-from ..edge.shares import format_share
-from .ancestors import inherit_weights, load_parent, load_teachers
-from .devices import Devices, find_devices
-from .fit import Setup, describe_device
+from ..edge.bundle.card import ArchitectureRecord, ModelCard, Training, TrainingPrecision, count_keras_macs
+from ..edge.bundle.folder import SOURCE_NAME, describe_file, staged_bundle, write_card
+from ..edge.commands.options import name_bundle
+from ..edge.common.machine import find_version
+from ..edge.common.terminal.formatting import format_percent
+from ..edge.common.terminal.output import echo, echo_lines
+from ..edge.data.datasets import DATASETS, load_splits
+from ..edge.data.images import Splits
+from ..edge.data.picture_folder import PREFIX
+from .fitting.devices import Devices, find_devices
+from .fitting.fit import Setup, describe_device
+from .fitting.parents import inherit_weights, load_parent, load_teachers
+from .fitting.seeds import Trained, build, choose_best, compare_seeds, train_seeds
 from .recipe import RECIPES, Recipe
-from .report import write_report
-from .seeds import Trained, build, choose_best, compare_seeds, train_seeds
+from .report.report import write_report
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def train_bundle(order: Order, out: Path) -> None:
         _remove(state_paths)
         echo("Done; the first process writes the bundle.")
         return
-    with replacing(out, [SOURCE_NAME]) as folder:
+    with staged_bundle(out, [SOURCE_NAME]) as folder:
         runs = _train(order.model, splits, order.recipe, setup, state_paths)
         card = _write_bundle(folder, runs, splits, setup)
     _remove(state_paths)
@@ -124,13 +124,13 @@ def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
     trained, trials = choose_best(runs), compare_seeds(runs)
     line = (
         f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, validation accuracy "
-        f"{format_share(trained.best.validation_accuracy)} on {len(splits.validation):,} images."
+        f"{format_percent(trained.best.validation_accuracy)} on {len(splits.validation):,} images."
     )
     if trials is None:
         return line
     return (
         f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
-        f"{format_share(trials.mean)}, the standard deviation {100 * trials.deviation:.2f} points."
+        f"{format_percent(trials.mean)}, the standard deviation {100 * trials.deviation:.2f} points."
     )
 
 
@@ -165,7 +165,9 @@ def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: 
     card = ModelCard(
         name=model.name,
         labels=splits.labels,
-        architecture=Architecture(name=model.name, parameters=model.count_params(), macs=count_macs(model.layers)),
+        architecture=ArchitectureRecord(
+            name=model.name, parameters=model.count_params(), macs=count_keras_macs(model.layers)
+        ),
         source=describe_file(folder, SOURCE_NAME),
         training=training,
     )

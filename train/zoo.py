@@ -7,7 +7,7 @@ to [0, 1] is a layer of the model, so no caller can get it wrong; the softmax is
 `logistic` is the baseline that anything convolutional has to beat. The others are
 starting points that people publish, rebuilt from their descriptions: where a description leaves something open, the
 function says what was chosen and why. They train by this project's recipe or, as `described.py` has it, by theirs;
-`edge/catalogue.py` lists what their descriptions claim.
+`edge/bundle/catalogue.py` lists what their descriptions claim.
 """
 
 import re
@@ -19,7 +19,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from ..edge.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
+from ..edge.bundle.card import NUM_CLASSES, SCALING_LAYER
+from ..edge.common.arrays import IMAGE_SHAPE
 
 # Keras's default of 0.99 lags hundreds of steps behind, which spoils the validation of short runs.
 BATCH_NORM_MOMENTUM = 0.95

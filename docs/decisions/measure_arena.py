@@ -1,4 +1,4 @@
-"""Reproduces what export/arena.py says of its estimate: beside the smallest arena that TFLite Micro runs in.
+"""Reproduces what export/formats/micro_arena.py says of its estimate: beside the smallest arena that TFLite Micro runs in.
 
 It also counts on how many images of the sample TFLite Micro and LiteRT name the same digit. All but the shipped network
 have random weights, so that close calls are more frequent than with trained ones.
@@ -33,13 +33,13 @@ def write(folder: Path) -> None:
     """Convert the networks; keep estimates, images and what LiteRT says of them beside the files."""
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - not where the files are only run
 
-    from edge_mnist.edge.bundle import SHIPPED  # noqa: PLC0415
-    from edge_mnist.edge.mnist import load_sample  # noqa: PLC0415
-    from edge_mnist.export.arena import estimate_arena  # noqa: PLC0415
-    from edge_mnist.export.calibrate import choose_calibration  # noqa: PLC0415
-    from edge_mnist.export.micro_model import read_micro_model  # noqa: PLC0415
-    from edge_mnist.export.tflite import convert_int8  # noqa: PLC0415
-    from edge_mnist.export.tflite_slim import slim  # noqa: PLC0415
+    from edge_mnist.edge.bundle.shipped import SHIPPED  # noqa: PLC0415
+    from edge_mnist.edge.data.datasets import load_sample  # noqa: PLC0415
+    from edge_mnist.export.calibration import choose_calibration  # noqa: PLC0415
+    from edge_mnist.export.formats.micro_arena import estimate_arena  # noqa: PLC0415
+    from edge_mnist.export.formats.micro_model import read_micro_model  # noqa: PLC0415
+    from edge_mnist.export.formats.tflite import convert_int8  # noqa: PLC0415
+    from edge_mnist.export.formats.tflite_edits import slim  # noqa: PLC0415
     from edge_mnist.train.zoo import ZOO  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,12 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_mnist.benchmarks.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from edge_mnist.edge.bundle import find_bundle, open_bundle
-from edge_mnist.edge.classifiers import choose_runtime, load_classifier
-from edge_mnist.edge.mnist import Images, load_mnist
+from edge_mnist.benchmarks.studies.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from edge_mnist.edge.bundle.folder import find_bundle, open_bundle
+from edge_mnist.edge.data.datasets import load_mnist
+from edge_mnist.edge.data.images import Images
+from edge_mnist.edge.runtimes.classifiers import choose_runtime
+from edge_mnist.edge.runtimes.loading import load_classifier
 
 SEED = 1
 

@@ -12,8 +12,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-from edge_mnist.train.averaging import copy_network
-from edge_mnist.train.execution import in_batches, wants_xla
+from edge_mnist.train.fitting.averaging import copy_network
+from edge_mnist.train.fitting.backend import in_batches, use_xla
 from edge_mnist.train.zoo import ZOO
 
 IMAGES, BATCH, ROUNDS = 25_600, 128, 3
@@ -27,12 +27,12 @@ def main() -> None:
     by_default = {"x": pixels, "y": targets, "batch_size": BATCH}
     handed_over = in_batches(BATCH, pixels, targets)
     for name in sys.argv[1:]:
-        with_xla, plain = _compile(name, "auto"), _compile(name, wants_xla())
+        with_xla, plain = _compile(name, "auto"), _compile(name, use_xla())
         ways = {
             "by default": (with_xla, by_default),
             "without autotuner": (with_xla, handed_over),
             "nor XLA": (plain, handed_over),
-            "and in bfloat16": (_compile(name, wants_xla(), "mixed_bfloat16"), handed_over),
+            "and in bfloat16": (_compile(name, use_xla(), "mixed_bfloat16"), handed_over),
         }
         # The first turn compiles.
         turns = [[_time(*way) for way in ways.values()] for _ in range(ROUNDS + 1)][1:]

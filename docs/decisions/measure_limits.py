@@ -10,9 +10,9 @@ import sys
 import numpy as np
 from PIL import Image
 
-from edge_mnist.benchmarks.pages import draw_page
-from edge_mnist.edge.jpeg import DamagedJpegError, decode_jpeg
-from edge_mnist.edge.reader import Reader
+from edge_mnist.benchmarks.scenes.pages import draw_page
+from edge_mnist.edge.media.jpeg import DamagedJpegError, decode_jpeg
+from edge_mnist.edge.reading.reader import Reader
 
 TRIALS, QUALITIES, LOST_BYTES = 200, (60, 85, 95), (1, 4, 16, 100, 2000)
 SIDE, MOST_PIXELS = 3600, 50_000_000

@@ -9,10 +9,10 @@ from unittest.mock import patch
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_mnist.edge.mnist import load_sample
-from edge_mnist.export import tflite
-from edge_mnist.export.calibrate import choose_calibration
-from edge_mnist.export.tflite_slim import slim
+from edge_mnist.edge.data.datasets import load_sample
+from edge_mnist.export.calibration import choose_calibration
+from edge_mnist.export.formats import tflite
+from edge_mnist.export.formats.tflite_edits import slim
 from edge_mnist.train.zoo import ZOO
 
 NETWORKS = ("nano", "nano-2890", "max", "compact-8-16", "two-conv-122k", "dropout-cnn")

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mnist.edge.bundle import SHIPPED
-from edge_mnist.edge.card import PRECISION_KEY
-from edge_mnist.edge.classifiers import RUNTIMES, load_file
-from edge_mnist.edge.mnist import load_mnist
-from edge_mnist.export.calibrate import choose_calibration
-from edge_mnist.export.equalize import equalize
+from edge_mnist.edge.bundle.card import PRECISION_KEY
+from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.data.datasets import load_mnist
+from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.export.adoption.source import load_source
+from edge_mnist.export.calibration import choose_calibration
+from edge_mnist.export.drafts import describe_draft
 from edge_mnist.export.exporters import list_exporters
-from edge_mnist.export.pipeline import describe_draft
-from edge_mnist.export.rounding import input_moments, input_patches, round_weights
-from edge_mnist.export.source import load_source
-from edge_mnist.export.sweep import Quantizer, signal_to_noise_db
+from edge_mnist.export.quantize.equalize import equalize
+from edge_mnist.export.quantize.rounding import input_moments, input_patches, round_weights
+from edge_mnist.export.quantize.sweep import Quantizer, signal_to_noise_db
 
 import keras  # isort: skip - after the stage that chooses its backend
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge_mnist.edge.mnist import load_mnist
+from edge_mnist.edge.data.datasets import load_mnist
 
 TRAINED_ON, LOOKED_AT, EPOCHS = 12_000, 500, (1, 6)
 RANGES = {"0-1": (1 / 255, 0.0), "0-255": (1.0, 0.0), "-1-1": (1 / 127.5, -1.0)}

@@ -10,10 +10,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from edge_mnist.edge.card import SCALING_LAYER
-from edge_mnist.edge.mnist import load_sample
-from edge_mnist.export.calibrate import choose_calibration
-from edge_mnist.export.tflite import convert_int8
+from edge_mnist.edge.bundle.card import SCALING_LAYER
+from edge_mnist.edge.data.datasets import load_sample
+from edge_mnist.export.calibration import choose_calibration
+from edge_mnist.export.formats.tflite import convert_int8
 
 # Each layer: filters, kernel, stride, padding.
 SHAPES = {

@@ -21,17 +21,17 @@ def write(folder: Path) -> None:
     """Quantize the shipped model in each way; keep validation images, labels and Keras's logits beside the files."""
     from onnxruntime.quantization import QuantType, quantize_static  # noqa: PLC0415 - not where the files are only run
 
-    from edge_mnist.edge.bundle import SHIPPED  # noqa: PLC0415
-    from edge_mnist.edge.mnist import load_mnist  # noqa: PLC0415
-    from edge_mnist.export import onnx  # noqa: PLC0415
-    from edge_mnist.export.calibrate import choose_calibration, unit_images  # noqa: PLC0415
-    from edge_mnist.export.source import load_source  # noqa: PLC0415
-    from edge_mnist.export.sweep import AS_TRAINED, REFINED, Weights  # noqa: PLC0415
+    from edge_mnist.edge.bundle.shipped import SHIPPED  # noqa: PLC0415
+    from edge_mnist.edge.data.datasets import load_mnist  # noqa: PLC0415
+    from edge_mnist.export.adoption.source import load_source  # noqa: PLC0415
+    from edge_mnist.export.calibration import choose_calibration, unit_images  # noqa: PLC0415
+    from edge_mnist.export.formats import onnx  # noqa: PLC0415
+    from edge_mnist.export.quantize.sweep import AS_TRAINED, REFINED, WeightVariants  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     splits = load_mnist()
     model, calibration = load_source(SHIPPED / "model.keras", SHIPPED), choose_calibration(splits.train)
-    weights = Weights(model, calibration)
+    weights = WeightVariants(model, calibration)
     for name, weight_type in onnx.WEIGHT_TYPES.items():
         for kind, words in ((AS_TRAINED, "as-trained"), (REFINED, "refined")):
             network = weights.models(weight_type.levels)[kind]

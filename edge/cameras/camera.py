@@ -1,5 +1,6 @@
 """What the live loop knows of a camera, whichever it is: it opens, gives one frame after the other, and closes."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -7,7 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import EdgeMnistError
+from ..common.errors import EdgeMnistError
 
 Rotation = Literal[0, 90, 180, 270]
 
@@ -15,15 +16,15 @@ Rotation = Literal[0, 90, 180, 270]
 class CameraError(EdgeMnistError):
     """The camera cannot be opened, or gives no usable frame; the message says why and what to do.
 
-    It may work later: the loop tries again. What cannot get better is a `CameraRefusedError`.
+    It may work later: the loop tries again. What cannot get better is a `CameraUnsupportedError`.
     """
 
 
-class CameraRefusedError(CameraError):
+class CameraUnsupportedError(CameraError):
     """Trying again is of no use: no such kind of camera, a package that is missing, an option that it does not have."""
 
 
-class CameraFileError(CameraRefusedError):
+class CameraFileError(CameraUnsupportedError):
     """A file or folder cannot be played to its end: it is damaged, cut off, or gone. What came before was read."""
 
 
@@ -104,3 +105,45 @@ class Camera(Protocol):
     def close(self) -> None:
         """Let go of it. Calling it again does nothing."""
         ...
+
+
+def own_frame(gray: NDArray[np.uint8], captured_s: float, read_rgb: Callable[[], NDArray[np.uint8]]) -> CameraFrame:
+    """A frame whose pixels are its own, as long as somebody has it; see `CameraFrame`."""
+    return CameraFrame(gray, captured_s, read_rgb, release=_keep)
+
+
+def _keep() -> None:
+    """Garbage collection does it."""
+
+
+# A camera's time stamp that is older than this is of another clock.
+OLDEST_FRAME_S = 10.0
+
+
+def sane_timestamp(captured_s: float) -> float:
+    """A time stamp of `time.monotonic()`, or now where it cannot be one: in the future, or long ago."""
+    now = time.monotonic()
+    return captured_s if 0 <= now - captured_s <= OLDEST_FRAME_S else now
+
+
+class Pace:
+    """Keeps frames apart: each is due one period after the one before was; what a long pause missed is not made up."""
+
+    def __init__(self, fps: float) -> None:
+        """At most so many frames per second; 0 is as many as there are."""
+        self._period_s = 1 / fps if fps else 0.0
+        # Of the frame before: when it was due, and when it was there.
+        self._due_s = self._there_s = float("-inf")
+
+    def wait(self, period_s: float | None = None) -> None:
+        """Sleep until the next frame is due; the first one is at once.
+
+        Args:
+            period_s: Between the frame before and this one, where frames have times of their own.
+        """
+        now = time.monotonic()
+        # A frame that is late by less than a period leaves the next one its time, so that the rate holds on average.
+        due_s = max(self._due_s + (self._period_s if period_s is None else period_s), self._there_s)
+        if due_s > now:
+            time.sleep(due_s - now)
+        self._due_s, self._there_s = (due_s, now) if due_s > float("-inf") else (now, now)

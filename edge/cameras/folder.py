@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinds import Kind
-from ..listing import EXPECTED, describe_left_out, is_video, list_folder
-from ..pictures import PictureError, read_gray, read_rgb
-from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
-from .clock import Pace
+from ..common.kinds import Kind
+from ..media.listing import EXPECTED, describe_left_out, is_video, list_folder
+from ..media.pictures import PictureError, read_gray, read_rgb
+from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
 from .orientation import choose_orientation
-from .own_frame import own_frame
 
 DEFAULT_FPS = 1.0
 VIDEO = Kind("a video, which is a camera of its own", "video")
@@ -75,7 +73,7 @@ class FolderCamera:
             listing = list_folder(self._folder)
             moving = {path: VIDEO for path in listing.paths if is_video(path)}
         except OSError as error:
-            raise CameraRefusedError(f"{self._folder}: cannot be read ({error.strerror}).") from error
+            raise CameraUnsupportedError(f"{self._folder}: cannot be read ({error.strerror}).") from error
         left_out = moving | listing.left_out
         new = {path: kind for path, kind in left_out.items() if path not in self._left_out}
         for level, matters in ((logging.WARNING, True), (logging.INFO, False)):
@@ -84,7 +82,7 @@ class FolderCamera:
         self._left_out = left_out
         paths = [path for path in listing.paths if path not in moving]
         if not paths:
-            raise CameraRefusedError(f"{self._folder}: no pictures there. {EXPECTED}")
+            raise CameraUnsupportedError(f"{self._folder}: no pictures there. {EXPECTED}")
         return paths
 
     def _give(self) -> Generator[CameraFrame, None, None]:

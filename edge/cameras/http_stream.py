@@ -8,12 +8,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import urljoin
 
-from .. import time_limits
-from ..credentials import Address, CredentialsError, parse_address
-from ..network_errors import describe_failure
-from . import authentication
-from .authentication import Challenge
-from .camera import CameraError, CameraRefusedError
+from ..common.network import authentication, time_limits
+from ..common.network.authentication import Challenge
+from ..common.network.credentials import Address, CredentialsError, parse_address
+from ..common.network.errors import describe_failure
+from .camera import CameraError, CameraUnsupportedError
 
 MOST_REDIRECTS = 3
 CHUNK_BYTES = 1 << 16
@@ -33,14 +32,14 @@ def parse_stream(url: str) -> Address:
     try:
         address = parse_address(url, CONNECTIONS)
     except CredentialsError as error:
-        raise CameraRefusedError(
+        raise CameraUnsupportedError(
             f"the camera's address: {error}. Expected a stream's address such as "
             f"http://USER@192.168.1.20:8080/stream.mjpg, and the password in ${PASSWORD_VARIABLE} or a "
             "--camera-password-file, where all characters are allowed."
         ) from None
     target = address.target if address.target.startswith("/") else f"/{address.target}"
     if not (target.isascii() and target.isprintable()) or " " in target:
-        raise CameraRefusedError(
+        raise CameraUnsupportedError(
             "the camera's address: expected a stream's address without blanks and with only ASCII behind the host; "
             "write other characters as %XX."
         )
@@ -113,7 +112,7 @@ class HttpStream:
                 address = _follow(address, response.getheader("Location") or "")
                 authorization, attempts, redirects = "", 0, redirects + 1
                 if redirects > MOST_REDIRECTS:
-                    raise CameraRefusedError(f"{self._shown}: it redirects more than {MOST_REDIRECTS} times.")
+                    raise CameraUnsupportedError(f"{self._shown}: it redirects more than {MOST_REDIRECTS} times.")
             elif response.status in NEEDS_PASSWORD:
                 authorization, attempts = self._log_in(address, response, attempts), attempts + 1
             else:
@@ -144,16 +143,18 @@ class HttpStream:
         """
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
-            raise CameraRefusedError(f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}")
+            raise CameraUnsupportedError(
+                f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}"
+            )
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
         # A number of the server's that was too old is no wrong password; that both happen twice is no server's way.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{self._shown}: wrong user or password, says the camera ({status}). {HOW_TO_GIVE}"
             )
         header = authentication.answer(challenges, address.user, address.password or "", address.target)
         if header is None:
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{self._shown}: the camera wants a login by {_name_schemes(challenges)}; expected Basic, or Digest "
                 "with SHA-256 or MD5. Switch one of them on in its settings."
             )
@@ -166,7 +167,7 @@ class HttpStream:
             raise CameraError(f"{self._shown}: expected a stream, got {status} {reason}.")
         kind = response.getheader("Content-Type") or "nothing that says its type"
         if not kind.lower().startswith("multipart/"):
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{self._shown}: expected a stream of JPEG pictures (multipart/x-mixed-replace), got {kind[:60]!r}. "
                 "Cameras often have a page and a stream of different addresses."
             )
@@ -191,10 +192,10 @@ def _follow(address: Address, location: str) -> Address:
     """
     try:
         there = parse_stream(urljoin(address.origin + address.target, location))
-    except (CameraRefusedError, ValueError):
-        raise CameraRefusedError(f"{address.shown}: redirects to what is no stream's address.") from None
+    except (CameraUnsupportedError, ValueError):
+        raise CameraUnsupportedError(f"{address.shown}: redirects to what is no stream's address.") from None
     if there.host != address.host or (address.scheme, there.scheme) == ("https", "http"):
-        raise CameraRefusedError(
+        raise CameraUnsupportedError(
             f"{address.shown}: redirects to {there.shown}, and only redirects on the same host are followed. "
             "Use that address if you trust it."
         )

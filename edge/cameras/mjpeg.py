@@ -8,20 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import time_limits
-from .camera import CameraError, CameraFrame, CameraOptions
-from .clock import Pace
+from ..common.network import time_limits
+from .camera import CameraError, CameraFrame, CameraOptions, Pace, own_frame
 from .damage import DamageCounter
 from .http_stream import HttpStream, parse_stream
-from .jpeg import JpegSplitter, decode_gray, decode_rgb
+from .jpeg_stream import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
-from .own_frame import own_frame
 
 # So long what has already come is read on, for the newest picture in it.
 LONGEST_DRAINING_S = 0.02
 
 
-class Picture(NamedTuple):
+class JpegFrame(NamedTuple):
     """A JPEG that came whole, its brightness, uint8 [height, width], and when its last byte came (monotonic)."""
 
     jpeg: bytes
@@ -61,7 +59,7 @@ class MjpegCamera:
         except BaseException:
             self.close()
             raise
-        self._first: Picture | None = first
+        self._first: JpegFrame | None = first
         self._shape = first.gray.shape
         self.description = f"{self._shown}, {self._orientation.describe(*reversed(first.gray.shape))} MJPEG"
 
@@ -91,7 +89,7 @@ class MjpegCamera:
         """Hang up."""
         self._stream.close()
 
-    def _read_picture(self, deadline_s: float) -> Picture:
+    def _read_picture(self, deadline_s: float) -> JpegFrame:
         """The newest picture that can be decoded."""
         damaged = 0
         while jpeg := self._read_newest(deadline_s):
@@ -101,7 +99,7 @@ class MjpegCamera:
             except CameraError as error:
                 raise CameraError(f"{self._shown}: sends {error}") from error
             if gray is not None:
-                return Picture(jpeg, gray, captured_s)
+                return JpegFrame(jpeg, gray, captured_s)
             damaged += 1
             self._damage.add()
         raise CameraError(f"{self._shown}: {self._describe_silence(damaged)}")

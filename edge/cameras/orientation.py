@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opencv import cv
+from ..common.opencv import cv
 from .camera import CameraOptions
 
 

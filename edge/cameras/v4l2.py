@@ -7,8 +7,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..safe_text import printable
-from .camera import CameraError, CameraRefusedError
+from ..common.terminal.text import printable
+from .camera import CameraError, CameraUnsupportedError
 
 # Source: linux/videodev2.h. Of struct v4l2_capability: driver, card, bus_info, version, capabilities, device_caps.
 CAPABILITY = struct.Struct("=16s32s32s3I12x")
@@ -68,7 +68,7 @@ def query_name(path: Path) -> str:
         capabilities = device_capabilities
     name = printable(card.partition(b"\0")[0].decode(errors="replace"))
     if not capabilities & CAN_CAPTURE:
-        raise CameraRefusedError(
+        raise CameraUnsupportedError(
             f"{path} ({name}): no frames come from this device. One webcam has several; try the others under /dev."
         )
     return name
@@ -86,7 +86,7 @@ def _explain(path: Path, error: OSError) -> CameraError:
         case errno.EBUSY:
             return CameraError(f"{path}: another program has it. `fuser -v {path}` says which.")
         case errno.ENOTTY | errno.EINVAL | errno.EISDIR:
-            return CameraRefusedError(f"{path}: is no video device. Expected one such as /dev/video0.")
+            return CameraUnsupportedError(f"{path}: is no video device. Expected one such as /dev/video0.")
         case _:
             return CameraError(f"{path}: cannot be opened ({error.strerror}).")
 

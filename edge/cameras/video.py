@@ -9,16 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..jpeg_video import JpegVideo
-from ..opencv import cv
-from ..pictures import PictureError
-from ..time_limits import LONGEST_PERIOD_S
-from ..videos import Complaints, check_whole, grab, open_video
-from .camera import CameraFileError, CameraFrame, CameraOptions, CameraRefusedError
-from .clock import Pace
+from ..common.network.time_limits import LONGEST_PERIOD_S
+from ..common.opencv import cv
+from ..media.jpeg_video import JpegVideo
+from ..media.pictures import PictureError
+from ..media.videos import Complaints, check_whole, grab, open_video
+from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
 from .damage import DamageCounter
 from .orientation import choose_orientation
-from .own_frame import own_frame
 
 # Faster is no video but a container without a clock, which says e.g. 90,000.
 FASTEST_FPS = 1000
@@ -48,10 +46,10 @@ class VideoCamera:
             self._capture = open_video(path, self._complaints)
         except PictureError as error:
             self._complaints.close()
-            raise CameraRefusedError(str(error)) from error
+            raise CameraUnsupportedError(str(error)) from error
         try:
             fps = self._choose_fps(options.fps)
-        except CameraRefusedError:
+        except CameraUnsupportedError:
             self.close()
             raise
         self.waits = fps == 0
@@ -90,7 +88,7 @@ class VideoCamera:
     def _choose_fps(self, asked: float | None) -> float:
         fps = self._capture.get(cv2.CAP_PROP_FPS) if asked is None else asked
         if asked is None and not 0 < fps <= FASTEST_FPS:
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{self._path}: does not say how fast it is to be played (its header has {fps:g} frames per second). "
                 "Give the frames per second; 0 is as fast as it is read."
             )

@@ -12,12 +12,10 @@ import numpy as np
 from cv2.utils import logging
 from numpy.typing import NDArray
 
-from ..time_limits import frame_limit_s
-from .camera import CameraError, CameraFrame, CameraOptions, CameraRefusedError
-from .clock import trust_or_now
+from ..common.network.time_limits import frame_limit_s
+from .camera import CameraError, CameraFrame, CameraOptions, CameraUnsupportedError, own_frame, sane_timestamp
 from .damage import DamageCounter
 from .orientation import choose_orientation
-from .own_frame import own_frame
 from .v4l2 import query_name
 from .webcam_formats import FORMATS, RawFrame, prefer_formats
 
@@ -119,7 +117,7 @@ class WebcamCamera:
         self._height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         self._format = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
         if self._format not in FORMATS:
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{self._path}: gives frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
             )
 
@@ -133,7 +131,7 @@ class WebcamCamera:
         for what, key, value in wishes:
             # Drivers may take a value and set the nearest that they have.
             if not capture.set(key, value) or capture.get(key) != value:
-                raise CameraRefusedError(
+                raise CameraUnsupportedError(
                     f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists what it has."
                 )
 
@@ -151,7 +149,7 @@ class WebcamCamera:
             )
         if not came:
             raise CameraError(f"{self._path}: a frame was announced and did not come. Try another cable or port.")
-        return RawFrame(content.reshape(-1), self._width, self._height), trust_or_now(stamp_s)
+        return RawFrame(content.reshape(-1), self._width, self._height), sane_timestamp(stamp_s)
 
     def _make_frame(self, raw: RawFrame, gray: NDArray[np.uint8], captured_s: float) -> CameraFrame:
         if gray.shape != (self._height, self._width):
@@ -186,6 +184,6 @@ def _open(path: Path, open_capture: OpenCapture, limit_s: int) -> Any:
 def _refuse_unitless(path: Path, options: CameraOptions) -> None:
     for what, value in (("gain", options.gain), ("focus", None if options.focus == "auto" else options.focus)):
         if value is not None:
-            raise CameraRefusedError(
+            raise CameraUnsupportedError(
                 f"{path}: a webcam's {what} has no unit. Set it with v4l2-ctl before, e.g. `v4l2-ctl -d {path} -l`."
             )

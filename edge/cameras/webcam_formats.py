@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opencv import cv
+from ..common.opencv import cv
 from .camera import CameraError
-from .jpeg import decode_gray, decode_rgb
+from .jpeg_stream import decode_gray, decode_rgb
 
 Pixels = NDArray[np.uint8]
 

@@ -1,9 +1,9 @@
 """Checks of the camera: its software visible from this environment, devices that may be used, cameras found."""
 
 from .environment import NEW_VENV, check_environment
-from .findings import Verdict, ok, problem
 from .machine import Machine
-from .probes import Evidence
+from .probes import ProbeEvidence
+from .verdicts import CheckVerdict, ok, problem
 
 # The system's picamera2 comes with a simplejpeg built for the system's numpy; one of the environment's own fits its.
 MEND_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
@@ -11,17 +11,17 @@ VIDEO_GROUP = "video"
 NAME_CAMERA = "edge-mnist live --camera FILE_OR_URL"
 
 
-def check_libcamera(evidence: Evidence) -> Verdict:
+def check_libcamera(evidence: ProbeEvidence) -> CheckVerdict:
     """The system's camera library, as Python sees it."""
     return _check_system_package(evidence, "libcamera", "python3-libcamera")
 
 
-def check_picamera2(evidence: Evidence) -> Verdict:
+def check_picamera2(evidence: ProbeEvidence) -> CheckVerdict:
     """What frames come through on a Pi."""
     return _check_system_package(evidence, "picamera2", "python3-picamera2")
 
 
-def _check_system_package(evidence: Evidence, module: str, package: str) -> Verdict:
+def _check_system_package(evidence: ProbeEvidence, module: str, package: str) -> CheckVerdict:
     machine = evidence.machine
     probe = evidence.probes[module]
     if probe.cause is None:
@@ -39,7 +39,7 @@ def _check_system_package(evidence: Evidence, module: str, package: str) -> Verd
     return problem(f"cannot be loaded ({probe.error})", f"sudo apt install --reinstall -y {package}")
 
 
-def check_permission(evidence: Evidence) -> Verdict:
+def check_permission(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether this user may use the devices; libcamera needs more of them than video."""
     machine = evidence.machine
     patterns = ("video*", "media*", "v4l-subdev*", "dma_heap/*") if machine.is_pi else ("video*",)
@@ -62,7 +62,7 @@ def members_of(machine: Machine, group: str) -> list[str]:
     return []
 
 
-def check_cameras(evidence: Evidence) -> Verdict:
+def check_cameras(evidence: ProbeEvidence) -> CheckVerdict:
     """Which cameras `--camera auto` has to choose from."""
     probe = evidence.probes["cameras"]
     if probe.cause is not None:

@@ -1,23 +1,67 @@
 """Checks of the Python environment: what is installed in it, and whether that can really be loaded."""
 
 import platform
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from .findings import Verdict, note, ok, problem
 from .machine import Machine
-from .probes import RUNTIMES, Evidence
-from .venv import read_venv
+from .probes import RUNTIMES, ProbeEvidence
+from .verdicts import CheckVerdict, note, ok, problem
+
+SETTING = "include-system-site-packages"
+
+
+@dataclass(frozen=True)
+class Venv:
+    """What a pyvenv.cfg says.
+
+    Attributes:
+        config: That file.
+        home: Folder of the Python that it was made with.
+        sees_system: Whether that Python's own packages are visible inside.
+    """
+
+    config: Path
+    home: str
+    sees_system: bool
+
+    @property
+    def is_of_system_python(self) -> bool:
+        """Whether Debian's packages are that Python's; those of pyenv, uv or conda have their own."""
+        return self.home in {"/usr/bin", "/bin"}
+
+
+def read_venv(prefix: Path) -> Venv | None:
+    """The virtual environment at this prefix; None if it is none."""
+    config = prefix / "pyvenv.cfg"
+    try:
+        lines = config.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    pairs = (line.partition("=") for line in lines)
+    settings = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return Venv(config, settings.get("home", ""), settings.get(SETTING, "").lower() == "true")
+
+
+def let_see_system(text: str) -> str:
+    """The same pyvenv.cfg with the system's packages visible; all other lines stay as they are."""
+    line = f"{SETTING} = true"
+    changed, count = re.subn(rf"(?im)^[ \t]*{SETTING}[ \t]*=.*$", line, text)
+    return changed if count else f"{text.rstrip()}\n{line}\n"
+
 
 NEW_VENV = "/usr/bin/python3 -m venv --system-site-packages ~/edge-mnist-env"
 
 
-def check_python(evidence: Evidence) -> Verdict:
+def check_python(evidence: ProbeEvidence) -> CheckVerdict:
     """Its version; the package's own metadata keep older ones out."""
     machine = evidence.machine
     return ok(f"{platform.python_version()}, {machine.python_bits}-bit, {machine.python}")
 
 
-def check_environment(evidence: Evidence) -> Verdict:
+def check_environment(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether the system's packages, the camera's among them, are visible from here."""
     machine = evidence.machine
     venv = read_venv(machine.prefix)
@@ -32,10 +76,10 @@ def check_environment(evidence: Evidence) -> Verdict:
     return ok(f"virtual environment {machine.prefix} that sees the system's packages")
 
 
-def check_runtime(name: str) -> Callable[[Evidence], Verdict]:
+def check_runtime(name: str) -> Callable[[ProbeEvidence], CheckVerdict]:
     """Make the check of a runtime: installed, and able to run the shipped model."""
 
-    def check(evidence: Evidence) -> Verdict:
+    def check(evidence: ProbeEvidence) -> CheckVerdict:
         machine, probe, package = evidence.machine, evidence.probes[name], RUNTIMES[name]
         if probe.cause is None:
             return ok(f"{probe.version}, runs the shipped int8 file")
@@ -54,7 +98,7 @@ def check_runtime(name: str) -> Callable[[Evidence], Verdict]:
     return check
 
 
-def _mend_numpy(name: str, evidence: Evidence) -> str:
+def _mend_numpy(name: str, evidence: ProbeEvidence) -> str:
     """Without tflite-runtime nothing needs an old numpy; who has nothing else has to keep one."""
     others = (evidence.probes[other].cause is None for other in ("litert", "onnxruntime") if other != name)
     return evidence.machine.pip(f"uninstall -y {RUNTIMES[name]}" if any(others) else "install 'numpy<2'")
@@ -64,11 +108,11 @@ def _reinstall(machine: Machine, package: str) -> str:
     return machine.pip(f"install --force-reinstall --no-deps {package}")
 
 
-def _numpy(evidence: Evidence) -> str:
+def _numpy(evidence: ProbeEvidence) -> str:
     return evidence.probes["numpy"].version or "this one"
 
 
-def check_numpy(evidence: Evidence) -> Verdict:
+def check_numpy(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether it loads, and which of the two binary interfaces it has."""
     probe = evidence.probes["numpy"]
     if probe.cause is None:
@@ -76,7 +120,7 @@ def check_numpy(evidence: Evidence) -> Verdict:
     return problem(f"cannot be loaded ({probe.error or 'not installed'})", _reinstall(evidence.machine, "numpy"))
 
 
-def check_opencv(evidence: Evidence) -> Verdict:
+def check_opencv(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether it loads; everything that finds digits is built on it."""
     probe = evidence.probes["opencv"]
     if probe.cause is None:
@@ -86,7 +130,7 @@ def check_opencv(evidence: Evidence) -> Verdict:
     return problem(message, _reinstall(evidence.machine, "opencv-python-headless"))
 
 
-def check_model(evidence: Evidence) -> Verdict:
+def check_model(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether the runtime that would be chosen gives the shipped file's golden vectors."""
     installed = [name for name in RUNTIMES if evidence.probes[name].cause != "missing"]
     if not installed:

@@ -1,8 +1,8 @@
 """Checks of what slows a machine down or stops it: power, heat, clock speed, memory, disk."""
 
-from .findings import Verdict, note, ok, problem
 from .machine import Machine
-from .probes import Evidence
+from .probes import ProbeEvidence
+from .verdicts import CheckVerdict, note, ok, problem
 
 # Bits of `vcgencmd get_throttled` that speak of now; the same ones, sixteen higher, of the time since it was started.
 THROTTLE_BITS = (
@@ -25,7 +25,7 @@ LEAST_DISK_MB = 200
 SMALL_MEMORY_MB = 1100
 
 
-def check_power(evidence: Evidence) -> Verdict:
+def check_power(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether the firmware reports too little voltage or too much heat, now or since it was started."""
     machine = evidence.machine
     if not machine.is_pi:
@@ -41,7 +41,7 @@ def check_power(evidence: Evidence) -> Verdict:
     return judge_throttling(bits)
 
 
-def judge_throttling(bits: int) -> Verdict:
+def judge_throttling(bits: int) -> CheckVerdict:
     """Put the bits of `vcgencmd get_throttled` into words."""
     now = [words for bit, words in THROTTLE_BITS if bits >> bit & 1]
     before = [words for bit, words in THROTTLE_BITS if bits >> (bit + SINCE_START) & 1]
@@ -54,7 +54,7 @@ def judge_throttling(bits: int) -> Verdict:
     return ok("no under-voltage and no throttling since start")
 
 
-def _check_voltage_sensor(machine: Machine) -> Verdict:
+def _check_voltage_sensor(machine: Machine) -> CheckVerdict:
     """The kernel's own sensor, for systems without vcgencmd; it knows of now alone, and of voltage alone."""
     for sensor in sorted((machine.root / "sys/class/hwmon").glob("hwmon*")):
         here = f"sys/class/hwmon/{sensor.name}"
@@ -64,7 +64,7 @@ def _check_voltage_sensor(machine: Machine) -> Verdict:
     return note("vcgencmd is missing, and there is no voltage sensor", "sudo apt install -y raspi-utils")
 
 
-def check_temperature(evidence: Evidence) -> Verdict:
+def check_temperature(evidence: ProbeEvidence) -> CheckVerdict:
     """Of the processor; only a Pi's limits are known."""
     machine = evidence.machine
     celsius = _read_temperature(machine)
@@ -91,7 +91,7 @@ def _read_temperature(machine: Machine) -> float | None:
     return None
 
 
-def check_governor(evidence: Evidence) -> Verdict:
+def check_governor(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether the processor may go as fast as it can."""
     machine = evidence.machine
     folder = "sys/devices/system/cpu/cpu0/cpufreq"
@@ -105,7 +105,7 @@ def check_governor(evidence: Evidence) -> Verdict:
     return ok(governor)
 
 
-def check_memory(evidence: Evidence) -> Verdict:
+def check_memory(evidence: ProbeEvidence) -> CheckVerdict:
     """What is left for reading."""
     machine = evidence.machine
     memory = _read_memory(machine)
@@ -118,7 +118,7 @@ def check_memory(evidence: Evidence) -> Verdict:
     return ok(text)
 
 
-def check_swap(evidence: Evidence) -> Verdict:
+def check_swap(evidence: ProbeEvidence) -> CheckVerdict:
     """Somewhere to put what is not needed now, where memory is small."""
     machine = evidence.machine
     memory = _read_memory(machine)
@@ -137,7 +137,7 @@ def _read_memory(machine: Machine) -> dict[str, float]:
     return {name: int(value.split()[0]) / 1024 for name, _, value in (line.partition(":") for line in lines)}
 
 
-def check_disk(evidence: Evidence) -> Verdict:
+def check_disk(evidence: ProbeEvidence) -> CheckVerdict:
     """Room to record and to install."""
     machine = evidence.machine
     free_mb = machine.free_disk(machine.root) / 1e6

@@ -17,7 +17,7 @@ COMMAND_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     """What became of a command: its exit code (negative: the signal that ended it) and what it wrote."""
 
     returncode: int
@@ -104,7 +104,7 @@ class Machine:
         """Where a command is."""
         return shutil.which(command, path=self.search_path)
 
-    def run(self, command: Sequence[str | Path], timeout_s: float = COMMAND_TIMEOUT_S) -> Ran | None:
+    def run(self, command: Sequence[str | Path], timeout_s: float = COMMAND_TIMEOUT_S) -> CommandResult | None:
         """Run a command and wait; None if there is none, it cannot start, or it takes longer."""
         program = self.which(str(command[0]))
         if program is None:
@@ -124,7 +124,7 @@ class Machine:
             )
         except (OSError, subprocess.TimeoutExpired):
             return None
-        return Ran(process.returncode, process.stdout, process.stderr)
+        return CommandResult(process.returncode, process.stdout, process.stderr)
 
     def pip(self, arguments: str) -> str:
         """A pip command for this very environment, activated or not."""

@@ -6,15 +6,15 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 
-from ..whole_files import writing_whole
+from ..common.files import atomic_file
 from .machine import Machine
 from .service import SetupError
-from .steps import Command, Edit, Step
+from .setup_steps import Command, Edit, SetupStep
 
 INDENT = "     "
 
 
-def describe_step(number: int, step: Step, machine: Machine) -> Iterator[str]:
+def describe_step(number: int, step: SetupStep, machine: Machine) -> Iterator[str]:
     """A step for people, line by line."""
     is_done = not step.actions and not step.by_hand
     yield f"{number}. {step.title}: {'ok, ' if is_done else ''}{step.found}"
@@ -37,7 +37,7 @@ def _words(command: Command, machine: Machine) -> list[str]:
     return [*(["sudo"] if command.as_root and not machine.is_root else []), *command.words]
 
 
-def perform(step: Step, machine: Machine, say: Callable[[str], None]) -> None:
+def perform(step: SetupStep, machine: Machine, say: Callable[[str], None]) -> None:
     """Do what a step has left to do, saying each command before it runs; what it writes is seen as it comes.
 
     Raises:
@@ -77,7 +77,7 @@ def _replace(edit: Edit) -> None:
     """All or nothing, with the mode and the owner that the file has."""
     try:
         old = edit.path.stat()
-        with writing_whole(edit.path) as new:
+        with atomic_file(edit.path) as new:
             new.write(edit.text.encode())
             os.fchown(new.fileno(), old.st_uid, old.st_gid)
             os.fchmod(new.fileno(), stat.S_IMODE(old.st_mode))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .machine import Machine, Ran
+from .machine import CommandResult, Machine
 
 # The slowest boards take seconds to load a runtime from a slow card; who needs longer than this hangs.
 PROBE_TIMEOUT_S = 20.0
@@ -90,7 +90,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ProbeEvidence:
     """What checks judge by.
 
     Attributes:
@@ -102,7 +102,7 @@ class Evidence:
     probes: Mapping[str, Probe]
 
 
-def gather(machine: Machine) -> Evidence:
+def gather(machine: Machine) -> ProbeEvidence:
     """Run all probes, a few at once."""
     jobs: dict[str, list[str]] = {
         "cameras": [_CAMERAS, str(machine.root)],
@@ -111,7 +111,7 @@ def gather(machine: Machine) -> Evidence:
     }
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = pool.map(lambda job: _probe(machine, job), jobs.values())
-        return Evidence(machine, dict(zip(jobs, results, strict=True)))
+        return ProbeEvidence(machine, dict(zip(jobs, results, strict=True)))
 
 
 def _probe(machine: Machine, arguments: list[str]) -> Probe:
@@ -122,7 +122,7 @@ def _probe(machine: Machine, arguments: list[str]) -> Probe:
     return Probe(cause="hangs", error=f"no answer in {PROBE_TIMEOUT_S:.0f} s") if ran is None else read_probe(ran)
 
 
-def read_probe(ran: Ran) -> Probe:
+def read_probe(ran: CommandResult) -> Probe:
     """Understand what a probe's process left behind."""
     if ran.returncode < 0:
         return Probe(cause="crashed", error=_name_signal(-ran.returncode))

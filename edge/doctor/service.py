@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EdgeMnistError
+from ..common.errors import EdgeMnistError
 from .machine import USER_NAME, Machine
-from .steps import Command, Step
-from .surroundings import SERVICE, UNIT
+from .setup_steps import Command, SetupStep
+from .system import SERVICE, UNIT
 
 FILES = Path(__file__).parent / "files"
 DEFAULTS = Path("etc/default/edge-mnist")
@@ -21,7 +21,7 @@ class SetupError(EdgeMnistError):
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceUnit:
     """What of the unit depends on the machine.
 
     Attributes:
@@ -49,7 +49,7 @@ class Service:
         return text
 
 
-def choose_service(machine: Machine, user: str | None) -> Service:
+def choose_service(machine: Machine, user: str | None) -> ServiceUnit:
     """Decide who runs which program.
 
     Args:
@@ -78,10 +78,10 @@ def choose_service(machine: Machine, user: str | None) -> Service:
             f"{seen[0]} is in a home that {name} may not enter: make the environment in /opt/edge-mnist, or let "
             f"{machine.user} run the service."
         )
-    return Service(name, program, seen)
+    return ServiceUnit(name, program, seen)
 
 
-def plan_service(machine: Machine, service: Service) -> Step:
+def plan_service(machine: Machine, service: ServiceUnit) -> SetupStep:
     """Have it installed, enabled and running with this very unit."""
     title, unit = f"The service {SERVICE} starts at boot, as {service.user}", service.render()
     actions: list[Command] = []
@@ -97,7 +97,7 @@ def plan_service(machine: Machine, service: Service) -> Step:
     enabled = machine.run(["systemctl", "is-enabled", SERVICE])
     if enabled is None or enabled.stdout.strip() != "enabled":
         actions.append(Command(("systemctl", "enable", SERVICE)))
-    return Step(
+    return SetupStep(
         title,
         "not yet so" if actions else "installed and enabled",
         tuple(actions),
@@ -106,13 +106,13 @@ def plan_service(machine: Machine, service: Service) -> Step:
     )
 
 
-def plan_removal(machine: Machine) -> Step:
+def plan_removal(machine: Machine) -> SetupStep:
     """Take the service away; what a person may have written or wants to keep stays."""
     title = f"The service {SERVICE} is gone"
     kept = [f"/{path}" for path in (DEFAULTS, STATE) if (machine.root / path).exists()]
     if not (machine.root / UNIT).exists():
-        return Step(title, "it is not installed")
-    return Step(
+        return SetupStep(title, "it is not installed")
+    return SetupStep(
         title,
         "it is installed",
         (

@@ -1,13 +1,15 @@
 """Checks of the system: which it is, on which board, how wide its words are, whether its clock is right."""
 
-from .findings import Verdict, note, ok, problem
-from .probes import Evidence
+from pathlib import Path
+
+from .probes import ProbeEvidence
+from .verdicts import CheckVerdict, note, ok, problem
 
 TESTED_RELEASES = {"12", "13"}
 ADVISE_64_BIT = "write Raspberry Pi OS (64-bit) to the card with Raspberry Pi Imager"
 
 
-def check_system(evidence: Evidence) -> Verdict:
+def check_system(evidence: ProbeEvidence) -> CheckVerdict:
     """The operating system and its release."""
     machine = evidence.machine
     release = machine.release
@@ -21,13 +23,13 @@ def check_system(evidence: Evidence) -> Verdict:
     return note(f"{name}: only 12 and 13 are supported", ADVISE_64_BIT)
 
 
-def check_board(evidence: Evidence) -> Verdict:
+def check_board(evidence: ProbeEvidence) -> CheckVerdict:
     """The board, if it is one."""
     machine = evidence.machine
     return ok(machine.board or f"no board that names itself ({machine.kernel})")
 
 
-def check_word_size(evidence: Evidence) -> Verdict:
+def check_word_size(evidence: ProbeEvidence) -> CheckVerdict:
     """32 or 64 bit, of the kernel and of Python, which differ on many a Pi."""
     machine = evidence.machine
     kernel_bits = 64 if machine.kernel in {"aarch64", "arm64", "x86_64", "riscv64"} else 32
@@ -39,7 +41,7 @@ def check_word_size(evidence: Evidence) -> Verdict:
     return problem(f"32-bit programs {kernel}for which no runtime of this release is published", ADVISE_64_BIT)
 
 
-def check_clock(evidence: Evidence) -> Verdict:
+def check_clock(evidence: ProbeEvidence) -> CheckVerdict:
     """Whether readings carry the right time: most boards forget it when switched off."""
     machine = evidence.machine
     ran = machine.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
@@ -49,3 +51,32 @@ def check_clock(evidence: Evidence) -> Verdict:
     if answer == "no":
         return note("not synchronized: readings may carry a wrong time", "sudo timedatectl set-ntp true")
     return note("nothing here tells whether it is synchronized", "sudo apt install -y systemd-timesyncd")
+
+
+SERVICE = "edge-mnist"
+UNIT = Path("etc/systemd/system/edge-mnist.service")
+
+
+def check_display(evidence: ProbeEvidence) -> CheckVerdict:
+    """Whether `--show` can open a window."""
+    machine = evidence.machine
+    if not (machine.environment.get("WAYLAND_DISPLAY") or machine.environment.get("DISPLAY")):
+        return ok("none: the page of edge-mnist serve takes the place of --show")
+    ran = machine.run([machine.python, "-P", "-c", "import tkinter"])
+    if ran is None or ran.returncode:
+        return note("there is one, but this Python has no tkinter for --show", "sudo apt install -y python3-tk")
+    return ok("there is one for --show")
+
+
+def check_service(evidence: ProbeEvidence) -> CheckVerdict:
+    """Whether live reading starts at boot, and runs."""
+    machine = evidence.machine
+    if not (machine.root / UNIT).exists():
+        return ok("not installed: edge-mnist pi-setup --service does it")
+    ran = machine.run(["systemctl", "is-active", SERVICE])
+    state = ran.stdout.strip() if ran else "not known"
+    if state == "active":
+        return ok("running; it has the camera to itself")
+    if state == "failed":
+        return problem("failed", f"journalctl --unit {SERVICE} --boot --lines 50")
+    return note(f"installed, {state}", f"sudo systemctl enable --now {SERVICE}")

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cameras.camera import Camera, CameraError, CameraFrame
-from ..errors import name_error
+from ..common.errors import name_error
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Shot:
+class TimedFrame:
     """A frame, and how long the camera took to give it, milliseconds."""
 
     frame: CameraFrame
@@ -48,7 +48,7 @@ class Capture:
         self._open_camera = open_camera
         # Guards what follows.
         self._changed = threading.Condition()
-        self._slot: Shot | None = None
+        self._slot: TimedFrame | None = None
         self._is_read = False
         self._given_up = False
         self._failure: CameraError | None = None
@@ -81,7 +81,7 @@ class Capture:
         began_s = self._began_s
         return None if began_s is None else time.monotonic() - began_s
 
-    def take(self, timeout_s: float) -> Shot | None:
+    def take(self, timeout_s: float) -> TimedFrame | None:
         """The newest frame; None where none comes within the time. It is the caller's until `release`."""
         with self._changed:
             if self._slot is None and self._failure is None and not self._ended:
@@ -91,7 +91,7 @@ class Capture:
             self._changed.notify_all()
             return shot
 
-    def release(self, shot: Shot) -> None:
+    def release(self, shot: TimedFrame) -> None:
         """Give a frame back that was taken."""
         self._give_back(shot)
         with self._changed:
@@ -145,7 +145,7 @@ class Capture:
             if frame is None:
                 self._end()
                 return
-            shot = Shot(frame, 1000 * (time.monotonic() - began_s))
+            shot = TimedFrame(frame, 1000 * (time.monotonic() - began_s))
             try:
                 shape = _check(frame, None if camera.sizes_differ else shape)
             except CameraError:
@@ -162,7 +162,7 @@ class Capture:
         finally:
             self._began_s = None
 
-    def _put(self, shot: Shot, waits: bool) -> None:
+    def _put(self, shot: TimedFrame, waits: bool) -> None:
         with self._changed:
             if self._given_up:
                 replaced = shot
@@ -176,7 +176,7 @@ class Capture:
         if replaced is not None:
             self._give_back(replaced)
 
-    def _give_back(self, shot: Shot) -> None:
+    def _give_back(self, shot: TimedFrame) -> None:
         try:
             shot.frame.release()
         except Exception as error:  # a driver raises what it likes

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reader import Digit, Reading
+from ..reading.reader import Digit, Reading
 
 # In order. `capture` is waiting for and copying from the camera, on its own thread; the others follow one another.
 STAGES = ("capture", "find", "frame", "infer", "track", "draw", "publish")

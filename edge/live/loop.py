@@ -6,22 +6,47 @@ one that calls `run` reads. Each sink has its own (`sinks/outlet.py`), so that a
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cameras.camera import Camera
-from ..reader import Reader, Reading
-from ..sinks.outlet import Outlet, close_outlets
-from ..sinks.sink import Sink, SinkError
-from .capture import Shot
+from ..reading.reader import Reader, Reading
+from .capture import TimedFrame
 from .events import CameraChange, Event, Rates, Sighting
-from .rates import Rate
 from .settings import LiveSettings
+from .sink_thread import Sink, SinkError, SinkThread, close_sinks
 from .systemd import Systemd
 from .tracking import Followed, Tracker
 from .watchdog import State, Watchdog
+
+WINDOW_S = 3.0
+# Counts are noted this often at most, so that what is kept stays small however fast they grow.
+NOTED_EVERY_S = 0.1
+
+
+class Rate:
+    """Of a count that grows."""
+
+    def __init__(self) -> None:
+        self._noted: deque[tuple[float, int]] = deque()
+
+    def per_second(self, count: int) -> float:
+        """Over the last seconds, or since the last call if that is longer ago; 0 at the first call."""
+        now = time.monotonic()
+        noted = self._noted
+        while len(noted) > 1 and noted[1][0] < now - WINDOW_S:
+            noted.popleft()
+        if not noted:
+            noted.append((now, count))
+            return 0.0
+        then, before = noted[0]
+        if now - noted[-1][0] >= NOTED_EVERY_S:
+            noted.append((now, count))
+        return (count - before) / (now - then) if now > then else 0.0
+
 
 # What the loop sleeps at most before it looks whether it is to stop and the camera is well.
 TICK_S = 0.2
@@ -86,7 +111,7 @@ class LiveLoop:
             CameraError: It does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file that is
                 damaged, cut off or gone.
         """
-        self._outlets = [Outlet(sink) for sink in self._sinks]
+        self._outlets = [SinkThread(sink) for sink in self._sinks]
         self._systemd = Systemd()
         self._watchdog = Watchdog(self._open_camera, self._source, self._settings, self._report_change)
         began_s = time.monotonic()
@@ -140,7 +165,7 @@ class LiveLoop:
         if self._watchdog.is_healthy:
             self._systemd.alive()
 
-    def _read(self, shot: Shot) -> Sighting | None:
+    def _read(self, shot: TimedFrame) -> Sighting | None:
         """Read a frame, and give it back as soon as that is done; None where reading was interrupted."""
         frame = shot.frame
         try:
@@ -178,7 +203,7 @@ class LiveLoop:
         self._before_ms = {"draw": draw_ms, "publish": 0.0}
         return sighting
 
-    def _draw(self, shot: Shot) -> tuple[NDArray[np.uint8] | None, float]:
+    def _draw(self, shot: TimedFrame) -> tuple[NDArray[np.uint8] | None, float]:
         """The frame's picture, if a sink wants one, and the milliseconds that it took."""
         clock = time.perf_counter()
         picture = None
@@ -229,7 +254,7 @@ class LiveLoop:
         self._watchdog.close(CAMERA_CLOSES_S)
         if not self._stopping:
             self._wait_for_sinks()
-        for outlet in close_outlets(self._outlets, SINKS_CLOSE_S):
+        for outlet in close_sinks(self._outlets, SINKS_CLOSE_S):
             _logger.warning("%s did not finish in time.", outlet.sink.name)
 
     def _wait_for_sinks(self) -> None:

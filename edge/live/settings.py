@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .. import time_limits
-from ..time_limits import FRAMES, GRACE_S
+from ..common.network import time_limits
+from ..common.network.time_limits import FRAMES, GRACE_S
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from itertools import chain
 
 import numpy as np
 
-from ..reader import Digit, Reading
-from ..rows import group_into_rows
-from ..shapes import Box
+from ..reading.reader import Digit, Reading
+from ..reading.shapes import Box, group_into_rows
 from .events import Track
 from .matching import REACH, Places, match
 

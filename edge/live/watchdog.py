@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from ..cameras.camera import Camera, CameraError, CameraFileError, CameraRefusedError
-from .capture import Capture, Shot
+from ..cameras.camera import Camera, CameraError, CameraFileError, CameraUnsupportedError
+from .capture import Capture, TimedFrame
 from .settings import LiveSettings
 
 # Between the beginnings of two tries: the first pause, and the longest, each twice the one before.
@@ -81,7 +81,7 @@ class Watchdog:
         """Whether there are frames or, at least, tries to get some."""
         return len(self._given_up) < MOST_STUCK
 
-    def take(self, timeout_s: float) -> Shot | None:
+    def take(self, timeout_s: float) -> TimedFrame | None:
         """The newest frame, to be given to `release`; None where none comes within the time.
 
         Raises:
@@ -98,7 +98,7 @@ class Watchdog:
             self._change("open", self._capture.description)
         return shot
 
-    def release(self, shot: Shot) -> None:
+    def release(self, shot: TimedFrame) -> None:
         """Give a frame back."""
         if self._capture is not None:
             self._capture.release(shot)
@@ -162,7 +162,7 @@ class Watchdog:
         capture.give_up()
         text = str(error)
         message = text if text.startswith(self._source) else f"{self._source}: {text}"
-        waits = self._settings.wait_for_camera and not isinstance(error, CameraRefusedError)
+        waits = self._settings.wait_for_camera and not isinstance(error, CameraUnsupportedError)
         if isinstance(error, CameraFileError):
             self._change("ended", message)
         if isinstance(error, CameraFileError) or (self._first_open_s is None and not waits):

@@ -30,12 +30,12 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .. import time_limits
+from ..common.network import time_limits
+from ..common.network.errors import describe_failure
+from ..live.documents import describe_event, format_time
 from ..live.events import CameraChange, Event
-from ..network_errors import describe_failure
-from .broker import Broker
-from .format import describe_event, format_time
-from .sink import Backlog, SinkError
+from ..live.sink_thread import Backlog, SinkError
+from .mqtt_address import MqttAddress
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -75,7 +75,7 @@ class MqttSink:
     name: str
     backlog: Backlog = "all"
 
-    def __init__(self, broker: Broker, capacity: int = CAPACITY) -> None:
+    def __init__(self, broker: MqttAddress, capacity: int = CAPACITY) -> None:
         """Start to connect. When that fails, it is reported once and tried again, as after a lost connection.
 
         Raises:

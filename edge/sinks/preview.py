@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..live.events import CameraChange, Event, Sighting
-from ..window import POLL_S, Window, WindowError
-from .drawing import draw_sighting
-from .sink import Backlog
+from ..live.sink_thread import Backlog
+from .annotate import draw_sighting
+from .window import POLL_S, Window, WindowError
 
 # More pictures a second look no smoother, and each takes a Raspberry Pi milliseconds to draw.
 PREVIEW_FPS = 20.0

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..drawings import JPEG_QUALITY
+from ..common.files import atomic_file
+from ..live.documents import format_time
 from ..live.events import Event, Sighting
-from ..whole_files import writing_whole
-from .drawing import draw_sighting
-from .format import format_time
-from .sink import Backlog, SinkError
+from ..live.sink_thread import Backlog, SinkError
+from .annotate import draw_sighting
+from .drawing_folder import JPEG_QUALITY
 from .video_file import CODECS, VideoFile
 
 VIDEO_FPS = 15.0
@@ -184,6 +184,6 @@ class StillsSink:
         return time.monotonic() >= self._due_s
 
     def _save(self, drawn: NDArray[np.uint8], path: Path) -> None:
-        with writing_whole(path) as file:
+        with atomic_file(path) as file:
             Image.fromarray(drawn).save(file, "JPEG", quality=JPEG_QUALITY)
         self._written.append(path)

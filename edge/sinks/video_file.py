@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opencv import cv
-from .sink import SinkError
+from ..common.opencv import cv
+from ..live.sink_thread import SinkError
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 PIPE_BYTES = 65536

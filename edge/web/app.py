@@ -1,27 +1,124 @@
 """The web application: routes, their errors in one form, and the gate before them."""
 
+import logging
+import time
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .files import add_file_routes
-from .health import add_health_routes
-from .limits import EXHAUSTED
-from .reading import add_reading_routes
-from .refusals import RefusedError
-from .responses import answer_error, refuse
-from .security import Gate
-from .service import Service
-from .watching import add_watching_routes
+from .errors import RequestRefusedError
+from .protection.limits import EXHAUSTED, find_client
+from .protection.security import check_site, matches, place_below
+from .responses import error_response, refuse
+from .routes.files import add_file_routes
+from .routes.health import add_health_routes
+from .routes.live import add_watching_routes
+from .routes.reading import add_reading_routes
+from .service import WebService
+
+# The page must load before anybody can type a token into it, and its files are as public as this package.
+OPEN_PATHS = frozenset(("", "/", "/healthz"))
 
 
-def create_app(service: Service) -> ASGIApp:
+OPEN_FOLDERS = ("/static/", "/runtime/")
+
+
+# One each 30 ms: whoever watches is limited apart from who works.
+FRAME_PATH = "/v1/live/frame.jpg"
+
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; style-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
+)
+
+
+# Sent with each answer that does not say otherwise, beside the policy.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+_log = logging.getLogger("edge_mnist.web.access")
+
+
+class GateMiddleware:
+    """Checks each request, then hands it on; gives each answer its headers, and logs it."""
+
+    def __init__(self, app: ASGIApp, service: WebService) -> None:
+        self._app = app
+        self._service = service
+        ancestors = " ".join(service.settings.allow_frames) or "'none'"
+        self._headers = {"Content-Security-Policy": PAGE_POLICY.format(ancestors=ancestors), **HEADERS}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        begun_s = time.perf_counter()
+        status = 0
+        scope = place_below(scope, self._service.settings.root_path)
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        app: ASGIApp = self._app
+        try:
+            self._check(scope)
+        except RequestRefusedError as refusal:
+            app = refuse(refusal, self._service.metrics)
+        else:
+            if scope["path"] == scope["root_path"]:
+                # The page's links are relative to its address.
+                app = RedirectResponse(f"{scope['root_path']}/")
+        await app(scope, receive, send_with_headers)
+        if self._service.settings.access_log:
+            _log.info(describe_request(scope, status, time.perf_counter() - begun_s))
+
+    def _check(self, scope: Scope) -> None:
+        """Refuse what may not pass; the token comes last, so that guesses are counted, too."""
+        headers, service = Headers(scope=scope), self._service
+        path = scope["path"].removeprefix(scope["root_path"])
+        service.hosts.check(headers.get("host", ""))
+        if path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
+            return
+        check_site(headers, service.settings.allow_hosts)
+        client = find_client(scope)
+        (service.frame_rate if path == FRAME_PATH else service.request_rate).check(client)
+        if service.token is not None and not matches(headers.get("authorization", ""), service.token):
+            raise RequestRefusedError(
+                401,
+                "token",
+                "This needs the token that the server printed when it started: Authorization: Bearer TOKEN.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+
+def describe_request(scope: Scope, status: int, seconds: float) -> str:
+    """A line of the access log: no query and no header, so no secret; whatever the path holds, one line."""
+    client = scope["client"][0] if scope.get("client") else "-"
+    return f"{quote(client, safe=':')} {scope['method']} {quote(scope['path'])} {status} {1000 * seconds:.1f} ms"
+
+
+def create_app(service: WebService) -> ASGIApp:
     """Everything that the server answers.
 
     Args:
@@ -44,7 +141,7 @@ def create_app(service: Service) -> ASGIApp:
     _answer_errors(app, service)
     if service.token is not None:
         _demand_token(app.openapi())
-    return Gate(app, service)
+    return GateMiddleware(app, service)
 
 
 def _refuse_unknown(request: Request) -> None:
@@ -53,7 +150,7 @@ def _refuse_unknown(request: Request) -> None:
     given = [name for name, _ in request.query_params.multi_items()]
     if not known.issuperset(given) or len(given) > len(set(given)):
         names = ", ".join(sorted(known)) or "none"
-        raise RefusedError(400, "query", f"Unknown or repeated parameters: this takes {names}, each once.")
+        raise RequestRefusedError(400, "query", f"Unknown or repeated parameters: this takes {names}, each once.")
 
 
 def _demand_token(description: dict[str, Any]) -> None:
@@ -63,32 +160,32 @@ def _demand_token(description: dict[str, Any]) -> None:
     description["paths"]["/healthz"]["get"]["security"] = []
 
 
-def _answer_errors(app: FastAPI, service: Service) -> None:
+def _answer_errors(app: FastAPI, service: WebService) -> None:
     """Give every error the one form."""
 
-    @app.exception_handler(RefusedError)
-    async def _(_request: Request, error: RefusedError) -> Response:
+    @app.exception_handler(RequestRefusedError)
+    async def _(_request: Request, error: RequestRefusedError) -> Response:
         return refuse(error, service.metrics)
 
     @app.exception_handler(RequestValidationError)
     async def _(_request: Request, error: RequestValidationError) -> Response:
         service.metrics.count_refusal("query")
         first = error.errors()[0]
-        return answer_error(400, f"{first['loc'][-1]}: {first['msg']}.")
+        return error_response(400, f"{first['loc'][-1]}: {first['msg']}.")
 
     @app.exception_handler(HTTPException)
     async def _(_request: Request, error: HTTPException) -> Response:
         service.metrics.count_refusal("path")
         words = {404: "There is nothing here", 405: "This cannot be done here"}
         message = words.get(error.status_code, HTTPStatus(error.status_code).phrase)
-        return answer_error(error.status_code, f"{message}.", dict(error.headers or {}))
+        return error_response(error.status_code, f"{message}.", dict(error.headers or {}))
 
     @app.exception_handler(OSError)
     async def _(_request: Request, error: OSError) -> Response:
         if error.errno not in EXHAUSTED:
             raise error
         service.metrics.count_refusal("files")
-        return answer_error(503, "The server has as many files open as it may. Try again in a second.")
+        return error_response(503, "The server has as many files open as it may. Try again in a second.")
 
     @app.exception_handler(ClientDisconnect)
     async def _(_request: Request, _error: ClientDisconnect) -> Response:
@@ -98,4 +195,4 @@ def _answer_errors(app: FastAPI, service: Service) -> None:
     @app.exception_handler(Exception)
     async def _(_request: Request, _error: Exception) -> Response:
         # It is raised on after this, so that it is logged.
-        return answer_error(500, "Something went wrong in the server, and was logged there.")
+        return error_response(500, "Something went wrong in the server, and was logged there.")

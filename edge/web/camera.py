@@ -4,13 +4,13 @@ import logging
 import threading
 from functools import partial
 
-from ..cameras.camera import CameraFileError
-from ..cameras.choose import check_source, open_camera
-from ..ending import start_abandonable
+from ..cameras.camera import CameraFileError, CameraOptions
+from ..cameras.factory import check_source, open_camera
+from ..common.processes.ending import start_abandonable
 from ..live.loop import LiveLoop
-from ..live.options import CameraChoice
-from ..reader import Reader
-from .board import LiveBoard
+from ..live.settings import LiveSettings
+from ..reading.reader import Reader
+from .live_feed import LiveFeed
 
 # The loop stops within a second; the process does not wait for a driver that hangs.
 STOPS_WITHIN_S = 0.8
@@ -21,22 +21,23 @@ _logger = logging.getLogger(__name__)
 class CameraThread:
     """Watches a camera from now on, whether it is there yet or not."""
 
-    def __init__(self, camera: CameraChoice, reader: Reader, board: LiveBoard) -> None:
+    def __init__(
+        self, source: str, options: CameraOptions, settings: LiveSettings, reader: Reader, board: LiveFeed
+    ) -> None:
         """Start.
 
         Args:
-            camera: Which, and how.
+            source: Name of the camera, as of `--camera`.
+            options: How the camera is opened.
+            settings: Of the loop.
             reader: From now on used by this thread alone.
             board: Where it is shown.
 
         Raises:
             CameraRefusedError: It can never work.
         """
-        check_source(camera.source)
-        settings = camera.settings(wait_for_camera=True)
-        self._loop = LiveLoop(
-            partial(open_camera, camera.source, camera.options), board.source, reader, [board], settings
-        )
+        check_source(source)
+        self._loop = LiveLoop(partial(open_camera, source, options), board.source, reader, [board], settings)
         self._error: Exception | None = None
         self._thread = start_abandonable(threading.Thread(target=self._run, name="live", daemon=True))
 

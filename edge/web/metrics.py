@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ..live.events import Sighting
-from .board import LiveBoard
+from .live_feed import LiveFeed
 
 # Seconds. A stage takes from tens of microseconds to, with a large photograph on a small machine, a second.
 STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -15,7 +15,7 @@ STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 class Metrics:
     """The server's own registry."""
 
-    def __init__(self, board: LiveBoard | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+    def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
         self._registry = CollectorRegistry()
         self._readings = Counter(
             "edge_mnist_readings", "Pictures and frames that were read.", ["origin"], registry=self._registry
@@ -65,7 +65,7 @@ class Metrics:
 class _Gauges:
     """What is so at the moment, looked up when it is asked for."""
 
-    def __init__(self, board: LiveBoard | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+    def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
         self._board = board
         self._count_waiting = count_waiting
         self._count_watchers = count_watchers
@@ -78,7 +78,7 @@ class _Gauges:
             yield from _describe_camera(self._board)
 
 
-def _describe_camera(board: LiveBoard) -> Iterable[Metric]:
+def _describe_camera(board: LiveFeed) -> Iterable[Metric]:
     state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the state that it is in.", labels=["state"])
     for name in ("starting", "open", "lost", "ended"):
         state.add_metric([name], float(board.state == name))

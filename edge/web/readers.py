@@ -7,30 +7,107 @@ no memory to spare.
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
-from ..bundle import Bundle, open_bundle
-from ..card import Precision
-from ..classifiers import RUNTIMES, choose_runtime
-from ..errors import EdgeMnistError
-from ..pictures import PictureError, read_gray
-from ..reader import Reader, Reading
-from .limits import Slots, WebLimits
-from .refusals import RefusedError, WebError
-from .uploads import count_pixels
-from .workers import Workers
+from ..bundle.card import Precision
+from ..bundle.folder import Bundle, open_bundle
+from ..common.errors import EdgeMnistError
+from ..common.processes.ending import start_abandonable
+from ..media.pictures import PictureError, read_gray
+from ..reading.reader import Reader, Reading
+from ..runtimes.classifiers import RUNTIMES, choose_runtime
+from .errors import RequestRefusedError, WebError
+from .protection.limits import Slots, WebLimits, count_pixels
+
+Result = TypeVar("Result")
+
+
+class Workers:
+    """Daemon threads that run jobs, one of each waiting client in turn."""
+
+    def __init__(self, threads: int) -> None:
+        self._changed = threading.Condition()
+        # By client, the one whose turn it is first.
+        self._waiting: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
+        self._running: set[Future[Any]] = set()
+        self._closed = False
+        for _ in range(threads):
+            start_abandonable(threading.Thread(target=self._work, name="web reader", daemon=True))
+
+    def submit(self, client: str, job: Callable[[], Result]) -> Future[Result]:
+        """Run a job when it is this client's turn; the result raises what the job does, or `RequestRefusedError`."""
+        future: Future[Result] = Future()
+        with self._changed:
+            if self._closed:
+                future.set_exception(_stopping())
+            else:
+                self._waiting.setdefault(client, deque()).append((future, job))
+                self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Refuse what waits and what runs, at once; a job that runs goes on, and its result is dropped."""
+        with self._changed:
+            self._closed = True
+            waiting = [future for jobs in self._waiting.values() for future, _ in jobs]
+            self._waiting.clear()
+            self._changed.notify_all()
+            abandoned = [*self._running, *waiting]
+        for future in abandoned:
+            _settle(future.set_exception, _stopping())
+
+    def _work(self) -> None:
+        while (taken := self._take()) is not None:
+            future, job = taken
+            try:
+                result = job()
+            except BaseException as error:
+                _settle(future.set_exception, error)
+            else:
+                _settle(future.set_result, result)
+            with self._changed:
+                self._running.discard(future)
+
+    def _take(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        """The next job; None at the end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return None
+                client, jobs = self._waiting.popitem(last=False)
+                future, job = jobs.popleft()
+                if jobs:
+                    self._waiting[client] = jobs
+                # A client that left has cancelled.
+                if future.set_running_or_notify_cancel():
+                    self._running.add(future)
+                    return future, job
+
+
+def _settle(settle: Callable[[Any], None], outcome: object) -> None:
+    """Settle a future, unless it was settled or cancelled before."""
+    with suppress(InvalidStateError):
+        settle(outcome)
+
+
+def _stopping() -> RequestRefusedError:
+    return RequestRefusedError(503, "stopping", "The server is stopping: try again when it is back.", retry_after_s=1)
+
 
 OFFERED: tuple[Precision, ...] = ("int8", "float32")
 NOT_LOADED, PASSED = "not loaded", "passed"
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReaderChoice:
     """What reads: a model's name, a runtime, and the precision of its file."""
 
     model: str
@@ -39,7 +116,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PictureReading:
     """What a picture says.
 
     Attributes:
@@ -49,7 +126,7 @@ class Answer:
         timing_ms: wait (for a reader), decode, and the stages of `Reading`.
     """
 
-    choice: Choice
+    choice: ReaderChoice
     reading: Reading
     frame_size: tuple[int, int]
     timing_ms: dict[str, float]
@@ -105,7 +182,7 @@ class ReaderPool:
         """Load what reads when nobody chooses; the result raises what `Reader` does."""
         return self._workers.submit("", partial(self._find_reader, self.choices[0]))
 
-    def choose(self, model: str | None, runtime: str | None, precision: str | None) -> Choice:
+    def choose(self, model: str | None, runtime: str | None, precision: str | None) -> ReaderChoice:
         """The first choice with all that was asked for.
 
         Raises:
@@ -117,9 +194,11 @@ class ReaderPool:
             if all(want in {None, have} for want, have in zip(wanted, there, strict=True)):
                 return choice
         there = ", ".join(f"{choice.model} {choice.precision} on {choice.runtime}" for choice in self.choices)
-        raise RefusedError(400, "choice", f"There is no such model, runtime or precision here: choose among {there}.")
+        raise RequestRefusedError(
+            400, "choice", f"There is no such model, runtime or precision here: choose among {there}."
+        )
 
-    async def read(self, content: bytes, choice: Choice, client: str) -> Answer:
+    async def read(self, content: bytes, choice: ReaderChoice, client: str) -> PictureReading:
         """Decode and read a picture.
 
         Raises:
@@ -130,17 +209,17 @@ class ReaderPool:
         try:
             return await asyncio.wrap_future(job)
         except PictureError as error:
-            raise RefusedError(422, "picture", str(error)) from error
+            raise RequestRefusedError(422, "picture", str(error)) from error
 
     def close(self) -> None:
         """Refuse at once what is being read and what waits."""
         self._workers.close()
 
-    def _read(self, content: bytes, choice: Choice, asked_s: float) -> Answer:
+    def _read(self, content: bytes, choice: ReaderChoice, asked_s: float) -> PictureReading:
         pixels = count_pixels(content)
         if pixels > self._room.most:
             message = f"The picture has more than {self._megapixels:g} megapixels: scale it down."
-            raise RefusedError(413, "pixels", message)
+            raise RequestRefusedError(413, "pixels", message)
         with self._room.hold(pixels):
             begun_s = time.perf_counter()
             gray = read_gray(content, "The picture")
@@ -148,15 +227,15 @@ class ReaderPool:
             try:
                 reader = self._find_reader(choice)
             except EdgeMnistError as error:
-                raise RefusedError(503, "model", str(error)) from error
+                raise RequestRefusedError(503, "model", str(error)) from error
             reading = reader.read(gray)
         height, width = gray.shape
         waited = {"wait": _milliseconds(begun_s - asked_s), "decode": _milliseconds(decoded_s - begun_s)}
-        return Answer(choice, reading, (width, height), waited | reading.timing_ms)
+        return PictureReading(choice, reading, (width, height), waited | reading.timing_ms)
 
-    def _find_reader(self, choice: Choice) -> Reader:
+    def _find_reader(self, choice: ReaderChoice) -> Reader:
         """This thread's reader, for none may be used by two at a time."""
-        readers: dict[Choice, Reader] = self._readers.__dict__.setdefault("by_choice", {})
+        readers: dict[ReaderChoice, Reader] = self._readers.__dict__.setdefault("by_choice", {})
         if choice not in readers:
             try:
                 path = self.bundles[choice.model].path
@@ -189,7 +268,7 @@ class _Room:
                 self._changed.notify_all()
 
 
-def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[Precision]) -> list[Choice]:
+def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[Precision]) -> list[ReaderChoice]:
     """All that a bundle and this machine offer; what was asked for by name must be there."""
     names = [choose_runtime(name).name for name in runtimes] or [
         runtime.name for runtime in RUNTIMES.values() if runtime.installed
@@ -202,7 +281,7 @@ def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[
         pairs = [pair for pair in pairs if (RUNTIMES[pair[0]].format, pair[1]) in there] or pairs[:1]
     for name, precision in pairs:
         bundle.file(RUNTIMES[name].format, precision)
-    return [Choice(bundle.card.name, name, precision) for name, precision in pairs]
+    return [ReaderChoice(bundle.card.name, name, precision) for name, precision in pairs]
 
 
 def _milliseconds(seconds: float) -> float:

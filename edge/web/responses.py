@@ -4,22 +4,21 @@ from typing import Any
 
 from starlette.responses import Response
 
-from .encoding import encode_json
+from .errors import RequestRefusedError, encode_json
 from .metrics import Metrics
-from .refusals import RefusedError
 
 
-def answer_json(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A document as JSON."""
     return Response(encode_json(document), status, headers, media_type="application/json")
 
 
-def answer_error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     """The one form of every refusal: `{"error": "one sentence"}`."""
-    return answer_json({"error": message}, status, headers)
+    return json_response({"error": message}, status, headers)
 
 
-def refuse(refusal: RefusedError, metrics: Metrics) -> Response:
+def refuse(refusal: RequestRefusedError, metrics: Metrics) -> Response:
     """Answer a refused request, and count it."""
     metrics.count_refusal(refusal.reason)
-    return answer_error(refusal.status, str(refusal), refusal.headers)
+    return error_response(refusal.status, str(refusal), refusal.headers)

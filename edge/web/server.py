@@ -13,17 +13,16 @@ from typing import Any
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ..output import echo
+from ..common.terminal.output import echo
 from .app import create_app
-from .board import LiveBoard
-from .limits import EXHAUSTED
-from .protocol import PatientProtocol
+from .errors import WebError
+from .live_feed import LiveFeed
+from .protection.limits import EXHAUSTED
+from .protection.protocol import TimeLimitedProtocol
+from .protection.security import Hosts, find_token, make_token
 from .readers import ReaderPool
-from .refusals import WebError
-from .security import Hosts
-from .service import Service
+from .service import WebService
 from .settings import WebSettings
-from .tokens import find_token, make_token
 
 # For answers that are being sent when the server stops; then their connections are ended.
 GRACE_S = 0.4
@@ -46,7 +45,7 @@ class WebServer:
         service: Its parts.
     """
 
-    def __init__(self, listener: socket.socket, service: Service, url: str) -> None:
+    def __init__(self, listener: socket.socket, service: WebService, url: str) -> None:
         self.url = url
         self.port: int = listener.getsockname()[1]
         self.service = service
@@ -83,7 +82,7 @@ class WebServer:
 
 
 def start_server(
-    board: LiveBoard | None,
+    board: LiveFeed | None,
     host: str = "127.0.0.1",
     port: int = 8000,
     settings: WebSettings = WebSettings(),  # noqa: B008 - it is frozen
@@ -110,7 +109,7 @@ def start_server(
         raise
     made = None if given or is_own(listener) else make_token()
     hosts = name_hosts(listener, host, settings.allow_hosts)
-    service = Service(replace(settings, token=given or made), pool, hosts, board)
+    service = WebService(replace(settings, token=given or made), pool, hosts, board)
     url = describe_url(listener) + (f"#token={made}" if made else "")
     server = WebServer(listener, service, url)
     note = " (the token is the one that it was given)" if given else ""
@@ -197,7 +196,7 @@ def _find_own_address() -> str:
         return probe.getsockname()[0]
 
 
-def _make_server(service: Service) -> uvicorn.Server:
+def _make_server(service: WebService) -> uvicorn.Server:
     settings = service.settings
     trusted = [*settings.proxies, *map_to_ipv6(settings.proxies)]
     app = ProxyHeadersMiddleware(create_app(service), trusted)  # pyright: ignore[reportArgumentType] - both are ASGI's
@@ -205,7 +204,7 @@ def _make_server(service: Service) -> uvicorn.Server:
         app,
         http=type(
             "Protocol",
-            (PatientProtocol,),
+            (TimeLimitedProtocol,),
             {"limits": settings.limits, "proxies": app.trusted_hosts},
         ),
         ws="none",
@@ -236,7 +235,7 @@ def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
 class _Server(uvicorn.Server):
     """Uvicorn's, which by itself waits for streams that do not end."""
 
-    def __init__(self, config: uvicorn.Config, board: LiveBoard | None) -> None:
+    def __init__(self, config: uvicorn.Config, board: LiveFeed | None) -> None:
         super().__init__(config)
         self._board = board
         self._reported_s = -math.inf

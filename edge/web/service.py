@@ -2,18 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from .board import LiveBoard
-from .limits import RateLimiter, Slots
+from .live_feed import LiveFeed
 from .metrics import Metrics
+from .protection.limits import RateLimiter, Slots, Uploads
 from .readers import ReaderPool
 from .settings import WebSettings
-from .uploads import Uploads
 
 if TYPE_CHECKING:
-    from .security import Hosts
+    from .protection.security import Hosts
 
 
-class Service:
+class WebService:
     """A running server's parts.
 
     Attributes:
@@ -23,7 +22,7 @@ class Service:
         board: Of the live loop, None without a camera.
     """
 
-    def __init__(self, settings: WebSettings, pool: ReaderPool, hosts: "Hosts", board: LiveBoard | None) -> None:
+    def __init__(self, settings: WebSettings, pool: ReaderPool, hosts: "Hosts", board: LiveFeed | None) -> None:
         limits = settings.limits
         self.settings = settings
         self.limits = limits

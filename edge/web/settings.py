@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..bundle import SHIPPED
-from ..card import Precision
-from .limits import WebLimits
+from ..bundle.card import Precision
+from ..bundle.shipped import SHIPPED
+from .protection.limits import WebLimits
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..conftest import REPOSITORY
+from tests.conftest import REPOSITORY
 
 CACHE = REPOSITORY / "build" / "pi"
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_mnist.edge import mnist
-from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.golden import unpack_pixels
+from edge_mnist.edge.bundle.folder import open_bundle
+from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.edge.runtimes.golden import unpack_pixels
+from tests.conftest import REPOSITORY
 
-from ..conftest import REPOSITORY
 from .cache import CACHE, only_user
 from .host import CannotEmulateError, check_index, check_machine, check_packages, find_mirror
 from .ledger import WHAT, Ledger

@@ -16,14 +16,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_mnist.benchmarks.pages import write_page
-from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.card import ModelFile
-from edge_mnist.edge.classifiers import RUNTIMES
-from edge_mnist.edge.evaluate import Job, evaluate_apart
-from edge_mnist.edge.verify import NOT_RUN, PASSED
+from edge_mnist.benchmarks.scenes.pages import write_page
+from edge_mnist.edge.bundle.card import ModelFile
+from edge_mnist.edge.bundle.folder import open_bundle
+from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.commands.verify import NOT_RUN, PASSED
+from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.isolated import IsolatedJob, run_isolated
+from tests.conftest import edge_mnist_process
 
-from ..conftest import edge_mnist_process
 from .ledger import Ledger, Subject
 from .userland import BOOKWORM, EXCHANGE, OURS, STAND_INS, TRIXIE, UserLand
 
@@ -62,12 +63,12 @@ def _int8_file(runtime: str) -> ModelFile:
 def _logits_here(runtime: str, images: NDArray[np.uint8], folder: Path) -> NDArray[np.float32]:
     np.save(folder / "images.npy", images)
     file = _int8_file(runtime)
-    return evaluate_apart(SHIPPED / file.record.name, file, runtime, folder / "images.npy")
+    return run_isolated(SHIPPED / file.record.name, file, runtime, folder / "images.npy")
 
 
 def _logits_there(userland: UserLand, cpu: str, runtime: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     file = _int8_file(runtime)
-    job = Job(
+    job = IsolatedJob(
         path=f"/{OURS}/edge_mnist/edge/models/standard/{file.record.name}",
         file=file,
         runtime=runtime,
@@ -77,7 +78,7 @@ def _logits_there(userland: UserLand, cpu: str, runtime: str, images: NDArray[np
     np.save(userland.exchange / "images.npy", images)
     (userland.exchange / "logits.npy").unlink(missing_ok=True)
 
-    ran = userland.python(cpu, "-P", "-m", "edge_mnist.edge.evaluate", stdin=msgspec.json.encode(job).decode())
+    ran = userland.python(cpu, "-P", "-m", "edge_mnist.edge.runtimes.isolated", stdin=msgspec.json.encode(job).decode())
 
     assert ran.returncode == 0, ran.stderr
     return np.load(userland.exchange / "logits.npy")

@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from ..conftest import REPOSITORY
+from tests.conftest import REPOSITORY
+
 from .programs import run_program
 
 Machine = Literal["aarch64", "x86_64"]

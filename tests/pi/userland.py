@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..conftest import REPOSITORY
+from tests.conftest import REPOSITORY
+
 from .cache import make_once, remove
 from .packages import Machine, install_wheels, our_dependencies, unpack_debian
 from .programs import run_program

@@ -1,5 +1,5 @@
 /**
- * Boxes and tags over a picture, as `edge/annotate.py` draws them: what is unsure has another colour and a question
+ * Boxes and tags over a picture, as `edge/sinks/annotate.py` draws them: what is unsure has another colour and a question
  * mark.
  *
  * @typedef {{digit: number, confidence: number, box: [number, number, number, number]}} Marked

@@ -2,7 +2,7 @@
  * From a clean drawing to the shapes on it that may be digits.
  *
  * A drawing has no shadows, lines or noise: each connected piece of ink is a stroke or several, and what is left to
- * decide is which pieces are one digit. Photographs need far more, see `edge/finding.py`; they are read by the server.
+ * decide is which pieces are one digit. Photographs need far more, see `edge/reading/finding.py`; they are read by the server.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Box} Box

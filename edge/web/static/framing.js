@@ -1,5 +1,5 @@
 /**
- * From ink to 28x28, framed as MNIST framed it: the method of `edge/framing.py`, step by step, for the model in the
+ * From ink to 28x28, framed as MNIST framed it: the method of `edge/reading/framing.py`, step by step, for the model in the
  * page.
  *
  * A test holds the two against each other. Constants and reasons are that file's.

@@ -22,7 +22,7 @@ const YOUNG_MS = 2000;
 
 let numbersShown = -Infinity;
 
-/** @param {any} reading  An event, see `edge/sinks/format.py`. */
+/** @param {any} reading  An event, see `edge/live/documents.py`. */
 export function showReading(reading) {
   showRows(byId("live-rows"), reading.announced, "No digits in view");
   byId("live-rows").classList.remove("old");

@@ -1,5 +1,5 @@
 /**
- * Operations on gray images, to the same rounding as the OpenCV functions that `edge/framing.py` calls.
+ * Operations on gray images, to the same rounding as the OpenCV functions that `edge/reading/framing.py` calls.
  *
  * @typedef {import("./types.js").Gray} Gray
  */

@@ -1,5 +1,5 @@
 /**
- * Reading order, as `edge/rows.py`: shapes that stand on one line share a row; rows go down, shapes go right.
+ * Reading order, as `edge/reading/shapes.py`: shapes that stand on one line share a row; rows go down, shapes go right.
  *
  * @typedef {import("./types.js").Box} Box
  */

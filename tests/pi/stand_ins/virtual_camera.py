@@ -11,8 +11,8 @@ import libcamera
 import picamera2
 from picamera2.allocators import LibcameraAllocator
 
-from edge_mnist.edge import time_limits
-from edge_mnist.edge.cli import main
+from edge_mnist.cli import main
+from edge_mnist.edge.common.network import time_limits
 
 FRAME_S = 0.1
 # An emulator on a busy machine may take longer for a frame than any camera that still works.

@@ -1,0 +1,1 @@
+"""The commands of the benchmarks, a file each."""

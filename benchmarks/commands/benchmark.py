@@ -1,0 +1,285 @@
+"""`edge-mnist benchmark`: parse, measure, print the tables, write the reports."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import msgspec
+
+from ...edge.bundle.card import Precision
+from ...edge.bundle.folder import open_bundle
+from ...edge.bundle.shipped import SHIPPED
+from ...edge.commands.options import BUNDLE, FiniteRange, data_dir_option
+from ...edge.common.files import check_writable
+from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
+from ...edge.common.terminal.tables import format_table
+from ...edge.data.held_out import held_out_images
+from ...edge.runtimes.classifiers import RUNTIMES
+from ..measuring.accuracy import choose_evaluation
+from ..remote.machines import RemoteOptions, run_on_all_machines
+from ..remote.ssh import SshOptions, parse_host
+from ..report.report import format_tables, write_reports
+from ..report.summary import doubt_peers, summarize
+from ..results.findings import leave_out_doubtful
+from ..results.schema import BenchmarkSettings
+from ..results.wording import FEWEST_COMPARED
+from ..targets.engines import ENGINES
+from ..targets.old_runtime import make_old_runtime
+from ..targets.targets import ALL_PROCESSORS, list_offers
+from .options import pair_peers, peer_options
+from .photos import benchmark_photos, check_options, choose_settings
+
+
+class CommandWithSubcommands(click.Command):
+    """Runs itself unless its first argument names one of the others.
+
+    Attributes:
+        others: By name, the module, the function in it, and one line for --help. Imported when they are used.
+    """
+
+    others: Mapping[str, tuple[str, str, str]] = {}
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The other command's context where it is named first, else ours."""
+        if args and args[0] in self.others:
+            module, function, _ = self.others[args[0]]
+            other: click.Command = getattr(import_module(module, __package__), function)
+            return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whichever command the context was made for."""
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the others below the options."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.others.items()])
+
+
+# A full run of the shipped bundle: ten thousand inferences a row in minutes. A quick one: less than a minute.
+FULL = BenchmarkSettings(
+    rounds=5, calls=1000, seconds=2.0, threads=[1, ALL_PROCESSORS], batches=[8, 32], paced_calls=20
+)
+QUICK = BenchmarkSettings(
+    rounds=FEWEST_COMPARED, calls=200, seconds=0.5, threads=[1], batches=[], paced_calls=0, is_quick=True
+)
+
+
+class Benchmark(CommandWithSubcommands):
+    """Measures, compares, and looks back."""
+
+    others = {  # noqa: RUF012 - never changed
+        "compare": (".comparisons", "compare_two_runs", "Compare two runs, for continuous integration, too."),
+        "history": (".comparisons", "history", "Draw how a folder of runs developed."),
+        "schema": ("..results.schema", "schema", "Print the JSON schema of what a benchmark writes."),
+    }
+
+
+def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        rows = [(offer.name, offer.here or "not here", offer.note) for offer in list_offers()]
+        echo_text(format_table(rows, ["target", "here", "what it is, or how to get it"], "simple"))
+        ctx.exit()
+
+
+@click.command(cls=Benchmark)
+@click.argument("bundle", type=BUNDLE, default=SHIPPED, required=False)
+@data_dir_option
+@click.option("--quick", is_flag=True, help="Less of everything, in less than a minute; the report says so.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=3),
+    help=f"Fresh processes a row.  [default: {FULL.rounds}; quick: {QUICK.rounds}]",
+)
+@click.option(
+    "--calls",
+    type=click.IntRange(min=10),
+    help=f"Timed in each, after warming up.  [default: {FULL.calls}; quick: {QUICK.calls}]",
+)
+@click.option(
+    "--seconds",
+    type=FiniteRange(min=0, max=3600, min_open=True),
+    help=f"After which each stops calling.  [default: {FULL.seconds}; quick: {QUICK.seconds}]",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="For the inference; 0 is all processors. May be given several times.  [default: 1 and 0; quick: 1]",
+)
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(min=2),
+    multiple=True,
+    help="Time calls with so many images, too. May be given several times.  [default: 8 and 32; quick: none]",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the order of processes.")
+@peer_options(".tflite or .onnx")
+@click.option(
+    "--old-runtime",
+    is_flag=True,
+    help="Make an environment with tflite-runtime 2.14, if there is none; from then on it is measured, too.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    metavar="USER@HOST[:PORT]",
+    multiple=True,
+    help="Measure there, too, over SSH with a key. May be given several times: they measure at the same time.",
+)
+@click.option(
+    "--ssh-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The private key for --host.  [default: as ssh chooses]",
+)
+@click.option(
+    "--known-hosts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The file with the keys of --host.  [default: the user's]",
+)
+@click.option(
+    "--remote-python",
+    metavar="PATH",
+    help="A Python there that has this version of edge-mnist.  [default: one is made, each time]",
+)
+@click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The package that --host installs.  [default: it is built from this checkout]",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(list(ENGINES)),
+    help="Measure on this runtime only. May be given several times.  [default: all; see --list-targets]",
+)
+@click.option(
+    "--stable-only",
+    is_flag=True,
+    help="Leave out latencies that were measured while the machine was busy or changed its speed. Accuracies stay, and "
+    "the report says what was left out and why.",
+)
+@click.option(
+    "--list-targets",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_targets,
+    help="Say what can be measured here, and how to get the rest.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
+@click.option(
+    "--photos",
+    metavar="FOLDER|shipped",
+    help="Read these pictures instead, and score the digits. The folder has a labels.json: "
+    '{"file.jpg": {"rows": ["123", "45"]}}.',
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(list(RUNTIMES)),
+    help="What reads the pictures of --photos.  [default: the first one installed, in this order]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    help="Of the file that reads the pictures of --photos.  [default: int8]",
+)
+def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
+    bundle: Path,
+    data_dir: Path | None,
+    quick: bool,
+    rounds: int | None,
+    calls: int | None,
+    seconds: float | None,
+    threads: tuple[int, ...],
+    batches: tuple[int, ...],
+    seed: int,
+    peers: tuple[Path, ...],
+    peer_inputs: tuple[str, ...],
+    peer_outputs: tuple[str, ...],
+    old_runtime: bool,
+    hosts: tuple[str, ...],
+    ssh_key: Path | None,
+    known_hosts: Path | None,
+    remote_python: str | None,
+    wheel: Path | None,
+    targets: tuple[str, ...],
+    stable_only: bool,
+    out: Path,
+    as_json: bool,
+    photos: str | None,
+    runtime: str | None,
+    precision: str | None,
+) -> None:
+    """Measure each file of a bundle on each runtime installed here, and other projects' models beside them.
+
+    Accuracy with its 95 % interval and the paired drop against float. Latency in fresh processes that take turns:
+    back to back, at a camera's rate, with several images; the share of our own layer in it; load time, memory, and
+    energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
+
+    With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
+    accuracy, and a page that shows every picture with an error. Of the other options, --runtime, --precision,
+    --threads, --out and --json go with it.
+
+    \b
+    Examples:
+      edge-mnist benchmark
+      edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
+      edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
+      edge-mnist benchmark --target litert --threads 1 --stable-only
+      edge-mnist benchmark --peer theirs.onnx --peer-input standardized --peer-output digits
+      edge-mnist benchmark --list-targets
+      edge-mnist benchmark --photos my-photos
+      edge-mnist benchmark compare before.json after.json
+    """
+    if photos is not None:
+        check_options(click.get_current_context())
+        benchmark_photos(photos, choose_settings(bundle, runtime, precision, threads), out, as_json)
+        return
+    if runtime or precision:
+        raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
+    described = pair_peers(peers, peer_inputs, peer_outputs)
+    opened = open_bundle(bundle)
+    for host in hosts:
+        parse_host(host)
+    check_writable(out)
+    if old_runtime:
+        make_old_runtime()
+    given = {"rounds": rounds, "calls": calls, "seconds": seconds, "threads": [*threads], "batches": [*batches],
+             "runtimes": [*targets]}  # fmt: skip
+    chosen = {name: value for name, value in given.items() if value}
+    held_out = held_out_images(opened.card.training.dataset if opened.card.training else None, data_dir)
+    results = run_on_all_machines(
+        opened,
+        held_out,
+        msgspec.structs.replace(QUICK if quick else FULL, seed=seed, **chosen),
+        described,
+        hosts,
+        RemoteOptions(ssh=SshOptions(key=ssh_key, known_hosts=known_hosts), python=remote_python, wheel=wheel),
+    )
+    if stable_only:
+        results = leave_out_doubtful(results)
+    if as_json:
+        echo_json(results)
+        for doubt in doubt_peers(results):
+            echo(f"Warning: {doubt}", err=True)
+    else:
+        echo_text(format_tables(results, "simple"))
+        echo_lines(["", *summarize(results)])
+    paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
+    echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    if results.unreachable:
+        # The report has everything else; who asked for these machines is to notice.
+        raise click.ClickException(
+            " ".join(f"{name} was not measured: {reason}" for name, reason in results.unreachable.items())
+        )

@@ -1,0 +1,293 @@
+"""`edge-mnist measure`: questions about the reader, a command each; every one writes a report and its raw values."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from ...edge.bundle.card import Precision
+from ...edge.bundle.folder import Bundle, open_bundle
+from ...edge.commands.options import BUNDLE, data_dir_option
+from ...edge.common.files import check_writable
+from ...edge.common.terminal.output import echo, echo_json, echo_text
+from ...edge.data.held_out import HeldOut, held_out_images
+from ...edge.runtimes.classifiers import RUNTIMES
+from ..studies.networks.abstention import run_abstention
+from ..studies.networks.abstention_report import format_abstention_tables, write_abstention_reports
+from ..studies.networks.confidence import PAGES, write_odds
+from ..studies.networks.confidence_report import format_confidence_tables, run_confidence, write_confidence_reports
+from ..studies.networks.non_digits import read_non_digits
+from ..studies.networks.zoo import run_zoo
+from ..studies.networks.zoo_report import doubt_peers, summarize, write_zoo_reports
+from ..studies.reading.frames import FrameSettings, run_frames
+from ..studies.reading.frames_report import format_times, write_frame_reports
+from ..studies.reading.hard_frames import format_hard_frames, run_hard_frames, write_hard_reports
+from ..studies.reading.live import run_live_speed
+from ..studies.reading.live_report import format_live_speed, write_live_reports
+from ..studies.reading.roundtrip import RoundtripSettings, run_roundtrip
+from ..studies.reading.roundtrip_report import describe_verdict, format_tallies, write_roundtrip_reports
+from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
+from ..studies.robustness.results import RobustnessSettings
+from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
+from .options import bundle_option, json_option, out_option, pair_peers, peer_options, precision_option, runtime_option
+
+
+@click.group()
+def measure() -> None:
+    """Measure models and the reader: a frame's time, what is refused, what paper and corruptions cost, the zoo."""
+
+
+@measure.command()
+@bundle_option
+@runtime_option
+@precision_option
+@click.option(
+    "--peer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Somebody's digit classifier (.tflite, 28x28, uint8 or float32), timed in turns behind the usual pipeline: "
+    "Otsu's threshold, contours, one inference a digit.",
+)
+@out_option
+@json_option
+def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, out: Path, as_json: bool) -> None:
+    """Time frames of 0.3, 2 and 12 megapixels with 1 to 200 digits, on one thread.
+
+    \b
+    Examples:
+      edge-mnist measure frames
+      edge-mnist measure frames --peer their-digits.tflite --out reports
+    """
+    check_writable(out)
+    results = run_frames(model, peer, FrameSettings(runtime=runtime, precision=cast("Precision", precision)))
+    _show(results, lambda: format_times(results, "simple"), lambda: write_frame_reports(results, out), as_json)
+
+
+@measure.command("hard-frames")
+@bundle_option
+@runtime_option
+@click.option("--repeats", type=click.IntRange(min=1), default=9, show_default=True, help="Readings of each frame.")
+@out_option
+@json_option
+def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_json: bool) -> None:
+    """Time frames that are not a plain page: empty, ruled, bordered, dotted, gravel.
+
+    \b
+    Examples:
+      edge-mnist measure hard-frames
+    """
+    check_writable(out)
+    results = run_hard_frames(model, runtime, repeats)
+    _show(results, lambda: format_hard_frames(results, "simple"), lambda: write_hard_reports(results, out), as_json)
+
+
+@measure.command()
+@click.argument("others", type=click.Path(exists=True, path_type=Path))
+@bundle_option
+@data_dir_option
+@out_option
+@json_option
+def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_json: bool) -> None:
+    """How well does each file tell digits from OTHERS, images that are no digits?
+
+    OTHERS is an idx file of 28x28 images (notMNIST, Fashion-MNIST; gzipped or not), a folder with one such *images*
+    file, or a folder of pictures; 0 = paper.
+
+    \b
+    Examples:
+      edge-mnist measure refusals notmnist/
+    """
+    check_writable(out)
+    bundle = open_bundle(model)
+    results = run_abstention(bundle, _held_out(bundle, data_dir), read_non_digits(others))
+    _show(
+        results,
+        lambda: format_abstention_tables(results, "simple"),
+        lambda: write_abstention_reports(results, out),
+        as_json,
+    )
+
+
+@measure.command()
+@click.argument("scenes", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@bundle_option
+@data_dir_option
+@click.option("--pages", type=click.IntRange(min=1), default=PAGES, show_default=True, help="Drawn pages of digits.")
+@click.option("--write", "is_written", is_flag=True, help="Put the fit into the bundle's card, too.")
+@out_option
+@json_option
+def confidence(
+    scenes: Path, model: Path, data_dir: Path | None, pages: int, is_written: bool, out: Path, as_json: bool
+) -> None:
+    """How sure may the reader be? Fit it on digits and on SCENES, a folder of pictures without digits.
+
+    What people see as confidence is the probability that there is a digit at all times that of the class. Only the
+    second is known after an export; this measures the first, and how well the product holds.
+
+    \b
+    Examples:
+      edge-mnist measure confidence photographs/
+      edge-mnist measure confidence photographs/ --model my-model --write
+    """
+    check_writable(out)
+    bundle = open_bundle(model)
+    results = run_confidence(bundle, _held_out(bundle, data_dir).validation, scenes, pages)
+    _show(
+        results,
+        lambda: format_confidence_tables(results, "simple"),
+        lambda: write_confidence_reports(results, out),
+        as_json,
+    )
+    if is_written:
+        write_odds(bundle, results.odds)
+        echo(f"{bundle.path}: the card holds this fit now.", err=True)
+
+
+@measure.command()
+@bundle_option
+@runtime_option
+@precision_option
+@data_dir_option
+@click.option("--count", type=click.IntRange(min=1), default=10_000, show_default=True, help="Pasted digits.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of sizes, pens and papers.")
+@out_option
+@json_option
+def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
+    model: Path,
+    runtime: str | None,
+    precision: str,
+    data_dir: Path | None,
+    count: int,
+    seed: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Put MNIST's digits on paper, find, frame and classify them again: what does the way cost?
+
+    \b
+    Examples:
+      edge-mnist measure roundtrip --count 2000
+    """
+    check_writable(out)
+    settings = RoundtripSettings(runtime=runtime, precision=cast("Precision", precision), count=count, seed=seed)
+    results = run_roundtrip(_held_out(open_bundle(model), data_dir), model, settings)
+    text = f"{format_tallies(results, 'simple')}\n\n{describe_verdict(results)}"
+    _show(results, lambda: text, lambda: write_roundtrip_reports(results, out), as_json)
+
+
+@measure.command()
+@bundle_option
+@click.option(
+    "--runtime",
+    "runtimes",
+    type=click.Choice(list(RUNTIMES)),
+    multiple=True,
+    help="What computes; give it again for another one.  [default: the first one installed]",
+)
+@data_dir_option
+@click.option(
+    "--count",
+    type=click.IntRange(min=10),
+    help=f"Images under each corruption and severity, as many of each digit.  [default: {RobustnessSettings().count}]",
+)
+@click.option("--all", "all_images", is_flag=True, help="Take all images: ten times as long with MNIST's 10,000.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of noise, places, directions.")
+@out_option
+@json_option
+def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
+    model: Path,
+    runtimes: tuple[str, ...],
+    data_dir: Path | None,
+    count: int | None,
+    all_images: bool,
+    seed: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Corrupt digits in fifteen ways after MNIST-C, in five severities: what do float32 and int8 still read?
+
+    \b
+    Examples:
+      edge-mnist measure corruptions
+      edge-mnist measure corruptions --all --runtime litert --runtime onnxruntime
+    """
+    if all_images and count is not None:
+        raise click.UsageError("expected --count or --all, got both.")
+    check_writable(out)
+    bundle = open_bundle(model)
+    held_out = _held_out(bundle, data_dir)
+    chosen = None if all_images else count or RobustnessSettings().count
+    settings = RobustnessSettings(runtimes=runtimes or None, count=chosen, seed=seed)
+    results = run_robustness(bundle, held_out, settings)
+    sheet = draw_contact_sheet(held_out.evaluations[0], seed)
+    _show(
+        results,
+        lambda: format_robustness_tables(results, "simple"),
+        lambda: write_robustness_reports(results, sheet, out),
+        as_json,
+    )
+
+
+@measure.command()
+@click.option("--frames", type=click.IntRange(min=50), default=1500, show_default=True, help="Read in each round.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Of each kind, in turns.")
+@out_option
+@json_option
+def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
+    """Time the live loop on a video that is drawn for it: alone, with JSON and the page watched, and from its start.
+
+    It needs the packages of the page: pip install 'edge-mnist[web]'.
+
+    \b
+    Examples:
+      edge-mnist measure live
+      edge-mnist measure live --frames 300 --rounds 2
+    """
+    check_writable(out)
+    results = run_live_speed(frames, rounds)
+    _show(results, lambda: format_live_speed(results, "simple"), lambda: write_live_reports(results, out), as_json)
+
+
+@measure.command()
+@click.argument("bundles", nargs=-1, required=True, type=BUNDLE, metavar="BUNDLE...")
+@peer_options(".tflite")
+@data_dir_option
+@out_option
+@json_option
+def zoo(
+    bundles: tuple[Path, ...],
+    peers: tuple[Path, ...],
+    peer_inputs: tuple[str, ...],
+    peer_outputs: tuple[str, ...],
+    data_dir: Path | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Put networks side by side: accuracies from their cards, latencies in turns, and what others claim.
+
+    BUNDLE is a folder with float and int8 files in both formats, trained by edge-mnist.
+
+    \b
+    Examples:
+      edge-mnist measure zoo nano standard my-model
+      edge-mnist measure zoo runs/* --peer theirs.tflite --peer-input float01
+    """
+    check_writable(out)
+    results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
+    for doubt in doubt_peers(results) if as_json else ():
+        echo(f"Warning: {doubt}", err=True)
+    _show(results, lambda: summarize(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
+
+
+def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
+    training = bundle.card.training
+    return held_out_images(training.dataset if training else None, data_dir)
+
+
+def _show(results: Any, tables: Callable[[], str], write: Callable[[], tuple[Path, ...]], as_json: bool) -> None:
+    """Print first: where reports cannot be written, that is all there is."""
+    if as_json:
+        echo_json(results)
+    else:
+        echo_text(tables())
+    echo(f"Reports: {', '.join(map(str, write()))}", err=True)

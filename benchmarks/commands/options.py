@@ -1,0 +1,114 @@
+"""The options that name other projects' models, and how they are used."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from ...edge.bundle.card import Precision
+from ...edge.bundle.shipped import SHIPPED
+from ...edge.commands.options import BUNDLE
+from ...edge.runtimes.classifiers import RUNTIMES
+from ..results.peer_inputs import CONVENTIONS, EXPECTED, INVERTED, parse_convention
+from ..targets.peers import Peer, describe_peer
+
+bundle_option = click.option(
+    "--model",
+    type=BUNDLE,
+    default=SHIPPED,
+    show_default="the shipped one",
+    help="Bundle: the folder that export wrote, or a shipped one's name.",
+)
+
+
+runtime_option = click.option(
+    "--runtime", type=click.Choice(list(RUNTIMES)), help="What computes.  [default: the first one installed]"
+)
+
+
+precision_option = click.option(
+    "--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True, help="Of the model file."
+)
+
+
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
+)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report and no table.")
+
+
+class ConventionType(click.ParamType):
+    """What a peer reads, as `parse_convention` understands it."""
+
+    name = "CONVENTION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself, checked."""
+        try:
+            parse_convention(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+_peer_input = click.option(
+    "--peer-input",
+    "peer_inputs",
+    type=ConventionType(),
+    multiple=True,
+    help=f"What it reads, 0 being paper: {', '.join(CONVENTIONS)} (with MNIST's mean 0.1307 and deviation 0.3081: "
+    f"standardized), or a pair MEAN/DEVIATION of pixels in [0, 1]; each may end in {INVERTED}. Once for each peer, or "
+    "for all.",
+)
+_peer_output = click.option(
+    "--peer-output",
+    "peer_outputs",
+    metavar="NAME",
+    multiple=True,
+    help="The output with its ten scores, where several have ten numbers. Once for each peer, or for all.",
+)
+
+
+def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command `--peer`, `--peer-input` and `--peer-output`: arguments `peers`, `peer_inputs`, `peer_outputs`.
+
+    Args:
+        files: Which ones it measures, for its help.
+    """
+    peer = click.option(
+        "--peer",
+        "peers",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        multiple=True,
+        help=f"Another project's {files} file, measured beside ours. May be given several times.",
+    )
+    return lambda command: peer(_peer_input(_peer_output(command)))
+
+
+def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[str]) -> list[Peer]:
+    """Each peer with what it reads, and the output that has its scores.
+
+    Raises:
+        UsageError: There are not as many of one as of the other.
+        PeerError: A file is no model, or cannot be read.
+    """
+    if peers and not inputs:
+        raise click.UsageError(f"--peer needs --peer-input: {EXPECTED}.")
+    return [
+        describe_peer(*one)
+        for one in zip(
+            peers, _for_each(peers, inputs, "--peer-input"), _for_each(peers, outputs, "--peer-output"), strict=True
+        )
+    ]
+
+
+def _for_each(peers: Sequence[Path], values: Sequence[str], option: str) -> Sequence[Any]:
+    """As many values as peers; None for all without any."""
+    if (values and len(values) not in {1, len(peers)}) or (values and not peers):
+        raise click.UsageError(
+            f"{option} goes with --peer, once for all or once for each: {len(peers)} and {len(values)} given."
+        )
+    return values if len(values) == len(peers) else [*(values or [None])] * len(peers)

@@ -1,0 +1,1 @@
+"""Models side by side, runs one after the other."""

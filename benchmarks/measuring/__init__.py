@@ -1,0 +1,1 @@
+"""From targets to rows of results."""

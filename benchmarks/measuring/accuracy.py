@@ -1,0 +1,93 @@
+"""Accuracy in pairs: the same images through the Keras model, the float file and the quantized one."""
+
+import io
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import NUM_CLASSES, Evaluation, ModelCardError
+from ...edge.bundle.folder import Bundle
+from ...edge.common.npz import NpzError, read_npz
+from ...edge.common.statistics import wilson_interval
+from ...edge.data.held_out import HeldOut
+from ...edge.data.images import Images
+from ..results.schema import Accuracy
+from ..statistics.paired import measure_drop
+
+
+def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evaluation]:
+    """The best set of images that is here and that the bundle has Keras's logits for.
+
+    Raises:
+        ModelCardError: There is none: the bundle was exported where other images were at hand.
+    """
+    known = {evaluation.images.sha256: evaluation for evaluation in bundle.export.evaluations}
+    for images in held_out.evaluations:
+        if images.sha256 in known:
+            return images, known[images.sha256]
+    raise ModelCardError(
+        f"{bundle.path}: has reference logits for {[evaluation.images.name for evaluation in known.values()]}, but "
+        f"only {[images.name for images in held_out.evaluations]} are here. Export it again on this machine."
+    )
+
+
+def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32]:
+    """Logits of the Keras model on the evaluation images, float32 [N, 10], from the bundle.
+
+    Raises:
+        ModelCardError: The file does not hold what the card says.
+    """
+    record = bundle.export.reference
+    expected_bytes = sum(4 * NUM_CLASSES * one.images.count for one in bundle.export.evaluations)
+    try:
+        arrays = read_npz(io.BytesIO(bundle.read(record)), expected_bytes)
+    except NpzError as error:
+        raise ModelCardError(f"{bundle.path / record.name}: not Keras's logits ({error}). Export it again.") from error
+    logits = arrays.get(evaluation.images.name)
+    if logits is None or logits.shape != (evaluation.images.count, NUM_CLASSES) or logits.dtype != np.float32:
+        raise ModelCardError(f"{bundle.path / record.name}: lacks the logits for {evaluation.images.name}.")
+    return logits
+
+
+def compare(
+    logits: NDArray[np.float32],
+    reference: NDArray[np.float32] | None,
+    float_logits: NDArray[np.float32] | None,
+    labels: NDArray[np.uint8],
+) -> Accuracy:
+    """One file's accuracy, what it loses, and whether that means anything.
+
+    Args:
+        logits: Of the file, [N, 10].
+        reference: Of the Keras model; None for a peer, which was not made of it.
+        float_logits: Of the float32 file that it is compared with; None where there is none.
+        labels: uint8 [N].
+    """
+    read = logits.argmax(axis=1)
+    right = read == labels
+    confusion = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
+    np.add.at(confusion, (labels, read), 1)
+    accuracy = Accuracy(
+        correct=int(right.sum()),
+        count=len(labels),
+        interval=wilson_interval(int(right.sum()), len(labels)),
+        confusion=confusion.tolist(),
+        misread=[(int(i), int(read[i])) for i in np.flatnonzero(~right)],
+    )
+    if reference is not None:
+        keras = measure_drop(reference.argmax(axis=1) == labels, right)
+        agreement = float((read == reference.argmax(axis=1)).mean())
+        accuracy = replace(accuracy, drop_vs_keras_pp=keras.points, p_vs_keras=keras.p, agreement=agreement)
+    if float_logits is not None:
+        float_right = float_logits.argmax(axis=1) == labels
+        drop = measure_drop(float_right, right)
+        accuracy = replace(
+            accuracy,
+            drop_vs_float_pp=drop.points,
+            drop_interval_pp=drop.interval,
+            p_vs_float=drop.p,
+            lost=np.flatnonzero(float_right & ~right).tolist(),
+            gained=np.flatnonzero(right & ~float_right).tolist(),
+        )
+    return accuracy

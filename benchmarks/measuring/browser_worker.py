@@ -1,0 +1,292 @@
+"""The process that one measurement in a browser runs in: it starts a fresh browser, and leaves what the page found.
+
+Run as `python -m edge_mnist.benchmarks.measuring.browser_worker FOLDER`, as `worker.py` is. The page is that of
+`edge-mnist serve` as far as it runs models, so what is measured is what users get; times are of the page's own clock.
+"""
+
+import re
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, Queue
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge import web
+from ...edge.bundle.card import NUM_CLASSES, ModelFile
+from ...edge.bundle.folder import Bundle, open_bundle
+from ...edge.common.errors import EdgeMnistError, RuntimeUnavailableError
+from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
+from ...edge.runtimes.classifiers import dequantize
+from ...edge.runtimes.golden import check_golden, unpack_pixels
+from ..targets.browser import RUNTIME, explain_absence, find_runtime_folder, peak_page_memory_mb, running_browser
+from ..targets.job import Job, JobFolder, Measurement
+from .machine_state import read_frequencies
+
+STATIC = Path(web.__file__).parent / "static"
+PAGE = Path(__file__).parent / "browser_page"
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".wasm": "application/wasm",
+}
+HEADERS = {
+    # Nothing from anywhere else; WebAssembly has to be compiled.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "connect-src 'self'; img-src data:",
+    # Isolated from other sites, a page has a clock of 5 us instead of 100 us; `edge-mnist serve` sends the same.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+# Of one message: hundreds of thousands of timings.
+MOST_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the page may have and say.
+
+    Attributes:
+        given: By name, what it may fetch.
+        runtime: The folder with onnxruntime-web's files.
+        on_message: Is told the name and content of each message, on a thread of the server.
+    """
+
+    given: Mapping[str, bytes]
+    runtime: Path
+    on_message: Callable[[str, bytes], None]
+
+    def find(self, folder: str, name: str) -> tuple[bytes, str] | None:
+        """Content and media type; None if there is no such thing."""
+        if folder == "" and name in self.given:
+            return self.given[name], "application/octet-stream"
+        place = {"": PAGE, "static": STATIC, "runtime": self.runtime}[folder]
+        path = place / name
+        if path.suffix not in MEDIA_TYPES or not path.is_file():
+            return None
+        return path.read_bytes(), MEDIA_TYPES[path.suffix]
+
+
+@contextmanager
+def serving_page(site: Site) -> Iterator[str]:
+    """Serve the page until the end of the block; yields its address, which nobody else can guess."""
+    secret = secrets.token_urlsafe(16)
+    handler = type("Handler", (_Handler,), {"site": site, "secret": secret})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/{secret}/index.html"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    site: Site
+    secret: str
+
+    def do_GET(self) -> None:
+        """Send a file, or a part of the job."""
+        match = re.fullmatch(rf"/({re.escape(self.secret)}|static|runtime)/([\w.-]+)", self.path)
+        folder = match[1].removeprefix(self.secret) if match else ""
+        found = self.site.find(folder, match[2]) if match and self._is_meant() else None
+        if found is None:
+            self._answer(404, b"")
+        else:
+            self._answer(200, *found)
+
+    def do_POST(self) -> None:
+        """Take a message."""
+        folder, _, name = self.path.rpartition("/")
+        length = self.headers.get("Content-Length", "")
+        if folder != f"/{self.secret}" or not self._is_meant() or not length.isdigit() or int(length) > MOST_BYTES:
+            self.close_connection = True
+            self._answer(404, b"")
+            return
+        self.site.on_message(name, self.rfile.read(int(length)))
+        self._answer(200, b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the library
+        """Say nothing."""
+
+    def _is_meant(self) -> bool:
+        """Whether it came under the address that was given out: other names may be somebody else's for it."""
+        return self.headers.get("Host") == f"127.0.0.1:{self.connection.getsockname()[1]}"
+
+    def _answer(self, status: int, content: bytes, media_type: str = "text/plain") -> None:
+        self.send_response(status)
+        for name, value in {**HEADERS, "Content-Type": media_type, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+# How often it is looked whether the browser still runs.
+LOOK_S = 1.0
+
+
+class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page found. Milliseconds of its own clock.
+
+    Attributes:
+        clock_resolution_ms: The smallest step of that clock.
+        load_ms: Importing the runtime and loading the file, without the first inference.
+        golden: Of the golden images, what the file gives, flat.
+    """
+
+    runtime_version: str
+    browser: str
+    threads: int
+    clock_resolution_ms: float
+    load_ms: float
+    first_ms: float
+    warmup_ms: float
+    steady: bool
+    latencies_ms: list[float]
+    batches_ms: list[list[float]]
+    paced_ms: list[float]
+    golden: list[float]
+
+
+class PageConnection:
+    """A page at work, from this side. Messages come on the server's threads."""
+
+    def __init__(self, desk: JobFolder) -> None:
+        self._desk = desk
+        self._messages: Queue[tuple[str, bytes]] = Queue()
+        self.scores: list[bytes] = []
+        self.memory_mb: float | None = None
+        self.frequency_mhz: list[float] | None = None
+        self.pid = 0
+
+    def take(self, name: str, content: bytes) -> None:
+        """A message of the page's."""
+        self._desk.signal_alive()
+        if name == "scores":
+            self.scores.append(content)
+        elif name == "timed":
+            self.memory_mb, self.frequency_mhz = peak_page_memory_mb(self.pid), read_frequencies()
+        elif name in {"answer", "failure"}:
+            self._messages.put((name, content))
+
+    def wait(self, is_alive: Callable[[], bool]) -> PageAnswer:
+        """Until the page is done.
+
+        Raises:
+            RuntimeUnavailableError: It failed, or the browser ended.
+        """
+        while True:
+            try:
+                name, content = self._messages.get(timeout=LOOK_S)
+            except Empty:
+                if not is_alive():
+                    raise RuntimeUnavailableError(
+                        "the browser ended before the page had measured; what it says shows why: chromium "
+                        "--headless=new --dump-dom about:blank"
+                    ) from None
+                continue
+            if name == "failure":
+                raise RuntimeUnavailableError(f"the page failed: {content.decode(errors='replace')[:300]}")
+            return msgspec.json.decode(content, type=PageAnswer)
+
+
+def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
+    """Do the job; logits of the evaluation go to the desk.
+
+    Args:
+        job: On onnxruntime-web.
+        desk: For the signs of life and the logits.
+        folder: For the browser's profile.
+
+    Raises:
+        RuntimeUnavailableError: There is no browser or no onnxruntime-web, or the page failed.
+        ModelCardError: The bundle does not hold, or the file does not compute in the page what its card says.
+    """
+    absence, runtime = explain_absence(), find_runtime_folder()
+    if absence or runtime is None:
+        raise RuntimeUnavailableError(str(absence))
+    if job.bundle is None or job.precision is None:
+        raise RuntimeUnavailableError("only files of a bundle are measured in the browser")
+    bundle = open_bundle(Path(job.bundle))
+    file = bundle.file("onnx", job.precision)
+    page = PageConnection(desk)
+    with (
+        serving_page(Site(_give(job, bundle, file), runtime, page.take)) as url,
+        running_browser(url, folder) as browser,
+    ):
+        page.pid = browser.pid
+        answer = page.wait(lambda: browser.poll() is None)
+    golden = _to_logits(np.array(answer.golden, np.float32), file)
+    check_golden(lambda _: golden, file, unpack_pixels(bundle.export.golden_pixels), RUNTIME)
+    if job.evaluation_images is not None:
+        np.save(desk.logits, _to_logits(np.frombuffer(b"".join(page.scores), np.float32), file))
+    return _describe(answer, page, file.record.sha256)
+
+
+def _give(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
+    """What the page fetches: the job, the file, and pixels."""
+    names = ("calls", "seconds", "batches", "paced_calls", "warmup_s")
+    order = {name: getattr(job, name) for name in names} | {"is_evaluated": job.evaluation_images is not None}
+    return {
+        "job": msgspec.json.encode(order),
+        "model": bundle.read(file.record),
+        "golden": unpack_pixels(bundle.export.golden_pixels).tobytes(),
+        "timing": np.load(job.timing_images, allow_pickle=False).tobytes(),
+        "evaluation": np.load(job.evaluation_images, allow_pickle=False).tobytes() if job.evaluation_images else b"",
+    }
+
+
+def _to_logits(values: NDArray[np.float32], file: ModelFile) -> NDArray[np.float32]:
+    """Real values, [N, 10], of what the file's output holds, flat."""
+    return dequantize(values.reshape(-1, NUM_CLASSES), file.output)
+
+
+def _describe(answer: PageAnswer, page: PageConnection, file_sha256: str) -> Measurement:
+    if page.memory_mb is None:
+        raise RuntimeUnavailableError("the page's process was not found, so its memory is not known")
+    return Measurement(
+        runtime_version=f"{answer.runtime_version} in {answer.browser}",
+        file_sha256=file_sha256,
+        load_ms=answer.load_ms,
+        first_ms=answer.first_ms,
+        peak_memory_mb=page.memory_mb,
+        warmup_s=round(answer.warmup_ms / 1000, 3),
+        steady=answer.steady,
+        latencies_us=_to_us(answer.latencies_ms),
+        batches=[_to_us(values) for values in answer.batches_ms],
+        paced_us=_to_us(answer.paced_ms),
+        frequency_mhz=page.frequency_mhz,
+        clock_resolution_us=round(1000 * answer.clock_resolution_ms, 3),
+    )
+
+
+def _to_us(values_ms: list[float]) -> list[float]:
+    return [round(1000 * value, 2) for value in values_ms]
+
+
+def main() -> None:
+    """Read the job, measure, leave the answer."""
+    folder = Path(sys.argv[1])
+    desk = JobFolder(folder)
+    try:
+        measurement = measure(msgspec.json.decode(desk.job.read_bytes(), type=Job), desk, folder)
+    except EdgeMnistError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EXIT_UNAVAILABLE) from error
+    desk.answer.write_bytes(msgspec.json.encode(measurement))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Measure all targets in rounds: each in a fresh process in every round, in random order.
+
+So a slow minute of the machine falls on all alike. The machine is looked at between processes.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import NUM_CLASSES
+from ...edge.common.files import FolderError
+from ...edge.common.scratch import scratch_folder
+from ...edge.common.terminal.progress import ProgressBar
+from ...edge.data.images import Images
+from ..results.peer_inputs import InputCheck, check_input
+from ..results.schema import BenchmarkSettings
+from ..targets import launcher as processes
+from ..targets.job import Job, Measurement
+from ..targets.launcher import WorkerError, run_worker
+from ..targets.targets import Target
+from .machine_state import MachineMonitor
+from .stage_times import StageTimes, StageTimesJob, measure_budget
+
+TIMING_IMAGES = 100
+# When to give up waiting for steady latencies.
+WARMUP_S = 2.0
+QUICK_WARMUP_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Paths:
+    timing: Path
+    evaluation: Path
+    validation: Path
+
+
+@dataclass
+class StageTimingRun:
+    """The reader's budget on a runtime, and what its processes have measured; None is one that failed."""
+
+    job: StageTimesJob
+    parts: list[StageTimes | None]
+
+
+@dataclass(frozen=True)
+class ImageSets:
+    """What all are measured on, and what other conventions of peers' inputs are tried on."""
+
+    evaluation: Images
+    validation: Images
+
+
+def measure_all(
+    targets: Sequence[Target],
+    readings: Sequence[StageTimingRun],
+    images: ImageSets,
+    settings: BenchmarkSettings,
+    watch: MachineMonitor,
+) -> None:
+    """Fill in all targets and readings; a target that cannot run says why and is left out of later rounds."""
+    order = random.Random(settings.seed)  # noqa: S311 - an order, not a secret
+    with scratch_folder() as folder:
+        paths = _write_images(folder, images)
+        here = [target for target in targets if target.unavailable is None]
+        watch.sample()
+        with ProgressBar(total=(len(here) + len(readings)) * settings.rounds, unit="process") as bar:
+            for number in range(settings.rounds):
+                for one in order.sample([*here, *readings], len(here) + len(readings)):
+                    if isinstance(one, StageTimingRun):
+                        bar.set_description(f"reading on {one.job.runtime}")
+                        one.parts.append(measure_budget(one.job))
+                        watch.sample()
+                    elif one.unavailable is None:
+                        bar.set_description(one.label)
+                        _measure(one, settings, paths, watch, images if number == 0 else None)
+                    bar.update()
+
+
+def _write_images(folder: Path, images: ImageSets) -> _Paths:
+    """Write what the measuring processes read.
+
+    Raises:
+        FolderError: There is no room for it.
+    """
+    paths = _Paths(folder / "timing.npy", folder / "evaluation.npy", folder / "validation.npy")
+    pixels = images.evaluation.pixels
+    try:
+        np.save(paths.timing, pixels[:: max(1, len(pixels) // TIMING_IMAGES)][:TIMING_IMAGES])
+        np.save(paths.evaluation, pixels)
+        np.save(paths.validation, images.validation.pixels)
+    except OSError as error:
+        raise FolderError(
+            f"{folder}: the images cannot be written ({error}). Make room there, or set TMPDIR."
+        ) from error
+    return paths
+
+
+def _measure(
+    target: Target, settings: BenchmarkSettings, paths: _Paths, watch: MachineMonitor, evaluated: ImageSets | None
+) -> None:
+    """Run one process for the target; with images to classify at its end, if any."""
+    job = _make_job(target, settings, paths, evaluated is not None)
+    try:
+        # Calls are not interrupted to show signs of life.
+        silence_s = processes.SILENCE_S + settings.seconds
+        measurement, logits = run_worker(target.launcher, job, Measurement, silence_s)
+        if evaluated:
+            target.logits = _check_logits(logits, len(evaluated.evaluation))
+            target.input_check = _check_input(target, measurement, evaluated.validation.labels)
+        _check_latencies(measurement)
+        if measurement.file_sha256 != target.subject.sha256:
+            raise WorkerError("was replaced by another file while the benchmark ran: run it again")
+    except WorkerError as error:
+        target.unavailable = str(error)
+        watch.sample()
+        return
+    target.measurements.append(measurement)
+    target.places.append(len(watch.samples))
+    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.outlived)
+
+
+def _make_job(target: Target, settings: BenchmarkSettings, paths: _Paths, is_evaluated: bool) -> Job:
+    subject = target.subject
+    return Job(
+        bundle=str(subject.bundle) if subject.bundle else None,
+        precision=subject.precision,
+        peer=str(subject.peer.path) if subject.peer else None,
+        peer_interface=subject.peer.interface if subject.peer else None,
+        runtime=target.runtime,
+        delegate=target.delegate,
+        threads=target.threads,
+        calls=settings.calls,
+        seconds=settings.seconds,
+        batches=settings.batches,
+        paced_calls=settings.paced_calls if target.is_plain else 0,
+        warmup_s=QUICK_WARMUP_S if settings.is_quick else WARMUP_S,
+        timing_images=str(paths.timing),
+        evaluation_images=str(paths.evaluation) if is_evaluated else None,
+        validation_images=str(paths.validation) if is_evaluated and subject.peer else None,
+    )
+
+
+def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.uint8]) -> InputCheck | None:
+    """How well a peer reads by each convention; None for our own files.
+
+    Raises:
+        WorkerError: Its process said nothing that can be used.
+    """
+    if target.subject.peer is None:
+        return None
+    try:
+        return check_input(target.subject.peer.interface.reads, measurement.digits_by_convention, labels)
+    except ValueError as error:
+        raise WorkerError(f"gave no digits by each convention ({error})") from error
+
+
+def _check_latencies(measurement: Measurement) -> None:
+    """Refuse times that are none, as a clock with coarse steps gives.
+
+    Raises:
+        WorkerError: There are some.
+    """
+    rounds = [measurement.latencies_us, measurement.bare_us, measurement.paced_us, *measurement.batches]
+    if not measurement.latencies_us or any(not value > 0 for latencies in rounds for value in latencies):
+        raise WorkerError("gave latencies that are not above 0: its clock is too coarse")
+
+
+def _check_logits(logits: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:
+    """Refuse an evaluation that is none.
+
+    Raises:
+        WorkerError: There is none, of another shape, or with numbers that are not finite.
+    """
+    if logits is None or logits.shape != (count, NUM_CLASSES):
+        raise WorkerError(f"gave {'no scores' if logits is None else f'scores of {logits.shape}'} for {count} images")
+    if not np.isfinite(logits).all():
+        raise WorkerError("gave scores that are not finite")
+    return logits

@@ -1,0 +1,139 @@
+"""From what processes measured to rows: accuracy in pairs, latencies with their uncertainty, and how far to believe."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from ...edge.bundle.folder import Bundle
+from ..results.schema import Latency, Row, Sample
+from ..statistics.quantiles import typical_quantile
+from ..targets.targets import Target
+from .accuracy import compare
+from .validity import judge_row, usual_frequency
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+def summarize_rounds(rounds: Sequence[Sequence[float]], batch: int = 1, units_per_second: float = 1e6) -> Latency:
+    """Put figures to the latencies of several processes.
+
+    Args:
+        rounds: Of each process, every call; at least three processes.
+        batch: Images in each call.
+        units_per_second: Of what latencies are in: microseconds, unless it is said otherwise.
+
+    Raises:
+        ValueError: There are fewer processes, or one without calls.
+    """
+    if not all(len(one) for one in rounds):
+        raise ValueError("expected latencies of every process, got one without any.")
+    arrays = [np.asarray(one, np.float64) for one in rounds]
+    pooled = np.concatenate(arrays)
+    typical = typical_quantile(arrays, QUANTILES[0])
+    p90, p99, p999 = (float(one) for one in np.quantile(pooled, QUANTILES[1:]))
+    return Latency(
+        batch=batch,
+        p50=typical.value,
+        p50_interval=typical.interval,
+        p90=p90,
+        p99=p99,
+        p999=p999,
+        max=float(pooled.max()),
+        images_per_second=units_per_second * batch / float(pooled.mean()),
+        rounds=[list(one) for one in rounds],
+    )
+
+
+Place = tuple[str, str, str, int]
+
+
+def make_rows(
+    bundle: Bundle,
+    targets: Sequence[Target],
+    reference: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    samples: Sequence[Sample],
+    batch_sizes: Sequence[int],
+) -> list[Row]:
+    """A row for each target, those that could not be measured with the reason.
+
+    Args:
+        bundle: What they are of.
+        targets: Measured.
+        reference: Logits of the Keras model, float32 [N, 10].
+        labels: uint8 [N].
+        samples: Of the machine, all of the run's.
+        batch_sizes: That calls were timed with, besides one image.
+    """
+    floats = {
+        _place(target): target.logits
+        for target in targets
+        if target.subject.precision == "float32" and target.unavailable is None and target.logits is not None
+    }
+    rows: list[Row] = []
+    for target in targets:
+        row = _describe(bundle, target)
+        if target.unavailable is None and target.logits is not None:
+            is_peer, is_float = target.subject.peer is not None, target.subject.precision == "float32"
+            base = None if is_peer or is_float else floats.get(_place(target))
+            accuracy = compare(target.logits, None if is_peer else reference, base, labels)
+            row = _add_latencies(
+                replace(row, accuracy=accuracy, input_check=target.input_check), target, samples, batch_sizes
+            )
+        rows.append(row)
+    return rows
+
+
+def _place(target: Target) -> Place:
+    """What a file and the float32 file that it is compared with share."""
+    return target.subject.format, target.runtime, target.delegate, target.threads
+
+
+def _describe(bundle: Bundle, target: Target) -> Row:
+    subject, architecture = target.subject, bundle.card.architecture
+    is_peer = subject.peer is not None
+    return Row(
+        file=subject.name,
+        file_sha256=subject.sha256,
+        format=subject.format,
+        precision=subject.precision,
+        size_bytes=subject.size_bytes,
+        is_peer=is_peer,
+        parameters=None if is_peer else architecture.parameters,
+        macs=None if is_peer else architecture.macs,
+        runtime=target.runtime,
+        runtime_version=target.measurements[0].runtime_version if target.measurements else None,
+        delegate=target.delegate,
+        threads=target.threads,
+        unavailable=target.unavailable,
+    )
+
+
+def _add_latencies(row: Row, target: Target, samples: Sequence[Sample], batch_sizes: Sequence[int]) -> Row:
+    found = target.measurements
+    latency = summarize_rounds([one.latencies_us for one in found])
+    verdict = judge_row(latency, found, [samples[place] for place in target.places], usual_frequency(samples))
+    batches = [summarize_rounds([one.batches[i] for one in found], size) for i, size in enumerate(batch_sizes)]
+    energies = [one.energy_mj for one in found if one.energy_mj is not None]
+    return replace(
+        row,
+        latency=latency,
+        bare=_summarize([one.bare_us for one in found]),
+        paced=_summarize([one.paced_us for one in found]),
+        batches=batches,
+        load_ms=[round(one.load_ms, 3) for one in found],
+        first_ms=[round(one.first_ms, 3) for one in found],
+        peak_memory_mb=[round(one.peak_memory_mb, 3) for one in found],
+        energy_mj=float(np.median(energies)) if energies else None,
+        energy_source=found[0].energy_source if energies else None,
+        clock_resolution_us=found[0].clock_resolution_us,
+        validity=verdict.validity,
+        reasons=list(verdict.reasons),
+    )
+
+
+def _summarize(rounds: list[list[float]]) -> Latency | None:
+    """None where it was not asked for."""
+    return summarize_rounds(rounds) if all(rounds) else None

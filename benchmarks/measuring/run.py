@@ -1,0 +1,94 @@
+"""A whole benchmark run: measure all targets here and put together what they found."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from ...edge.bundle.card import encode_card
+from ...edge.bundle.folder import Bundle
+from ...edge.common.machine import describe_host
+from ...edge.data.held_out import HeldOut
+from ..results.peer_inputs import choose_images
+from ..results.schema import BenchmarkSettings, MachineRun, Results, Row
+from ..targets.old_runtime import find_old_runtime, launch_old_runtime
+from ..targets.peers import Peer
+from ..targets.targets import list_targets
+from .accuracy import choose_evaluation, read_reference
+from .machine_state import MachineMonitor, list_affinity
+from .rounds import ImageSets, StageTimingRun, measure_all
+from .rows import make_rows
+from .stage_times import list_jobs, put_together
+from .timing import measure_timer_overhead_us
+from .validity import judge_machine
+
+HERE = "this machine"
+# Whose versions latencies may depend on, besides those of the runtimes.
+PACKAGES = ("numpy", "opencv-python-headless")
+
+
+def run_benchmark(
+    bundle: Bundle, held_out: HeldOut, settings: BenchmarkSettings, peers: Sequence[Peer] = ()
+) -> Results:
+    """Measure every file of the bundle, and peers, on every runtime here.
+
+    Raises:
+        ModelCardError: The bundle lacks the reference for the images at hand.
+    """
+    images, evaluation = choose_evaluation(bundle, held_out)
+    reference = read_reference(bundle, evaluation)
+    started, began, watch, host = datetime.now(UTC), time.monotonic(), MachineMonitor(), describe_host()
+    timer_overhead_us = measure_timer_overhead_us()
+    with ExitStack() as stack:
+        python = find_old_runtime()
+        old = stack.enter_context(launch_old_runtime(python)) if python else None
+        targets = list_targets(bundle, peers, settings, old)
+        readings = [StageTimingRun(job, []) for job in list_jobs(bundle, settings.is_quick)]
+        measure_all(targets, readings, ImageSets(images, choose_images(held_out.validation)), settings, watch)
+    rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
+    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
+    budgets = [put_together(bundle, reading.job, reading.parts) for reading in readings]
+    return Results(
+        edge_mnist=version("edge-mnist"),
+        name=bundle.card.name,
+        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        parameters=bundle.card.architecture.parameters,
+        macs=bundle.card.architecture.macs,
+        evaluated_on=images.name,
+        images_sha256=images.sha256,
+        image_count=len(images),
+        held_out=evaluation.held_out,
+        keras_correct=evaluation.correct,
+        settings=settings,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.monotonic() - began, 1),
+        machines=[
+            MachineRun(
+                name=HERE,
+                host=host,
+                affinity=list_affinity(),
+                versions=_list_versions(rows),
+                timer_overhead_us=timer_overhead_us,
+                samples=watch.samples,
+                validity=verdict.validity,
+                reasons=list(verdict.reasons),
+            )
+        ],
+        rows=rows,
+        budgets=[budget for budget in budgets if budget],
+    )
+
+
+def _list_versions(rows: Iterable[Row]) -> dict[str, str]:
+    """Of Python, of packages, and of every runtime that ran."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            # Systems bring it under other names.
+            continue
+    return versions | {row.runtime: row.runtime_version for row in rows if row.runtime_version}

@@ -1,0 +1,123 @@
+"""May these latencies be believed? What changed while they were measured speaks against it, and is said in words.
+
+Invalid is what was measured on a throttled processor. Unstable is what may be right, but would come out otherwise at
+another time. What a machine does not tell is not held against it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...edge.doctor.health import HOT_C, SINCE_START, THROTTLE_BITS
+from ..results.schema import Latency, Sample, Validity
+from ..targets.job import Measurement
+
+# A processor that slows down by a tenth explains most differences between targets that anyone asks about.
+FREQUENCY_MOVED = 0.10
+# Of all processors' time. Systems at rest take a few thousandths.
+BUSY_ELSEWHERE = 0.10
+# Half the width of the median's interval, as a share of the median.
+UNCERTAIN = 0.10
+# Steps of a clock, as a share of the median.
+COARSE = 0.10
+_ORDER: tuple[Validity, ...] = ("valid", "unstable", "invalid")
+
+
+@dataclass(frozen=True)
+class ValidityVerdict:
+    """How much may be believed, and what speaks against it."""
+
+    validity: Validity = "valid"
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    validity: Validity
+    reason: str
+
+
+def judge_row(
+    latency: Latency, measurements: Sequence[Measurement], samples: Sequence[Sample], usual_mhz: float | None
+) -> ValidityVerdict:
+    """Judge a row by its processes and by how the machine was in each of them.
+
+    Args:
+        latency: Of all its processes.
+        measurements: Of each process.
+        samples: Of the machine after each process, with what happened since the one before.
+        usual_mhz: The frequency of most processes of the run; None where it is not known.
+    """
+    doubts = [*_judge_samples(samples), *_judge_frequency(samples, usual_mhz)]
+    restless = sum(not one.steady for one in measurements)
+    if restless:
+        doubts.append(
+            _Doubt("unstable", f"latencies were not steady after warming up in {_of(restless, measurements)}")
+        )
+    coarse = max((one.clock_resolution_us or 0 for one in measurements), default=0)
+    if coarse > COARSE * latency.p50:
+        doubts.append(_Doubt("unstable", f"its clock has steps of {coarse:g} us, so quantiles are no finer than that"))
+    low, high = latency.p50_interval
+    if high - low > 2 * UNCERTAIN * latency.p50:
+        spread = 100 * (high - low) / 2 / latency.p50
+        doubts.append(_Doubt("unstable", f"processes differ: the median is known to ±{spread:.0f} % only"))
+    return _conclude(doubts)
+
+
+def judge_machine(samples: Sequence[Sample], rows: Sequence[Validity]) -> ValidityVerdict:
+    """Judge a whole run: by all that happened, and by its rows."""
+    doubts = _judge_samples(samples)
+    bits = [one.throttled for one in samples if one.throttled is not None]
+    for bit, words in THROTTLE_BITS:
+        # Between two samples, so that none of them saw it.
+        if bits and (bits[-1] & ~bits[0]) >> (bit + SINCE_START) & 1 and not any(one >> bit & 1 for one in bits):
+            doubts.append(_Doubt("invalid", f"{words} for a moment while it measured"))
+    rises = [one.throttle_count for one in samples if one.throttle_count is not None]
+    if rises and rises[-1] > rises[0]:
+        doubts.append(_Doubt("invalid", f"processors were slowed for their heat {rises[-1] - rises[0]} times"))
+    for validity in _ORDER[1:]:
+        count = sum(row == validity for row in rows)
+        if count:
+            doubts.append(_Doubt(validity, f"{_of(count, rows)} rows {'is' if count == 1 else 'are'} {validity}"))
+    return _conclude(doubts)
+
+
+def usual_frequency(samples: Sequence[Sample]) -> float | None:
+    """The median over samples of the fastest processor's frequency, MHz; None where none is told."""
+    fastest = sorted(max(one.frequency_mhz) for one in samples if one.frequency_mhz)
+    return fastest[len(fastest) // 2] if fastest else None
+
+
+def _judge_samples(samples: Sequence[Sample]) -> list[_Doubt]:
+    doubts: list[_Doubt] = []
+    bits = [one.throttled for one in samples if one.throttled is not None]
+    doubts += [
+        _Doubt("invalid", f"{words} while it measured")
+        for bit, words in THROTTLE_BITS
+        if any(one >> bit & 1 for one in bits)
+    ]
+    hottest = max((one.temperature_c for one in samples if one.temperature_c is not None), default=0.0)
+    if hottest >= HOT_C:
+        doubts.append(_Doubt("unstable", f"it reached {hottest:.0f} °C, and processors slow down from {HOT_C:.0f} on"))
+    busy = [one.busy_elsewhere for one in samples if one.busy_elsewhere is not None]
+    if busy and max(busy) > BUSY_ELSEWHERE:
+        doubts.append(_Doubt("unstable", f"other processes took up to {100 * max(busy):.0f} % of all processors' time"))
+    return doubts
+
+
+def _judge_frequency(samples: Sequence[Sample], usual_mhz: float | None) -> list[_Doubt]:
+    fastest = [max(one.frequency_mhz) for one in samples if one.frequency_mhz]
+    if usual_mhz is None or not fastest:
+        return []
+    furthest = max(fastest, key=lambda one: abs(one - usual_mhz))
+    if abs(furthest - usual_mhz) <= FREQUENCY_MOVED * usual_mhz:
+        return []
+    return [_Doubt("unstable", f"the processor ran at {furthest:.0f} MHz, in most of the run at {usual_mhz:.0f}")]
+
+
+def _conclude(doubts: Sequence[_Doubt]) -> ValidityVerdict:
+    worst = max((_ORDER.index(doubt.validity) for doubt in doubts), default=0)
+    return ValidityVerdict(_ORDER[worst], tuple(doubt.reason for doubt in doubts))
+
+
+def _of(count: int, all_of_them: Sequence[object]) -> str:
+    return f"{count} of {len(all_of_them)}"

@@ -1,0 +1,71 @@
+"""A folder of photographs and what they say: `labels.json`, `{"file.jpg": {"rows": ["123", ...]}}`."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import msgspec
+
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.files import read_file
+
+LABELS_NAME = "labels.json"
+MOST_BYTES = 64_000_000
+# What `edge-mnist scenes DIR --count 1 --seed 4 --most-megapixels 0.2` makes, without the picture of twelve megapixels.
+SHIPPED_PHOTOS = Path(__file__).parent / "shipped"
+
+
+class LabelsError(EdgeMnistError):
+    """The folder's labels cannot be used; the message names the file and says why."""
+
+
+class Label(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a photograph says. Other keys, such as its source and licence, are for people and not read.
+
+    Attributes:
+        rows: The digits of each row, top to bottom; empty where there are none.
+        condition: What is special about it, to score the like of it together.
+    """
+
+    rows: tuple[str, ...]
+    condition: str | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph in its folder, and what it says."""
+
+    name: str
+    path: Path
+    label: Label
+
+
+def read_labels(folder: Path) -> list[Photo]:
+    """List the photographs of a folder in the order of its labels.
+
+    Raises:
+        LabelsError: No labels, malformed ones, or one of a file that is not there.
+    """
+    path = folder / LABELS_NAME
+    try:
+        labels = msgspec.json.decode(read_file(path, MOST_BYTES), type=dict[str, Label])
+    except EdgeMnistError as error:
+        raise LabelsError(
+            f'{error} Expected a folder with pictures and a {LABELS_NAME}: {{"file.jpg": {{"rows": ["123", "45"]}}}}.'
+        ) from error
+    except Exception as error:
+        raise LabelsError(f'{path}: expected {{"file.jpg": {{"rows": ["123", "45"]}}}}, but: {error}.') from error
+    if not labels:
+        raise LabelsError(f"{path}: names no pictures. Add some, or choose another folder.")
+    return [_find_photo(path, name, label) for name, label in labels.items()]
+
+
+def _find_photo(labels_path: Path, name: str, label: Label) -> Photo:
+    for row in label.rows:
+        if not (row.isascii() and row.isdecimal()):
+            raise LabelsError(f"{labels_path}: {name}: expected rows of digits, got {row!r}. Correct the label.")
+    path = labels_path.parent / name
+    if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+        raise LabelsError(f"{labels_path}: {name}: expected a file in this folder. Move it there.")
+    if not path.is_file():
+        raise LabelsError(f"{labels_path}: {name}: no such file. Restore it, or delete its label.")
+    return Photo(name, path, label)

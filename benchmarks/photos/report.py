@@ -1,0 +1,112 @@
+"""What a photo benchmark found, for people: a table, a Markdown report, and the files that it is kept in."""
+
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from ...edge.common.files import write_all
+from ...edge.common.pages.markdown import escape_all_markdown
+from ...edge.common.statistics import wilson_interval
+from ...edge.common.terminal.formatting import format_percent
+from ...edge.common.terminal.tables import format_table
+from .gallery import format_gallery
+from .photos import PhotoResults
+from .scores import Score
+
+HEADERS = ["pictures", "count", "exact", "digits", "precision %", "recall %", "F1 %", "row accuracy %", "false digits"]
+
+
+def format_scores(results: PhotoResults, style: str) -> str:
+    """A line for each condition and one for all.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `simple` for people at a terminal, `github` for Markdown.
+    """
+    rows = [_score_cells(name, score) for name, score in results.conditions.items()]
+    rows.append(_score_cells("all", results.total))
+    align = ("left", *["right"] * (len(HEADERS) - 1))
+    return format_table(rows, HEADERS, style, align)
+
+
+def format_photo_report(results: PhotoResults) -> str:
+    """The Markdown report: the table, every picture that was not read exactly, and how it was measured."""
+    results = escape_all_markdown(results)
+    failures = [image for image in results.images if not image.score.exact]
+    lines = [[image.file, _join(image.truth), _join(image.reading)] for image in failures]
+    sections = [
+        f"# {results.name}: digits read from {results.photos}",
+        format_scores(results, "github"),
+        describe_total(results),
+        f"## Not read exactly ({len(failures)})",
+        format_table(lines, ["file", "truth", "read"], "github") if lines else "None.",
+        "## How it was measured",
+        "\n".join(f"- {sentence}" for sentence in describe_photo_conditions(results)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def describe_total(results: PhotoResults) -> str:
+    """How many pictures were read without any error, as a sentence."""
+    total = results.total
+    low, high = wilson_interval(total.exact, total.images)
+    return (
+        f"{total.exact} of {total.images} pictures without any error ({format_percent(total.exact / total.images, 1)}, "
+        f"95 % interval {100 * low:.1f} to {100 * high:.1f})."
+    )
+
+
+def describe_photo_conditions(results: PhotoResults) -> list[str]:
+    """How the figures are meant, and on what they were made."""
+    host = results.host
+    return [
+        "**Precision, recall, F1**: the digits of each picture as multisets. A digit counts as found when the picture "
+        "has one of its value that is not yet accounted for. **False digits** are those read that are not there.",
+        "**Row accuracy**: 1 - edit distance / digits, at least 0; rows are joined by a line break, which counts as a "
+        "symbol. **Exact**: all rows are the same. Sums are over pictures; pictures without digits count in precision "
+        "and row accuracy, too.",
+        f"**Time**: {median(image.read_ms for image in results.images):.1f} ms a picture in the median, opening the "
+        "file excluded.",
+        f"**Model**: {results.name}, {results.precision}, {results.runtime} {results.runtime_version}, "
+        f"{results.num_threads} {'thread' if results.num_threads == 1 else 'threads'}; card SHA-256 "
+        f"{results.card_sha256[:12]}….",
+        f"**Pictures**: {results.photos}, labels SHA-256 {results.labels_sha256[:12]}….",
+        f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "
+        f"{results.started}.",
+    ]
+
+
+def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple[Path, Path, Path]:
+    """Write `photos.json`, `photos.md` and `photos.html` into `out`; returns the three paths.
+
+    Args:
+        results: A run.
+        folder: Where its pictures are; the gallery shows those with errors.
+        out: An existing folder.
+
+    Raises:
+        FolderError: Not all of them can be written.
+        PictureError: A picture went away meanwhile.
+    """
+    paths = (out / "photos.json", out / "photos.md", out / "photos.html")
+    contents = (msgspec.json.encode(results) + b"\n", format_photo_report(results).encode(),
+                format_gallery(results, folder).encode())  # fmt: skip
+    write_all(dict(zip(paths, contents, strict=True)))
+    return paths
+
+
+def _score_cells(name: str, score: Score) -> list[str]:
+    shares = (score.precision, score.recall, score.f1, score.row_accuracy)
+    return [
+        name,
+        str(score.images),
+        str(score.exact),
+        str(score.written),
+        *("" if share is None else f"{100 * share:.1f}" for share in shares),
+        str(score.read - score.matched),
+    ]
+
+
+def _join(rows: tuple[str, ...]) -> str:
+    return " / ".join(rows) or "nothing"

@@ -1,0 +1,214 @@
+"""Measure on other machines over SSH: the same code, the same files, the same images, several machines at once.
+
+A machine that fails costs the others nothing: it is named, with the reason, and has no rows.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from ...edge.bundle.card import encode_card
+from ...edge.bundle.folder import MOST_FILE_BYTES, Bundle
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.files import read_file
+from ...edge.common.processes.child import first_line
+from ...edge.common.scratch import scratch_folder
+from ...edge.common.terminal.output import echo
+from ...edge.data.held_out import HeldOut
+from ...edge.data.images import Images
+from ..measuring.accuracy import choose_evaluation
+from ..measuring.run import run_benchmark
+from ..results.schema import BenchmarkSettings, MachineRun, Results, Row, StageBudget
+from ..targets.peers import Peer
+from .check import Expected, check_results
+from .job import pack_job
+from .session import Parcel, RemoteError, Session
+from .ssh import SshOptions, parse_host
+from .wheel import build_wheel, find_constraints
+
+MODULE = "edge_mnist.benchmarks.remote.job"
+# For a run of five rounds, two seconds each, on a slow machine that installs first; and for whatever is asked.
+USUAL_LIMIT_S, USUAL_ROUNDS_S, LAST_LIMIT_S = 3600, 10.0, 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """How to measure elsewhere.
+
+    Attributes:
+        ssh: How to connect.
+        python: An interpreter there that has edge-mnist of this version; None makes an environment each time.
+        wheel: To install there; None builds it from this checkout.
+        limit_s: For everything on one machine, installing included; None is an hour, and more for longer runs.
+    """
+
+    ssh: SshOptions = field(default_factory=SshOptions)
+    python: str | None = None
+    wheel: Path | None = None
+    limit_s: int | None = None
+
+
+@dataclass
+class RemoteResults:
+    """What came of it, in the order in which the machines were named.
+
+    Rows and budgets have their machine's number: 1 is the first of these, 0 is left to the machine that asks.
+    """
+
+    machines: list[MachineRun] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    budgets: list[StageBudget] = field(default_factory=list)
+    unreachable: dict[str, str] = field(default_factory=dict)
+
+
+def measure_remotely(
+    hosts: Sequence[str],
+    bundle: Bundle,
+    held_out: HeldOut,
+    settings: BenchmarkSettings,
+    options: RemoteOptions = RemoteOptions(),
+    *,
+    say: Callable[[str], None] = partial(echo, err=True),  # noqa: B008 - as above
+) -> RemoteResults:
+    """Measure the bundle on all of these machines at the same time.
+
+    Args:
+        hosts: As the user named them: `user@host` or `user@host:port`.
+        bundle: What to measure.
+        held_out: On these images; the same that are evaluated on here.
+        settings: How much.
+        options: How.
+        say: Is told what happens where, line by line.
+
+    Raises:
+        SshError: A host is not named as hosts are.
+        ModelCardError: The bundle lacks the reference for the images at hand.
+    """
+    images, _ = choose_evaluation(bundle, held_out)
+    sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
+    try:
+        parcel = _pack(
+            pack_job(bundle, images, held_out.certain, settings), options, options.limit_s or choose_limit_s(settings)
+        )
+    except EdgeMnistError as error:
+        return RemoteResults(unreachable={session.host.name: str(error) for session in sessions})
+    expected = _expect(bundle, images, settings)
+    return _collect(_run_all(sessions, parcel, expected))
+
+
+def _tell(say: Callable[[str], None], name: str, words: str) -> None:
+    say(f"{name}: {words}")
+
+
+def choose_limit_s(settings: BenchmarkSettings) -> int:
+    """Seconds after which a machine is given up: an hour, more for more or longer rounds, a week at most."""
+    usual = settings.rounds * settings.seconds / USUAL_ROUNDS_S
+    return math.ceil(min(USUAL_LIMIT_S * max(1.0, usual), LAST_LIMIT_S))
+
+
+def _pack(files: dict[str, bytes], options: RemoteOptions, limit_s: int) -> Parcel:
+    if options.python is not None:
+        return Parcel(files, MODULE, limit_s, python=options.python)
+    with scratch_folder() as folder:
+        wheel, constraints = options.wheel or build_wheel(folder), find_constraints()
+        added = {path.name: _read(path) for path in (wheel, constraints) if path}
+    names = wheel.name, constraints and constraints.name
+    return Parcel({**files, **added}, MODULE, limit_s, *names)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path, MOST_FILE_BYTES)
+    except EdgeMnistError as error:
+        raise RemoteError(str(error)) from error
+
+
+def _expect(bundle: Bundle, images: Images, settings: BenchmarkSettings) -> Expected:
+    return Expected(
+        edge_mnist=version("edge-mnist"),
+        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        images_sha256=images.sha256,
+        image_count=len(images),
+        settings=settings,
+        files=frozenset((record.name, record.sha256, record.size_bytes) for record in bundle.card.records()),
+    )
+
+
+def _run_all(sessions: list[Session], parcel: Parcel, expected: Expected) -> dict[str, Results | EdgeMnistError]:
+    """Every machine's results, or why it has none."""
+    with ThreadPoolExecutor(max(1, len(sessions))) as pool:
+        try:
+            answers = pool.map(partial(_run, parcel=parcel, expected=expected), sessions)
+            return {session.host.name: answer for session, answer in zip(sessions, answers, strict=True)}
+        except BaseException:
+            # Ctrl-C: nobody would otherwise tell the machines, which end and tidy up when we hang up.
+            for session in sessions:
+                session.hang_up("was stopped.")
+            raise
+
+
+def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | EdgeMnistError:
+    try:
+        return check_results(session.run(parcel), expected)
+    except EdgeMnistError as error:
+        return error
+    except Exception as error:
+        # Whatever another machine makes go wrong here is its own row's, not the end of what the others measured.
+        return RemoteError(f"sent what cannot be used ({type(error).__name__}: {first_line(error):.200}).")
+
+
+def _collect(answers: dict[str, Results | EdgeMnistError]) -> RemoteResults:
+    together = RemoteResults()
+    for name, answer in answers.items():
+        if isinstance(answer, EdgeMnistError):
+            together.unreachable[name] = str(answer)
+            continue
+        together.machines.append(msgspec.structs.replace(answer.machines[0], name=name))
+        number = len(together.machines)
+        together.rows += [msgspec.structs.replace(row, machine=number) for row in answer.rows]
+        together.budgets += [msgspec.structs.replace(budget, machine=number) for budget in answer.budgets]
+    return together
+
+
+def run_on_all_machines(
+    bundle: Bundle,
+    held_out: HeldOut,
+    settings: BenchmarkSettings,
+    peers: Sequence[Peer],
+    hosts: Sequence[str],
+    options: RemoteOptions,
+) -> Results:
+    """Measure here, then there: packing for the others would disturb what is timed here.
+
+    Args:
+        bundle: What to measure.
+        held_out: On these images.
+        settings: How much.
+        peers: Measured here only; other projects' files are not copied to other machines.
+        hosts: As the user named them.
+        options: How they are reached.
+
+    Raises:
+        SshError: A host is not named as hosts are.
+        ModelCardError: The bundle lacks the reference for the images at hand.
+    """
+    results = run_benchmark(bundle, held_out, settings, peers)
+    return add_machines(results, measure_remotely(hosts, bundle, held_out, settings, options)) if hosts else results
+
+
+def add_machines(results: Results, remote: RemoteResults) -> Results:
+    """Put what other machines found beside what this one did."""
+    return msgspec.structs.replace(
+        results,
+        machines=[*results.machines, *remote.machines],
+        rows=[*results.rows, *remote.rows],
+        budgets=[*results.budgets, *remote.budgets],
+        unreachable=remote.unreachable,
+    )

@@ -1,0 +1,236 @@
+"""One conversation with one other machine: send the driver and its files, listen, hang up."""
+
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.processes.child import first_line
+from ...edge.common.terminal.text import printable
+from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
+
+# Of everything that comes back, so that no machine fills this one's memory. A full run is some tens of megabytes.
+MOST_RESULT_BYTES = 256_000_000
+MOST_LINE_BYTES = 65_536
+# Of what login scripts print before the driver speaks.
+MOST_LINES = 1000
+MOST_CHARACTERS = 300
+MOST_SAID_BYTES = 65_536
+CHUNK_BYTES = 1 << 20
+# For ssh to end once its connection has.
+ENDS_WITHIN_S = 20
+# This side gives up first, and says why; the other one only where nobody tells it.
+GRACE_S = 60
+EXIT_NO_PYTHON = 97
+PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
+# Quoted once more for whatever shell the user has there, so without single quotes and in one line.
+_FIND_PYTHON = (
+    'for python in "$@"; do '
+    'if "$python" -c "import sys; sys.exit(sys.version_info < (3, 11))" </dev/null >/dev/null 2>&1; then '
+    'exec "$python" -P -c "import sys; exec(sys.stdin.buffer.read(SIZE))"; fi; done; '
+    'echo "its python: $("$1" -V 2>&1 </dev/null)" >&2; exit 97'
+)
+
+
+class RemoteError(EdgeMnistError):
+    """A machine has no results; the message continues its name."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What is sent: files by their names, and of these the wheel and its constraints, where they are to be installed.
+
+    Attributes:
+        python: An interpreter there that has edge-mnist; None makes an environment.
+        module: What it runs, with the folder and the name of the result.
+        limit_s: After which both sides give up.
+    """
+
+    files: dict[str, bytes]
+    module: str
+    limit_s: int
+    wheel: str | None = None
+    constraints: str | None = None
+    extras: str = "[onnx]"
+    python: str | None = None
+
+
+class _DriverMessage(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of the driver's."""
+
+    kind: str
+    text: str = ""
+    size: int = 0
+    sha256: str = ""
+
+
+@dataclass
+class Session:
+    """A conversation that any thread may end.
+
+    Attributes:
+        say: Is told what happens there.
+    """
+
+    host: RemoteHost
+    options: SshOptions
+    say: Callable[[str], None]
+    _process: subprocess.Popen[bytes] | None = None
+    _said: bytearray = field(default_factory=bytearray)
+    _over: str | None = None
+
+    def run(self, parcel: Parcel) -> bytes:
+        """Have the parcel measured there; what came back, unread.
+
+        Raises:
+            RemoteError: Nothing did.
+            SshError: There is no ssh here, or a file of its options is missing.
+        """
+        mark = secrets.token_hex(16)
+        self._process = process = start_ssh(self.host, self.options, bootstrap_command(parcel.python))
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise RemoteError("ssh was started without pipes.")
+        if self._over:
+            process.kill()
+        timer = threading.Timer(parcel.limit_s, self.hang_up, [f"took longer than {parcel.limit_s} s."])
+        sending = threading.Thread(target=_send, args=(process.stdin, parcel, mark))
+        overhearing = threading.Thread(target=self._overhear, args=(process.stderr,))
+        for thread in (timer, sending, overhearing):
+            thread.start()
+        try:
+            content = self._listen(process.stdout, mark)
+            if content is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(ENDS_WITHIN_S)
+                overhearing.join(ENDS_WITHIN_S)
+                raise RemoteError(self._over or explain_end(process.returncode, self._said.decode(errors="replace")))
+            return content
+        finally:
+            timer.cancel()
+            process.kill()
+            for thread in (timer, sending, overhearing):
+                thread.join()
+            process.wait()
+            process.stdout.close()
+            # What was not sent any more is of no use.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+
+    def hang_up(self, reason: str) -> None:
+        """End the conversation; the other side removes what it made."""
+        self._over = self._over or reason
+        if self._process is not None:
+            self._process.kill()
+
+    def _listen(self, stream: IO[bytes], mark: str) -> bytes | None:
+        """Until there is a result; None if the other side falls silent before."""
+        for _ in range(MOST_LINES):
+            line = stream.readline(MOST_LINE_BYTES)
+            if not line:
+                return None
+            # A login script's last words may lack their newline.
+            _, found, words = line.partition(mark.encode() + b" ")
+            if found:
+                message = _read_message(words)
+                if message.kind == "result":
+                    return _receive(stream, message)
+                if message.kind == "failure":
+                    raise RemoteError(quote_machine(message.text))
+                self.say(quote_machine(message.text))
+        raise RemoteError("sent anything but results.")
+
+    def _overhear(self, stream: IO[bytes]) -> None:
+        """Keep the end of what ssh and the other side say on standard error."""
+        with stream:
+            while chunk := stream.read1(CHUNK_BYTES):  # pyright: ignore[reportAttributeAccessIssue]
+                self._said += chunk
+                del self._said[:-MOST_SAID_BYTES]
+
+
+def bootstrap_command(python: str | None) -> str:
+    """A command for the shell there that finds a Python and has it execute the driver from standard input.
+
+    Raises:
+        RemoteError: The name of the Python has something in it that shells might take for more than a name.
+    """
+    if python is not None and not re.fullmatch(r"(~/)?[\w./+][\w./+-]*", python):
+        raise RemoteError(f"--remote-python {python!r}: expected the path of an interpreter there, without blanks.")
+    # A session begins in the user's folder.
+    names = (python.removeprefix("~/"),) if python else PYTHONS
+    script = _FIND_PYTHON.replace("SIZE", str(len(_driver())))
+    return shlex.join(["exec", "/bin/sh", "-c", script, "edge-mnist", *names])
+
+
+def explain_end(code: int | None, said: str) -> str:
+    """Why a session ended without a word, from ssh's exit code and what came on standard error."""
+    if code == EXIT_NO_PYTHON:
+        version = re.search(r"its python: Python (\d[\w.+]*)", said)
+        if version:
+            return f"has Python {version[1]}, and edge-mnist needs 3.11 or newer: name one with --remote-python."
+        return "has no Python where it was looked for: apt install python3 there, or name one with --remote-python."
+    meaning = explain_failure(said)
+    if meaning:
+        return meaning
+    last = (said.strip().splitlines() or [""])[-1]
+    told = f": {quote_machine(last)}" if last else ", as if it had been killed; it may have run out of memory."
+    return f"what measures there ended before it had results (exit code {code}){told}"
+
+
+def quote_machine(text: str) -> str:
+    """What another machine says, as one short line that controls no terminal."""
+    return printable(text)[:MOST_CHARACTERS]
+
+
+def _driver() -> bytes:
+    return Path(__file__).with_name("driver.py").read_bytes()
+
+
+def _send(stream: IO[bytes], parcel: Parcel, mark: str) -> None:
+    """Write everything, and leave the pipe open: the other side takes its end for ours."""
+    announced = [
+        {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in parcel.files.items()
+    ]
+    order = {
+        "mark": mark,
+        "files": announced,
+        "wheel": parcel.wheel,
+        "constraints": parcel.constraints,
+        "extras": parcel.extras,
+        "is_installed": parcel.python is not None,
+        "module": parcel.module,
+        "limit_s": parcel.limit_s + GRACE_S,
+    }
+    # Why nobody reads on, the thread that listens finds out.
+    with contextlib.suppress(BrokenPipeError):
+        for content in (_driver(), json.dumps(order).encode() + b"\n", *parcel.files.values()):
+            stream.write(content)
+        stream.flush()
+
+
+def _read_message(words: bytes) -> _DriverMessage:
+    try:
+        return msgspec.json.decode(words, type=_DriverMessage)
+    except Exception as error:
+        # Also of JSON that is nested ten thousand times.
+        raise RemoteError(f"sent a damaged message ({first_line(error)}).") from error
+
+
+def _receive(stream: IO[bytes], message: _DriverMessage) -> bytes:
+    if not 0 < message.size <= MOST_RESULT_BYTES:
+        raise RemoteError(f"announced {message.size:,} bytes of results; up to {MOST_RESULT_BYTES:,} are taken.")
+    content = stream.read(message.size)
+    if hashlib.sha256(content).hexdigest() != message.sha256:
+        raise RemoteError("the connection was dropped while the results came: run again.")
+    return content

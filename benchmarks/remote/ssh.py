@@ -1,0 +1,172 @@
+"""Reaching another machine over the system's `ssh`: which one, how, and what went wrong in one sentence.
+
+Never a question on the terminal and never an unknown host: keys only, and only hosts whose keys the user knows.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.network.credentials import mask_address
+
+# A name, an address, or an IPv6 address in brackets; nothing that ssh could take for an option.
+_HOST = re.compile(r"(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+(?:%\w+)?\])(?::(\d{1,5}))?")
+
+
+class SshError(EdgeMnistError):
+    """The machine cannot be reached; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class RemoteHost:
+    """Another machine. `name` is how it was asked for; user and port may be left to ssh's own configuration."""
+
+    name: str
+    user: str | None
+    address: str
+    port: int | None
+
+
+@dataclass(frozen=True)
+class SshOptions:
+    """How to connect.
+
+    Attributes:
+        key: The private key to use, and no other; None leaves the choice to ssh.
+        known_hosts: The only file of host keys that counts; None takes the user's.
+        connect_timeout_s: Until the other side has introduced itself.
+        silence_s: Without a sign of life after which a connection counts as dropped; at least 3.
+    """
+
+    key: Path | None = None
+    known_hosts: Path | None = None
+    connect_timeout_s: int = 10
+    silence_s: int = 15
+
+
+def parse_host(text: str) -> RemoteHost:
+    """Read `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
+
+    Raises:
+        SshError: It is none of these.
+    """
+    match = _HOST.fullmatch(text)
+    port = int(match[3]) if match and match[3] else None
+    if match is None or (port is not None and not 1 <= port <= 65535):
+        raise SshError(
+            f"--host {mask_address(text)!r}: expected user@host or user@host:port, e.g. pi@raspberrypi.local. "
+            "Passwords are not used: put a key there with ssh-copy-id."
+        )
+    return RemoteHost(text, match[1], match[2].strip("[]"), port)
+
+
+def ssh_command(host: RemoteHost, options: SshOptions, remote_command: str) -> list[str]:
+    """The command line that runs a command there.
+
+    Raises:
+        SshError: There is no ssh here, or a file that was named is not there.
+    """
+    program = shutil.which("ssh")
+    if program is None:
+        raise SshError("needs the OpenSSH client, which is not on the PATH here: apt install openssh-client.")
+    settings = {
+        "BatchMode": "yes",
+        "StrictHostKeyChecking": "yes",
+        "ConnectTimeout": str(options.connect_timeout_s),
+        "ServerAliveInterval": str(max(1, options.silence_s // 3)),
+        "ServerAliveCountMax": "3",
+        # Latencies are digits and commas: they shrink to a third.
+        "Compression": "yes",
+        "ClearAllForwardings": "yes",
+        "ForwardAgent": "no",
+        "ControlPath": "none",
+        # Whatever the user's configuration has for sessions at a terminal.
+        "RemoteCommand": "none",
+        "LogLevel": "INFO",
+    }
+    if options.key is not None:
+        settings |= {"IdentitiesOnly": "yes", "IdentityFile": _quote(options.key, "--ssh-key")}
+    if options.known_hosts is not None:
+        known = _quote(options.known_hosts, "--known-hosts")
+        settings |= {"UserKnownHostsFile": known, "GlobalKnownHostsFile": "/dev/null", "UpdateHostKeys": "no"}
+    command = [program, "-T", *(f"-o{name}={value}" for name, value in settings.items())]
+    command += ["-l", host.user] if host.user else []
+    command += ["-p", str(host.port)] if host.port else []
+    return [*command, "--", host.address, remote_command]
+
+
+def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> subprocess.Popen[bytes]:
+    """Start a command there, with pipes to its standard streams.
+
+    Raises:
+        SshError: See `ssh_command`.
+    """
+    return subprocess.Popen(  # noqa: S603 - every part was checked
+        ssh_command(host, options, remote_command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # The system's reasons are recognized by their English words.
+        env={**os.environ, "LC_ALL": "C"},
+        # Ctrl-C is for us alone; we hang up.
+        start_new_session=True,
+    )
+
+
+def _quote(path: Path, option: str) -> str:
+    """A file as a value of ssh's configuration, where blanks divide and percent signs stand for something."""
+    if not path.is_file():
+        raise SshError(f"{option} {path}: no such file.")
+    return '"' + str(path.absolute()).replace("%", "%%") + '"'
+
+
+# What ssh says, and what that means for the user; the first that fits.
+_CAUSES = (
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "shows another host key than the known one: it was set up anew, or somebody stands between. Compare the "
+        "fingerprint on its own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) before you replace the known "
+        "one (ssh-keygen -R).",
+    ),
+    (
+        "Host key verification failed|host key is known",
+        "its host key is not known here: connect once by hand with ssh, compare the fingerprint, and accept it.",
+    ),
+    (
+        r"UNPROTECTED PRIVATE KEY FILE|invalid format|error in libcrypto",
+        "the private key cannot be used: it must be an OpenSSH key that nobody else can read (chmod 600).",
+    ),
+    (
+        r"Permission denied \(",
+        "refuses the key: put the public one there (ssh-copy-id), or name the right private one with --ssh-key; a key "
+        "with a passphrase must be in ssh-agent.",
+    ),
+    ("Could not resolve hostname", "no machine of that name is known: check the name, or use its address."),
+    (
+        "Connection refused",
+        "refuses the connection: nothing listens on that port. Enable SSH there (on a Raspberry Pi: raspi-config), or "
+        "name the port: user@host:port.",
+    ),
+    (
+        "No route to host|Network is unreachable",
+        "cannot be reached: there is no way to it from this network. Check that it is on, and in the same network.",
+    ),
+    (
+        "Connection timed out|Operation timed out|banner exchange",
+        "did not answer in time: check that it is on, that the address is right, and that no firewall is between.",
+    ),
+    (
+        "not responding|Broken pipe|Connection reset|[Cc]onnection closed|closed by remote host|[Cc]onnection aborted",
+        "the connection was dropped in the middle: check its power supply and network, and run again.",
+    ),
+    ("no matching|kex_exchange|Protocol", "its SSH server and this machine's ssh do not agree on how to talk."),
+)
+
+
+def explain_failure(said: str) -> str | None:
+    """What ssh's standard error means; None where it says nothing that is known to be about the connection."""
+    return next((meaning for pattern, meaning in _CAUSES if re.search(pattern, said)), None)

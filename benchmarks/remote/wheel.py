@@ -1,0 +1,80 @@
+"""A wheel of this very installation, for a machine that shall measure the same code."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...edge.common.errors import EdgeMnistError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CONSTRAINTS = "constraints.txt"
+PACKAGE = "edge_mnist"
+BUILD_TIMEOUT_S = 300
+# As pyproject.toml asks for.
+SETUPTOOLS = 80
+
+
+class WheelError(EdgeMnistError):
+    """There is no wheel; the message says why and how to get one."""
+
+
+def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
+    """Build a wheel of the checkout that this module runs from, leaving nothing there; returns its path in `folder`.
+
+    Raises:
+        WheelError: This is no checkout, or the wheel cannot be built.
+    """
+    if not (checkout / "pyproject.toml").is_file():
+        raise WheelError(
+            "edge-mnist was not installed from a checkout, so its wheel cannot be built here: get that of the same "
+            "version (pip wheel --no-deps edge-mnist), and name it with --wheel."
+        )
+    if find_spec("build") is None:
+        raise WheelError("building the wheel for other machines needs the package build: pip install build")
+    source = folder / "source"
+    _copy_sources(checkout, source)
+    command = [sys.executable, "-P", "-m", "build", "--wheel", "--outdir", str(folder)]
+    try:
+        built = subprocess.run(  # noqa: S603 - our own Python, on our own files
+            [*command, *(["--no-isolation"] if _has_backend() else []), str(source)],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            timeout=BUILD_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WheelError(f"building the wheel took longer than {BUILD_TIMEOUT_S} s.") from error
+    if built.returncode != 0:
+        said = (built.stdout + built.stderr).decode(errors="replace").strip().splitlines() or ["no message"]
+        raise WheelError(f"the wheel for other machines cannot be built: {said[-1]}")
+    return next(folder.glob("*.whl"))
+
+
+def find_constraints(checkout: Path = CHECKOUT) -> Path | None:
+    """The tested versions of what the wheel needs, where the checkout has them."""
+    path = checkout / CONSTRAINTS
+    return path if path.is_file() else None
+
+
+def _copy_sources(checkout: Path, destination: Path) -> None:
+    """What the build reads and no more: building in the checkout would leave folders there."""
+    with (checkout / "pyproject.toml").open("rb") as file:
+        described = tomllib.load(file)
+    files = ["pyproject.toml", described["project"]["readme"], *described["project"]["license-files"]]
+    destination.mkdir()
+    for name in files:
+        shutil.copy2(checkout / name, destination / name)
+    # The links in it become folders.
+    shutil.copytree(checkout / PACKAGE, destination / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _has_backend() -> bool:
+    """Whether what the build asks for is installed here; if not, it is fetched."""
+    try:
+        return int(version("setuptools").partition(".")[0]) >= SETUPTOOLS
+    except PackageNotFoundError:
+        return False

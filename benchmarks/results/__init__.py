@@ -1,0 +1,1 @@
+"""What a run found: its structs, its JSON, and what follows from it."""

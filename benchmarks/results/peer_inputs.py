@@ -1,0 +1,162 @@
+"""What other projects' models read: named, or given as a mean and a deviation, and held against what else fits.
+
+A wrong convention costs a model most of its accuracy, and the figure would be published as the model's. So every other
+convention is tried on some validation images, too.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import NUM_CLASSES
+from ...edge.common.statistics import mcnemar_p
+from ...edge.common.terminal.formatting import format_percent
+from ...edge.data.images import Images
+
+# Real pixels are (pixel / 255 - mean) / deviation; None for the integers themselves. 0 is paper, 255 is ink.
+CONVENTIONS: dict[str, tuple[float, float] | None] = {
+    "float01": (0.0, 1.0),
+    "float255": (0.0, 1 / 255),
+    "float-1-1": (0.5, 0.5),
+    # MNIST's own mean and deviation, as in PyTorch's examples.
+    "standardized": (0.1307, 0.3081),
+    "uint8": None,
+}
+INVERTED = "-inverted"
+SHOWN = {"float01": "0 to 1", "float255": "0 to 255", "float-1-1": "-1 to 1", "uint8": "raw pixels"}
+EXPECTED = f"{', '.join(CONVENTIONS)}, or MEAN/DEVIATION of pixels in [0, 1], e.g. 0.5/0.5; each may end in {INVERTED}"
+# Images that conventions are tried on.
+TRIED_ON = 500
+# A convention is called better than the stated one where chance alone would make any of those tried look so much
+# better less often than this (exact McNemar test, times the number of conventions).
+CERTAINTY = 0.001
+# A model that reads less than twice what guessing reads was most likely given something else than it learned.
+NEAR_CHANCE = 2 / NUM_CLASSES
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What an image becomes: real numbers by a mean and a deviation, or integers where `scaling` is None."""
+
+    scaling: tuple[float, float] | None
+    is_inverted: bool
+
+
+class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the same digits a peer reads by the stated convention and by each other.
+
+    Attributes:
+        better: The convention that is clearly better than the stated one, if one is.
+    """
+
+    stated: str
+    count: int
+    correct: dict[str, int]
+    better: str | None = None
+
+
+def parse_convention(text: str) -> Convention:
+    """Understand what a user says that a model reads.
+
+    Raises:
+        ValueError: It is none; the message says what is.
+    """
+    name = text.removesuffix(INVERTED)
+    if name in CONVENTIONS:
+        return Convention(CONVENTIONS[name], name != text)
+    mean, _, deviation = name.partition("/")
+    try:
+        scaling = float(mean), float(deviation)
+    except ValueError:
+        scaling = (math.nan, math.nan)
+    if not all(map(math.isfinite, scaling)) or scaling[1] <= 0:
+        raise ValueError(f"expected {EXPECTED}; got {text!r}.")
+    return Convention(scaling, name != text)
+
+
+def scale_pixels(images: NDArray[np.uint8], convention: Convention) -> NDArray[np.floating] | NDArray[np.uint8]:
+    """What a model of that convention reads of raw pixels: float32, or uint8 for integers; of the same shape."""
+    pixels = 255 - images if convention.is_inverted else images
+    if convention.scaling is None:
+        return pixels
+    mean, deviation = convention.scaling
+    return np.divide(pixels, np.float32(255 * deviation), dtype=np.float32) - np.float32(mean / deviation)
+
+
+def choose_images(images: Images) -> Images:
+    """Some of these from everywhere, to try conventions on."""
+    return images.take(np.linspace(0, len(images) - 1, min(TRIED_ON, len(images))).astype(int))
+
+
+def read_by_each(
+    read_by: Callable[[str], Any], stated: str, images: NDArray[np.uint8], beat: Callable[[], None] = lambda: None
+) -> dict[str, list[int]]:
+    """The digits that a peer reads by the stated convention and by each other that its input can take.
+
+    Args:
+        read_by: Gives a classifier of that convention, or raises where the input cannot take it.
+        stated: By the user.
+        images: uint8 [N, 28, 28, 1].
+        beat: Called after each.
+    """
+    digits: dict[str, list[int]] = {}
+    for name in dict.fromkeys((stated, *CONVENTIONS, *(name + INVERTED for name in CONVENTIONS))):
+        try:
+            classifier = read_by(name)
+        except Exception:
+            if name == stated:
+                raise
+            continue
+        digits[name] = classifier.logits(images).argmax(axis=1).tolist()
+        beat()
+    return digits
+
+
+def check_input(stated: str, digits: Mapping[str, list[int]], labels: NDArray[np.uint8]) -> InputCheck:
+    """Judge whether another convention is clearly better than the stated one.
+
+    Args:
+        stated: By the user.
+        digits: See `read_by_each`; it may come from a process that a file took over.
+        labels: uint8 [N].
+
+    Raises:
+        ValueError: There are not as many digits as labels, or none by the stated convention.
+    """
+    if stated not in digits or any(len(one) != len(labels) for one in digits.values()):
+        raise ValueError(f"expected {len(labels)} digits by {stated} and by each other convention")
+    right = {name: np.array(one) == labels for name, one in digits.items()}
+    correct = {name: int(one.sum()) for name, one in right.items()}
+    best = max(correct, key=lambda name: correct[name])
+    gained, lost = int((right[best] & ~right[stated]).sum()), int((right[stated] & ~right[best]).sum())
+    is_clear = gained > lost and mcnemar_p(gained, lost) * max(1, len(digits) - 1) < CERTAINTY
+    return InputCheck(stated=stated, count=len(labels), correct=correct, better=best if is_clear else None)
+
+
+def doubt_input(check: InputCheck) -> str | None:
+    """A sentence that continues the peer's name, where its figures are most likely not its own."""
+    share = check.correct[check.stated] / check.count
+    read = f"reads {format_percent(share)} of {check.count} digits as stated ({describe(check.stated)})"
+    if check.better:
+        best = format_percent(check.correct[check.better] / check.count)
+        return f"{read}, {best} with {describe(check.better)}: add --peer-input {check.better}."
+    if share < NEAR_CHANCE:
+        return (
+            f"{read}, near chance, and no other of the {len(check.correct)} conventions tried is clearly better. Are "
+            "its classes the ten digits in this order, and its images upright?"
+        )
+    return None
+
+
+def describe(name: str) -> str:
+    """A convention for people: `-1 to 1`, `0 to 1 of inverted pixels`, `mean 0.5, deviation 0.5`."""
+    base = name.removesuffix(INVERTED)
+    scaling = CONVENTIONS.get(base)
+    mean, _, deviation = (f"{scaling[0]}/{scaling[1]}" if scaling else base).partition("/")
+    shown = SHOWN.get(base) or f"mean {mean}, deviation {deviation}"
+    return f"{shown}, inverted" if base != name else shown

@@ -1,0 +1,1 @@
+"""Pictures of digits, drawn as a camera would see them."""

@@ -1,0 +1,99 @@
+"""The kinds of pictures that scenes are made of, each with what it makes hard."""
+
+from dataclasses import dataclass, field
+
+from . import pens
+from . import surfaces as papers
+from .camera_model import CameraModel
+from .contents import (
+    ContentMaker,
+    draft_card,
+    draft_drawing,
+    draft_letters,
+    draft_nothing,
+    draft_page,
+    draft_rows,
+    draft_specks,
+)
+from .handwriting import WritingLayout
+from .lighting import Light, cast_edge, cast_soft
+from .pens import Pen
+from .surfaces import Paper
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How the pictures of one kind come about. Of several pens and papers, each picture has one."""
+
+    summary: str
+    draft: ContentMaker = draft_rows
+    layout: WritingLayout = field(default_factory=WritingLayout)
+    pens: tuple[Pen, ...] = (pens.BALL_BLUE, pens.BALL_BLACK, pens.FELT)
+    papers: tuple[Paper, ...] = (papers.WHITE,)
+    light: Light = field(default_factory=Light)
+    camera: CameraModel = field(default_factory=CameraModel)
+
+
+ALL_PENS = (pens.BALL_BLUE, pens.BALL_BLACK, pens.FELT, pens.PENCIL)
+ALL_PAPERS = (papers.WHITE, papers.YELLOWISH, papers.RULED, papers.SQUARED, papers.BROWN)
+LARGE = WritingLayout(rows=(1, 2), digits=(1, 5), height_mm=(25, 60))
+
+CONDITIONS: dict[str, Condition] = {
+    "plain": Condition("pens on white paper", papers=(papers.WHITE, papers.YELLOWISH)),
+    "thin-pencil": Condition("a pencil's grainy, uneven strokes", pens=(pens.PENCIL,)),
+    "marker": Condition("a thick marker", layout=LARGE, pens=(pens.MARKER,)),
+    "blue-pen": Condition("a blue ball pen", pens=(pens.BALL_BLUE,), light=Light(warmth=0.12)),
+    "ruled": Condition("paper with lines", layout=WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4)), papers=(papers.RULED,)),
+    "squared": Condition("paper with squares", layout=WritingLayout(pitch_mm=5.0, height_mm=(5, 9)), papers=(papers.SQUARED,)),
+    "shadow-edge": Condition(
+        "a shadow with a crisp edge across the page", light=Light(shadow=cast_edge, depth=(0.3, 0.6))
+    ),
+    "soft-shadow": Condition(
+        "the shadow of whoever takes the picture", light=Light(shadow=cast_soft, gradient=0.4, vignette=0.3)
+    ),
+    "page-border": Condition(
+        "a whole page on a dark table", draft_page, camera=CameraModel(fill=(0.75, 0.97), megapixels=(0.3, 2.0), turn_deg=4)
+    ),
+    "brown-paper": Condition("wrapping paper", papers=(papers.BROWN,)),
+    "blackboard": Condition("chalk on a board", pens=(pens.CHALK,), papers=(papers.BLACKBOARD,)),
+    "mixed-polarity": Condition(
+        "dark digits on white, light digits on a dark card", draft_card, WritingLayout(rows=(1, 2), digits=(3, 7))
+    ),
+    "low-light": Condition(
+        "little light and a noisy sensor", light=Light(exposure=(0.22, 0.45), gradient=0.3),
+        camera=CameraModel(noise=(0.02, 0.04), megapixels=(0.2, 1.2)),
+    ),
+    "blurred": Condition("out of focus", camera=CameraModel(blur=(0.025, 0.05))),
+    "perspective": Condition("seen from the side and turned", camera=CameraModel(turn_deg=6, tilt=0.18)),
+    "single-large": Condition(
+        "one digit that fills the frame", layout=WritingLayout((1, 1), (1, 1), (40, 60)), pens=(pens.MARKER, pens.FELT),
+        camera=CameraModel(fill=(0.6, 0.95), megapixels=(0.1, 1.5)),
+    ),
+    "tiny-frame": Condition(
+        "a thumbnail", layout=WritingLayout((1, 2), (1, 3), (6, 10), (0.25, 0.6)), pens=(pens.FELT, pens.BALL_BLACK),
+        camera=CameraModel(megapixels=(0.0144, 0.03), aspects=(1.0, 4 / 3), fill=(0.6, 0.9)),
+    ),
+    "large-frame": Condition(
+        "twelve megapixels", layout=WritingLayout(rows=(2, 5), digits=(4, 10)), pens=ALL_PENS, papers=ALL_PAPERS,
+        camera=CameraModel(megapixels=(12, 12.2), aspects=(4 / 3, 3 / 4)),
+    ),
+    "two-hundred": Condition(
+        "a page of about 200 small digits",
+        layout=WritingLayout((11, 14), (14, 18), (4, 6), (0.25, 0.5), (1.6, 2.0)),
+        camera=CameraModel(megapixels=(1.0, 3.0), aspects=(4 / 3, 1.0), fill=(0.8, 0.95)),
+    ),
+    "broken-strokes": Condition("gaps in the strokes", layout=WritingLayout(broken=0.6)),
+    "touching": Condition(
+        "neighbours that touch", layout=WritingLayout(touching=1.0, gap=(0.24, 0.4)),
+        pens=(pens.BALL_BLUE, pens.BALL_BLACK),
+    ),
+    "specks": Condition("dots, dashes and smudges between the digits", draft_specks, WritingLayout(gap=(0.4, 0.9))),
+    "letters": Condition("words, no digits", draft_letters, pens=ALL_PENS, papers=ALL_PAPERS),
+    "drawings": Condition(
+        "scribbles, faces and charts, no digits", draft_drawing, pens=ALL_PENS, papers=ALL_PAPERS,
+        camera=CameraModel(fill=(0.4, 0.9)),
+    ),
+    "empty": Condition(
+        "nothing written", draft_nothing, papers=(*ALL_PAPERS, papers.BLACKBOARD), light=Light(shadow=cast_soft),
+    ),
+}  # fmt: skip

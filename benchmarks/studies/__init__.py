@@ -1,0 +1,1 @@
+"""`edge-mnist measure ...`: studies beside the benchmark."""

@@ -1,0 +1,1 @@
+"""Studies of networks: refusals, confidence, and the zoo."""

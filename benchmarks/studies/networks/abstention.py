@@ -1,0 +1,185 @@
+"""Does a model know what is no digit, and how sure it may be of what is one? Every file, on every runtime here.
+
+Digits are the evaluation images; what is no digit, the user brings. Both are scored as they are, and once more framed
+as the reader frames whatever it finds. That is the harder question: what was cropped, scaled and centred looks more
+like a digit than it did.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ....edge.bundle.card import Abstention, ImageSet, ModelFile, encode_card
+from ....edge.bundle.folder import Bundle
+from ....edge.common.errors import RuntimeUnavailableError
+from ....edge.common.machine import describe_host
+from ....edge.common.terminal.progress import ProgressBar
+from ....edge.data.datasets import SAMPLE, SAMPLE_SHA256
+from ....edge.data.held_out import HeldOut
+from ....edge.data.images import Images
+from ....edge.reading.framing import FAINTEST, frame_digit
+from ....edge.runtimes.abstention import accepted, estimate_class_probability, score_digits
+from ....edge.runtimes.classifiers import RUNTIMES, Classifier, Runtime
+from ....edge.runtimes.loading import load_classifier
+from ...statistics.selective import measure_auroc, measure_calibration_error, thin_out, trace_risk
+from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram, Separation
+from .non_digits import NonDigits
+
+HISTOGRAM_BINS = 60
+# Of coverage, between points of the curves that are kept: half a percent of the digits.
+CURVE_STEP = 0.005
+
+
+def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> AbstentionResults:
+    """Score digits and others with every file of the bundle on every runtime here.
+
+    Raises:
+        ModelCardError: The bundle does not hold, or holds no exported files.
+    """
+    digits, abstention = held_out.evaluations[0], bundle.export.abstention
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    questions = _ask(digits, others)
+    with ProgressBar(_list_targets(bundle), unit="file") as bar:
+        answers = [(target, _classify(bundle, target, questions)) for target in bar]
+    return AbstentionResults(
+        edge_mnist=version("edge-mnist"),
+        name=bundle.card.name,
+        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        abstention=abstention,
+        digits=digits.describe(),
+        held_out=held_out.certain,
+        chosen_on_them=digits.source == SAMPLE and abstention.validation.sha256 == SAMPLE_SHA256,
+        others=ImageSet(name=others.name, source=others.name, count=len(others.pixels), sha256=others.sha256),
+        started=started,
+        host=describe_host(),
+        rows=tuple(_make_rows(answers, digits.labels, abstention)),
+    )
+
+
+@dataclass
+class _Target:
+    """A file on a runtime of its format; `unavailable` says why it cannot be asked."""
+
+    file: ModelFile
+    runtime: Runtime
+    unavailable: str | None = None
+
+
+def _list_targets(bundle: Bundle) -> list[_Target]:
+    return [
+        _Target(file, runtime, None if runtime.installed else f"not installed: {runtime.how_to_get}")
+        for file in bundle.files
+        for runtime in RUNTIMES.values()
+        if runtime.format == file.format
+    ]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Digits and others: their images, uint8 [N, 28, 28, 1], or the logits of these, float32 [N, 10]."""
+
+    digits: NDArray
+    others: NDArray
+
+
+@dataclass(frozen=True)
+class _Both:
+    """As they are, and framed."""
+
+    plain: _Pair
+    framed: _Pair
+
+
+def _ask(digits: Images, others: NonDigits) -> _Both:
+    plain = _Pair(digits.pixels, others.pixels)
+    return _Both(plain, _Pair(frame_all(plain.digits), frame_all(plain.others)))
+
+
+def frame_all(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Crop each image, uint8 [N, 28, 28, 1], to its ink and frame it as the reader does; the shape stays."""
+    return np.stack([frame_digit(crop_to_ink(image[..., 0])) for image in images])
+
+
+def crop_to_ink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The part of an image, uint8 [height, width], that has ink; framing takes what is fainter for paper."""
+    x, y, width, height = cv2.boundingRect((image > FAINTEST * image.max()).astype(np.uint8))
+    return image[y : y + height, x : x + width]
+
+
+def _classify(bundle: Bundle, target: _Target, questions: _Both) -> _Both | None:
+    """Logits, or None with the target saying why not."""
+    if target.unavailable:
+        return None
+    try:
+        classifier = load_classifier(bundle, target.runtime, target.file.precision)
+    except RuntimeUnavailableError as error:
+        target.unavailable = str(error)
+        return None
+    return _Both(_answer(classifier, questions.plain), _answer(classifier, questions.framed))
+
+
+def _answer(classifier: Classifier, pair: _Pair) -> _Pair:
+    return _Pair(classifier.logits(pair.digits), classifier.logits(pair.others))
+
+
+def _make_rows(
+    answers: list[tuple[_Target, _Both | None]], labels: NDArray[np.uint8], abstention: Abstention
+) -> Iterator[AbstentionRow]:
+    floats = {target.runtime.name: both for target, both in answers if target.file.precision == "float32"}
+    for target, both in answers:
+        base = floats.get(target.runtime.name) if target.file.precision != "float32" else None
+        yield AbstentionRow(
+            file=target.file.record.name,
+            format=target.file.format,
+            precision=target.file.precision,
+            runtime=target.runtime.name,
+            runtime_version=target.runtime.version if target.runtime.installed else None,
+            unavailable=target.unavailable,
+            figures=_measure(both, base, labels, abstention) if both else None,
+        )
+
+
+def _measure(both: _Both, base: _Both | None, labels: NDArray[np.uint8], abstention: Abstention) -> Figures:
+    digits = both.plain.digits
+    right = digits.argmax(axis=1) == labels
+    confidence = estimate_class_probability(digits, abstention.temperature)
+    return Figures(
+        plain=_separate(both.plain, base and base.plain, labels, abstention),
+        framed=_separate(both.framed, base and base.framed, labels, abstention),
+        calibration_error=measure_calibration_error(confidence, right),
+        uncalibrated_error=measure_calibration_error(estimate_class_probability(digits, 1.0), right),
+        risk=thin_out(trace_risk(confidence, right), CURVE_STEP),
+        risk_by_score=thin_out(trace_risk(score_digits(digits), right), CURVE_STEP),
+        histogram=_count(both.plain),
+        framed_histogram=_count(both.framed),
+    )
+
+
+def _separate(pair: _Pair, base: _Pair | None, labels: NDArray[np.uint8], abstention: Abstention) -> Separation:
+    auroc = _auroc(pair)
+    right, kept = pair.digits.argmax(axis=1) == labels, accepted(pair.digits, abstention)
+    return Separation(
+        auroc=auroc,
+        auroc_vs_float=None if base is None else auroc - _auroc(base),
+        accepted=int(kept.sum()),
+        accepted_right=int((kept & right).sum()),
+        right=int(right.sum()),
+        refused=int((~accepted(pair.others, abstention)).sum()),
+    )
+
+
+def _auroc(pair: _Pair) -> float:
+    return measure_auroc(score_digits(pair.digits), score_digits(pair.others))
+
+
+def _count(pair: _Pair) -> Histogram:
+    scores = score_digits(pair.digits), score_digits(pair.others)
+    edges = np.linspace(min(map(np.min, scores)), max(map(np.max, scores)), HISTOGRAM_BINS + 1)
+    digits, others = (np.histogram(one, edges)[0].tolist() for one in scores)
+    return Histogram(edges=edges.tolist(), digits=digits, others=others)

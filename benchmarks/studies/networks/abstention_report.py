@@ -1,0 +1,127 @@
+"""What an abstention benchmark found, for people: tables, a Markdown report, and the files that it is kept in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ....edge.common.files import write_all
+from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.terminal.tables import format_table
+from ...statistics.selective import CALIBRATION_BINS, risk_at
+from .abstention_page import format_page
+from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
+
+SEPARATION_HEADERS = [
+    "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
+]  # fmt: skip
+# Shares of the digits whose risk the table shows.
+COVERAGES = (0.99, 0.98, 0.95, 0.9)
+CONFIDENCE_HEADERS = ["file", "runtime", "ECE %", "at temperature 1 %",
+                      *(f"risk at {coverage:.0%} %" for coverage in COVERAGES)]  # fmt: skip
+
+
+def format_abstention(results: AbstentionResults, style: str = "github") -> str:
+    """The Markdown report: tables, what they mean, and how it was measured.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+    """
+    results = escape_all_markdown(results)
+    sections = [
+        f"# {results.name}: digits, and what is none",
+        format_abstention_tables(results, style),
+        "## How it was measured",
+        "\n".join(f"- {sentence}" for sentence in describe_abstention_conditions(results)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def format_abstention_tables(results: AbstentionResults, style: str) -> str:
+    """Three tables, images as they are, framed, and confidence, and why a file has no line in them."""
+    missing = [f"- {row.file} on {row.runtime}: {row.unavailable}" for row in results.rows if row.unavailable]
+    parts = [
+        "Images as they are:",
+        _table(results, SEPARATION_HEADERS, lambda figures: _separation_cells(figures.plain, results), style),
+        "Images framed as the reader frames what it finds:",
+        _table(results, SEPARATION_HEADERS, lambda figures: _separation_cells(figures.framed, results), style),
+        "Confidence of the digits:",
+        _table(results, CONFIDENCE_HEADERS, _confidence_cells, style),
+        *(["\n".join(missing)] if missing else []),
+    ]
+    return "\n\n".join(parts)
+
+
+def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
+    """How the figures are meant, and on what they were made."""
+    card, host = results.abstention, results.host
+    doubt = "" if results.held_out else " Whether the model was trained on them is not known."
+    seen = (
+        " They are among the images that the threshold and the temperature were chosen on." if results.chosen_on_them
+        else ""
+    )  # fmt: skip
+    versions = sorted({f"{row.runtime} {row.runtime_version}" for row in results.rows if row.figures})
+    return [
+        f"**Digits**: {results.digits.count:,} images, {results.digits.name}.{doubt}{seen} **Others**: "
+        f"{results.others.count:,} images from {results.others.name}, SHA-256 {results.others.sha256[:12]}….",
+        "**Score**: the log odds that there is a digit, logsumexp of the ten logits. **AUROC** is the probability that "
+        "a digit scores higher than one of the others, equal scores counted half (Mann and Whitney's U); **vs float** "
+        "is against the float32 file of the format on the same runtime. **Accepted** is what scores at least "
+        f"{card.threshold:g}, the card's threshold, chosen on {card.validation.name}.",
+        f"**ECE**: expected calibration error of the confidence in {CALIBRATION_BINS} bins of equal width (Guo et al. "
+        f"2017), at the card's temperature, {card.temperature:g}, and at 1. **Risk**: errors among the digits that are "
+        "kept when those of least confidence are let go (El-Yaniv and Wiener 2010). Confidence decides who "
+        "goes, not the score, which says whether there is a digit and not which. Both are of images as they are.",
+        "**Framed**: digits and others are cropped to their ink, scaled and centred as the reader does it.",
+        f"**Model**: {results.name}, {', '.join(versions) or 'no runtime'}; card SHA-256 {results.card_sha256[:12]}….",
+        f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "
+        f"{results.started}.",
+    ]
+
+
+def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, Path, Path]:
+    """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; returns the paths.
+
+    Raises:
+        FolderError: Not all of them can be written.
+    """
+    paths = out / "abstention.json", out / "abstention.md", out / "abstention.html"
+    contents = (
+        msgspec.json.encode(results) + b"\n",
+        format_abstention(results).encode(),
+        format_page(results, describe_abstention_conditions(results)).encode(),
+    )
+    write_all(dict(zip(paths, contents, strict=True)))
+    return paths
+
+
+def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:
+    """A line for each file that ran; names to the left, figures to the right."""
+    lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
+    align = ("left", "left", *["right"] * (len(headers) - 2))
+    return format_table(lines, headers, style, align)
+
+
+def _names(row: AbstentionRow) -> list[str]:
+    return [row.file, row.runtime]
+
+
+def _separation_cells(separation: Separation, results: AbstentionResults) -> list[str]:
+    difference = separation.auroc_vs_float
+    return [
+        f"{separation.auroc:.5f}",
+        "" if difference is None else f"{difference:+z.5f}",
+        f"{100 * separation.accepted / results.digits.count:.2f}",
+        f"{100 * separation.refused / results.others.count:.2f}",
+        f"{100 * separation.right / results.digits.count:.2f}",
+        f"{100 * separation.accepted_right / separation.accepted:.2f}" if separation.accepted else "",
+    ]
+
+
+def _confidence_cells(figures: Figures) -> list[str]:
+    return [
+        f"{100 * figures.calibration_error:.2f}",
+        f"{100 * figures.uncalibrated_error:.2f}",
+        *(f"{100 * risk_at(figures.risk, coverage).risk:.3f}" for coverage in COVERAGES),
+    ]

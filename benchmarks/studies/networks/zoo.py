@@ -1,0 +1,331 @@
+"""The networks of the zoo side by side: what their bundles' cards say of accuracy, and int8 latencies, taken in turns.
+
+Accuracies were measured when the bundles were exported, each file in a process of its own, image by image beside the
+Keras model. Latencies are measured here, others' models between ours, so that a slow second falls on all.
+
+Version history of the schema:
+    1  First version.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ....edge.bundle.card import Format, ModelFile, Precision, Training, encode_card
+from ....edge.bundle.catalogue import CATALOGUE
+from ....edge.bundle.folder import Bundle, open_bundle
+from ....edge.common.errors import EdgeMnistError
+from ....edge.common.machine import Host, describe_host
+from ....edge.common.terminal.progress import ProgressBar
+from ....edge.data.held_out import held_out_images
+from ....edge.data.images import Images
+from ....edge.runtimes.classifiers import choose_runtime
+from ....edge.runtimes.loading import load_classifier
+from ...results.peer_inputs import InputCheck, check_input, choose_images, read_by_each
+from ...targets.peers import LoadedPeer, Peer, load_peer
+from ..reading.side_by_side import ratio_interval
+
+SCHEMA_VERSION = 1
+RUNTIME = "litert"
+FORMATS: tuple[Format, ...] = ("tflite", "onnx")
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+# One after the other in a turn, so that caches are warm for all but the first.
+TURN_IMAGES = 100
+
+
+class ZooError(EdgeMnistError):
+    """The bundles cannot stand in one table; the message says which and why."""
+
+
+class ZooSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is timed: in each round, each model has its turn of `TURN_IMAGES` images so many times."""
+
+    rounds: int = 20
+    turns: int = 5
+    seed: int = 1
+
+
+class ZooFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a bundle and how many test images it reads correctly.
+
+    Attributes:
+        validation_correct: Of the validation images, where the export counted them, as it does to quantize.
+    """
+
+    name: str
+    format: Format
+    precision: Precision
+    runtime: str
+    size_bytes: int
+    correct: int
+    validation_correct: int | None = None
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """A median latency divided by that of another model, with its 95 % interval."""
+
+    to: str
+    ratio: float
+    interval: tuple[float, float]
+
+
+class Timed(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds for an image: the median, and each turn's mean by rounds."""
+
+    p50_us: float
+    rounds: list[list[float]]
+
+
+class ZooModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle.
+
+    Attributes:
+        bundle: The name of its folder.
+        recipe_of: Whose recipe trained it.
+        command: What trains it again.
+        validation: Accuracy in [0, 1] of the Keras model in the epoch that was kept.
+        validation_count: Of how many images.
+        keras_correct: Test images that the Keras model reads correctly.
+        files: Float and int8 in both formats.
+        timed: The int8 TFLite file.
+        ratios: Of its latency to those of others' models.
+    """
+
+    bundle: str
+    card_sha256: str
+    network: str
+    recipe_of: Literal["edge-mnist", "description"]
+    command: str
+    device: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    parameters: int
+    macs: int
+    validation: float
+    validation_count: int
+    keras_correct: int
+    files: list[ZooFile]
+    timed: Timed
+    ratios: list[Ratio]
+
+    def file(self, format_: Format, precision: Precision) -> ZooFile:
+        """Its file of this format and precision."""
+        return next(one for one in self.files if (one.format, one.precision) == (format_, precision))
+
+
+class ZooPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else's model: what it reads of the same test images, and how long it takes."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    correct: int
+    timed: Timed
+    input_check: InputCheck | None = None
+
+
+class Zoo(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it, and its conditions."""
+
+    schema_version: int = SCHEMA_VERSION
+    edge_mnist: str
+    runtime: str
+    started: str
+    settings: ZooSettings
+    host_before: Host
+    host_after: Host
+    evaluated_on: str
+    count: int
+    models: list[ZooModel]
+    peers: list[ZooPeer]
+
+
+def run_zoo(
+    paths: Sequence[Path], peers: Sequence[Peer], data_dir: Path | None = None, settings: ZooSettings | None = None
+) -> Zoo:
+    """Read the cards, and time all int8 TFLite files and peers in turns, on one thread.
+
+    Args:
+        paths: Folders of exported bundles, trained by this project.
+        peers: Others' `.tflite` files.
+        data_dir: Where MNIST is; see `load_mnist`.
+        settings: How much to time.
+
+    Raises:
+        ModelCardError: A bundle does not hold, was never exported, or lacks one of the four files.
+        ZooError: A bundle was not trained here, or measured on other images than the first; a peer is no TFLite file.
+        DataError: There are no images.
+        RuntimeUnavailableError: LiteRT is not installed or cannot run a file.
+    """
+    settings = settings or ZooSettings()
+    _check_peers(peers)
+    bundles = [open_bundle(path) for path in paths]
+    evaluated_on, count = _check_alike(bundles)
+    images = _find_images(bundles[0], evaluated_on, data_dir)
+    runtime, started, host_before = choose_runtime(RUNTIME), datetime.now(UTC), describe_host()
+    ours = [load_classifier(bundle, runtime, "int8") for bundle in bundles]
+    theirs = [load_peer(peer.path, peer.interface, RUNTIME, "default", 1) for peer in peers]
+    for peer, loaded in zip(peers, theirs, strict=True):
+        if loaded.sha256 != peer.sha256:
+            raise ZooError(f"{peer.path}: was replaced by another file while it was loaded: run it again.")
+    times_us = time_in_turns([one.raw_call() for one in (*ours, *theirs)], images, settings)
+    own, others = times_us[: len(ours)], times_us[len(ours) :]
+    named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]
+    models = [_describe(bundle, times, named) for bundle, times in zip(bundles, own, strict=True)]
+    return Zoo(
+        edge_mnist=version("edge-mnist"),
+        runtime=f"{runtime.name} {runtime.version}",
+        started=started.isoformat(timespec="seconds"),
+        settings=settings,
+        host_before=host_before,
+        host_after=describe_host(),
+        evaluated_on=evaluated_on,
+        count=count,
+        models=sorted(models, key=_in_order_of_the_catalogue),
+        peers=[_describe_peer(*one, images) for one in zip(peers, theirs, others, strict=True)],
+    )
+
+
+def time_in_turns(
+    calls: Sequence[Callable[[NDArray[np.uint8]], object]], images: Images, settings: ZooSettings
+) -> NDArray[np.float64]:
+    """Time each call on `TURN_IMAGES` images in each of its turns, the order of turns random.
+
+    Returns:
+        Microseconds for an image, float64 [calls, rounds, turns].
+    """
+    # Each a copy, as every runtime wants its input: contiguous.
+    pixels = [images.pixels[i : i + 1].copy() for i in range(min(TURN_IMAGES, len(images)))]
+    times_us = np.empty((len(calls), settings.rounds, settings.turns))
+    random = np.random.default_rng(settings.seed)
+    # The first is not kept: it warms up.
+    for round_ in ProgressBar(range(-1, settings.rounds), "time", unit="round"):
+        for turn in range(settings.turns):
+            for i in random.permutation(len(calls)).tolist():
+                times_us[i, max(round_, 0), turn] = _time_turn(calls[i], pixels)
+    return times_us
+
+
+def _time_turn(call: Callable[[NDArray[np.uint8]], object], pixels: list[NDArray[np.uint8]]) -> float:
+    """Microseconds for an image; the first one finds the caches as another model has left them, and is not counted."""
+    call(pixels[0])
+    started = time.perf_counter()
+    for image in pixels:
+        call(image)
+    return 1e6 * (time.perf_counter() - started) / len(pixels)
+
+
+def _check_peers(peers: Sequence[Peer]) -> None:
+    for peer in peers:
+        if peer.format != "tflite":
+            raise ZooError(
+                f"{peer.path}: expected a .tflite file, as all of the zoo is timed in LiteRT. For .onnx files, use "
+                "edge-mnist benchmark --peer."
+            )
+
+
+def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
+    """The images that all bundles were measured on, and how many they are; what else is missing shows here, too."""
+    first = bundles[0].export.evaluations[0].images
+    for bundle in bundles:
+        _training(bundle)
+        for format_, precision in product(FORMATS, PRECISIONS):
+            bundle.file(format_, precision)
+        images = bundle.export.evaluations[0].images
+        if images != first:
+            raise ZooError(
+                f"accuracies on different images do not compare: {bundles[0].path} was measured on {first.name}, "
+                f"{bundle.path} on {images.name}. Export both with the same data."
+            )
+    return first.name, first.count
+
+
+def _find_images(bundle: Bundle, name: str, data_dir: Path | None) -> Images:
+    images = held_out_images(_training(bundle).dataset, data_dir).evaluations[0]
+    if images.name != name:
+        raise ZooError(
+            f"expected the images that the bundles were measured on, {name}, but only {images.name} is here. Say where "
+            "MNIST is with --data-dir, or export the bundles again."
+        )
+    return images
+
+
+def _training(bundle: Bundle) -> Training:
+    if bundle.card.training is None:
+        raise ZooError(f"{bundle.path}: nobody knows how it was trained. Expected a bundle that edge-mnist trained.")
+    return bundle.card.training
+
+
+def _in_order_of_the_catalogue(model: ZooModel) -> tuple[int, bool, str]:
+    order = list(CATALOGUE)
+    place = order.index(model.network) if model.network in order else len(order)
+    return place, model.recipe_of == "description", model.bundle
+
+
+def _describe(bundle: Bundle, times_us: NDArray[np.float64], others: list[tuple[str, NDArray[np.float64]]]) -> ZooModel:
+    card, training = bundle.card, _training(bundle)
+    best = training.history[training.best_epoch - 1]
+    return ZooModel(
+        bundle=bundle.path.resolve().name,
+        card_sha256=hashlib.sha256(encode_card(card)).hexdigest(),
+        network=card.architecture.name,
+        recipe_of=training.recipe_of,
+        command=training.command,
+        device=training.device,
+        seed=training.seed,
+        epochs=len(training.history),
+        best_epoch=training.best_epoch,
+        parameters=card.architecture.parameters,
+        macs=card.architecture.macs,
+        validation=best.validation_accuracy,
+        validation_count=training.validation.count,
+        keras_correct=bundle.export.evaluations[0].correct,
+        files=[_describe_file(bundle.file(format_, one)) for one in PRECISIONS for format_ in FORMATS],
+        timed=_summarize(times_us),
+        ratios=[
+            Ratio(
+                to=name,
+                ratio=float(np.median(times_us) / np.median(other)),
+                interval=ratio_interval(times_us, other, seed=1),
+            )
+            for name, other in others
+        ],
+    )
+
+
+def _describe_peer(peer: Peer, loaded: LoadedPeer, times_us: NDArray[np.float64], images: Images) -> ZooPeer:
+    some, stated = choose_images(images), peer.interface.reads
+    return ZooPeer(
+        name=peer.path.name,
+        sha256=peer.sha256,
+        size_bytes=peer.size_bytes,
+        correct=int((loaded.logits(images.pixels).argmax(axis=1) == images.labels).sum()),
+        timed=_summarize(times_us),
+        input_check=check_input(stated, read_by_each(loaded.reading, stated, some.pixels), some.labels),
+    )
+
+
+def _describe_file(file: ModelFile) -> ZooFile:
+    return ZooFile(
+        name=file.record.name,
+        format=file.format,
+        precision=file.precision,
+        runtime=file.verification.runtime,
+        size_bytes=file.record.size_bytes,
+        correct=file.verification.correct,
+        validation_correct=file.quantization.chosen.correct if file.quantization else None,
+    )
+
+
+def _summarize(times_us: NDArray[np.float64]) -> Timed:
+    return Timed(p50_us=float(np.median(times_us)), rounds=times_us.round(2).tolist())

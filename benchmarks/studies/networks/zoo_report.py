@@ -1,0 +1,257 @@
+"""The zoo for people: what each network reaches and costs, and the starting points beside what is claimed of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from ....edge.bundle.catalogue import Claim
+from ....edge.common.files import write_all
+from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.statistics import wilson_interval
+from ....edge.common.terminal.tables import format_table
+from ...comparison.models import ModelPoint, list_claims, list_references
+from ...comparison.models_report import LATENCY, SIZE
+from ...comparison.scatter import render_scatter
+from ...results.peer_inputs import doubt_input
+from ..reading.frames_report import describe_machine, told
+from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
+
+NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
+SPLITS = {"test": "test", "validation": "val."}
+
+
+def format_zoo(results: Zoo) -> str:
+    """The report: both tables, and how it was measured."""
+    results = escape_all_markdown(results)
+    lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
+    sections = [
+        "# The zoo, measured",
+        "\n".join(f"- {sentence}" for sentence in doubt_peers(results)),
+        format_models(results),
+        "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in draw_zoo(results)),
+        "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
+        f"the mark, the larger the file. The stairs are the front{lines if list_claims(results.evaluated_on) else ''}.",
+        "## Starting points beside their claims" if _claimed(results) else "",
+        format_claims(results),
+        "\n".join(f"- {sentence}" for sentence in describe_claims(results)),
+        "## How it was measured",
+        "\n".join(f"- {sentence}" for sentence in describe_zoo(results)),
+        "## How each was trained",
+        "\n".join(_describe_training(model) for model in results.models),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def format_models(results: Zoo, style: str = "github") -> str:
+    """A line for each bundle and peer.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+    """
+    peers = [peer.name for peer in results.peers]
+    headers = ["network", "recipe", "parameters", "M mult-adds"]
+    headers += [f"{precision.replace('32', '')} {NAMES[format_]} %" for precision in PRECISIONS for format_ in FORMATS]
+    headers += ["drop", "int8 bytes", "us", *(f"/ {name.removesuffix('.tflite')}" for name in peers)]
+    rows = [_model_cells(results, model) for model in results.models]
+    for peer in results.peers:
+        cells = [peer.name, "theirs", "", "", f"{100 * peer.correct / results.count:.2f}", "", "", "", ""]
+        rows.append([*cells, f"{peer.size_bytes:,}", f"{peer.timed.p50_us:.1f}", *[""] * len(peers)])
+    align = ("left", "left", *["right"] * (len(headers) - 2))
+    return format_table(rows, headers, style, align)
+
+
+def doubt_peers(results: Zoo) -> list[str]:
+    """Peers that were most likely given something else than they learned."""
+    doubts = [(peer.name, doubt_input(peer.input_check)) for peer in results.peers if peer.input_check]
+    return [f"Peer {name} {doubt}" for name, doubt in doubts if doubt]
+
+
+def format_claims(results: Zoo, style: str = "github") -> str:
+    """A line for each starting point: its claim, and by how many points each recipe is above it or below.
+
+    Empty where nothing is claimed, as of other images than MNIST's.
+    """
+    rows: list[list[str]] = []
+    for name, claim in _claimed(results):
+        cells = [name, str(claim)]
+        for recipe in ("description", "edge-mnist"):
+            best = _best_of(results, name, recipe)
+            cells += _claim_cells(best, claim, results.count) if best else ["", ""]
+        rows.append(cells)
+    if not rows:
+        return ""
+    headers = ["network", "claims", "as described %", "against claim", "our recipe %", "against claim"]
+    align = ("left", "left", *["right"] * 4)
+    return format_table(rows, headers, style, align)
+
+
+def describe_claims(results: Zoo) -> list[str]:
+    """What the figures beside the claims are, and every one that falls short; nothing where nothing is claimed."""
+    if not _claimed(results):
+        return []
+    sentences = [
+        "Beside a claim stands the lowest of our figures on the same split: on test of the four files, float and int8 "
+        "in both formats; on validation of the Keras model and the int8 files. The difference is in points.",
+    ]
+    for name, claim in _claimed(results):
+        for recipe, told_as in (("description", "as described"), ("edge-mnist", "with our recipe")):
+            best = _best_of(results, name, recipe)
+            if best and (reached := lowest(best, claim, results.count)) <= claim.accuracy:
+                sentences.append(
+                    f"`{name}` {told_as} does not exceed its claim: {100 * reached:.2f} % where {claim} is claimed."
+                )
+    return sentences
+
+
+def lowest(model: ZooModel, claim: Claim, count: int) -> float:
+    """The lowest accuracy, in [0, 1], that a bundle has on the split of a claim; see `describe_claims`."""
+    if claim.split == "test":
+        return min(file.correct for file in model.files) / count
+    quantized = [file.validation_correct for file in model.files if file.validation_correct is not None]
+    return min(model.validation, *(correct / model.validation_count for correct in quantized))
+
+
+def describe_zoo(results: Zoo) -> list[str]:
+    """How it was measured, on what, with what."""
+    settings, before, after = results.settings, results.host_before, results.host_after
+    return [
+        f"**Accuracy**: {results.count:,} images, {results.evaluated_on}, each file once, when it was exported; epochs "
+        "and quantization were chosen on validation. **Drop** is of int8 against float, TFLite, in points.",
+        f"**Latency**: of the int8 `.tflite` file in {results.runtime}, one thread, one image a call, and only the "
+        f"runtime's own call; the median of {settings.rounds * settings.turns} turns of {TURN_IMAGES} images, taken in "
+        "random order in one process. The last columns divide it by that of others' models in the same run; the JSON "
+        "file has 95 % intervals, from resampling whole rounds, and every turn.",
+        *(f"**{peer.name}**: SHA-256 {peer.sha256[:12]}…, theirs, as published." for peer in results.peers),
+        f"**Machine**: {describe_machine(before)}, load average {told(before.load_1m)} before and "
+        f"{told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
+    ]
+
+
+def draw_zoo(results: Zoo) -> dict[str, str]:
+    """By what is drawn to the right, as SVG: the int8 TFLite file of each network, by our recipe if any, and peers."""
+    ours = [
+        _best_of(results, name, "edge-mnist") or _best_of(results, name, "description") for name in _networks(results)
+    ]
+    points = [_to_point(results, model) for model in ours if model]
+    points += [
+        ModelPoint(
+            model=peer.name,
+            file=peer.name,
+            format="tflite",
+            # Hollow: it is theirs.
+            precision="float32",
+            runtime=results.runtime,
+            size_bytes=peer.size_bytes,
+            correct=peer.correct,
+            count=results.count,
+            interval=wilson_interval(peer.correct, results.count),
+            latency_us=peer.timed.p50_us,
+        )
+        for peer in results.peers
+    ]
+    references = list_references(results.evaluated_on)
+    return {
+        "latency": render_scatter("Accuracy and latency", LATENCY, points, references),
+        "size": render_scatter("Accuracy and size", SIZE, points, references),
+    }
+
+
+def _to_point(results: Zoo, model: ZooModel) -> ModelPoint:
+    file = model.file("tflite", "int8")
+    return ModelPoint(
+        model=model.network,
+        file=file.name,
+        format=file.format,
+        precision=file.precision,
+        runtime=file.runtime,
+        size_bytes=file.size_bytes,
+        correct=file.correct,
+        count=results.count,
+        interval=wilson_interval(file.correct, results.count),
+        latency_us=model.timed.p50_us,
+    )
+
+
+def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
+    """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; returns the paths.
+
+    Raises:
+        FolderError: Not all of them can be written.
+    """
+    contents = {
+        "zoo.json": msgspec.json.encode(results).decode(),
+        "zoo.md": format_zoo(results).rstrip(),
+        **{f"zoo-{name}.svg": drawing for name, drawing in draw_zoo(results).items()},
+    }
+    write_all({out / name: f"{content}\n".encode() for name, content in contents.items()})
+    return tuple(out / name for name in contents)
+
+
+def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
+    accuracies = [
+        f"{100 * model.file(format_, precision).correct / results.count:.2f}"
+        for precision in PRECISIONS
+        for format_ in FORMATS
+    ]
+    int8 = model.file("tflite", "int8")
+    lost = model.file("tflite", "float32").correct - int8.correct
+    return [
+        model.network,
+        _name_recipe(model),
+        f"{model.parameters:,}",
+        f"{model.macs / 1e6:.2f}",
+        *accuracies,
+        f"{100 * lost / results.count:+.2f}",
+        f"{int8.size_bytes:,}",
+        f"{model.timed.p50_us:.1f}",
+        *(_tell(ratio) for ratio in model.ratios),
+    ]
+
+
+def _name_recipe(model: ZooModel) -> str:
+    return "as described" if model.recipe_of == "description" else "ours"
+
+
+def _tell(ratio: Ratio) -> str:
+    return f"{ratio.ratio:.2f}"
+
+
+def _claimed(results: Zoo) -> list[tuple[str, Claim]]:
+    """The starting points that were measured, and the claim of each that is compared with."""
+    claims = list_claims(results.evaluated_on)
+    return [(name, claims[name]) for name in _networks(results) if name in claims]
+
+
+def _networks(results: Zoo) -> list[str]:
+    return list(dict.fromkeys(model.network for model in results.models))
+
+
+def _best_of(results: Zoo, network: str, recipe_of: str) -> ZooModel | None:
+    """The bundle of a network and recipe that validation likes best."""
+    there = [model for model in results.models if (model.network, model.recipe_of) == (network, recipe_of)]
+    return max(there, key=lambda model: model.validation, default=None)
+
+
+def _claim_cells(model: ZooModel, claim: Claim, count: int) -> list[str]:
+    reached = lowest(model, claim, count)
+    return [f"{100 * reached:.2f} {SPLITS[claim.split]}", f"{100 * (reached - claim.accuracy):+.2f}"]
+
+
+def _describe_training(model: ZooModel) -> str:
+    return (
+        f"- `{model.bundle}`: epoch {model.best_epoch} of {model.epochs}, {100 * model.validation:.2f} % of "
+        f"{model.validation_count:,} validation images, {model.device}: `{model.command}`"
+    )
+
+
+def summarize(results: Zoo, style: str) -> str:
+    """Both tables, for the terminal."""
+    parts: Sequence[str] = (
+        *doubt_peers(results),
+        format_models(results, style),
+        format_claims(results, style),
+        *describe_claims(results),
+    )
+    return "\n\n".join(part for part in parts if part)

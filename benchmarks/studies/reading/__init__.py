@@ -1,0 +1,1 @@
+"""Studies of the reader: time for each frame, digits found again, the live loop."""

@@ -1,0 +1,162 @@
+"""How long frames took, for people: a Markdown report, and the files that it is kept in."""
+
+from pathlib import Path
+
+import msgspec
+
+from ....edge.common.files import write_all
+from ....edge.common.machine import Host
+from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.terminal.tables import format_table
+from .frame_growth import Growth, GrowthStep
+from .frames import STAGES, FrameRow, Frames
+from .side_by_side import SideBySide
+
+HEADERS = ["frame", "MP", "digits", "found", "right", *(f"{stage} ms" for stage in STAGES), "total p50", "total p90",
+           "ms a digit more"]  # fmt: skip
+
+
+def format_frames(results: Frames, style: str = "github") -> str:
+    """The report: times, what they say about growth, the comparison where there was one, and how it was measured.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+    """
+    results = escape_all_markdown(results)
+    sections = [
+        f"# {results.name}: time for a frame",
+        format_times(results, style),
+        "\n".join(f"- {sentence}" for sentence in describe_growth(results.growth)),
+        format_side_by_side(results.beside, style) if results.beside else "",
+        "## How it was measured",
+        "\n".join(f"- {sentence}" for sentence in describe_frame_conditions(results)),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def format_times(results: Frames, style: str) -> str:
+    """A line for each frame. The last column is against the line above, where that is the same frame with fewer."""
+    each = {step.after: step.ms_each for step in results.growth.steps if step.grows == "digits"}
+    rows = [_cells(row, each.get((row.megapixels, row.digits))) for row in results.rows]
+    return format_table(rows, HEADERS, style, ("right",) * len(HEADERS))
+
+
+def describe_growth(growth: Growth) -> list[str]:
+    """What the times say about more digits and more pixels."""
+    worst = growth.worst
+    if worst is None:
+        return []
+    verdict = (
+        "The time grows **no worse than linearly**: in no step to more digits or pixels by a larger factor than they. "
+        "The nearest to it was"
+        if growth.at_most_linear
+        else "The time grows **worse than linearly** in at least one step; the worst was"
+    )
+    return [
+        f"A plane through the medians: {growth.fixed_ms:.2f} ms, and {growth.megapixel_ms:.2f} ms for each megapixel, "
+        f"and {growth.digit_ms:.3f} ms for each digit; it is off by {growth.largest_miss_ms:.2f} ms at most.",
+        *(_describe_cost(growth, grows) for grows in ("digit", "megapixel")),
+        f"{verdict} {_describe_step(worst)}.",
+    ]
+
+
+def format_side_by_side(beside: SideBySide, style: str) -> str:
+    """Both pipelines on the same frame, and the ratio of their times."""
+    rows = [
+        [name, f"{side.found} of {beside.digits}", str(side.right), f"{side.p50_ms:.2f}", f"{side.p90_ms:.2f}"]
+        for name, side in (("this reader", beside.reader), ("Otsu and contours", beside.otsu))
+    ]
+    headers = ["pipeline", "found", "right", "p50 ms", "p90 ms"]
+    align = ("left", *["right"] * 4)
+    low, high = beside.interval
+    return "\n\n".join(
+        [
+            f"## Beside Otsu's threshold, {beside.width}x{beside.height}, {beside.digits} digits",
+            format_table(rows, headers, style, align),
+            f"The reader takes {beside.ratio:.2f} times as long as the usual way with {beside.file} (medians of all "
+            f"calls; 95 % interval {low:.2f} to {high:.2f}; single rounds {min(beside.round_ratios):.2f} to "
+            f"{max(beside.round_ratios):.2f}).",
+        ]
+    )
+
+
+def describe_frame_conditions(results: Frames) -> list[str]:
+    """How it was measured, on what, with what."""
+    settings, before, after = results.settings, results.host_before, results.host_after
+    sentences = [
+        f"**Time**: one thread, of OpenCV and of the inference; {settings.rounds} rounds over all frames in random "
+        f"order, {settings.calls} calls a frame in each. The call before those, loading, and opening picture files are "
+        "not counted. Stages are by the reader's own clock and in the median, the total by a clock around the call. "
+        "The JSON file has every total.",
+        "**Frames**: drawn digits on grainy paper under uneven light, in rows, as large as they fit, up to an eighth "
+        "of the frame's height. **Found** is how many digits the reader reported, **right** how many of those are "
+        "there, wherever.",
+        f"**Model**: {results.name}, {settings.precision}, {results.runtime} {results.runtime_version}; OpenCV "
+        f"{results.opencv}; card SHA-256 {results.card_sha256[:12]}….",
+        f"**Machine**: {describe_machine(before)}, load average {told(before.load_1m)} before and "
+        f"{told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
+    ]
+    if results.beside:
+        sentences.insert(
+            1,
+            "**Beside Otsu's threshold**: grayscale, Otsu's threshold, 5x5 closing, outer contours, one inference of "
+            f"{results.beside.file} (SHA-256 {results.beside.file_sha256[:12]}…) for each box in LiteRT, its "
+            "interpreter made once. Both pipelines take turns in one process, in random order, "
+            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval is from resampling "
+            "whole rounds.",
+        )
+    return sentences
+
+
+def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
+    """Write `frames.json` and `frames.md` into an existing folder; returns both paths.
+
+    Raises:
+        FolderError: Not all of them can be written.
+    """
+    json_path, markdown_path = out / "frames.json", out / "frames.md"
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_frames(results).encode()})
+    return json_path, markdown_path
+
+
+def _cells(row: FrameRow, ms_each: float | None) -> list[str]:
+    return [
+        f"{row.width}x{row.height}",
+        f"{row.megapixels:.1f}",
+        str(row.digits),
+        str(row.found),
+        str(row.right),
+        *(f"{row.stages[stage].p50:.2f}" for stage in STAGES),
+        f"{row.total.p50:.2f}",
+        f"{row.total.p90:.2f}",
+        "" if ms_each is None else f"{ms_each:.3f}",
+    ]
+
+
+def _describe_cost(growth: Growth, grows: str) -> str:
+    """What each digit or megapixel more costs, over all steps."""
+    costs = [step.ms_each for step in growth.steps if step.grows == f"{grows}s"]
+    if not costs:
+        return f"Only one number of {grows}s was measured."
+    return f"From one frame to the next, a {grows} more costs {min(costs):.2f} to {max(costs):.2f} ms."
+
+
+def _describe_step(step: GrowthStep) -> str:
+    (pixels, digits), (more_pixels, more_digits) = step.before, step.after
+    if step.grows == "digits":
+        change = f"from {digits} to {more_digits} digits at {pixels:.1f} MP"
+    else:
+        change = f"from {pixels:.1f} to {more_pixels:.1f} MP with {digits} {'digit' if digits == 1 else 'digits'}"
+    return f"{change}: {step.time_factor:.2f} times the time for {step.amount_factor:.1f} times as many"
+
+
+def describe_machine(host: Host) -> str:
+    """Processor, cores, system, Python and governor."""
+    cores = f"{host.cores} {'core' if host.cores == 1 else 'cores'}"
+    return f"{host.model}, {cores}, {host.system}, Python {host.python}, governor {host.governor or 'not told'}"
+
+
+def told(value: float | None) -> str:
+    """A figure that a machine may not tell."""
+    return "not told" if value is None else f"{value:g}"

@@ -1,0 +1,219 @@
+"""How fast is the live loop? Frames per second alone and with everybody watching, latency, and time to the first digit.
+
+A video of drawn pages is made and read as `edge-mnist live` reads it. Everything runs on this machine, the clients that
+watch included, so they take their share of its processors.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from ....edge.cameras.camera import CameraOptions
+from ....edge.cameras.video import VideoCamera
+from ....edge.common.machine import Host, describe_host
+from ....edge.common.scratch import scratch_folder
+from ....edge.common.terminal.progress import ProgressBar
+from ....edge.live.events import Event, Sighting
+from ....edge.live.loop import LiveLoop
+from ....edge.live.settings import LiveSettings
+from ....edge.live.sink_thread import Backlog, Sink
+from ....edge.reading.reader import Reader
+from ...scenes.sized_pages import draw_sized_page
+from .live_process import Follower, LiveProcess, LiveSpeedError, PictureTaker
+
+SIZE = (640, 480)
+DIGITS = 10
+# How far the camera sways, pixels: a picture that stands still would never move a track.
+SWAY = 16
+# Frames of a page before the next one is shown, in the video that latency is measured on, which plays at its own pace.
+PAGE_FRAMES = 15
+PAGES = 10
+FPS = 30
+# Calls of the command line, until it shows its first digits.
+COLD_STARTS = 5
+
+
+class LiveSpeed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. Every list has a value for each round, process or page.
+
+    Attributes:
+        fps_alone: Frames per second of the loop without sinks, a value for each round.
+        fps_watched: The same of `edge-mnist live --json --every-frame --web 0`, whose output is read and parsed here,
+            with two clients: one follows its events, one takes its pictures.
+        pictures_per_s: What the second client got meanwhile.
+        frames_to_announce: Of each page after the first: how many frames after its own first one it was announced with.
+        latency_ms: From such a frame's capture to the announcement.
+        cold_start_s: From starting the command to its first line with digits.
+    """
+
+    edge_mnist: str
+    runtime: str
+    frames: int
+    host: Host
+    fps_alone: list[float]
+    fps_watched: list[float]
+    pictures_per_s: list[float]
+    frames_to_announce: list[int]
+    latency_ms: list[float]
+    cold_start_s: list[float]
+
+
+def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
+    """Measure with the shipped model, int8, one thread, on 640x480 with ten digits.
+
+    Args:
+        frames: How many are read in each round.
+        rounds: How often; alone and watched take turns.
+
+    Raises:
+        LiveSpeedError: `edge-mnist live` ended early, said nothing, or never announced a page.
+    """
+    reader = Reader()
+    alone: list[float] = []
+    watched: list[tuple[float, float]] = []
+    cold: list[float] = []
+    with (
+        scratch_folder() as folder,
+        ProgressBar(total=2 * rounds + COLD_STARTS + 1) as progress,
+    ):
+        sway, pages = folder / "sway.avi", folder / "pages.avi"
+        _write_sway(sway)
+        _write_pages(pages)
+        for _ in range(rounds):
+            alone.append(_read_alone(reader, sway, frames))
+            progress.update()
+            watched.append(_read_watched(sway, frames))
+            progress.update()
+        for _ in range(COLD_STARTS):
+            cold.append(_start_cold(sway))
+            progress.update()
+        announced = _announce(reader, pages)
+    return LiveSpeed(
+        edge_mnist=version("edge-mnist"),
+        runtime=f"{reader.runtime.name} {reader.runtime.version}",
+        frames=frames,
+        host=describe_host(),
+        fps_alone=alone,
+        fps_watched=[fps for fps, _ in watched],
+        pictures_per_s=[pictures for _, pictures in watched],
+        frames_to_announce=[count for count, _ in announced],
+        latency_ms=[latency for _, latency in announced],
+        cold_start_s=cold,
+    )
+
+
+def _write_sway(path: Path) -> None:
+    """A page before a camera that sways, for ten seconds."""
+    page = draw_sized_page((SIZE[0] + 2 * SWAY, SIZE[1] + 2 * SWAY), DIGITS, seed=1)
+    with _writing(path) as video:
+        for index in range(10 * FPS):
+            x, y = (SWAY + round(SWAY * np.sin(index / period) / 2) for period in (31, 20))
+            video.write(cv2.cvtColor(page.frame[y : y + SIZE[1], x : x + SIZE[0]], cv2.COLOR_GRAY2BGR))
+
+
+def _write_pages(path: Path) -> None:
+    """One page after the other."""
+    with _writing(path) as video:
+        for seed in range(PAGES):
+            frame = cv2.cvtColor(draw_sized_page(SIZE, DIGITS, seed).frame, cv2.COLOR_GRAY2BGR)
+            for _ in range(PAGE_FRAMES):
+                video.write(frame)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[cv2.VideoWriter]:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
+    try:
+        yield video
+    finally:
+        video.release()
+
+
+def _read_alone(reader: Reader, path: Path, frames: int) -> float:
+    """Frames per second of the loop with no sink, opening the file included."""
+    started = time.perf_counter()
+    _make_loop(reader, path, CameraOptions(fps=0, loop=True), frames).run()
+    return frames / (time.perf_counter() - started)
+
+
+def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
+    """Play the pages at a camera's pace: how many frames after its first is each announced, and how many ms later?"""
+    seen = _Seen()
+    # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
+    _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
+    by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
+    for sighting in seen.sightings:
+        by_page[min(_frame_of(sighting) // PAGE_FRAMES, PAGES - 1)].append(sighting)
+    # What holds in the end is what was to be announced; the first page waits for nothing but the start.
+    pages = enumerate(by_page[1:], start=1)
+    return [_find_announcement(sightings, page * PAGE_FRAMES) for page, sightings in pages]
+
+
+def _find_announcement(sightings: list[Sighting], first: int) -> tuple[int, float]:
+    rows = sightings[-1].rows if sightings else ()
+    if not rows:
+        raise LiveSpeedError("A page of digits was shown for half a second, and nothing was announced.")
+    sighting = next(sighting for sighting in sightings if sighting.rows == rows)
+    return _frame_of(sighting) - first, sighting.latency_ms
+
+
+def _frame_of(sighting: Sighting) -> int:
+    """Its number in the video: frames that were not read count, too."""
+    return sighting.index + sighting.rates.skipped
+
+
+def _make_loop(reader: Reader, path: Path, options: CameraOptions, frames: int | None, *sinks: Sink) -> LiveLoop:
+    return LiveLoop(lambda: VideoCamera(path, options), str(path), reader, sinks, LiveSettings(frames=frames))
+
+
+class _Seen:
+    """A sink that keeps what it is told."""
+
+    name = "what was seen"
+    backlog: Backlog = "all"
+
+    def __init__(self) -> None:
+        self.sightings: list[Sighting] = []
+
+    def wants_picture(self) -> bool:
+        return False
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Sighting):
+            self.sightings.append(event)
+
+    def close(self) -> None:
+        """Nothing to finish."""
+
+
+def _start_cold(path: Path) -> float:
+    """Seconds from starting the command to its first line with digits."""
+    started = time.perf_counter()
+    with LiveProcess("--camera", str(path), "--json") as process:
+        for line in process.read_lines():
+            if line.get("announced"):
+                return time.perf_counter() - started
+    raise LiveSpeedError("`edge-mnist live` ended without having announced anything.")
+
+
+def _read_watched(path: Path, frames: int) -> tuple[float, float]:
+    """Frames per second with a line for each and two clients, and the pictures per second that one of them got."""
+    camera = ("--camera", str(path), "--fps", "0", "--loop", "--frames", str(frames))
+    with LiveProcess(*camera, "--json", "--every-frame", "--web", "0") as process:
+        readings = (line for line in process.read_lines() if line["event"] == "reading")
+        next(readings, None)
+        started = time.perf_counter()
+        events, pictures = Follower(process.read_url()), PictureTaker(process.read_url())
+        count = sum(1 for _ in readings)
+        seconds = time.perf_counter() - started
+    if count + 1 < frames:
+        raise LiveSpeedError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
+    if not (events.count and pictures.count):
+        raise LiveSpeedError("Nobody could watch: the page's server gave nothing.")
+    return count / seconds, pictures.count / seconds

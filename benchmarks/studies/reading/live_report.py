@@ -1,0 +1,68 @@
+"""How fast the live loop is, for people: a Markdown report, and the files that it is kept in."""
+
+import statistics
+from pathlib import Path
+
+import msgspec
+
+from ....edge.common.files import write_all
+from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.terminal.tables import format_table
+from .live import DIGITS, FPS, PAGES, SIZE, LiveSpeed
+
+NAME = "live"
+
+
+def format_live_speed(results: LiveSpeed, style: str) -> str:
+    """The table.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+    """
+    rows = [
+        ("frames per second, no sink", *_spread(results.fps_alone, ".0f")),
+        ("frames per second, JSON of each, page with two clients", *_spread(results.fps_watched, ".0f")),
+        ("pictures per second that one of them gets", *_spread(results.pictures_per_s, ".0f")),
+        ("frames after its first until a page is announced", *_spread(results.frames_to_announce, ".0f")),
+        ("latency of the announcement, ms", *_spread(results.latency_ms, ".1f")),
+        ("start of the command to the first digits, s", *_spread(results.cold_start_s, ".2f")),
+    ]
+    headers = ["", "median", "smallest", "largest", "n"]
+    return format_table(rows, headers, style, ("left", "right", "right", "right", "right"))
+
+
+def format_live_report(results: LiveSpeed) -> str:
+    """The report: the table, and how it was measured."""
+    results = escape_all_markdown(results)
+    host = results.host
+    conditions = [
+        f"**Frames**: a video of {SIZE[0]}x{SIZE[1]} with {DIGITS} digits on a page that sways, read as fast as it "
+        f"goes; {results.frames:,} frames a round, {len(results.fps_alone)} rounds, the two kinds in turns.",
+        "**Page with two clients**: `edge-mnist live --json --every-frame --web 0`; every line is parsed, one client "
+        "follows the events, one takes pictures as fast as it gets them. All of them run on the same machine.",
+        f"**Announcement**: {PAGES} pages of half a second each at {FPS} frames per second, the first left out. "
+        "Latency is from the capture of the frame that settles it; a change takes those frames and this.",
+        "**Start**: a fresh process of `edge-mnist live --json` until its first line with digits.",
+        f"**Machine**: {host.model}, {host.cores} cores, {host.system}, Python {host.python}, load average "
+        f"{'not told' if host.load_1m is None else f'{host.load_1m:g}'} at the end (the measurement itself included).",
+        f"**Versions**: edge-mnist {results.edge_mnist}; int8 on {results.runtime}, one thread.",
+    ]
+    lines = "\n".join(f"- {sentence}" for sentence in conditions)
+    return f"# The live loop's speed\n\n{format_live_speed(results, 'github')}\n\n## How it was measured\n\n{lines}\n"
+
+
+def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, Path]:
+    """Write `live.json` with every raw value and `live.md`; returns both paths.
+
+    Raises:
+        FolderError: Not all of them can be written.
+    """
+    json_path, markdown_path = folder / f"{NAME}.json", folder / f"{NAME}.md"
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_live_report(results).encode()})
+    return json_path, markdown_path
+
+
+def _spread(values: list[float] | list[int], form: str) -> tuple[str, ...]:
+    numbers = (statistics.median(values), min(values), max(values))
+    return (*(format(number, form) for number in numbers), str(len(values)))

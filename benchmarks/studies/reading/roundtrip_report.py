@@ -1,0 +1,104 @@
+"""What the way to paper and back cost, for people: a Markdown report, and the files that it is kept in."""
+
+from pathlib import Path
+
+import msgspec
+
+from ....edge.common.files import write_all
+from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.terminal.formatting import format_percent
+from ....edge.common.terminal.tables import format_table
+from .placed_digits import FRAME_SHAPE, HEIGHTS
+from .roundtrip import Roundtrip, Tally
+
+# What framing is to keep of the model's accuracy.
+WANTED_SHARE = 0.993
+HEADERS = ["", "digits", "model %", "framed %", "of model %", "read %", "of model %", "nothing", "several"]
+
+
+def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
+    """The report: the table, the verdict, and how it was measured.
+
+    Args:
+        results: A run.
+        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+    """
+    results = escape_all_markdown(results)
+    sections = [
+        f"# {results.name}: from paper and back",
+        format_tallies(results, style),
+        describe_verdict(results),
+        "## How it was measured",
+        "\n".join(f"- {sentence}" for sentence in describe_roundtrip_conditions(results)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def format_tallies(results: Roundtrip, style: str) -> str:
+    """A line for all, and one for each group that has any digits."""
+    lines = [_cells("all", results.total)]
+    for title, tallies in results.groups.items():
+        lines += [_cells(f"{title}: {name}", tally) for name, tally in tallies.items() if tally.count]
+    align = ("left", *["right"] * (len(HEADERS) - 1))
+    return format_table(lines, HEADERS, style, align)
+
+
+def describe_verdict(results: Roundtrip) -> str:
+    """What framing and the whole reader keep of the model's accuracy."""
+    framed, read = results.total.framed_share, results.total.read_share
+    if framed is None or read is None:
+        return "The model reads none of the images, so there is nothing to keep."
+    verdict = "as wanted" if framed >= WANTED_SHARE else "less than wanted"
+    return (
+        f"Framing keeps {format_percent(framed)} of the model's accuracy on the same images, {verdict} (at least "
+        f"{format_percent(WANTED_SHARE, 1)}); the whole reader keeps {format_percent(read)}."
+    )
+
+
+def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
+    """How the figures are meant, and on what they were made."""
+    host, settings = results.host, results.settings
+    doubt = "" if results.held_out else " Whether the model was trained on them is not known."
+    return [
+        f"**Images**: {settings.count:,} pastes of {results.images.name} ({results.images.count:,} images), seed "
+        f"{settings.seed}.{doubt} **Model** is its accuracy on the very same images as MNIST has them.",
+        f"**Paper**: frames of {FRAME_SHAPE[1]}x{FRAME_SHAPE[0]} with one digit, {HEIGHTS[0]} to {HEIGHTS[1]} px high, "
+        "each octave as likely; strokes as they are, thinner or thicker, as far as no hole closes and nothing breaks; "
+        "light and dark paper, a gradient, grain.",
+        "**Framed**: its ink, cut out at its known place, framed as the reader does and classified. **Read**: by the "
+        "whole reader; right is exactly one digit, the right one. **Nothing**, **several**: frames in which it found "
+        "none, or more than one.",
+        f"**Model**: {results.name}, {settings.precision}, {results.runtime} {results.runtime_version}; card SHA-256 "
+        f"{results.card_sha256[:12]}….",
+        f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "
+        f"{results.started}.",
+    ]
+
+
+def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
+    """Write `roundtrip.json` and `roundtrip.md` into an existing folder; returns both paths.
+
+    Raises:
+        FolderError: Not all of them can be written.
+    """
+    json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
+    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})
+    return json_path, markdown_path
+
+
+def _cells(name: str, tally: Tally) -> list[str]:
+    return [
+        name,
+        f"{tally.count:,}",
+        f"{100 * tally.bare / tally.count:.2f}",
+        f"{100 * tally.framed / tally.count:.2f}",
+        _percent(tally.framed_share),
+        f"{100 * tally.read / tally.count:.2f}",
+        _percent(tally.read_share),
+        str(tally.read_nothing),
+        str(tally.read_several),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f}"

@@ -1,0 +1,1 @@
+"""What float32 and int8 still read of corrupted images."""

@@ -1,0 +1,34 @@
+"""Clouds for fog: a map of heights, rough in all sizes, that goes on at its opposite edge."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A power of two, as halving asks for.
+CLOUDS_SIDE = 256
+
+
+def draw_plasma(decay: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """A map of heights from 0 to 1, float32 [256, 256], by diamonds and squares.
+
+    Args:
+        decay: > 1; what is half as large is rougher by this factor's square.
+        random: Where the heights come from.
+
+    Source: A. Fournier, D. Fussell, L. Carpenter, "Computer rendering of stochastic models", CACM 25 (1982).
+    """
+    heights = np.zeros((CLOUDS_SIDE, CLOUDS_SIDE))
+    step, roughness = CLOUDS_SIDE, 1.0
+    while step >= 2:
+        half = step // 2
+        corners, middles = heights[::step, ::step], heights[half::step, half::step]
+        across, down = (corners + np.roll(corners, -1, axis) for axis in (1, 0))
+        middles[:] = across + np.roll(across, -1, 0)
+        middles[:] = middles / 4 + roughness * random.uniform(-1, 1, middles.shape)
+        for edges, sums in (
+            (heights[::step, half::step], across + middles + np.roll(middles, 1, 0)),
+            (heights[half::step, ::step], down + middles + np.roll(middles, 1, 1)),
+        ):
+            edges[:] = sums / 4 + roughness * random.uniform(-1, 1, sums.shape)
+        # MNIST-C takes its decaying number twice, as a factor and as a bound.
+        step, roughness = half, roughness / decay**2
+    return ((heights - heights.min()) / np.ptp(heights)).astype(np.float32)

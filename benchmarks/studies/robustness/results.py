@@ -1,0 +1,148 @@
+"""What a robustness benchmark found, as it is written to JSON: counts for each corruption, severity and file.
+
+Version history of the schema:
+    1  First version.
+"""
+
+import msgspec
+
+from ....edge.bundle.card import ImageSet
+from ....edge.common.machine import Host
+
+SCHEMA_VERSION = 1
+
+
+class RobustnessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is measured.
+
+    Attributes:
+        runtimes: None for the first one installed.
+        count: Of images under each corruption and severity, as many of each digit; None for all there are.
+        seed: Of all that is random in corruptions.
+    """
+
+    runtimes: tuple[str, ...] | None = None
+    count: int | None = 1000
+    seed: int = 1
+
+
+class CellCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says of the images of a cell.
+
+    Attributes:
+        correct: Read right, accepted or not.
+        interval: 95 % Wilson interval of the accuracy, in [0, 1], to a millionth.
+        refused: Taken for no digit by the card's threshold.
+        silent: Silent errors: read wrong and accepted all the same.
+    """
+
+    correct: int
+    interval: tuple[float, float]
+    refused: int
+    silent: int
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """Both files on the same images, of a corruption and severity; `only_...` are images that one file alone reads."""
+
+    float32: CellCounts
+    int8: CellCounts
+    only_float32: int
+    only_int8: int
+
+
+class CorruptedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A corruption on a runtime.
+
+    Attributes:
+        cells: Of severities 1 to 5.
+        better_float32: Images that the float32 file reads right at more severities than the int8 file.
+        better_int8: The other way round.
+        drop_pp: Mean accuracy over severities, float32's minus int8's, in percentage points.
+        drop_interval_pp: 95 % percentile interval of that, from resampling images.
+        p: Exact sign test of the two counts; with one severity it would be McNemar's.
+        p_holm: The same after Holm's correction for the runtime's fifteen corruptions.
+    """
+
+    corruption: str
+    cells: tuple[Cell, ...]
+    better_float32: int
+    better_int8: int
+    drop_pp: float
+    drop_interval_pp: tuple[float, float]
+    p: float
+    p_holm: float
+
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a file over all corruptions, as shares of images.
+
+    Attributes:
+        error: Mean corruption error, over corruptions and severities, divided by no other model's.
+        published_error: Mean error over corruptions, each at MNIST-C's severity.
+        refused: Over corruptions and severities.
+        silent: Silent errors, of all images.
+    """
+
+    error: float
+    published_error: float
+    refused: float
+    silent: float
+
+
+class RuntimeRobustness(msgspec.Struct, frozen=True, kw_only=True):
+    """Both files on a runtime.
+
+    Attributes:
+        clean: The same images without corruption.
+        relative_error: Hendrycks and Dietterich's mean corruption error of int8 with float32 as the baseline: the mean
+            over corruptions of its errors divided by float32's; None where float32 has none under some corruption.
+    """
+
+    runtime: str
+    version: str
+    clean: Cell
+    rows: tuple[CorruptedRow, ...]
+    float32: Means
+    int8: Means
+    relative_error: float | None
+
+
+class CorruptionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A corruption's definition, and how far the images are from the originals.
+
+    Attributes:
+        published: The severity that MNIST-C has.
+        distances: Of severities 1 to 5: root mean square over an image's pixels, mean over images, in gray levels.
+    """
+
+    name: str
+    meaning: str
+    parameters: tuple[tuple[float, ...], ...]
+    published: int
+    distances: tuple[float, ...]
+
+
+class Robustness(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run and its conditions.
+
+    Attributes:
+        threshold: Of the score, in nats; what scores less is refused.
+        images: Those that were corrupted.
+        held_out: Whether the model is known not to have been trained on them.
+        seconds: That corrupting and reading took.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    edge_mnist: str
+    name: str
+    card_sha256: str
+    threshold: float
+    settings: RobustnessSettings
+    images: ImageSet
+    held_out: bool
+    started: str
+    seconds: float
+    host: Host
+    corruptions: tuple[CorruptionRecord, ...]
+    runtimes: tuple[RuntimeRobustness, ...]

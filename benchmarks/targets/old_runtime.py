@@ -1,0 +1,122 @@
+"""tflite-runtime 2.14, the last of its name, which boards that nobody updates still have: in an environment of its own.
+
+It needs Python 3.11 and numpy 1, so it cannot share one with what people install today. Its Python imports this
+package from where it is here.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import platformdirs
+
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.scratch import scratch_folder
+from .launcher import Launcher
+
+VARIABLE = "EDGE_MNIST_OLD_RUNTIME"
+VERSION = "2.14.0"
+PYTHON = (3, 11)
+PINS = (f"tflite-runtime=={VERSION}", "numpy==1.26.4")
+# What this package itself needs in it, as it is here.
+OURS = ("click", "msgspec")
+# Without a network it is to give up soon, and to compile nothing where there are no wheels.
+OPTIONS = ("--disable-pip-version-check", "--quiet", "--timeout=15", "--retries=1", "--only-binary=:all:", "--no-deps")
+TIMEOUT_S = 300
+
+
+class OldRuntimeError(EdgeMnistError):
+    """The environment cannot be made, or is not where it is said to be; the message says why."""
+
+
+def find_old_runtime() -> Path | None:
+    """The Python of an environment with tflite-runtime: the one that the variable names, else the one in the cache.
+
+    Raises:
+        OldRuntimeError: The variable names something else.
+    """
+    named = os.environ.get(VARIABLE)
+    python = Path(named) if named else _environment() / "bin" / "python"
+    if python.is_file():
+        return python
+    if named:
+        raise OldRuntimeError(
+            f"{VARIABLE}={named}: expected the Python of an environment that has tflite-runtime, and there is no such "
+            "file. Correct the variable, or unset it."
+        )
+    return None
+
+
+def make_old_runtime() -> Path:
+    """The Python of an environment with tflite-runtime, which is made in the user's cache if there is none.
+
+    Raises:
+        OldRuntimeError: There is no Python 3.11, or its packages cannot be had; the variable names something else.
+    """
+    found = find_old_runtime()
+    if found:
+        return found
+    base = _find_python()
+    if base is None:
+        raise OldRuntimeError(
+            f"tflite-runtime {VERSION} needs Python {PYTHON[0]}.{PYTHON[1]}, and there is none here: install it, or "
+            f"set {VARIABLE} to the Python of an environment that has tflite-runtime."
+        )
+    environment = _environment()
+    try:
+        environment.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=environment.parent) as folder:
+            staging = Path(folder) / "new"
+            pins = [*PINS, *(f"{name}=={version(name)}" for name in OURS)]
+            _run(base, "-m", "venv", str(staging))
+            _run(str(staging / "bin" / "python"), "-m", "pip", "install", *OPTIONS, *pins)
+            # One whose Python was removed from this machine is of no use to anybody.
+            if environment.exists():
+                shutil.rmtree(environment)
+            # The last step gives it its name, so where there is one it is complete.
+            staging.rename(environment)
+    except OSError as error:
+        raise OldRuntimeError(f"{environment}: cannot be made ({error.strerror}).") from error
+    return environment / "bin" / "python"
+
+
+@contextmanager
+def launch_old_runtime(python: Path) -> Iterator[Launcher]:
+    """How its Python starts a worker of this package: through a folder that links to it."""
+    with scratch_folder() as folder:
+        (folder / "edge_mnist").symlink_to(Path(__file__).parents[2])
+        yield Launcher(str(python), environment={"PYTHONPATH": str(folder)})
+
+
+def _environment() -> Path:
+    pins = hashlib.sha256(" ".join([*PINS, *(version(name) for name in OURS)]).encode()).hexdigest()[:12]
+    return platformdirs.user_cache_path("edge-mnist") / "tflite-runtime" / f"{platform.machine()}-{pins}"
+
+
+def _find_python() -> str | None:
+    if sys.version_info[:2] == PYTHON:
+        return sys.executable
+    return shutil.which(f"python{PYTHON[0]}.{PYTHON[1]}")
+
+
+def _run(*command: str) -> None:
+    try:
+        made = subprocess.run(  # noqa: S603 - our own commands
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OldRuntimeError(f"making an environment with tflite-runtime took longer than {TIMEOUT_S} s.") from error
+    if made.returncode != 0:
+        reason = (f"{made.stdout}\n{made.stderr}".strip().splitlines() or ["no message"])[-1]
+        raise OldRuntimeError(
+            f"no environment with tflite-runtime {VERSION} can be made ({reason}). Set {VARIABLE} to the Python of "
+            "one, or leave out --old-runtime."
+        )

@@ -1,0 +1,1 @@
+"""The contract between stages: a folder of model files and its card."""

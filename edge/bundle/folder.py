@@ -1,0 +1,361 @@
+"""A bundle: one folder with a model card and the files it vouches for. Stages talk through bundles alone.
+
+Reading checks every hash before anything is loaded. Writing happens in a hidden folder. One rename into the bundle's
+folder makes that the bundle, then its files move to their places, where readers look last. So whatever interrupts it,
+there is the old bundle or the new one, and nothing else that lies in the folder is touched.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..common.errors import EdgeMnistError
+from ..common.files import explain_full_disk, open_file, read_file, sync
+from ..common.kinds import PROBE_BYTES, TO_KERAS, describe_mistake, explain_pointer
+from .card import (
+    CARD_NAME,
+    Export,
+    FileRecord,
+    Format,
+    ModelCard,
+    ModelCardError,
+    ModelFile,
+    Precision,
+    decode_card,
+    encode_card,
+)
+from .shipped import SHIPPED, find_shipped
+
+SOURCE_NAME = "model.keras"
+# In the folder that TensorFlow saves a model as.
+SAVED_MODEL = "saved_model.pb"
+# While a bundle is written: what is being made, and, in the bundle's folder, what is complete but not yet in its place.
+STAGING, COMPLETE = ".edge-mnist.new", ".edge-mnist.complete"
+# Far above any card (200 kB) and any network for images of 28x28.
+MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose card and hashes held when it was opened."""
+
+    path: Path
+    card: ModelCard
+
+    def read(self, record: FileRecord) -> bytes:
+        """A file's bytes, checked once more: what is loaded is what was sealed, whatever happened meanwhile."""
+        return _read_verified(self.path, record)
+
+    @property
+    def export(self) -> Export:
+        """What the export stage wrote into the card.
+
+        Raises:
+            ModelCardError: The model was trained but never exported.
+        """
+        if self.card.export is None:
+            raise ModelCardError(
+                f"{self.path}: holds a trained model but no exported files. Run: edge-mnist export {self.path} --int8"
+            )
+        return self.card.export
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """The exported files.
+
+        Raises:
+            ModelCardError: The model was trained but never exported.
+        """
+        return self.export.files
+
+    def file(self, format_: Format, precision: Precision) -> ModelFile:
+        """The exported file of this format and precision.
+
+        Raises:
+            ModelCardError: The bundle has none; the message lists what it has.
+        """
+        for file in self.files:
+            if (file.format, file.precision) == (format_, precision):
+                return file
+        there = ", ".join(f"{file.format} {file.precision}" for file in self.files)
+        advice = f" Export it with --{precision}." if precision != "float32" else ""
+        raise ModelCardError(f"{self.path}: has no {format_} {precision} file, only {there}.{advice}")
+
+
+def find_bundle(name: object) -> Path:
+    """The folder of a bundle: that of a shipped one by its name, e.g. `nano`, else the path that was given.
+
+    Args:
+        name: A name, or a path. `nano` is the shipped one whatever the current folder holds, `./nano` the folder here.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    shipped = {folder.name: folder for folder in find_shipped()}
+    if not isinstance(name, str | Path):
+        raise ValueError(
+            f"expected a bundle: its folder, the name of a shipped one ({', '.join(shipped)}), or what open_bundle "
+            f"gives, got {name!r}."
+        )
+    return shipped[name] if isinstance(name, str) and name in shipped else Path(name)
+
+
+def open_bundle(path: Path | str) -> Bundle:
+    """Read a bundle's card and check the hash of every file it names.
+
+    Args:
+        path: Its folder, or the name of a shipped one.
+
+    Raises:
+        ValueError: It is neither.
+        ModelCardError: No card, a card that does not hold, or a file that is missing or changed.
+    """
+    path = find_bundle(path)
+    card = open_card(path)
+    for record in card.records():
+        _read_verified(path, record)
+    return Bundle(path, card)
+
+
+def open_card(path: Path) -> ModelCard:
+    """Read a bundle's card, and none of the files that it names.
+
+    Raises:
+        ModelCardError: No card, or one that does not hold.
+    """
+    try:
+        content = _read(path, CARD_NAME, MOST_CARD_BYTES)
+    except EdgeMnistError as error:
+        raise ModelCardError(f"{path}: {_explain_no_bundle(path, str(error))}") from error
+    return decode_card(content, str(path / CARD_NAME))
+
+
+def _explain_no_bundle(path: Path, error: str) -> str:
+    """What is there in place of a bundle, and what to do."""
+    expected = "the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle"
+    if (path / SAVED_MODEL).is_file():
+        return f"expected a bundle ({expected}), got a TensorFlow SavedModel. {TO_KERAS}"
+    if path.is_file():
+        with suppress(EdgeMnistError, OSError), open_file(path) as file:
+            return f"expected a bundle ({expected}), {describe_mistake(file.read(PROBE_BYTES))}"
+    return f"not a bundle. {error} Expected {expected}."
+
+
+@cache
+def list_shipped_hashes() -> frozenset[str]:
+    """The SHA-256 of every file of the bundles that come with the package: what is trusted as its code is."""
+    cards = list(SHIPPED.parent.glob(f"*/{CARD_NAME}"))
+    return frozenset(record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records())
+
+
+def describe_file(folder: Path, name: str) -> FileRecord:
+    """Record a file as it is now."""
+    content = (folder / name).read_bytes()
+    return FileRecord(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write the card, the last file that makes a folder a bundle."""
+    (folder / CARD_NAME).write_bytes(encode_card(card))
+
+
+@contextmanager
+def staged_bundle(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
+    """Give an empty folder to fill; on success its files take the places of the old bundle's, otherwise it goes away.
+
+    Whatever else lies in the destination stays there. What a killed process left behind is put right first.
+
+    Args:
+        destination: The bundle's folder, or a link to it.
+        names: Files that are going to be written, as far as they are known before the work begins.
+
+    Raises:
+        ModelCardError: The destination is something else than a bundle or an empty folder, holds a file of the user's
+            where one of the bundle's has to go, cannot be written, or is being written by another process.
+    """
+    destination = Path(os.path.realpath(destination))
+    try:
+        if os.path.lexists(destination) and not destination.is_dir():
+            raise ModelCardError(f"{destination}: expected a folder, got something else. Choose another --out.")
+        made = [folder for folder in (destination, *destination.parents) if not folder.exists()]
+        destination.mkdir(parents=True, exist_ok=True)
+        with _only_writer(destination), _removed_where_empty(made):
+            _finish_interrupted(destination)
+            _check_is_bundle(destination)
+            _check_replaceable(destination, names)
+            staging = _make_staging(destination)
+            try:
+                yield staging
+                _commit(staging, destination)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise ModelCardError(
+            f"{destination}: cannot be written ({error.strerror or error}); it is as it was. Make room there, or "
+            f"choose another --out.{explain_full_disk()}"
+        ) from error
+
+
+@contextmanager
+def _removed_where_empty(folders: list[Path]) -> Iterator[None]:
+    """Take back folders that were made for a bundle that then did not come about."""
+    try:
+        yield
+    finally:
+        for folder in folders:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Lock the folder; the system unlocks it when this process ends, however it ends.
+
+    Raises:
+        ModelCardError: Another process has locked it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ModelCardError(
+                f"{folder}: another process is writing it. Wait until that has ended, or choose another --out."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_is_bundle(folder: Path) -> None:
+    """Refuse a folder with anything in it but no card."""
+    if not os.path.lexists(folder / CARD_NAME) and any(folder.iterdir()):
+        raise ModelCardError(f"{folder}: exists and is not a bundle, so it is left alone. Choose another --out.")
+
+
+def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
+    """Refuse to write over a file that the card in its place does not name, or over a folder."""
+    own = {CARD_NAME, *(record.name for record in _read_old_card(folder))}
+    for path in (folder / name for name in names):
+        if os.path.lexists(path) and (path.name not in own or (path.is_dir() and not path.is_symlink())):
+            raise ModelCardError(
+                f"{path}: does not belong to the bundle there, and a file of the new one would take its place. Move it "
+                "away, or choose another --out."
+            )
+
+
+def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
+    """What the card in its place names; nothing where there is no card."""
+    path = folder / CARD_NAME
+    if not os.path.lexists(path):
+        return ()
+    try:
+        return decode_card(read_file(path, MOST_CARD_BYTES), str(path)).records()
+    except EdgeMnistError as error:
+        raise ModelCardError(
+            f"{error} Until then nobody knows which files in {folder} are the bundle's, so it is left alone: choose "
+            "another --out."
+        ) from error
+
+
+def _commit(staging: Path, folder: Path) -> None:
+    """Make what was staged the bundle, by one rename, and move it into place."""
+    _check_replaceable(folder, [path.name for path in staging.iterdir()])
+    for path in (*staging.iterdir(), staging):
+        sync(path)
+    folder.mkdir(parents=True, exist_ok=True)  # should somebody have removed it meanwhile
+    staging.rename(folder / COMPLETE)
+    sync(folder)
+    try:
+        _install(folder)
+    except OSError as error:
+        raise ModelCardError(
+            f"{folder}: the new bundle is complete, but not all its files could be moved into place "
+            f"({error.strerror or error}); the rest lies in {COMPLETE}, and is read from there. Export into it again."
+        ) from error
+
+
+def _finish_interrupted(folder: Path) -> None:
+    """Remove what a killed writer left half, and put into place what it left complete. The lock is ours."""
+    complete = folder / COMPLETE
+    for path in (folder / STAGING, complete):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise ModelCardError(f"{path}: expected a folder that an export left, got something else. Remove it.")
+    for path in (folder / STAGING, _beside(folder)):
+        shutil.rmtree(path, ignore_errors=True)
+    if complete.exists():
+        _check_replaceable(folder, [path.name for path in complete.iterdir()])
+        _install(folder)
+
+
+def _make_staging(folder: Path) -> Path:
+    """Beside the bundle, so that whatever kills us at work has not touched that; else in it."""
+    inside = folder / STAGING
+    inside.mkdir()
+    try:
+        return inside.rename(_beside(folder))
+    except OSError:
+        # The folder around it may not be written, or is on another disk.
+        return inside
+
+
+def _beside(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}{STAGING}"
+
+
+def _install(folder: Path) -> None:
+    """Move a complete bundle's files into place, the card last; the old one's that have no successor go away before.
+
+    Readers find a file in its place or here, so it may be interrupted anywhere and done again.
+    """
+    complete = folder / COMPLETE
+    if (complete / CARD_NAME).exists():
+        old = _read_old_card(folder)
+        new = {record.name for record in open_card(folder).records()}
+        for path in complete.iterdir():
+            if path.name != CARD_NAME:
+                path.replace(folder / path.name)
+        for record in old:
+            # One that was changed may be the user's by now, and none that stays does harm: the card does not name it.
+            if record.name not in new:
+                with suppress(ModelCardError, OSError):
+                    _read_verified(folder, record)
+                    (folder / record.name).unlink()
+        (complete / CARD_NAME).replace(folder / CARD_NAME)
+        sync(folder)
+    complete.rmdir()
+
+
+def _read_verified(folder: Path, record: FileRecord) -> bytes:
+    path = folder / record.name
+    if record.size_bytes > MOST_FILE_BYTES:
+        raise ModelCardError(
+            f"{path}: the card says {record.size_bytes:,} bytes, expected at most {MOST_FILE_BYTES:,}. Export a "
+            "smaller model."
+        )
+    try:
+        content = _read(folder, record.name, record.size_bytes)
+    except EdgeMnistError as error:
+        raise ModelCardError(f"{error} The card names it: export the model again or restore the file.") from error
+    found = hashlib.sha256(content).hexdigest()
+    advice = explain_pointer(content) or " Export the model again or restore the file."
+    if found != record.sha256 or len(content) != record.size_bytes:
+        raise ModelCardError(
+            f"{path}: not the file the card describes (SHA-256 {found[:12]}… of {len(content):,} bytes, expected "
+            f"{record.sha256[:12]}… of {record.size_bytes:,}).{advice}"
+        )
+    return content
+
+
+def _read(folder: Path, name: str, most: int) -> bytes:
+    """Read a file of the bundle, wherever a writer that was killed while it moved them has left it."""
+    # Moved between the two attempts, it is found by the second.
+    with suppress(EdgeMnistError):
+        return read_file(folder / COMPLETE / name, most)
+    return read_file(folder / name, most)

@@ -1,0 +1,12 @@
+"""The bundles inside the package: their names, and how a name is told from a path."""
+
+from pathlib import Path
+
+from .card import CARD_NAME
+
+SHIPPED = Path(__file__).parents[1] / "models" / "standard"
+
+
+def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
+    """The bundles that come with the package, by name."""
+    return sorted(card.parent for card in folder.glob(f"*/{CARD_NAME}"))

@@ -1,0 +1,206 @@
+"""Which camera a source such as `auto`, `/dev/video0` or a file stands for, and opening it."""
+
+import importlib.util
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from ..common.network.credentials import mask_address
+from ..media import pictures
+from .camera import Camera, CameraError, CameraOptions, CameraUnsupportedError
+from .folder import FolderCamera
+from .http_stream import parse_stream
+from .mjpeg import MjpegCamera
+from .picamera.camera import PicameraCamera
+from .picamera.module import load_picamera2
+from .v4l2 import list_webcams
+from .video import VideoCamera
+from .webcam import WebcamCamera
+
+Kind = Literal["picamera2", "v4l2", "video", "folder", "http"]
+
+EXPECTED = (
+    "Expected auto, picamera2, picamera2:1, /dev/video0, a video file, a folder of pictures, or the http:// address of "
+    "an MJPEG stream."
+)
+# Options beyond size, flips and rotation, by the kinds that have them.
+SETTINGS: dict[Kind, frozenset[str]] = {
+    "picamera2": frozenset({"fps", "exposure_us", "gain", "focus"}),
+    "v4l2": frozenset({"fps", "exposure_us", "gain", "focus"}),
+    "video": frozenset({"fps", "loop"}),
+    "folder": frozenset({"fps", "loop"}),
+    "http": frozenset({"fps"}),
+}
+EVERYWHERE = frozenset({"width", "height", "rotation", "hflip", "vflip"})
+CALLED: dict[Kind, str] = {
+    "picamera2": "a Raspberry Pi's camera",
+    "v4l2": "a webcam",
+    "video": "a video file",
+    "folder": "a folder of pictures",
+    "http": "a stream",
+}
+
+
+@dataclass(frozen=True)
+class FoundCamera:
+    """A camera of this machine.
+
+    Attributes:
+        kind: What it is used through.
+        source: What to ask `open_camera` for.
+        name: What its maker calls it.
+    """
+
+    kind: Kind
+    source: str
+    name: str
+
+
+def open_camera(source: str, options: CameraOptions) -> Camera:
+    """Open what a source stands for.
+
+    Raises:
+        CameraRefusedError: There is no such thing, or it does not have an option that was asked for.
+        CameraError: It does not work now.
+    """
+    kind, rest = _parse(choose_source(source))
+    _refuse_unfit(source, kind, options)
+    return OPENERS[kind](rest, options)
+
+
+def choose_source(source: str) -> str:
+    """What `auto` stands for now: a Raspberry Pi's own camera, else the first webcam; any other source is itself.
+
+    Raises:
+        CameraError: There is none now; one may be plugged in.
+    """
+    if source != "auto":
+        return source
+    found = find_cameras()
+    if not found:
+        raise CameraError(
+            "auto: no camera found. Looked for webcams at /dev/video*: none. Connect a camera, or name a video file, a "
+            f"folder of pictures, or a stream's address. {_say_why_no_picamera()}".rstrip()
+        )
+    return found[0].source
+
+
+def check_source(source: str) -> None:
+    """Refuse what can never work, without opening anything.
+
+    Raises:
+        CameraRefusedError: It says what was expected.
+    """
+    if source == "auto":
+        return
+    kind, rest = _parse(source)
+    if kind == "http":
+        parse_stream(rest)
+    if kind == "picamera2" and importlib.util.find_spec("picamera2") is None:
+        # Says what to do about it.
+        load_picamera2()
+
+
+def redact_source(source: str) -> str:
+    """The source for people and logs: an address without user, password and query.
+
+    Raises:
+        CameraRefusedError: It is an address that cannot be understood.
+    """
+    return parse_stream(source).shown if is_address(source) else source
+
+
+def find_cameras(root: Path = Path("/")) -> list[FoundCamera]:
+    """The cameras of this machine, a Raspberry Pi's own first; nothing is opened.
+
+    Args:
+        root: What is taken for `/` in looking for webcams.
+    """
+    return _find_picameras() + [
+        FoundCamera("v4l2", f"v4l2:{device.path}", device.name) for device in list_webcams(root)
+    ]
+
+
+def _find_picameras() -> list[FoundCamera]:
+    try:
+        names = load_picamera2().camera_names()
+    # Most machines have no picamera2, and some no camera that libcamera could list.
+    except (CameraUnsupportedError, RuntimeError):
+        return []
+    return [FoundCamera("picamera2", f"picamera2:{number}", name) for number, name in enumerate(names)]
+
+
+def _say_why_no_picamera() -> str:
+    """On a machine that may be a Raspberry Pi; elsewhere there is none to connect."""
+    if platform.machine() not in {"aarch64", "armv7l"}:
+        return ""
+    try:
+        load_picamera2().camera_names()
+    except CameraUnsupportedError as error:
+        return f"For a Raspberry Pi's camera, {error}"
+    except RuntimeError as error:
+        return f"For a Raspberry Pi's camera, libcamera failed ({error})."
+    return "libcamera knows no Raspberry Pi camera; `rpicam-hello --list-cameras` tries it alone."
+
+
+def is_address(source: str) -> bool:
+    """Whether it is a stream on the network."""
+    return re.match(r"https?:", source, re.IGNORECASE) is not None
+
+
+def _parse(source: str) -> tuple[Kind, str]:
+    """The kind of camera, and what is to be opened of it."""
+    if is_address(source):
+        return "http", source
+    if picamera := re.fullmatch(r"picamera2(?::(\d{1,2}))?", source):
+        return "picamera2", picamera[1] or "0"
+    if webcam := re.fullmatch(r"(?:v4l2:)?(\d{1,3})|v4l2:(/.+)|(/dev/(?:video\d|v4l/).*)", source):
+        return "v4l2", webcam[2] or webcam[3] or f"/dev/video{webcam[1]}"
+    if re.match(r"\w+://", source):
+        scheme = source.partition(":")[0]
+        raise CameraUnsupportedError(f"{scheme}: streams of this kind are not read. {EXPECTED}")
+    return _parse_path(source)
+
+
+def _parse_path(source: str) -> tuple[Kind, str]:
+    path = Path(source)
+    try:
+        if source and path.is_dir():
+            return "folder", source
+        if not source or not path.exists():
+            raise CameraUnsupportedError(f"{mask_address(source)!r}: no such file or folder. {EXPECTED}")
+    # ValueError: a zero in its name.
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise CameraUnsupportedError(f"{mask_address(source)!r}: cannot be looked up ({reason}). {EXPECTED}") from None
+    if path.suffix.lower() in pictures.SUFFIXES:
+        raise CameraUnsupportedError(
+            f"{source}: one picture is no camera. Read it with `edge-mnist run`, or name its folder."
+        )
+    return "video", source
+
+
+def _refuse_unfit(source: str, kind: Kind, options: CameraOptions) -> None:
+    standard = CameraOptions()
+    for field in fields(options):
+        name, value = field.name, getattr(options, field.name)
+        if name not in EVERYWHERE | SETTINGS[kind] and value != getattr(standard, name):
+            raise CameraUnsupportedError(
+                f"{redact_source(source)}: {CALLED[kind]} has no {name.removesuffix('_us')} to set."
+            )
+    if options.fps == 0 and "loop" not in SETTINGS[kind]:
+        raise CameraUnsupportedError(
+            f"{redact_source(source)}: 0 frames per second, as fast as it is read, is for files. Expected more."
+        )
+
+
+OPENERS: dict[Kind, Callable[[str, CameraOptions], Camera]] = {
+    "picamera2": lambda number, options: PicameraCamera(int(number), options),
+    "v4l2": lambda path, options: WebcamCamera(Path(path), options),
+    "video": lambda path, options: VideoCamera(Path(path), options),
+    "folder": lambda path, options: FolderCamera(Path(path), options),
+    "http": MjpegCamera,
+}

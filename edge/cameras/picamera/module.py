@@ -1,0 +1,70 @@
+"""The package picamera2: loaded when it is needed, with what to do where it cannot be."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..camera import CameraUnsupportedError
+
+# libcamera lists webcams, too, but can give only one stream of them; they are read through V4L2.
+WEBCAM_MARK = "/usb"
+
+
+@dataclass(frozen=True)
+class PicameraModules:
+    """The two packages that a camera is used through, which is all that tests replace.
+
+    Attributes:
+        picamera2: The package of that name.
+        libcamera: The same, below it.
+    """
+
+    picamera2: Any
+    libcamera: Any
+
+    def camera_names(self) -> list[str]:
+        """Models of a Raspberry Pi's own cameras, e.g. `imx708`, in the order of their numbers; no webcams.
+
+        Raises:
+            RuntimeError: libcamera cannot tell.
+        """
+        found = self.picamera2.Picamera2.global_camera_info()
+        return [str(info.get("Model", info["Id"])) for info in found if WEBCAM_MARK not in info["Id"]]
+
+
+def load_picamera2() -> PicameraModules:
+    """Import picamera2 and libcamera.
+
+    Raises:
+        CameraRefusedError: They are not there, or do not fit this environment.
+    """
+    try:
+        return PicameraModules(_load("picamera2"), _load("libcamera"))
+    except ModuleNotFoundError as error:
+        raise CameraUnsupportedError(f"picamera2 cannot be used: {_explain_missing(error.name or 'it')}") from error
+    # What extensions raise that were built for another numpy.
+    except (ImportError, ValueError) as error:
+        raise CameraUnsupportedError(
+            f"picamera2 cannot be used: it does not fit this environment ({error}). "
+            "`edge-mnist doctor` says which command mends that."
+        ) from error
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+def _explain_missing(module: str) -> str:
+    install = "sudo apt install -y python3-picamera2"
+    if sys.prefix == sys.base_prefix:
+        return f"there is no module {module}. Install it: {install}"
+    config = Path(sys.prefix) / "pyvenv.cfg"
+    if config.exists() and "include-system-site-packages = true" in config.read_text(encoding="utf-8").lower():
+        return f"there is no module {module}, neither here nor among the system's packages. Install it: {install}"
+    return (
+        f"there is no module {module} in this virtual environment, which does not see the system's packages. "
+        f"On a Raspberry Pi, `edge-mnist pi-setup --yes` has it see them; where the system has none: {install}"
+    )

@@ -1,0 +1,207 @@
+"""`edge-mnist live`: read the digits that a camera sees, until stopped."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from ..cameras.factory import check_source, open_camera, redact_source
+from ..common.errors import EdgeMnistError
+from ..common.processes.ending import end_now
+from ..common.processes.signals import handling_ends
+from ..common.terminal.output import LineFormatter
+from ..live.events import Event
+from ..live.loop import LiveLoop
+from ..live.sink_thread import Backlog, SinkError
+from ..web.settings import WebSettings
+from .options import CameraChoice, FiniteRange, ModelChoice, camera_options, model_options
+from .sink_options import SinkSettings, make_sinks, sink_options
+from .web_options import web_options
+
+if TYPE_CHECKING:
+    from ..web.live_feed import LiveFeed
+
+LOCAL = "127.0.0.1"
+
+
+class PageError(EdgeMnistError):
+    """The page cannot be served; the message says why and what to do."""
+
+
+class AddressType(click.ParamType):
+    """`8000` on this machine alone, or `0.0.0.0:8000`, `[::1]:8000`."""
+
+    name = "address"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Parse it into host and port, or fail as misuse."""
+        host, colon, port = str(value).rpartition(":")
+        if (colon and not host) or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+            self.fail(f"{value!r} is no port, nor host and port, e.g. 8000 or 0.0.0.0:8000.", param, ctx)
+        return host.strip("[]") or LOCAL, int(port)
+
+
+class WebSink:
+    """Shows the newest event. The server closes with it, and so while other sinks do."""
+
+    backlog: Backlog = "newest"
+
+    def __init__(self, board: "LiveFeed", close_server: Callable[[], None]) -> None:
+        self.name = board.name
+        self._board = board
+        self._close_server = close_server
+
+    def wants_picture(self) -> bool:
+        """Whether somebody watches."""
+        return self._board.wants_picture()
+
+    def take(self, event: Event) -> None:
+        """Show it."""
+        self._board.take(event)
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        self._board.close()
+        self._close_server()
+
+
+def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, settings: WebSettings) -> WebSink:
+    """Serve the page from now on, with the model that the loop uses.
+
+    Raises:
+        PageError: The packages for it are missing.
+        WebError: The address cannot be had.
+    """
+    try:
+        from ..web.live_feed import LiveFeed  # noqa: PLC0415 - they need packages of an extra
+        from ..web.server import start_server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("edge_mnist"):
+            raise
+        raise PageError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
+    settings = replace(
+        settings,
+        models=(model.bundle,),
+        runtimes=(model.runtime,) if model.runtime else (),
+        precisions=(model.precision,),
+        threads=model.threads,
+    )
+    board = LiveFeed(source)
+    server = start_server(board, *address, settings)
+    return WebSink(board, server.close)
+
+
+# After a signal. The loop ends in less; what still computes then, as the readings of the page, is not waited for.
+ENDS_WITHIN_S = 1.0
+
+
+@click.command()
+@camera_options
+@click.option("--wait", "wait_for_camera", is_flag=True, help="Where there is no camera at first: try until there is.")
+@model_options
+@sink_options
+@click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
+              help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
+@web_options
+@click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after so many seconds.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Tell on standard error what happens, and in the end how fast it was."
+)
+def live(  # noqa: PLR0913 - an argument for each group of options
+    *,
+    camera: CameraChoice,
+    wait_for_camera: bool,
+    model: ModelChoice,
+    sink_settings: SinkSettings,
+    web: tuple[str, int] | None,
+    web_settings: WebSettings,
+    frames: int | None,
+    seconds: float | None,
+    verbose: bool,
+) -> None:
+    """Read digits from a camera, follow them over frames, and announce what is stable.
+
+    Always the newest frame is read, so that what is announced is never old. A camera that hangs or is unplugged is
+    opened again until it answers. Ctrl-C stops; so does the end of a video. Announcements go to the terminal, and
+    wherever else you say, to any number of places at once.
+
+    \b
+    Examples:
+      # The camera of this machine, a table in the terminal.
+      edge-mnist live
+      # A webcam, and its picture in a window.
+      edge-mnist live --camera /dev/video2 --show
+      # What a video announces, a line of JSON each.
+      edge-mnist live --camera meter.mp4 --json
+      # Into files: lines, and a picture of each change.
+      edge-mnist live --jsonl meter.jsonl --stills changes
+      # A service that survives being started before its camera.
+      edge-mnist live --mqtt mqtt://broker/meter --wait
+    """
+    if verbose:
+        handler = logging.StreamHandler()
+        handler.setFormatter(LineFormatter())
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if not web and web_settings != WebSettings():
+        raise click.UsageError("Options of the page need --web.")
+    check_source(camera.source)
+    settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
+    source = redact_source(camera.source)
+    reader = model.load()
+    stopper = LoopStopper()
+    with handling_ends(stopper.stop_by_signal), ExitStack() as stack:
+        stack.callback(stopper.close)
+        pages = [start_live_page(source, web, model, web_settings)] if web else []
+        for page in pages:
+            stack.callback(page.close)
+        sinks = [*make_sinks(sink_settings, on_close=stopper.stop), *pages]
+        stopper.run(LiveLoop(partial(open_camera, camera.source, camera.options), source, reader, sinks, settings))
+
+
+class LoopStopper:
+    """Stops a loop, also one that is yet to come: its page is served before it begins."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._signal: int | None = None
+        self._loop: LiveLoop | None = None
+        self._deadline = threading.Timer(ENDS_WITHIN_S, end_now, [0])
+        self._deadline.daemon = True
+
+    def close(self) -> None:
+        """Cancel the deadline, as all has ended by itself: a program that called this command goes on."""
+        self._deadline.cancel()
+
+    def stop(self) -> None:
+        """From any thread."""
+        self._asked = True
+        if self._loop:
+            self._loop.stop()
+
+    def stop_by_signal(self, number: int, _: FrameType | None) -> None:
+        """Stop within a second, whatever is being done."""
+        if self._signal is None:
+            self._deadline.start()
+        self._signal = number
+        self._asked = True
+        if self._loop:
+            self._loop.interrupt()
+
+    def run(self, loop: LiveLoop) -> None:
+        self._loop = loop
+        if self._asked:
+            loop.stop()
+        try:
+            loop.run()
+        except SinkError:
+            # A terminal that has gone takes no more lines.
+            if self._signal != signal.SIGHUP:
+                raise

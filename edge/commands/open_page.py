@@ -1,0 +1,36 @@
+"""Open the page in a browser without showing the token to everybody who lists this machine's processes."""
+
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..common.terminal.output import echo
+from ..common.terminal.text import escape_html
+
+
+@contextmanager
+def open_page(url: str) -> Iterator[None]:
+    """Open an address in the browser, or say that there is none.
+
+    A browser takes its address from the command line, which every user of the machine can read. Where the address holds
+    a token, the browser is therefore given a file that only this user can read, and that leads there; it is deleted at
+    the end of the block.
+    """
+    # Only this user may enter it.
+    with tempfile.TemporaryDirectory(prefix="edge-mnist-") as folder:
+        target = url
+        if "#" in url:
+            file = Path(folder, "open.html")
+            file.touch(mode=0o600)
+            address = escape_html(url)
+            file.write_text(
+                f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={address}">'
+                f'<title>edge-mnist</title><a href="{address}">edge-mnist</a>\n',
+                encoding="utf-8",
+            )
+            target = file.as_uri()
+        if not webbrowser.open(target):
+            echo("No browser could be opened here: open the address above in one.", err=True)
+        yield

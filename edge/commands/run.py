@@ -1,0 +1,246 @@
+"""`edge-mnist run`: read the digits in pictures, videos and streams; print, draw or show them."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from ..common.terminal.formatting import format_confidence
+from ..common.terminal.output import echo, echo_text
+from ..common.terminal.progress import ProgressBar, above_bars
+from ..common.terminal.text import one_line
+from ..media.pictures import PictureError
+from ..media.sources import InputSource, LeftOutError, SourceFrame, VideoSource, find_sources, read_all
+from ..media.videos import Spacing
+from ..reading.reader import Digit, Reader, Reading
+from ..sinks.annotate import annotate
+from ..sinks.drawing_folder import DrawingFolder
+from ..sinks.window import Window
+from .options import ModelChoice, model_options
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What was read in one frame, and where it was drawn, if it was."""
+
+    frame: SourceFrame
+    reading: Reading
+    drawing: Path | None
+
+    @property
+    def timing_ms(self) -> dict[str, float]:
+        """Milliseconds spent in each stage: load, which is decoding the file, and those of the reader."""
+        return {"load": self.frame.load_ms, **self.reading.timing_ms}
+
+    @property
+    def rows(self) -> Iterator[tuple[Digit, ...]]:
+        """The digits of each row, top to bottom."""
+        digits = iter(self.reading.digits)
+        for row in self.reading.rows:
+            yield tuple(next(digits) for _ in row)
+
+
+def format_json(outcome: FrameResult) -> str:
+    """One JSON document in one line; `frame` is null for a picture, `time_s` where there is no clock."""
+    digits = [
+        {
+            "digit": digit.digit,
+            "confidence": digit.confidence,
+            "digit_probability": digit.digit_probability,
+            "class_probability": digit.class_probability,
+            "score": digit.score,
+            "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
+        }
+        for digit in outcome.reading.digits
+    ]
+    document = {
+        "source": outcome.frame.source,
+        "frame": outcome.frame.index,
+        "time_s": outcome.frame.time_s,
+        "rows": outcome.reading.rows,
+        "digits": digits,
+        "truncated": outcome.reading.truncated,
+        "timing_ms": outcome.timing_ms,
+        "drawing": str(outcome.drawing) if outcome.drawing else None,
+    }
+    return json.dumps(document)
+
+
+def format_left_out(error: LeftOutError) -> str:
+    """One JSON document in one line: the files that were left out, and what each is."""
+    return json.dumps({"left_out": {os.fsencode(path).decode(errors="replace"): kind.name
+                                    for path, kind in error.kinds.items()}})  # fmt: skip
+
+
+def format_rows(outcome: FrameResult) -> str:
+    """What it was and how long it took, then a line for each row: its digits and the least certain of them."""
+    return "\n".join([_format_head(outcome), *(_format_row(row, _longest(outcome)) for row in outcome.rows)])
+
+
+def format_digits(outcome: FrameResult) -> str:
+    """As `format_rows`, and under each row a line for each digit: confidence, size and place in pixels."""
+    lines = [_format_head(outcome)]
+    for row in outcome.rows:
+        lines += [_format_row(row, _longest(outcome)), *map(_format_digit, row)]
+    return "\n".join(lines)
+
+
+def _longest(outcome: FrameResult) -> int:
+    return max(map(len, outcome.reading.rows), default=0)
+
+
+def _format_head(outcome: FrameResult) -> str:
+    count = len(outcome.reading.digits)
+    stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in outcome.timing_ms.items())
+    total_ms = sum(outcome.timing_ms.values())
+    drawn = f"; drawn in {outcome.drawing}" if outcome.drawing else ""
+    noun = "digit" if count == 1 else "digits"
+    truncated = "; there is too much in it, digits may be missing" if outcome.reading.truncated else ""
+    return one_line(f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}{truncated}")
+
+
+def _format_row(row: tuple[Digit, ...], width: int) -> str:
+    text = "".join(str(digit.digit) for digit in row)
+    least = min(row, key=lambda digit: digit.confidence)
+    return f"  {text:<{width}}   (least certain: {least.digit}, {format_confidence(least.confidence)})"
+
+
+def _format_digit(digit: Digit) -> str:
+    box, sure = digit.box, format_confidence(digit.confidence)
+    return f"    {digit.digit}  {sure:>8}  {box.width} x {box.height} pixels at ({box.x}, {box.y})"
+
+
+class SpacingType(click.ParamType):
+    """`10` for every tenth frame, `0.5s` for one each half second."""
+
+    name = "spacing"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Spacing:
+        """Parse it, or fail as misuse."""
+        if isinstance(value, Spacing):
+            return value
+        text = str(value)
+        try:
+            if text.endswith("s"):
+                return Spacing(seconds=float(text[:-1]))
+            return Spacing(frames=int(text))
+        except ValueError:
+            self.fail(f"{text!r} is neither a number of frames, e.g. 10, nor of seconds, e.g. 0.5s.", param, ctx)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--every", "spacing", type=SpacingType(), default=Spacing(), metavar="N|SECONDSs",
+              help="Of a video, read only every Nth frame, or one each so many seconds, e.g. 10 or 0.5s.")  # fmt: skip
+@click.option("--annotate", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Write each picture or frame with its boxes and digits into this folder.")  # fmt: skip
+@click.option("--show", is_flag=True, help="Show each in a window: any key for the next, q or Escape to quit.")
+@click.option("--verbose", is_flag=True, help="A line for each digit: confidence, and box in pixels.")
+@click.option("--json", "as_json", is_flag=True,
+              help="One JSON document a picture or frame and line, on standard output.")  # fmt: skip
+@model_options
+def run(
+    inputs: tuple[str, ...],
+    spacing: Spacing,
+    folder: Path | None,
+    show: bool,
+    verbose: bool,
+    as_json: bool,
+    model: ModelChoice,
+) -> None:
+    """Read the digits in pictures, videos, folders of both, glob patterns, or standard input (-).
+
+    A picture without digits gives an empty reading; of several pages or an animation the first is read. Standard input
+    is one picture of any kind, or a stream of PNG, JPEG (MJPEG) or binary PNM pictures back to back. What cannot be
+    read is reported on standard error, everything else is read all the same, and the exit code is 1. Of a folder or
+    pattern, files that are neither pictures nor videos are named there, too; ** stands for folders at any depth.
+
+    \b
+    Examples:
+      # Rows of digits, how sure, how long it took.
+      edge-mnist run page.png
+      # With boxes, a line for each picture.
+      edge-mnist run photos/ --json > readings.jsonl
+      # And a drawing of each in drawn/.
+      edge-mnist run 'scans/*.jpg' --annotate drawn
+      # A frame each five seconds, in a window.
+      edge-mnist run meter.mp4 --every 5s --show
+      # From a camera.
+      rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -
+    """
+    format_outcome = format_json if as_json else format_digits if verbose else format_rows
+    with ExitStack() as stack:
+        reader = model.load()
+        sinks = Sinks(
+            format_outcome=format_outcome,
+            format_left_out=format_left_out if as_json else None,
+            drawings=DrawingFolder(folder) if folder else None,
+            window=stack.enter_context(Window()) if show else None,
+        )
+        failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(echo, err=True)))
+    if failures:
+        raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Where readings go: to standard output in this format, and into a folder and a window if there are any.
+
+    Files that were left out are reported on standard error, and in documents on standard output, too.
+    """
+
+    format_outcome: Callable[[FrameResult], str]
+    format_left_out: Callable[[LeftOutError], str] | None
+    drawings: DrawingFolder | None
+    window: Window | None
+
+
+def read_into(sinks: Sinks, reader: Reader, sources: list[InputSource]) -> int:
+    """Read everything, until somebody quits the window; return how much could not be read."""
+    failures = 0
+    with _progress(sources) as bar:
+        for done, frame in read_all(sources):
+            try:
+                outcome = _read_frame(frame, reader, sinks.drawings)
+                with above_bars():
+                    echo_text(sinks.format_outcome(outcome))
+                go_on = sinks.window is None or _show(sinks.window, outcome)
+            except PictureError as error:
+                with above_bars():
+                    echo(f"Error: {error}", err=True)
+                    if isinstance(error, LeftOutError) and sinks.format_left_out:
+                        echo_text(sinks.format_left_out(error))
+                failures += 1
+                go_on = True
+            bar.update(done - bar.n)
+            if not go_on:
+                break
+    return failures
+
+
+def _read_frame(frame: SourceFrame | PictureError, reader: Reader, drawings: DrawingFolder | None) -> FrameResult:
+    if isinstance(frame, PictureError):
+        raise frame
+    reading = reader.read(frame.gray)
+    return FrameResult(frame, reading, drawings.save(frame, reading) if drawings else None)
+
+
+def _show(window: Window, outcome: FrameResult) -> bool:
+    title = f"{outcome.frame.name}: {', '.join(outcome.reading.rows) or 'no digits'}"
+    return window.show(annotate(outcome.frame.read_rgb(), outcome.reading), title)
+
+
+def _progress(sources: list[InputSource]) -> ProgressBar[NoReturn]:
+    """A bar over the sources on standard error, for people at a terminal who have to wait."""
+    takes_long = len(sources) > 1 or any(isinstance(source, VideoSource) for source in sources)
+    return ProgressBar(
+        total=len(sources),
+        is_hidden=not takes_long,
+        bar_format="{l_bar}{bar}| {elapsed} < {remaining}",
+    )

@@ -1,0 +1,157 @@
+"""`edge-mnist serve`: the page and the API, with or without a camera."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import cast, get_args
+
+import click
+
+from ..bundle.card import Precision
+from ..bundle.shipped import SHIPPED
+from ..cameras.camera import CameraOptions
+from ..cameras.factory import redact_source
+from ..common.processes.signals import handling_ends
+from ..reading.reader import Reader
+from ..runtimes.classifiers import RUNTIMES
+from ..web.settings import WebSettings
+from .open_page import open_page
+from .options import BUNDLE, CameraChoice, camera_options
+from .web_options import web_options
+
+# How often the command looks whether to stop.
+TICK_S = 0.1
+
+
+@click.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Name or address to listen on. Any that others can reach, e.g. 0.0.0.0, demands a token.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--model",
+    "models",
+    type=BUNDLE,
+    multiple=True,
+    default=(SHIPPED,),
+    show_default="the shipped one",
+    help="Bundle: the folder that export wrote, or a shipped one's name. Several allowed.",
+)
+@click.option(
+    "--runtime",
+    "runtimes",
+    type=click.Choice(list(RUNTIMES)),
+    multiple=True,
+    help="What may compute. Several allowed.  [default: all that are installed]",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(get_args(Precision)),
+    multiple=True,
+    help="Of the model files. Several allowed.  [default: int8 and float32, as far as there are files]",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For each inference.")
+@click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser.")
+@web_options
+@camera_options
+def serve(  # noqa: PLR0913 - an argument for each group of options
+    *,
+    host: str,
+    port: int,
+    models: tuple[Path, ...],
+    runtimes: tuple[str, ...],
+    precisions: tuple[str, ...],
+    threads: int,
+    opens_page: bool,
+    web_settings: WebSettings,
+    camera: CameraChoice,
+) -> None:
+    """Serve a page to draw digits on, read photos with and watch a camera, and the HTTP API behind it.
+
+    Only this machine can reach it, unless --host says otherwise; then everybody needs the token. The first model,
+    runtime and precision read where a request chooses no others. Ctrl-C stops it.
+
+    \b
+    Examples:
+      # Draw a digit.
+      edge-mnist serve --open
+      # Watch a camera from a phone; the printed address has the token.
+      edge-mnist serve --camera auto --host 0.0.0.0
+      # Behind nginx as https://home.example/digits/, on the same machine.
+      edge-mnist serve --allow-host home.example --root-path /digits \\
+        --proxy 127.0.0.1
+      # Read a picture from another program.
+      curl --data-binary @page.png -H 'Content-Type: image/png' \\
+        http://127.0.0.1:8000/v1/read
+    """
+    if not camera.source and camera.options != CameraOptions():
+        raise click.UsageError("Options of a camera need --camera.")
+    settings = replace(
+        web_settings,
+        models=models,
+        runtimes=runtimes,
+        precisions=cast("tuple[Precision, ...]", precisions),
+        threads=threads,
+    )
+    _serve(host, port, settings, camera, opens_page)
+
+
+def _serve(host: str, port: int, settings: WebSettings, camera: CameraChoice, opens_page: bool) -> None:
+    """Serve until a signal comes."""
+    # Here, so that --help needs no package of the extra.
+    from ..web.camera import CameraThread  # noqa: PLC0415
+    from ..web.live_feed import LiveFeed  # noqa: PLC0415
+    from ..web.server import start_server  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        is_stopped = stack.enter_context(_stopping_on_signals())
+        board = LiveFeed(redact_source(camera.source)) if camera.source else None
+        server = start_server(board, host, port, settings)
+        stack.callback(server.close)
+        while not (server.is_ready() or is_stopped()):
+            time.sleep(TICK_S)
+        if is_stopped():
+            return
+        thread = None
+        if board:
+            loop_settings = camera.settings(wait_for_camera=True)
+            thread = CameraThread(camera.source, camera.options, loop_settings, _load_reader(settings), board)
+        if thread:
+            stack.callback(thread.close)
+        if opens_page:
+            stack.enter_context(open_page(server.url))
+        while not is_stopped():
+            if thread:
+                thread.check()
+            time.sleep(TICK_S)
+
+
+def _watch_nothing_unless_asked(command: click.Command) -> None:
+    """`live` has a camera even when none is named; the page is of use without."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.name == "source":
+            option.default, option.show_default = None, "none"
+
+
+_watch_nothing_unless_asked(serve)
+
+
+def _load_reader(settings: WebSettings) -> Reader:
+    """Load the live loop's own, of what reads when a request makes no choice."""
+    runtime = settings.runtimes[0] if settings.runtimes else None
+    precision = settings.precisions[0] if settings.precisions else "int8"
+    return Reader(settings.models[0], runtime, precision, settings.threads)
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[Callable[[], bool]]:
+    """Within the block signals that end a command change what the function says, and nothing else."""
+    seen: list[int] = []
+    with handling_ends(lambda number, _: seen.append(number)):
+        yield lambda: bool(seen)

@@ -1,0 +1,143 @@
+"""What `live` asks about sinks, and the sinks that the answers mean. Each is loaded when asked for."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..common.errors import EdgeMnistError
+from ..live.sink_thread import Sink
+from ..sinks.lines import TextLinesSink, write_json_to_file, write_json_to_stdout
+from ..sinks.mqtt import MqttSink
+from ..sinks.mqtt_address import TlsFiles, parse_broker
+from ..sinks.preview import PreviewSink
+from ..sinks.recording import StillsSink, VideoSink
+from .options import FiniteRange
+
+Command = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class SinkSettings:
+    """The answers; each attribute is the option of the same name."""
+
+    as_json: bool = False
+    every_frame: bool = False
+    jsonl: Path | None = None
+    rotate_mb: float = 10.0
+    record: Path | None = None
+    stills: Path | None = None
+    stills_every: float | None = None
+    stills_keep: int = 1000
+    show: bool = False
+    mqtt: str | None = None
+    mqtt_ca: Path | None = None
+    mqtt_cert: Path | None = None
+    mqtt_key: Path | None = None
+    mqtt_password_file: Path | None = None
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_OPTIONS = (
+    click.option("--json", "as_json", is_flag=True,
+                 help="A line of JSON for each new announcement and change of the camera, on standard output."),
+    click.option("--every-frame", is_flag=True, help="With --json and --jsonl: a line for each frame."),
+    click.option("--jsonl", type=_FILE, metavar="FILE", help="The same lines, appended to this file."),
+    click.option("--rotate-mb", type=FiniteRange(min=0.001), default=10.0, show_default=True,
+                 help="Size in MB at which that file becomes FILE.1, that one FILE.2, and so on up to FILE.5."),
+    click.option("--record", type=_FILE, metavar="FILE", help="Annotated video, .mp4 or .avi, written when it ends."),
+    click.option("--stills", type=_FOLDER, metavar="FOLDER", help="An annotated JPEG at each new announcement."),
+    click.option("--stills-every", type=FiniteRange(min=0.1), metavar="SECONDS",
+                 help="One each so many seconds instead."),
+    click.option("--stills-keep", type=click.IntRange(min=1), default=1000, show_default=True,
+                 help="So many files; the oldest are deleted."),
+    click.option("--show", is_flag=True, help="A window with the live picture; q or Escape stops."),
+    click.option("--mqtt", metavar="URL", help="Announce to a broker: mqtt://[user@]host[:port]/topic, or mqtts://. "
+                 "The password comes from $EDGE_MNIST_MQTT_PASSWORD or a file."),
+    click.option("--mqtt-ca", type=_EXISTING, metavar="FILE", help="Who vouches for the broker.  "
+                 "[default: whom this machine trusts]"),
+    click.option("--mqtt-cert", type=_EXISTING, metavar="FILE", help="Client certificate, for brokers that ask."),
+    click.option("--mqtt-key", type=_EXISTING, metavar="FILE", help="Its key.  [default: in the same file]"),
+    click.option("--mqtt-password-file", type=_EXISTING, metavar="FILE", help="Its first line is the password."),
+)  # fmt: skip
+
+
+def sink_options(command: Command) -> Command:
+    """Add the options; the command receives them as one argument, `sink_settings`."""
+
+    @functools.wraps(command)
+    def gather(**answers: Any) -> None:
+        settings = SinkSettings(**{field.name: answers.pop(field.name) for field in fields(SinkSettings)})
+        _refuse_misuse(settings)
+        command(**answers, sink_settings=settings)
+
+    for option in reversed(_OPTIONS):
+        gather = option(gather)
+    return gather
+
+
+def _refuse_misuse(settings: SinkSettings) -> None:
+    """An option that has no effect without another one was meant to have one."""
+    certificates = (settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key, settings.mqtt_password_file)
+    if settings.every_frame and not settings.as_json and settings.jsonl is None:
+        raise click.UsageError("--every-frame is about --json and --jsonl; give one of them.")
+    if settings.stills_every is not None and settings.stills is None:
+        raise click.UsageError("--stills-every is about --stills FOLDER, which is missing.")
+    if settings.mqtt is None and any(certificates):
+        raise click.UsageError("--mqtt-ca, -cert, -key and -password-file are about --mqtt URL, which is missing.")
+
+
+def make_sinks(settings: SinkSettings, on_close: Callable[[], None]) -> list[Sink]:
+    """The sinks that were asked for; without --json there is always the terminal.
+
+    Args:
+        settings: Of the command line.
+        on_close: Called, from any thread, when somebody closes the window or no longer reads standard output.
+
+    Raises:
+        SinkError: One cannot be set up; then there are none.
+        WindowError: There is no display.
+    """
+    sinks: list[Sink] = []
+    try:
+        for sink in _make_one_by_one(settings, on_close):
+            sinks.append(sink)  # noqa: PERF402 - those before one that fails are needed
+    except EdgeMnistError:
+        for sink in sinks:
+            sink.close()
+        raise
+    return sinks
+
+
+def _make_one_by_one(settings: SinkSettings, on_close: Callable[[], None]) -> Iterator[Sink]:
+    every_frame = settings.every_frame
+    yield write_json_to_stdout(on_close, every_frame=every_frame) if settings.as_json else _choose_text(on_close)
+    if settings.jsonl is not None:
+        yield write_json_to_file(settings.jsonl, round(1e6 * settings.rotate_mb), every_frame=every_frame)
+    if settings.record is not None:
+        yield VideoSink(settings.record)
+    if settings.stills is not None:
+        yield StillsSink(settings.stills, settings.stills_every, settings.stills_keep)
+    if settings.show:
+        yield PreviewSink(on_close)
+    if settings.mqtt is not None:
+        files = TlsFiles(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
+        yield MqttSink(parse_broker(settings.mqtt, files, settings.mqtt_password_file))
+
+
+def _choose_text(on_close: Callable[[], None]) -> Sink:
+    """A table for somebody who watches, lines for a log and for terminals without block characters."""
+    can_draw = os.environ.get("TERM", "dumb") != "dumb" and sys.stdout.encoding.lower() == "utf-8"
+    if not (sys.stdout.isatty() and can_draw):
+        return TextLinesSink(on_close)
+    # A service has no use for rich, which takes time and memory.
+    from ..sinks.terminal import TerminalSink  # noqa: PLC0415
+
+    return TerminalSink()

@@ -1,0 +1,113 @@
+"""What `serve` and `live --web` ask about serving: who may ask, under what names, and how often."""
+
+import functools
+import ipaddress
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..common.terminal.output import LineFormatter
+from ..web.protection.limits import WebLimits
+from ..web.protection.security import find_token
+from ..web.settings import WebSettings
+from .options import FiniteRange
+
+Command = Callable[..., None]
+
+
+class NetworkType(click.ParamType):
+    """An IP address, or a network as 10.0.0.0/8."""
+
+    name = "address"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Normalize it, or fail as misuse."""
+        try:
+            return str(ipaddress.ip_network(str(value), strict=False))
+        except ValueError:
+            self.fail(f"{value!r} is no IP address or network, e.g. 127.0.0.1 or 10.0.0.0/8.", param, ctx)
+
+
+class PatternType(click.ParamType):
+    """Text of one form, which the message for any other text describes."""
+
+    def __init__(self, name: str, pattern: str, description: str) -> None:
+        self.name = name
+        self._pattern = re.compile(pattern)
+        self._description = description
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Pass it, or fail as misuse."""
+        if not self._pattern.fullmatch(str(value)):
+            self.fail(f"{value!r} is no {self._description}.", param, ctx)
+        return str(value)
+
+
+HOST = PatternType(
+    "host",
+    r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?",
+    "host, e.g. digits.example or pi:8080",
+)
+ORIGIN = PatternType(
+    "origin", r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", "origin, e.g. https://home.example:8123"
+)
+ROOT_PATH = PatternType("path", r"(/[A-Za-z0-9._~-]+)+/?", "path, e.g. /digits")
+
+_OPTIONS = (
+    click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Its first line is the token.  [default: $EDGE_MNIST_TOKEN, else one is made and printed]"),
+    click.option("--allow-host", "allow_hosts", type=HOST, multiple=True, metavar="NAME[:PORT]",
+                 help="A further name by which browsers may call this server, e.g. that of a proxy. Several allowed."),
+    click.option("--proxy", "proxies", type=NetworkType(), multiple=True, metavar="ADDRESS",
+                 help="IP address or network of a proxy whose X-Forwarded-For is believed, so that limits count its "
+                 "clients one by one. Several allowed."),
+    click.option("--root-path", type=ROOT_PATH, metavar="PATH",
+                 help="Path below which a proxy offers this server, e.g. /digits.  [default: none]"),
+    click.option("--allow-frame", "allow_frames", type=ORIGIN, multiple=True, metavar="ORIGIN",
+                 help="A site whose pages may show this page in a frame, e.g. https://home.example. Several allowed."),
+    click.option("--rate", type=FiniteRange(min=0), default=WebLimits.requests_per_s, show_default=True,
+                 help="Requests per second that one client address may send; 0 for any number."),
+    click.option("--report", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+                 help="A benchmark report (HTML) for the page to show."),
+    click.option("--access-log", is_flag=True, help="A line for each request on standard error."),
+)  # fmt: skip
+
+
+def web_options(command: Command) -> Command:
+    """Add the options; the command receives them as one argument, `web_settings`."""
+
+    @functools.wraps(command)
+    def gather(**answers: Any) -> None:
+        take = answers.pop
+        token_file = take("token_file")
+        settings = WebSettings(
+            token=find_token(token_file) if token_file else None,
+            allow_hosts=take("allow_hosts"),
+            allow_frames=take("allow_frames"),
+            proxies=take("proxies"),
+            root_path=(take("root_path") or "").rstrip("/"),
+            report=take("report"),
+            access_log=take("access_log"),
+            limits=WebLimits(requests_per_s=take("rate")),
+        )
+        if settings.access_log:
+            _log_requests()
+        command(**answers, web_settings=settings)
+
+    for option in reversed(_OPTIONS):
+        gather = option(gather)
+    return gather
+
+
+def _log_requests() -> None:
+    logger = logging.getLogger("edge_mnist.web.access")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    # `live --verbose` would print them a second time.
+    logger.propagate = False

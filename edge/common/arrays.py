@@ -1,0 +1,93 @@
+"""Arrays that callers of the API hand in: what is expected of them, and what to do about others, in one sentence."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The contract: one gray image in, ten logits out.
+IMAGE_SHAPE = (28, 28, 1)
+
+
+def check_gray(frame: Any) -> NDArray[np.uint8]:
+    """Take a gray frame, uint8 [height, width], whatever its layout in memory.
+
+    Returns:
+        The same pixels, contiguous; only copied where they are not.
+
+    Raises:
+        ValueError: It is something else; the message says how to make a gray frame of it.
+    """
+    if isinstance(frame, np.ndarray) and frame.ndim == 2 and frame.dtype == np.uint8 and frame.size:
+        return np.ascontiguousarray(frame)
+    raise ValueError(f"expected a gray frame, uint8 [height, width], got {_describe(frame)}. {_advise(frame)}")
+
+
+def check_picture(frame: Any) -> None:
+    """Refuse what is no picture to be drawn on.
+
+    Raises:
+        ValueError: It is neither gray nor RGB.
+    """
+    is_array = isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and bool(frame.size)
+    if is_array and (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):
+        return
+    raise ValueError(
+        f"expected a picture, uint8 [height, width] or [height, width, 3] in RGB, got {_describe(frame)}. "
+        f"{_advise(frame)}"
+    )
+
+
+def check_images(images: Any) -> None:
+    """Refuse what is no batch of images for a classifier.
+
+    Raises:
+        ValueError: It is not uint8 [N, 28, 28, 1].
+    """
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == IMAGE_SHAPE:
+        return
+    raise ValueError(
+        f"expected images, uint8 [N, 28, 28, 1] with 0 = paper and 255 = ink, got {_describe(images)}. "
+        "edge_mnist.edge.reading.framing.frame_digits makes them of ink."
+    )
+
+
+def check_ink(ink: Any) -> None:
+    """Refuse what is no ink to be framed.
+
+    Raises:
+        ValueError: It is not uint8 [height, width].
+    """
+    if isinstance(ink, np.ndarray) and ink.ndim == 2 and ink.dtype == np.uint8:
+        return
+    raise ValueError(f"expected ink, uint8 [height, width] with 0 = paper, got {_describe(ink)}. {_advise(ink)}")
+
+
+def _describe(value: Any) -> str:
+    """What came: type and shape of an array, of anything else its kind."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return "None" if value is None else f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+
+
+def _advise(value: Any) -> str:
+    """What to do about it."""
+    if value is None:
+        return "cv2.imread gives None where it cannot read a file; edge_mnist.edge.media.pictures.read_gray says why."
+    if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
+        return "Read a file with edge_mnist.edge.media.pictures.read_gray(path)."
+    if isinstance(value, np.ndarray):
+        return _advise_on_array(value)
+    return "Of a Pillow picture: numpy.asarray(picture.convert('L'))."
+
+
+def _advise_on_array(array: NDArray[Any]) -> str:
+    if not array.size:
+        return "There is not a single pixel in it."
+    if array.ndim == 3 and array.shape[0] > 1 and array.shape[-1] in {3, 4}:
+        return "Make colour gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours."
+    if array.ndim != 2:
+        return "Take one picture of it, e.g. numpy.squeeze(frame) where the other sides are 1."
+    if array.dtype == np.bool_:
+        return "Make bytes of it: frame.astype(numpy.uint8) * 255."
+    return "Make bytes of it: (255 * frame).round().astype(numpy.uint8) if it goes from 0 to 1."

@@ -1,0 +1,1 @@
+"""Connections: passwords in addresses, logins, time limits, and errors in plain sentences."""

@@ -1,0 +1,52 @@
+"""Text from strangers made safe for Markdown reports and for spreadsheets.
+
+Names of models, peers, machines and conditions come from files and from other machines. A report escapes them all at
+once: it is written from a copy of its results in which every text is escaped, so a sentence cannot forget one.
+"""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..terminal.text import one_line
+
+# What begins something in Markdown, at a line's beginning or anywhere, or ends a cell; within a word "_" is itself.
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|^[#+=>-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+# Tags and comments, and what would be shown as another character; GitHub makes links of bare addresses.
+_HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# A spreadsheet computes a cell that begins so.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Document = TypeVar("Document", bound=msgspec.Struct)
+
+
+def escape_markdown(text: str) -> str:
+    """Make it text in Markdown: no cell, link, picture, code, HTML or line begins or ends in it."""
+    named = _HTML.sub(lambda match: f"&#{ord(match[0])};", text)
+    return one_line(_MARKDOWN.sub(r"\\\g<0>", named))
+
+
+def escape_all_markdown(document: Document) -> Document:
+    """Copy a report's results with every text in them escaped."""
+    return _map_texts(document)
+
+
+def csv_cell(value: object) -> object:
+    """Make a cell that no spreadsheet computes: text that looks like a formula gets an apostrophe. Numbers stay."""
+    if not isinstance(value, str):
+        return value
+    return f"'{one_line(value)}" if value.startswith(_FORMULA) else one_line(value)
+
+
+def _map_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_markdown(value)
+    if isinstance(value, msgspec.Struct):
+        changed = {name: _map_texts(getattr(value, name)) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **changed)
+    if isinstance(value, dict):
+        return {_map_texts(key): _map_texts(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_map_texts, value))
+    return value

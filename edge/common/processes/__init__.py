@@ -1,0 +1,1 @@
+"""Processes: children within limits, signals, and how a process ends."""

@@ -1,0 +1,1 @@
+"""Text for people: cleaned, formatted, and printed in one way."""

@@ -1,0 +1,139 @@
+"""The steps of setting up a Pi. Each looks first and holds what is left to do; none changes anything by itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .camera import MEND_SIMPLEJPEG, VIDEO_GROUP, members_of
+from .environment import NEW_VENV, SETTING, let_see_system, read_venv
+from .machine import Machine
+
+PACKAGES = ("python3-picamera2",)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command to run.
+
+    Attributes:
+        words: Program and arguments.
+        as_root: Whether it needs sudo.
+        content: Its standard input, if it has one.
+        content_name: What to call that.
+    """
+
+    words: tuple[str, ...]
+    as_root: bool = True
+    content: str | None = None
+    content_name: str = ""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A file of the user's own to be replaced.
+
+    Attributes:
+        path: Of the file.
+        text: All of what it will hold.
+        change: The same for people: which line changes.
+    """
+
+    path: Path
+    text: str
+    change: str
+
+
+@dataclass(frozen=True)
+class SetupStep:
+    """One thing that has to be so.
+
+    Attributes:
+        title: What has to be so.
+        found: What is so.
+        actions: What is left to do, in order; nothing if all is done.
+        undo: Command that takes it back.
+        by_hand: What only a person can do, if that is what is left.
+        after: What to do once the actions are done.
+    """
+
+    title: str
+    found: str
+    actions: tuple[Command | Edit, ...] = ()
+    undo: str = ""
+    by_hand: str = ""
+    after: str = ""
+
+
+def plan_packages(machine: Machine) -> SetupStep:
+    """Debian's picamera2, which brings libcamera."""
+    title = "Debian packages for the camera"
+    missing = tuple(package for package in PACKAGES if not _is_installed(machine, package))
+    if not missing:
+        return SetupStep(title, f"installed: {', '.join(PACKAGES)}")
+    install = ("apt-get", "install", "--yes", "--no-install-recommends", *missing)
+    return SetupStep(
+        title,
+        f"missing: {', '.join(missing)}",
+        (Command(("apt-get", "update")), Command(install)),
+        undo=f"sudo apt-get remove {' '.join(missing)}",
+    )
+
+
+def _is_installed(machine: Machine, package: str) -> bool:
+    ran = machine.run(["dpkg-query", "--show", "--showformat=${Status}", package])
+    return ran is not None and ran.stdout.strip() == "install ok installed"
+
+
+def plan_environment(machine: Machine) -> SetupStep:
+    """A virtual environment that sees them."""
+    title = "The environment sees the system's packages"
+    venv = read_venv(machine.prefix)
+    if venv is None:
+        return SetupStep(title, "no virtual environment, so it does")
+    if not venv.is_of_system_python:
+        return SetupStep(title, f"its Python is that of {venv.home}, which cannot", by_hand=NEW_VENV)
+    if venv.sees_system:
+        return SetupStep(title, f"{venv.config} says so")
+    text = venv.config.read_text(encoding="utf-8")
+    edit = Edit(venv.config, let_see_system(text), f"{SETTING} = true")
+    return SetupStep(title, f"{venv.config} says that it does not", (edit,), undo=f"{SETTING} = false in {venv.config}")
+
+
+def plan_simplejpeg(machine: Machine) -> SetupStep:
+    """Pi OS 12 builds picamera2's simplejpeg for numpy 1, which an environment with numpy 2 cannot load."""
+    title = "picamera2's simplejpeg fits this environment's numpy"
+    own = [path.name for path in machine.prefix.glob("lib/python3*/site-packages/*")]
+    has_new_numpy = any(name.startswith("numpy-") and not name.startswith("numpy-1.") for name in own)
+    if machine.release.get("VERSION_ID") != "12" or not has_new_numpy:
+        return SetupStep(title, "the system's does")
+    if "simplejpeg" in own:
+        return SetupStep(title, "the environment has its own")
+    command = Command((str(machine.python), "-m", "pip", *MEND_SIMPLEJPEG.split()), as_root=False)
+    return SetupStep(
+        title,
+        "the system's was built for numpy 1, the environment has a newer one",
+        (command,),
+        undo=machine.pip("uninstall simplejpeg"),
+    )
+
+
+def plan_group(machine: Machine) -> SetupStep:
+    """A user who may use the camera."""
+    title = f"{machine.user} may use the camera"
+    if machine.user == "root" or machine.user in members_of(machine, VIDEO_GROUP):
+        return SetupStep(title, "is root" if machine.user == "root" else f"in the group {VIDEO_GROUP}")
+    return SetupStep(
+        title,
+        f"not in the group {VIDEO_GROUP}",
+        (Command(("usermod", "--append", "--groups", VIDEO_GROUP, machine.user)),),
+        undo=f"sudo gpasswd --delete {machine.user} {VIDEO_GROUP}",
+        after="Log out and in again: groups hold from then on.",
+    )
+
+
+CAMERA_STEPS: tuple[Callable[[Machine], SetupStep], ...] = (
+    plan_packages,
+    plan_environment,
+    plan_simplejpeg,
+    plan_group,
+)

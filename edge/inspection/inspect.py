@@ -1,0 +1,102 @@
+"""What a TFLite or ONNX file says of itself, without running it and without its bundle.
+
+Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
+through, data outside the file are only hashed, and whatever parsing garbage raises becomes one sentence. All of it
+happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from ..bundle.card import Format
+from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from ..common.processes.child import ChildError, call_in_child, first_line, limits_for
+from ..common.terminal.text import printable
+from .model import InspectionError, Model
+from .onnx import read_onnx
+from .onnx_data import OnnxDataError, identify_model
+from .tflite import read_tflite
+
+TFLITE_IDENTIFIER = b"TFL3"
+MOST_COUNTED = 2**53
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """A file and what is in it. `parameters` are counted as stored: folded and fused.
+
+    Size and hash are those of all of it: see `identify_model` for a model that keeps weights in files of their own.
+    """
+
+    file: str
+    format: Format
+    size_bytes: int
+    sha256: str
+    parameters: int
+    model: Model
+
+
+def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspection:
+    """Read a model file's structure. Its bytes say which format it is, not its name.
+
+    Args:
+        content: The whole file; it may come from anywhere.
+        name: What error messages call it.
+        folder: Where the files lie that an ONNX model keeps weights in; None for a model that must hold all of them.
+
+    Raises:
+        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights where they are not to be, or the package onnx
+            is missing.
+    """
+    try:
+        found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
+        model = msgspec.msgpack.decode(found, type=Model)
+        if model.data_files and folder is None:
+            raise InspectionError("keeps weights in other files. Save the model with its data inside.")
+        sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
+    except (InspectionError, OnnxDataError) as error:
+        raise InspectionError(f"{name}: {error}") from error
+    except ChildError as error:
+        raise InspectionError(
+            f"{name}: cannot be inspected, the process that read it {error}. Export it again, or get another copy."
+        ) from error
+    return Inspection(
+        file=name,
+        format="tflite" if is_tflite(content) else "onnx",
+        size_bytes=size_bytes,
+        sha256=sha256,
+        parameters=sum(kind.parameters for kind in model.weights),
+        model=model,
+    )
+
+
+def is_tflite(content: bytes) -> bool:
+    """Whether a file is marked as TFLite; the other format has no mark."""
+    return content[4:8] == TFLITE_IDENTIFIER
+
+
+def read_model(content: bytes) -> Model:
+    """Read a file's structure in this process.
+
+    Raises:
+        InspectionError: See `inspect_file`; the message continues the file's name.
+    """
+    if not content:
+        raise InspectionError("expected a TFLite or ONNX file, it is empty. Export or copy it again.")
+    try:
+        model = (read_tflite if is_tflite(content) else read_onnx)(content)
+        if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:
+            raise ValueError(f"it claims {parameters:,} parameters and {model.macs:,} multiply-adds")
+    except (InspectionError, MemoryError):
+        raise
+    except Exception as error:
+        # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
+        expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
+        if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
+            raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
+        raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
+    return model
+
+
+def _read_here(content: bytes) -> bytes:
+    return msgspec.msgpack.encode(read_model(content))

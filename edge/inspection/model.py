@@ -1,0 +1,232 @@
+"""What is in a model file, whichever its format, and the little that both readers do alike.
+
+Nothing in a file is believed before it is checked, and its texts are read as they come: they need not be UTF-8.
+"""
+
+import importlib
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ..common.errors import EdgeMnistError
+
+MOST_DIMENSIONS = 8
+
+Shape = tuple[int, ...]
+
+
+class InspectionError(EdgeMnistError):
+    """The file cannot be inspected; the message says why and what to do."""
+
+
+class TensorInfo(msgspec.Struct, frozen=True):
+    """An input or output. -1 where the file leaves a dimension open; real value = (integer - zero_point) * scale."""
+
+    name: str
+    shape: Shape
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """An operator and how often it occurs. TFLite gives each its own version, ONNX has the opset."""
+
+    name: str
+    version: int | None
+    count: int
+
+
+class WeightGroup(msgspec.Struct, frozen=True):
+    """Constants of one kind; `scales` is "per channel", "per tensor", or None where they carry none."""
+
+    dtype: str
+    scales: str | None
+    tensors: int
+    parameters: int
+
+
+class DataFile(msgspec.Struct, frozen=True):
+    """A file that holds weights: its path as the model names it, and how many bytes the model reads of it at least."""
+
+    location: str
+    least_bytes: int
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a file.
+
+    Attributes:
+        header: The format's own facts, such as the opset or the least runtime version.
+        properties: The project's metadata, or all metadata_props of an ONNX file.
+        inputs: In the file's order.
+        outputs: In the file's order.
+        operators: The most frequent first.
+        weights: Float or quantized constants of at least one dimension. Shapes, axes, scales and zero points are none.
+        macs: Multiply-adds for one image in convolutions, fully connected layers and matrix products.
+        not_counted: Operators left out of `macs`: they may multiply as well, or the file leaves their shapes open.
+        data_files: Where an ONNX file keeps weights outside itself, by name.
+    """
+
+    header: dict[str, str]
+    properties: dict[str, str]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: tuple[Operator, ...]
+    weights: tuple[WeightGroup, ...]
+    macs: int
+    not_counted: tuple[str, ...]
+    data_files: tuple[DataFile, ...] = ()
+
+
+def import_parser(kind: str, module: str, package: str) -> Any:
+    """Import what reads one format only when a file has that format.
+
+    Args:
+        kind: What the file is, for the message.
+        module: Full name of the module.
+        package: What to install to have it.
+
+    Raises:
+        InspectionError: The package is missing.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InspectionError(
+            f"reading {kind} needs the package {package} ({error}). Run: pip install {package}"
+        ) from error
+
+
+def check_shape(shape: Iterable[int]) -> Shape:
+    """A constant's or tensor's shape as a tuple.
+
+    Raises:
+        ValueError: It has more than MOST_DIMENSIONS, or a negative one.
+    """
+    shape = tuple(shape)
+    if len(shape) > MOST_DIMENSIONS or min(shape, default=0) < 0:
+        raise ValueError(f"a tensor claims the shape {shape}")
+    return shape
+
+
+def decode_text(data: Any) -> str:
+    """The text of flatbuffers' bytes and arrays, and of protobuf's strings, which are bytes where they are no UTF-8."""
+    if isinstance(data, str):
+        return data
+    return "" if data is None else bytes(data).decode(errors="replace")
+
+
+# A constant's type, the granularity of its scales, and its number of values.
+Constant = tuple[str, str | None, int]
+
+Shapes = tuple[Shape, ...]
+Rule = Callable[[Shapes, Shape], int]
+
+
+def _sum_products(left: int = 0, right: int = 1) -> Rule:
+    """Of a matrix product, given which inputs its sides are: as many products for each output as are summed.
+
+    Either side may be the constant whose shape is known where the other's is not.
+    """
+    return lambda inputs, output: (inputs[left][-1:] or inputs[right][-2:-1])[0] * math.prod(output)
+
+
+def _slide_kernel(kernel: int) -> Rule:
+    """Of ONNX's convolutions, [N, C, H, W], given which input the kernel is."""
+    return lambda inputs, output: math.prod(inputs[kernel]) * output[0] * math.prod(output[2:])
+
+
+# Multiply-adds from the shapes of an operator's inputs and output. A kernel holds the input channels of one group only,
+# so groups need no rule of their own.
+MACS: dict[str, Rule] = {
+    **dict.fromkeys(
+        ("CONV_2D", "DEPTHWISE_CONV_2D"), lambda inputs, output: math.prod(inputs[1]) * math.prod(output[:-1])
+    ),
+    # Each value that comes in is multiplied once for each output channel.
+    "FULLY_CONNECTED": lambda inputs, _: math.prod(inputs[0]) * inputs[1][0],
+    **dict.fromkeys(("Conv", "ConvInteger"), _slide_kernel(1)),
+    "QLinearConv": _slide_kernel(3),
+    "Gemm": lambda inputs, output: math.prod(inputs[1]) * output[0],
+    **dict.fromkeys(("MatMul", "MatMulInteger"), _sum_products()),
+    "QLinearMatMul": _sum_products(0, 3),
+    # Each input position is multiplied with the whole kernel.
+    "TRANSPOSE_CONV": lambda inputs, _: math.prod(inputs[1]) * math.prod(inputs[2][:-1]),
+    "ConvTranspose": lambda inputs, _: math.prod(inputs[1]) * inputs[0][0] * math.prod(inputs[0][2:]),
+    # Either side may be stored transposed; the number of values tells how many are summed.
+    "BATCH_MATMUL": lambda inputs, output: output[-1] * math.prod(inputs[0]),
+    # Kernels for the input and for the state, at each step: [steps, N, ...], [directions, ...], [directions, ...].
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN"),
+        lambda inputs, _: math.prod(inputs[0][:2]) * (math.prod(inputs[1]) + math.prod(inputs[2])),
+    ),
+}
+# These multiply, or hold graphs of their own, and no rule above counts them.
+UNCOUNTED = re.compile("CONV_3D.*|SVDF|.*LSTM|.*RNN|IF|WHILE|STABLEHLO_.*|DeformConv|Einsum|Attention|If|Loop|Scan")
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A node of either format: the shapes of its inputs and first output; dimensions that are not known are 0.
+
+    `macs` are those of a node that holds a graph of its own, where they could be counted in that.
+    """
+
+    name: str
+    version: int | None
+    inputs: tuple[Shape, ...]
+    output: Shape
+    is_custom: bool = False
+    macs: int | None = None
+
+
+def count_operators(operations: Iterable[Operation]) -> tuple[Operator, ...]:
+    """How often each operator occurs in each version, the most frequent first."""
+    counts = Counter((operation.name, operation.version) for operation in operations)
+    return tuple(Operator(name, version, count) for (name, version), count in counts.most_common())
+
+
+def count_macs(operations: Iterable[Operation], batch: int = 1) -> tuple[int, tuple[str, ...]]:
+    """All multiply-adds for one image that can be counted, and the operators for which they cannot.
+
+    Args:
+        operations: With the shapes that they have for `batch` images.
+        batch: Images, >= 1.
+    """
+    macs, left_out = 0, Counter[str]()
+    for operation in operations:
+        if operation.macs is not None:
+            macs += operation.macs
+        elif operation.is_custom or operation.name in MACS or UNCOUNTED.fullmatch(operation.name):
+            counted = _macs(operation)
+            macs += counted
+            left_out[operation.name] += not counted
+    return macs // batch, tuple(f"{count} x {name}" for name, count in left_out.items() if count)
+
+
+def _macs(operation: Operation) -> int:
+    """By the table; 0 where it has no rule or a shape is not known."""
+    if operation.is_custom or operation.name not in MACS or not operation.output:
+        return 0
+    try:
+        return MACS[operation.name](operation.inputs, operation.output)
+    except IndexError:
+        # An input is missing, or has too few dimensions.
+        return 0
+
+
+def sum_weights(constants: Iterable[Constant]) -> tuple[WeightGroup, ...]:
+    """Tensors and parameters of each kind of constant, the largest first."""
+    tensors, parameters = Counter[tuple[str, str | None]](), Counter[tuple[str, str | None]]()
+    for dtype, scales, size in constants:
+        tensors[dtype, scales] += 1
+        parameters[dtype, scales] += size
+    return tuple(WeightGroup(*kind, tensors[kind], count) for kind, count in parameters.most_common())
+
+
+def describe_scales(scales: int) -> str | None:
+    """What a constant's number of scales says of their granularity: None where it has none."""
+    return {0: None, 1: "per tensor"}.get(scales, "per channel")

@@ -1,0 +1,281 @@
+"""The way from the loop to a sink: a thread of the sink's own, and a bounded queue before it.
+
+The loop puts an event and goes on, whatever the sink does: takes its time, hangs, or fails.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, Protocol
+
+from ..common.errors import EdgeMnistError, name_error
+from .events import CameraChange, Event, Sighting
+
+# What becomes of events that come faster than a sink takes them: only the newest waits, or as many as there is room
+# for, the oldest lost first.
+Backlog = Literal["newest", "all"]
+
+
+class SinkError(EdgeMnistError):
+    """A sink cannot be set up; the message says why and what to do."""
+
+
+class Sink(Protocol):
+    """Takes events on a thread of its own, so that a slow one keeps nobody waiting.
+
+    Attributes:
+        name: What people call it, e.g. `mqtt://broker/digits`.
+        backlog: What becomes of events that it is too slow for.
+    """
+
+    name: str
+    backlog: Backlog
+
+    def wants_picture(self) -> bool:
+        """Whether the next frame should come with its picture. Asked for every frame, on the loop's thread: quick."""
+        ...
+
+    def take(self, event: Event) -> None:
+        """Deal with one event; on the sink's own thread, in order."""
+        ...
+
+    def close(self) -> None:
+        """Finish: on the sink's own thread, after the last event."""
+        ...
+
+
+# A sink that fails now and then, e.g. on a disk that is full now and then, is not reported more often.
+REPORT_AGAIN_S = 60.0
+# Of the time that closing may take: for the events that still wait. The rest is the sink's own, e.g. to end a file.
+FLUSH_SHARE = 0.5
+
+_logger = logging.getLogger(__name__)
+
+
+class SinkThread:
+    """Runs a sink.
+
+    A sink whose backlog is `newest` finds at most two events waiting: the newest change of the camera and the newest
+    sighting. `is_new` of a sighting then tells that the announcement changed since the last one that the sink took. A
+    sighting with a picture only gives way to a newer one with a picture, or with a new announcement.
+
+    One whose backlog is `all` gets every event without its picture, as long as no more than `capacity` wait. Then the
+    oldest sighting that announces nothing new is lost first, and when there is none, the oldest event.
+
+    What raises OSError, e.g. because the disk is full, is tried again with the next event. Any other exception ends
+    the sink. Both are logged once.
+
+    Attributes:
+        dropped: Events lost because too many waited or there was no time left to flush them; 0 for `newest`.
+        broken: Why the sink does not work, None as long as it does.
+        failures: How often it failed; each time an event was lost, or the end of a file.
+    """
+
+    def __init__(self, sink: Sink, capacity: int = 1000) -> None:
+        """Start the sink's thread.
+
+        Args:
+            sink: From now on used by that thread alone, but for `wants_picture`.
+            capacity: Events that may wait, for backlog `all`; 1 or more.
+        """
+        self.sink = sink
+        self.broken: str | None = None
+        self.failures = 0
+        self._backlog: _Backlog = _NewestQueue() if sink.backlog == "newest" else _BoundedQueue(capacity)
+        self._changed = threading.Condition()
+        self._gave_up = False
+        # Set by `start_closing`: when, by time.monotonic(), events that still wait are no longer taken.
+        self._flush_until: float | None = None
+        self._reported_s = -REPORT_AGAIN_S
+        # A sink that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the sink failed for good."""
+        return self._gave_up
+
+    @property
+    def dropped(self) -> int:
+        """See the class."""
+        return self._backlog.dropped
+
+    def wants_picture(self) -> bool:
+        """As the sink says; but while one waits for it no other is needed, so that a sink that hangs costs nothing."""
+        return not self._gave_up and not self._backlog.has_picture and self.sink.wants_picture()
+
+    def put(self, event: Event) -> None:
+        """Hand over an event. Never waits for the sink; ignored when the sink ended."""
+        with self._changed:
+            if not self._gave_up and self._flush_until is None:
+                self._backlog.put(event)
+                self._changed.notify()
+
+    def start_closing(self, timeout_s: float) -> None:
+        """Have the sink take what waits, for half of this time, and close; do not wait for it. Once only."""
+        with self._changed:
+            if self._flush_until is None:
+                self._flush_until = time.monotonic() + FLUSH_SHARE * timeout_s
+                self._changed.notify()
+
+    def close(self, timeout_s: float = 1.0) -> bool:
+        """Close the sink, taking what waits as far as time allows.
+
+        Returns:
+            Whether it closed within the time. If not, its thread goes on until it does or the process ends.
+        """
+        self.start_closing(timeout_s)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._gave_up and (event := self._next()) is not None:
+            self._deal_with(event)
+        try:
+            self.sink.close()
+        except Exception as error:
+            self._fail(error)
+
+    def _next(self) -> Event | None:
+        """Wait for an event; None when it is time to close."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._backlog or self._flush_until is not None)
+            if self._flush_until is not None and time.monotonic() > self._flush_until:
+                self._backlog.drop_all()
+            return self._backlog.pop() if self._backlog else None
+
+    def _deal_with(self, event: Event) -> None:
+        try:
+            self.sink.take(event)
+        except OSError as error:
+            self.failures += 1
+            self._report(f"{self.sink.name}: {error.strerror or error}. It is tried again with the next event.")
+        except Exception as error:
+            self._fail(error)
+        else:
+            if self.broken is not None:
+                _logger.info("%s: works again.", self.sink.name)
+                self.broken = None
+
+    def _report(self, text: str) -> None:
+        """Log trouble that may pass, unless that was done lately."""
+        if self.broken is None and time.monotonic() - self._reported_s >= REPORT_AGAIN_S:
+            _logger.warning(text)
+            self._reported_s = time.monotonic()
+        self.broken = text
+
+    def _fail(self, error: Exception) -> None:
+        """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
+        self.failures += 1
+        expected = isinstance(error, (EdgeMnistError, OSError))
+        text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
+        # Closing it may fail for the same reason.
+        if not (self._gave_up and text == self.broken):
+            _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)
+        self.broken = text
+        with self._changed:
+            self._gave_up = True
+            self._backlog.drop_all()
+
+
+def close_sinks(outlets: Sequence[SinkThread], timeout_s: float = 1.0) -> list[SinkThread]:
+    """Close all at the same time.
+
+    Returns:
+        Those that did not close within the time.
+    """
+    end_s = time.monotonic() + timeout_s
+    for outlet in outlets:
+        outlet.start_closing(timeout_s)
+    return [outlet for outlet in outlets if not outlet.close(max(0.0, end_s - time.monotonic()))]
+
+
+class _Backlog(Protocol):
+    """What waits for a sink; the outlet's lock guards it."""
+
+    dropped: int
+
+    @property
+    def has_picture(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def put(self, event: Event) -> None: ...
+    def pop(self) -> Event: ...
+    def drop_all(self) -> None: ...
+
+
+class _NewestQueue:
+    """The newest change of the camera and the newest sighting, in the order in which they came."""
+
+    dropped = 0
+
+    def __init__(self) -> None:
+        # By type; a dictionary gives back the order in which keys were added.
+        self._waiting: dict[type[Event], Event] = {}
+
+    @property
+    def has_picture(self) -> bool:
+        sighting = self._waiting.get(Sighting)
+        return isinstance(sighting, Sighting) and sighting.picture is not None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, event: Event) -> None:
+        older = self._waiting.get(type(event))
+        if isinstance(event, Sighting) and isinstance(older, Sighting) and not event.is_new:
+            # While a picture waits, no other is asked for: the frames that follow come without.
+            if older.picture is not None and event.picture is None:
+                return
+            if older.is_new:
+                event = replace(event, is_new=True)
+        self._waiting.pop(type(event), None)
+        self._waiting[type(event)] = event
+
+    def pop(self) -> Event:
+        return self._waiting.pop(next(iter(self._waiting)))
+
+    def drop_all(self) -> None:
+        self._waiting.clear()
+
+
+class _BoundedQueue:
+    """Every event up to a capacity."""
+
+    has_picture = False  # they are taken off
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"expected a capacity of 1 or more, got {capacity}.")
+        self.dropped = 0
+        self._capacity = capacity
+        self._count = 0
+        # Each with its place in the order. Apart, because what announces nothing new is lost first.
+        self._news: deque[tuple[int, Event]] = deque()
+        self._others: deque[tuple[int, Event]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._news) + len(self._others)
+
+    def put(self, event: Event) -> None:
+        is_news = isinstance(event, CameraChange) or event.is_new
+        # A thousand pictures that wait for a slow disk would be a gigabyte.
+        if isinstance(event, Sighting) and event.picture is not None:
+            event = replace(event, picture=None)
+        self._count += 1
+        (self._news if is_news else self._others).append((self._count, event))
+        if len(self) > self._capacity:
+            (self._others or self._news).popleft()
+            self.dropped += 1
+
+    def pop(self) -> Event:
+        older = min((waiting for waiting in (self._news, self._others) if waiting), key=lambda waiting: waiting[0][0])
+        return older.popleft()[1]
+
+    def drop_all(self) -> None:
+        self.dropped += len(self)
+        self._news.clear()
+        self._others.clear()

@@ -1,0 +1,1 @@
+"""Files and byte streams become pixels."""

@@ -1,0 +1,157 @@
+"""Which files of a folder or pattern are read, each once however many links lead to it, and which are left out."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..common.kinds import JPEG, Kind, identify_file
+from . import pictures, videos
+
+SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
+EXPECTED = f"Expected pictures ({', '.join(sorted(pictures.FORMATS))}) or videos, e.g. .mp4."
+# So many are named; of the others only the number is said.
+MOST_NAMED = 10
+LINK = Kind("a link to nothing", "other")
+DEVICE = Kind("a pipe or device", "other")
+CLOSED_FOLDER = Kind("a folder that cannot be read", "unread")
+SUBFOLDER = Kind("a subfolder", "other")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a folder or a pattern stands for, sorted.
+
+    Attributes:
+        paths: Files to be read, pictures and videos.
+        left_out: Other files and subfolders, and what each is. Names that begin with a dot are in neither.
+    """
+
+    paths: tuple[Path, ...]
+    left_out: dict[Path, Kind]
+
+    @property
+    def unread(self) -> dict[Path, Kind]:
+        """Those left out that people take for pictures or videos, such as PDF documents."""
+        return {path: kind for path, kind in self.left_out.items() if kind.holds == "unread"}
+
+    @property
+    def others(self) -> dict[Path, Kind]:
+        """The rest of those left out."""
+        return {path: kind for path, kind in self.left_out.items() if kind.holds != "unread"}
+
+
+def list_folder(folder: Path) -> Listing:
+    """What lies in a folder, not deeper.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return _sort(folder.iterdir())
+
+
+def list_tree(folder: Path) -> Listing:
+    """What lies in a folder and in those below it, each once where links lead in circles.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    closed: list[Path] = []
+    files = [path for one in _walk(folder, closed) for path in one.iterdir() if not path.is_dir()]
+    return _sort([*files, *closed])
+
+
+def list_matches(pattern: str) -> Listing:
+    """What a glob pattern stands for; `**` is any number of folders, each once where links lead in circles."""
+    closed: list[Path] = []
+    return _sort([*_match(pattern, closed), *closed])
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is read as a video: its first bytes decide, and its name where they do not say.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    by_name = path.suffix.lower() in videos.SUFFIXES
+    kind = identify_file(path)
+    # A file of JPEG pictures begins as one picture does.
+    return kind.holds == "video" or (by_name and not (kind.holds == "picture" and kind is not JPEG))
+
+
+def describe_left_out(left_out: dict[Path, Kind]) -> str:
+    """E.g. `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
+    files = {path: kind for path, kind in left_out.items() if kind is not SUBFOLDER}
+    named = [f"{path.name} ({kind.name})" for path, kind in list(files.items())[:MOST_NAMED]]
+    more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []
+    parts = [f"{_count(len(files), 'file')} not read: {', '.join(named + more)}"] if files else []
+    if len(files) < len(left_out):
+        parts.append(f"{_count(len(left_out) - len(files), 'subfolder')} not looked into, as a pattern with ** would")
+    return "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun} was" if number == 1 else f"{number} {noun}s were"
+
+
+def _sort(paths: Iterable[Path]) -> Listing:
+    read: list[Path] = []
+    left_out: dict[Path, Kind] = {}
+    seen: set[str] = set()
+    # Of a file and links to it the file is named.
+    for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
+        target = os.path.realpath(path)
+        if path.name.startswith(".") or target in seen:
+            continue
+        seen.add(target)
+        kind = _find_kind(path)
+        if kind is None:
+            read.append(path)
+        else:
+            left_out[path] = kind
+    return Listing(tuple(sorted(read)), dict(sorted(left_out.items())))
+
+
+def _find_kind(path: Path) -> Kind | None:
+    """What a path is that is left out; None where it is read, if only to say why it cannot be."""
+    if path.is_dir():
+        return SUBFOLDER if os.access(path, os.R_OK | os.X_OK) else CLOSED_FOLDER
+    if not path.is_file():
+        return DEVICE if path.exists() else LINK
+    if path.suffix.lower() in SUFFIXES:
+        return None
+    try:
+        kind = identify_file(path)
+    except OSError:
+        return None
+    return None if kind.holds in {"picture", "video"} else kind
+
+
+def _match(pattern: str, closed: list[Path]) -> Iterator[Path]:
+    parts = pattern.split("/")
+    if "**" not in parts:
+        yield from map(Path, glob.glob(pattern))  # noqa: PTH207 - as typed
+        return
+    at = parts.index("**")
+    before, after = "/".join(parts[:at]), "/".join(parts[at + 1 :]) or "*"
+    bases = [Path(base) for base in glob.glob(before)] if before else [Path("/" if pattern.startswith("/") else ".")]  # noqa: PTH207 - as typed
+    for base in bases:
+        for folder in _walk(base, closed):
+            found = _match(f"{glob.escape(str(folder))}/{after}", closed)
+            yield from (path for path in found if not path.is_dir())
+
+
+def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
+    """A folder and all below it, not hidden ones, links followed, none twice; closed ones are added to that list."""
+    seen: set[tuple[int, int]] = set()
+    for name, folders, _ in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=True
+    ):
+        status = os.stat(name)  # noqa: PTH116 - as os.walk has it
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        yield Path(name)

@@ -1,0 +1,295 @@
+"""Picture files: their pixels, gray or in colour, upright, decoded safely whatever the file holds."""
+
+import ctypes
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from ..common.errors import EdgeMnistError
+from ..common.files import open_file, read_most
+from ..common.kinds import HEIC, PROBE_BYTES, UNKNOWN, Kind, identify
+from ..common.opencv import cv
+from .jpeg import decode_jpeg
+from .transparency import choose_ground
+
+# Four times what phones usually store.
+MOST_MEGAPIXELS = 50
+# Pillow may open these and nothing else. Left to itself it would also hand PostScript to a Ghostscript process.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "JPEG": (".jfif", ".jpeg", ".jpg", ".mpo"),
+    "JPEG2000": (".j2k", ".jp2", ".jpx"),
+    "PNG": (".png",),
+    "PPM": (".pbm", ".pgm", ".pnm", ".ppm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+# Read where pillow-heif is installed, the extra `heif`; elsewhere that is what the error says.
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+SUFFIXES = frozenset(suffix for suffixes in (*FORMATS.values(), HEIF_SUFFIXES) for suffix in suffixes)
+# As many pixels in three colours of 16 bits would be 300 MB without any compression.
+MOST_MEGABYTES = 300
+# Each scan of a progressive JPEG passes over all pixels, however few bytes it has (50 megapixels: 40 ms a scan), so a
+# small file could keep the decoder busy for minutes. Encoders write about ten.
+MOST_JPEG_SCANS = 40
+# Rows that are converted at a time, so that only one copy of a large picture is in memory.
+BAND_ROWS = 256
+# By the number in EXIF's Orientation tag: how stored pixels become upright ones.
+UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
+
+NO_PICTURE = "not a picture, or a damaged one"
+HEIF_CURE = "pip install 'edge-mnist[heif]' adds what reads it; or save it as JPEG or PNG."
+
+# Pillow logs what is odd about a file, and without a handler Python prints that on standard error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+class PictureError(EdgeMnistError):
+    """A file is not a picture or video that can be read; the message names it and says why."""
+
+
+def read_gray(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
+    """Read a picture as gray, upright pixels; of several pages the first is read.
+
+    Strokes on a transparent ground become black on white, of whatever colour they are; see `transparency.py`.
+
+    Args:
+        picture: A file, or what is in one.
+        name: For messages; the path where there is none.
+
+    Returns:
+        uint8 [height, width]; 16-bit and float pictures are stretched from their darkest to their lightest pixel.
+
+    Raises:
+        PictureError: Missing, empty, too large, damaged, or not a picture.
+    """
+    with _opened(picture, name) as (image, content):
+        return _upright_pixels(image, content, "L")
+
+
+def read_rgb(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
+    """Read a picture as `read_gray` does, in colour: uint8 [height, width, 3].
+
+    Raises:
+        PictureError: Missing, empty, too large, damaged, or not a picture.
+    """
+    with _opened(picture, name) as (image, content):
+        return _upright_pixels(image, content, "RGB")
+
+
+def too_large(name: str) -> PictureError:
+    """The error for a picture or video with more pixels than are read."""
+    return PictureError(f"{name}: more than {MOST_MEGAPIXELS} megapixels. Scale it down.")
+
+
+def open_header(content: bytes) -> Image.Image:
+    """Open a picture without decoding it; Pillow warns of some, and raises what it likes for what is none."""
+    heif = ("HEIF",) if identify(content) is HEIC and _can_read_heif() else ()
+    return Image.open(BytesIO(content), formats=(*FORMATS, *heif))
+
+
+@contextmanager
+def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[tuple[Image.Image, bytes]]:
+    """Open a picture, with what is in the file; whatever goes wrong there or in the block becomes a PictureError.
+
+    Damaged files bring almost any exception out of Pillow's decoders: struct.error, KeyError, TypeError, IndexError,
+    ZeroDivisionError, MemoryError, not only the documented OSError and SyntaxError. None of them is a mistake of ours,
+    and one bad file must not end the reading of a thousand good ones.
+    """
+    name = name or str(picture)
+    content = picture if isinstance(picture, bytes) else _read_content(Path(picture), name)
+    kind = check_kind(content, name)
+    _check_size(content, name)
+    try:
+        with warnings.catch_warnings():
+            # They are about metadata, or about what is refused below before any pixel is decoded.
+            warnings.simplefilter("ignore")
+            with open_header(content) as image:
+                if image.width * image.height > MOST_MEGAPIXELS * 1_000_000:
+                    raise too_large(name)
+                yield image, content
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise too_large(name) from error
+    except MemoryError as error:
+        raise PictureError(f"{name}: does not fit into the memory of this machine. Scale it down.") from error
+    except Exception as error:
+        raise PictureError(f"{name}: {kind.name}, but damaged ({_say_why(error)}). Fetch or take it again.") from error
+
+
+def _say_why(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "its header cannot be read"
+    return str(error).partition("\n")[0].strip() or type(error).__name__
+
+
+def _read_content(path: Path, name: str) -> bytes:
+    """All of a file at once, so that nothing changes meanwhile; what is no picture is noticed at its beginning."""
+    try:
+        with open_file(path) as file:
+            beginning = file.read(PROBE_BYTES)
+            check_kind(beginning, name)
+            return beginning + read_most(file, MOST_MEGABYTES * 1_000_000 + 1 - len(beginning))
+    except OSError as error:
+        raise PictureError(f"{name}: cannot be read ({error.strerror}).") from error
+    except PictureError:
+        raise
+    except EdgeMnistError as error:
+        raise PictureError(str(error)) from error
+
+
+def check_kind(beginning: bytes, name: str) -> Kind:
+    """Say what a file is by its first bytes.
+
+    Raises:
+        PictureError: It is empty, no picture, or one that cannot be read here; with what to do.
+    """
+    if not beginning:
+        raise PictureError(f"{name}: the file is empty.")
+    kind = identify(beginning)
+    if kind is UNKNOWN:
+        raise PictureError(f"{name}: {NO_PICTURE}.")
+    if kind.holds != "picture":
+        raise PictureError(f"{name}: {kind.name}, not a picture that is read. {kind.cure}".rstrip())
+    if kind is HEIC and not _can_read_heif():
+        raise PictureError(f"{name}: {kind.name}. {HEIF_CURE}")
+    return kind
+
+
+@cache
+def _can_read_heif() -> bool:
+    try:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - an extra, and 26 MB
+    except ImportError:
+        return False
+    register_heif_opener(thumbnails=False)
+    return True
+
+
+def _check_size(content: bytes, name: str) -> None:
+    """Refuse what would take too much memory or time."""
+    if len(content) > MOST_MEGABYTES * 1_000_000:
+        raise PictureError(f"{name}: more than {MOST_MEGABYTES} MB. Scale it down.")
+    # Within compressed data this marker cannot occur; a thumbnail in the metadata adds one or two.
+    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MOST_JPEG_SCANS:
+        raise PictureError(f"{name}: a JPEG of more than {MOST_JPEG_SCANS} scans. Save it as a baseline JPEG.")
+
+
+def _upright_pixels(image: Image.Image, content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
+    """Decode into a mode and turn upright: uint8 [height, width] or [height, width, 3]."""
+    pixels = _decode_whole_jpeg(content, mode) if image.format in {"JPEG", "MPO"} else None
+    if pixels is None:
+        pixels = _convert(_decode(image, content), mode)
+    turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
+
+
+def _decode_whole_jpeg(content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.uint8] | None:
+    """The pixels of a JPEG that is whole; None where it is of a kind that Pillow alone may know."""
+    try:
+        return decode_jpeg(content, "GRAY" if mode == "L" else "RGB", MOST_MEGAPIXELS * 1_000_000)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """Decoded pixels. They are converted piece by piece, so that only one copy of a large picture is in memory."""
+
+    width: int
+    height: int
+    crop: Callable[[int, int], Image.Image]
+
+    def bands(self) -> Iterator[Image.Image]:
+        """Pieces of BAND_ROWS rows, top to bottom."""
+        for top in range(0, self.height, BAND_ROWS):
+            yield self.crop(top, min(top + BAND_ROWS, self.height))
+
+
+def _decode(image: Image.Image, content: bytes) -> _Decoded:
+    if image.format == "WEBP" and not getattr(image, "is_animated", False):
+        # Pillow takes twice to four times as much memory, 200 MB for 13 megapixels.
+        bgr = cv.imdecode(np.frombuffer(content, np.uint8), cv.IMREAD_UNCHANGED)
+        if bgr is not None:
+            return _Decoded(bgr.shape[1], bgr.shape[0], lambda top, bottom: _swap_colours(bgr[top:bottom]))
+    if image.format == "TIFF":
+        _silence_libtiff()
+    # TIFF turns itself upright here, and swaps its width and height.
+    image.load()
+    return _Decoded(image.width, image.height, lambda top, bottom: image.crop((0, top, image.width, bottom)))
+
+
+def _swap_colours(bgr: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(cv.cvtColor(bgr, {3: cv.COLOR_BGR2RGB, 4: cv.COLOR_BGRA2RGBA}[bgr.shape[2]]))
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Have libtiff print nothing about pictures that Pillow refuses anyway.
+
+    Its printing cannot be redirected without losing what other threads write meanwhile.
+    """
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    for path in {line.split(maxsplit=5)[5] for line in maps.splitlines() if "/libtiff" in line}:
+        library = ctypes.CDLL(path)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+def _convert(decoded: _Decoded, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
+    first = next(decoded.bands())
+    to_eight_bits: Callable[[Image.Image], Image.Image] = lambda band: band  # noqa: E731 - the third of three
+    if first.mode.startswith(("I", "F")):
+        to_eight_bits = _choose_stretch(decoded)
+    elif first.has_transparency_data:
+        to_eight_bits = choose_ground(decoded.bands(), mode)
+    channels = {"L": (), "RGB": (3,)}[mode]
+    pixels = np.empty((decoded.height, decoded.width, *channels), np.uint8)
+    for number, band in enumerate(decoded.bands()):
+        top = number * BAND_ROWS
+        pixels[top : top + band.height] = np.asarray(to_eight_bits(band).convert(mode))
+    return pixels
+
+
+def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
+    """How to make bytes of a 16-bit or float picture's pixels, which Pillow would cut off at 255."""
+    limits = [_finite_limits(np.asarray(band)) for band in decoded.bands()]
+    low, high = min(low for low, _ in limits), max(high for _, high in limits)
+    if low > high:
+        raise ValueError("no pixel is a number")
+    factor = 255 / max(high - low, 1e-9)
+
+    def stretch(band: Image.Image) -> Image.Image:
+        # In this order nothing overflows, and what is no number becomes black, white or the darkest.
+        values = np.asarray(band, np.float32) * np.float32(factor) - np.float32(low * factor)
+        return Image.fromarray(np.nan_to_num(values).clip(0, 255).astype(np.uint8))
+
+    return stretch
+
+
+def _finite_limits(values: NDArray[np.generic]) -> tuple[float, float]:
+    """The least and the greatest number among the values; (inf, -inf) where there is none."""
+    numbers = values[np.isfinite(values)]
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.inf, -math.inf)

@@ -1,0 +1,278 @@
+"""What `edge-mnist run` reads: files, folders, patterns and standard input, as frames one after the other."""
+
+import glob
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.errors import EdgeMnistError
+from ..common.files import open_file_or_pipe
+from ..common.kinds import Kind
+from ..common.network.credentials import mask_address
+from . import pictures
+from .listing import EXPECTED, SUFFIXES, describe_left_out, is_video, list_folder, list_matches
+from .pictures import PictureError, read_gray, read_rgb
+from .streams import split_pictures
+from .videos import Spacing, VideoFrame, read_video
+
+__all__ = ["SUFFIXES"]
+
+STANDARD_INPUT = "-"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """One picture, or one frame of a video or stream.
+
+    Attributes:
+        source: The file as it was asked for, or `-`.
+        index: The frame's number in a video or stream, from 0; None for a picture.
+        time_s: Since the video's beginning; None where there is no clock.
+        gray: uint8 [height, width].
+        read_rgb: Gives the same in colour, uint8 [height, width, 3]. It decodes pictures anew, so that what is read
+            does not depend on whether somebody looks at it; raises PictureError when the file is gone meanwhile.
+        is_photograph: Whether it came out of JPEG or a video, and goes into JPEG with nothing to lose.
+        load_ms: Milliseconds that decoding took.
+        share: How much of the source has been read with this frame, in [0, 1].
+    """
+
+    source: str
+    index: int | None
+    time_s: float | None
+    gray: NDArray[np.uint8]
+    read_rgb: Callable[[], NDArray[np.uint8]]
+    is_photograph: bool
+    load_ms: float
+    share: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        if self.index is None:
+            return self.source
+        if self.time_s is None:
+            return f"{_name_stream(self.source)}, picture {self.index}"
+        return f"{self.source}, frame {self.index} at {self.time_s:.2f} s"
+
+
+class InputSource(Protocol):
+    """One thing to read."""
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """Its frames, and an error in the place of each that cannot be read; it may also raise a PictureError."""
+        ...
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file with one picture."""
+
+    path: Path
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """The one frame."""
+        started = time.perf_counter()
+        gray = read_gray(self.path)
+        is_photograph = self.path.suffix.lower() in pictures.FORMATS["JPEG"]
+        yield SourceFrame(
+            _printable(self.path), None, None, gray, partial(read_rgb, self.path), is_photograph, _since(started)
+        )
+
+
+@dataclass(frozen=True)
+class VideoSource:
+    """A video; of its frames, those are read that its spacing says."""
+
+    path: Path
+    spacing: Spacing
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """The frames in order."""
+        source = _printable(self.path)
+        started = time.perf_counter()
+        for frame in read_video(self.path, self.spacing):
+            gray = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+            yield SourceFrame(
+                source, frame.index, frame.time_s, gray, partial(_colour, frame), True, _since(started), frame.share
+            )
+            started = time.perf_counter()
+
+
+class StandardInput:
+    """One picture, or many back to back."""
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        # A program without a terminal may have been started without any standard input.
+        if sys.stdin is None or sys.stdin.isatty():
+            raise PictureError("standard input: expected a picture, got none. Pipe one in, e.g. `< page.png`.")
+        yield from _read_stream(sys.stdin.buffer, STANDARD_INPUT)
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """A pipe with the name of a file, as /dev/stdin and `<(...)` are; read as standard input is."""
+
+    path: Path
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        try:
+            stream = open_file_or_pipe(self.path)
+        except EdgeMnistError as error:
+            raise PictureError(str(error)) from error
+        with stream:
+            yield from _read_stream(stream, _printable(self.path))
+
+
+@dataclass(frozen=True)
+class MissingSource:
+    """What an argument stands for that names no picture."""
+
+    reason: str
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """Say why."""
+        yield PictureError(self.reason)
+
+
+class LeftOutError(PictureError):
+    """Files that people take for pictures or videos, and that are of kinds that are not read.
+
+    Attributes:
+        kinds: What each is, by its path.
+    """
+
+    def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
+        cures = " ".join(dict.fromkeys(kind.cure for kind in kinds.values()))
+        super().__init__(f"{source}: {describe_left_out(kinds)}. {cures}")
+        self.kinds = kinds
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The files of a folder or pattern that are of kinds that are not read."""
+
+    source: str
+    kinds: dict[Path, Kind]
+
+    def frames(self) -> Iterator[SourceFrame | PictureError]:
+        """Name them."""
+        yield LeftOutError(self.source, self.kinds)
+
+
+def find_sources(
+    arguments: tuple[str, ...], spacing: Spacing, tell: Callable[[str], None] = log.warning
+) -> list[InputSource]:
+    """List what files, folders (not what lies deeper, not hidden files), glob patterns and `-` stand for, in order.
+
+    Args:
+        arguments: As typed.
+        spacing: Of the frames of videos.
+        tell: Takes a sentence that names what a folder or pattern holds besides.
+
+    Returns:
+        One source for each file; an argument that stands for nothing is a source of one error, and so are the files of
+        a folder that people take for pictures and that are not read.
+    """
+    sources: list[InputSource] = []
+    for argument in arguments:
+        try:
+            sources += [StandardInput()] if argument == STANDARD_INPUT else _expand(argument, spacing, tell)
+        except OSError as error:
+            sources.append(MissingSource(f"{argument}: cannot be read ({error.strerror})."))
+    return sources
+
+
+def read_all(sources: list[InputSource]) -> Iterator[tuple[float, SourceFrame | PictureError]]:
+    """Read one source after the other.
+
+    Yields:
+        How many sources have been read by then, the share of the current one included, and a frame or why there is
+        none.
+    """
+    for position, source in enumerate(sources):
+        try:
+            for frame in source.frames():
+                share = frame.share if isinstance(frame, SourceFrame) else 0.0
+                yield position + share, frame
+        except PictureError as error:
+            yield position + 1.0, error
+
+
+def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> list[InputSource]:
+    path = Path(argument)
+    if "://" in argument and not path.exists():
+        return [
+            MissingSource(
+                f"{mask_address(argument)}: an address, expected files. `edge-mnist live --camera` reads streams; pipe "
+                "what another program fetches into `edge-mnist run -`."
+            )
+        ]
+    if path.is_dir():
+        listing = list_folder(path)
+    elif path.exists() or not glob.has_magic(argument):
+        return [Pipe(path) if path.is_fifo() else _choose(path, spacing)]
+    else:
+        listing = list_matches(argument)
+    sources = [_choose(one, spacing) for one in listing.paths]
+    if listing.others:
+        tell(f"{argument}: {describe_left_out(listing.others)}.")
+    if listing.unread:
+        sources.append(LeftOut(argument, listing.unread))
+    return sources or [MissingSource(f"{argument}: no pictures there. {EXPECTED}")]
+
+
+def _read_stream(stream: BinaryIO, source: str) -> Iterator[SourceFrame | PictureError]:
+    origin, index = _name_stream(source), -1
+    for index, picture in enumerate(split_pictures(stream, origin)):
+        started = time.perf_counter()
+        name = f"{origin}, picture {index}"
+        try:
+            gray = read_gray(picture, name)
+        except PictureError as error:
+            yield error
+            continue
+        is_photograph = picture.startswith(b"\xff\xd8")
+        yield SourceFrame(
+            source, index, None, gray, partial(read_rgb, picture, name), is_photograph, _since(started), 0.0
+        )
+    if index < 0:
+        raise PictureError(f"{origin}: expected a picture, got nothing. Pipe one in, e.g. `< page.png`.")
+
+
+def _name_stream(source: str) -> str:
+    return "standard input" if source == STANDARD_INPUT else source
+
+
+def _choose(path: Path, spacing: Spacing) -> InputSource:
+    try:
+        return VideoSource(path, spacing) if is_video(path) else PictureFile(path)
+    except OSError:
+        # Reading it says why it cannot be.
+        return PictureFile(path)
+
+
+def _printable(path: Path) -> str:
+    """The path with what is no UTF-8 in it replaced: names may hold any bytes, standard output may not."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _colour(frame: VideoFrame) -> NDArray[np.uint8]:
+    return cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _since(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 3)

@@ -1,0 +1,195 @@
+"""Pictures back to back in one stream, as cameras and ffmpeg write them: where one ends and the next begins.
+
+PNG, binary PNM and JPEG say themselves where they end. Any other format is taken for one picture, the whole stream.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from ..common.kinds import PROBE_BYTES, TEXT, UNKNOWN, identify
+from .pictures import MOST_MEGABYTES, PictureError, check_kind
+
+# What `read1` is asked for: it gives what is there, so a picture of a live stream is read when its last byte has come.
+CHUNK_BYTES = 1 << 16
+# With fewer bytes a HEIC picture would be taken for a video.
+LEAST_PROBE = 16
+# What programs put between or after pictures: line ends and zeros.
+PADDING = b"\0\t\n\r "
+GAP = rb"(?:\s|#[^\n]*\n)+"
+PNM_HEADER = re.compile(rb"P(?:4%b(\d+)%b(\d+)\s|([56])%b(\d+)%b(\d+)%b(\d+)\s)" % (GAP, GAP, GAP, GAP, GAP))
+# A PNM header with a longer comment than fits into this is not worth waiting for, nor numbers with more digits than
+# Python's int takes.
+LONGEST_PNM_HEADER = 4096
+
+
+class _EndOfStreamError(Exception):
+    """The stream ended within a picture."""
+
+
+class _Tape:
+    """The part of a stream that has been read and not yet given away; offsets count from its beginning."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._ended = False
+        self.content = bytearray()
+
+    def reach(self, offset: int) -> None:
+        """Read until there are `offset` bytes.
+
+        Raises:
+            _EndOfStreamError: There are not.
+            PictureError: More than any picture that is read.
+        """
+        while len(self.content) < offset:
+            if not self.read_on():
+                raise _EndOfStreamError
+
+    def read_on(self) -> bool:
+        """Read some more; False where nothing comes any more."""
+        if len(self.content) > MOST_MEGABYTES * 1_000_000:
+            raise PictureError(f"{self._name}: more than {MOST_MEGABYTES} MB in one picture. Scale it down.")
+        chunk = self._stream.read1(CHUNK_BYTES)  # pyright: ignore[reportAttributeAccessIssue] - buffered streams have it
+        self.content += chunk
+        return bool(chunk)
+
+    def skip(self, padding: bytes) -> bool:
+        """Drop these bytes from the beginning; False where nothing comes after them."""
+        self.content = self.content.lstrip(padding)
+        while not self.content and self.read_on():
+            self.content = self.content.lstrip(padding)
+        return bool(self.content)
+
+    def take(self, offset: int) -> bytes:
+        """Give away what lies before an offset."""
+        taken = bytes(self.content[:offset])
+        del self.content[:offset]
+        return taken
+
+
+def split_pictures(stream: BinaryIO, name: str = "standard input") -> Iterator[bytes]:
+    """Give each picture of a stream as soon as it is complete; the last one as far as it came.
+
+    What is no picture is refused by its first bytes, before more of it is waited for.
+
+    Args:
+        stream: Buffered, binary.
+        name: For messages.
+
+    Raises:
+        PictureError: A picture is followed by bytes that start none, one is larger than any that is read, or nothing of
+            it is a picture.
+    """
+    tape = _Tape(stream, name)
+    count = 0
+    while tape.skip(PADDING if count else b""):
+        find_end = _find_format(tape)
+        if count and find_end is None:
+            raise PictureError(
+                f"{name}: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
+            )
+        if find_end is None:
+            check_kind(_take_look(tape), name)
+        yield _take_picture(tape, find_end or _end_of_stream)
+        count += 1
+
+
+def _take_picture(tape: _Tape, find_end: Callable[[_Tape], int]) -> bytes:
+    try:
+        return tape.take(find_end(tape))
+    except _EndOfStreamError:
+        return tape.take(len(tape.content))
+
+
+def _find_format(tape: _Tape) -> Callable[[_Tape], int] | None:
+    """What finds the end of the picture that begins here; None for a format that does not say where it ends."""
+    try:
+        tape.reach(2)
+    except _EndOfStreamError:
+        return None
+    return ENDS.get(bytes(tape.content[:2]))
+
+
+def _take_look(tape: _Tape) -> bytes:
+    """As many first bytes as it takes to know the kind of what comes."""
+    while len(tape.content) < PROBE_BYTES:
+        if len(tape.content) >= LEAST_PROBE and identify(bytes(tape.content)) not in {UNKNOWN, TEXT}:
+            break
+        if not tape.read_on():
+            break
+    return bytes(tape.content[:PROBE_BYTES])
+
+
+def _end_of_stream(tape: _Tape) -> int:
+    while tape.read_on():
+        pass
+    return len(tape.content)
+
+
+def _end_of_png(tape: _Tape) -> int:
+    """After the chunk IEND. Source: PNG specification, 5.3: length, type, content and checksum of each chunk."""
+    offset = 8
+    while True:
+        tape.reach(offset + 8)
+        length, kind = int.from_bytes(tape.content[offset : offset + 4]), tape.content[offset + 4 : offset + 8]
+        offset += 12 + length
+        tape.reach(offset)
+        if kind == b"IEND":
+            return offset
+
+
+def _end_of_pnm(tape: _Tape) -> int:
+    """After as many bytes as the header asks for. Source: Netpbm's manual pages pbm(5), pgm(5), ppm(5)."""
+    while (header := PNM_HEADER.match(tape.content, 0, LONGEST_PNM_HEADER)) is None:
+        if len(tape.content) > LONGEST_PNM_HEADER or not tape.read_on():
+            return _end_of_stream(tape)
+    if header[1]:
+        size = (int(header[1]) + 7) // 8 * int(header[2])
+    else:
+        channels = {b"5": 1, b"6": 3}[header[3]]
+        size = int(header[4]) * int(header[5]) * channels * (1 if int(header[6]) < 256 else 2)
+    tape.reach(header.end() + size)
+    return header.end() + size
+
+
+def _end_of_jpeg(tape: _Tape) -> int:
+    """After the marker EOI that is not a thumbnail's. Source: ITU-T T.81, B.1.1.
+
+    A photograph with a multi-picture index (MPO, gain maps) is followed by others that belong to it: all is one.
+    """
+    offset = 2
+    while True:
+        offset = _find_marker(tape, offset)
+        marker = tape.content[offset + 1]
+        offset += 2
+        if marker == 0xD9:
+            return offset
+        tape.reach(offset + 6)
+        if marker == 0xE2 and tape.content[offset + 2 : offset + 6] == b"MPF\0":
+            return _end_of_stream(tape)
+        offset += int.from_bytes(tape.content[offset : offset + 2])
+
+
+def _find_marker(tape: _Tape, offset: int) -> int:
+    """Where the next marker begins that is followed by a segment or ends the picture."""
+    while True:
+        tape.reach(offset + 2)
+        found = tape.content.find(b"\xff", offset)
+        offset = found if found >= 0 else len(tape.content)
+        tape.reach(offset + 2)
+        # FF 00 is a byte of compressed data, FF FF filling, FF 01 and FF D0 to FF D7 stand alone within the data.
+        if found >= 0 and tape.content[offset + 1] not in JPEG_WITHOUT_SEGMENT:
+            return offset
+        offset += found >= 0
+
+
+JPEG_WITHOUT_SEGMENT = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD8)})
+# By the first two bytes.
+ENDS: dict[bytes, Callable[[_Tape], int]] = {
+    b"\xff\xd8": _end_of_jpeg,
+    b"\x89P": _end_of_png,
+    b"P4": _end_of_pnm,
+    b"P5": _end_of_pnm,
+    b"P6": _end_of_pnm,
+}

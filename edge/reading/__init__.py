@@ -1,0 +1,1 @@
+"""From a gray frame to the digits on it."""

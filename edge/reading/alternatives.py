@@ -1,0 +1,264 @@
+"""A second look at what the model did not take for one digit: is it several that touch, or one in pieces?
+
+Most shapes are plain digits and cost one inference. Those that the model refuses are cut where there is least ink,
+taken to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cuts import find_cuts, part_between, split_upright
+from .finding import Candidates
+from .framing import measure_stroke
+from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite
+
+# A digit is hardly wider than this share of its height; several that touch hardly narrower than the next.
+WIDEST_DIGIT = 1.25
+NARROWEST_SEVERAL = 0.6
+# This many times as high as most, a shape may be two digits of rows that touch.
+TALL = 1.5
+# Shapes that are cut, unless there are more digits than that.
+MOST_CUT = 12
+# Hard limits for any frame, of shapes that are cut and of parts and joints of shapes that are classified. A page of two
+# hundred digits, a third of which touch, needs as many.
+MOST_CUT_AT_ALL = 100
+MOST_PARTS = 1500
+# What a cut through one stroke must be worth, in nats.
+CROSSING_COST = 0.4
+# Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
+SURER = 1.5
+# Above the threshold by less than this, a shape may be a piece of a digit that looks like another one.
+UNSURE = 2.0
+# Pieces of a broken digit are closer than this share of its height.
+NEAR = 0.12
+MOST_JOINTS = 200
+# A whole may be this much less likely a digit than its likeliest piece, in nats.
+SLACK = 0.5
+# In a row of digits, shapes of their size that are none are at most this share of them, or one.
+MOST_REFUSED = 0.5
+# There, a digit that was cut out counts as so many: an m is easily cut into 1s.
+CUT_COUNTS = 0.25
+# Among digits, an odd one is one, too, if by Bayes' rule the odds in its row make up for what it lacks; up to so many
+# nats.
+MOST_TRUST = 2.0
+# Of a row's height: what counts as of a digit's size.
+SIZES = (0.55, 1.7)
+
+
+@dataclass(frozen=True, eq=False)
+class Classified:
+    """What the model says of a shape: the likeliest digit, the log odds that it is one, and its probability then."""
+
+    shape: Shape
+    digit: int
+    score: float
+    class_probability: float
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was found, not cut out of another shape."""
+        return self.shape.cut is None
+
+
+@dataclass(frozen=True, eq=False)
+class Alternative:
+    """Another way, or several, of reading some of the shapes.
+
+    Attributes:
+        replaces: Places in the list of guesses.
+        shapes: What may stand there instead.
+        spans: For each of them, between which two marks it stands; a reading goes from mark to mark, first to last.
+        costs: What it costs to have a mark, in nats.
+        least: The least score that each shape of a reading must have.
+    """
+
+    replaces: tuple[int, ...]
+    shapes: list[Shape]
+    spans: list[tuple[int, int]]
+    costs: list[float]
+    least: float
+
+
+def suggest_alternatives(
+    finding: Candidates, guesses: Sequence[Classified], threshold: float
+) -> tuple[list[Alternative], bool]:
+    """Other ways of reading what was refused, or is too wide for one digit; and whether a limit left some out."""
+    chosen = _choose_for_cutting(guesses, threshold)
+    typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
+    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
+    tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
+    alternatives: list[Alternative] = []
+    for i in chosen[:MOST_CUT_AT_ALL]:
+        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
+    for i in tall[:MOST_CUT_AT_ALL]:
+        alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
+    for i in refused:
+        if len(guesses[i].shape.outlines) > 1:
+            pieces = split_pieces(guesses[i].shape)
+            spans = [(k, k + 1) for k in range(len(pieces))]
+            alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
+    alternatives += _join(guesses, threshold)
+    parts = np.cumsum([len(other.shapes) for other in alternatives])
+    kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
+    return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)
+
+
+def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list[int]:
+    """Shapes that may be several digits: of many, the largest, so that a rough table top costs no seconds."""
+    chosen, digits = [], 0
+    for i, guess in enumerate(guesses):
+        box, refused = guess.shape.box, guess.score < threshold
+        digits += not refused
+        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
+            chosen.append(i)
+    chosen.sort(key=lambda i: -guesses[i].shape.box.height)
+    return chosen[: max(MOST_CUT, digits)]
+
+
+def _cut(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
+    """As several digits side by side."""
+    ink, mask = finding.ink(shape), shape.mask
+    cuts = find_cuts(ink, _measure_stroke(ink))
+    shapes, spans = [], []
+    for left in range(len(cuts)):
+        for right in range(left + 1, len(cuts)):
+            if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
+                shapes.append(part)
+                spans.append((left, right))
+    return [Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)]
+
+
+def _cut_across(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
+    """As two digits of rows that touch."""
+    ink = finding.ink(shape)
+    parts = split_upright(shape, ink, _measure_stroke(ink))
+    return [Alternative((place,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)] if len(parts) == 2 else []
+
+
+def _measure_stroke(ink: NDArray[np.uint8]) -> float:
+    return measure_stroke(np.where(ink > 0.5 * ink.max(), 255, 0).astype(np.uint8))
+
+
+def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
+    """Whatever is refused or not sure, with each close neighbour."""
+    scores = np.array([guess.score for guess in guesses])
+    unsure = scores < threshold + UNSURE
+    if not unsure.any():
+        return []
+    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None]
+    # Each pair once, and of a whole page of pieces only some: it is not written in digits.
+    pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
+    return [
+        Alternative(
+            pair,
+            [unite([guesses[place].shape for place in pair])],
+            [(0, 1)],
+            [0.0, 0.0],
+            max(threshold, float(scores[list(pair)].max()) - SLACK),
+        )
+        for pair in pairs
+    ]
+
+
+def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
+    """Which pairs of shapes could be pieces of one digit, bool [N, N]."""
+    left, top, right, bottom = (edges[:, None] for edges in find_edges(shapes))
+    width = np.maximum(right, right.T) - np.minimum(left, left.T)
+    height = np.maximum(bottom, bottom.T) - np.minimum(top, top.T)
+    apart = np.maximum(
+        np.maximum(left, left.T) - np.minimum(right, right.T), np.maximum(top, top.T) - np.minimum(bottom, bottom.T)
+    )
+    return (apart < NEAR * height) & (width < WIDEST_DIGIT * height)
+
+
+def choose_digits(
+    guesses: Sequence[Classified],
+    alternatives: Sequence[Alternative],
+    second: Sequence[Sequence[Classified]],
+    threshold: float,
+) -> list[list[Classified]]:
+    """The likeliest reading: rows of what the model takes for digits.
+
+    Args:
+        guesses: For every shape.
+        alternatives: Of `suggest_alternatives`.
+        second: Guesses for the shapes of each alternative.
+        threshold: What scores less is no digit.
+    """
+    readings = []
+    for alternative, parts in zip(alternatives, second, strict=True):
+        reading, value = _best_reading(alternative, parts)
+        gain = value - sum(_log_odds_to_log(guesses[i].score) for i in alternative.replaces)
+        if reading and gain > 0:
+            readings.append((gain, alternative.replaces, reading))
+    chosen, gone = [], set()
+    for _, replaces, reading in sorted(readings, key=lambda entry: -entry[0]):
+        if gone.isdisjoint(replaces):
+            gone.update(replaces)
+            chosen += reading
+    standing = [guess for i, guess in enumerate(guesses) if i not in gone]
+    shown = _drop_nested([*chosen, *standing], threshold)
+    return _read_rows(shown, threshold + _doubt(shown, threshold))
+
+
+def _doubt(guesses: list[Classified], threshold: float) -> float:
+    """By how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
+
+    The model's odds suppose digits to be common. Bayes' rule trades that for the odds in this very frame.
+    """
+    digits = sum(guess.score >= threshold for guess in guesses)
+    return max(0.0, math.log((len(guesses) - digits + 1) / (digits + 1)))
+
+
+def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:
+    """The way from the first mark to the last whose digits are likeliest, and its log likelihood; [] for no way."""
+    last = len(alternative.costs) - 1
+    best: list[tuple[float, list[Classified]]] = [(0.0, [])] + [(-np.inf, [])] * last
+    for (left, right), part in sorted(zip(alternative.spans, parts, strict=True), key=lambda entry: entry[0]):
+        if part.score < alternative.least:
+            continue
+        value = best[left][0] + _log_odds_to_log(part.score) - alternative.costs[right]
+        if value > best[right][0]:
+            best[right] = value, [*best[left][1], part]
+    return best[last][1], best[last][0]
+
+
+def _log_odds_to_log(score: float) -> float:
+    """The log of the probability whose log odds this is."""
+    return min(score, 0.0) - math.log1p(math.exp(-abs(score)))
+
+
+def _drop_nested(guesses: list[Classified], threshold: float) -> list[Classified]:
+    """What lies within a digit is part of it."""
+    if len(guesses) < 2:
+        return guesses
+    left, top, right, bottom = find_edges([guess.shape for guess in guesses])
+    digit = np.array([guess.score >= threshold for guess in guesses])
+    inside = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
+    nested = np.any(inside & digit, axis=1).tolist()
+    return [guess for guess, within in zip(guesses, nested, strict=True) if not within]
+
+
+def _read_rows(guesses: list[Classified], threshold: float) -> list[list[Classified]]:
+    """Rows of digits, without those that are writing of another kind: some letters look like digits, most do not."""
+    kept, dropped = [], 0
+    for row in group_into_rows(guesses, lambda guess: guess.shape.box):
+        digits = [guess for guess in row if guess.score >= threshold]
+        if not digits:
+            continue
+        height = statistics.median(guess.shape.box.height for guess in digits)
+        low, high = SIZES[0] * height, SIZES[1] * height
+        others = [guess for guess in row if guess.score < threshold and low < guess.shape.box.height < high]
+        if len(others) > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
+            dropped += len(digits)
+            continue
+        trust = min(MOST_TRUST, math.log((len(digits) + 1) / max(1, len(others))))
+        kept.append(
+            [guess for guess in row if guess in digits or (guess in others and guess.score > threshold - trust)]
+        )
+    return kept if sum(map(len, kept)) >= dropped else []

@@ -1,0 +1,234 @@
+"""From a gray frame to the shapes on it that may be digits, in reading order.
+
+The paper is estimated and what is clearly darker than it (or lighter, where ink is light) is ink. Each connected piece
+of ink of a likely size is a shape; what is a digit and what is not, the model says, see `reader.py`. All that costs a
+pass over the frame happens once, on bytes; everything else works on a small copy or on a shape's own pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+
+from ..common.arrays import check_gray
+from ..common.opencv import cv
+from .margins import add_margin
+from .paper import Levels, darken_ink, estimate_levels, estimate_noise, mask_darker_than
+from .ruled_lines import keep_thin, remove_lines
+from .scaling import Gray, enlarge, resize
+from .shapes import Box, Shape, join_pieces, outline_shapes
+
+# Frames are worked on at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
+# grain of a pencil is smoothed, and a 12-megapixel photograph takes milliseconds. Smaller frames are enlarged to it.
+WORKING_LONG_SIDES = (320, 640, 1280)
+SMALL_DIGITS, SMALL_ON_LINES = 28, 42
+# Somewhere, ink is this many times as dark as the faintest.
+STRONG = 1.7
+# Noise above this, in gray levels, is smoothed away first.
+NOISY = 6.0
+# Of the noise, as a standard deviation, that the 5x5 Gaussian leaves.
+LEFT_BY_BLUR = 0.3
+# What spans this share of the frame, or is this many times as long as wide, may be a line or have one in it.
+SPAN = 0.3
+LINE_ASPECT = 7.0
+# A digit touches the frame's edge over less of its length than this, and a stroke only with its end.
+MOST_CONTACT = 0.4
+NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
+# Sizes in pixels at working size, or as shares of the typical digit's height.
+SMALLEST_HEIGHT = 11
+SMALLEST_SHARE = 0.35
+LARGEST_SHARE = 3.0
+# No page has more digits; a page of print, cloth or gravel has more shapes.
+MOST_SHAPES = 1000
+# Wider than this many times its height is no digit, nor a few that touch.
+WIDEST_ASPECT = 5.0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The shapes that may be digits.
+
+    Attributes:
+        gray: uint8 [height, width] at working size; ink is dark.
+        paper: uint8 [small height, small width], the paper's level all over the frame.
+        scale: Working pixels per frame pixel.
+        frame_shape: The frame's (height, width).
+        shapes: At working size, in no order.
+        ruled: Whether lines were looked for, as on ruled paper.
+        margin: Frame pixels that were added on all sides, see `margins.py`.
+        truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
+    """
+
+    gray: Gray
+    paper: Gray
+    scale: float
+    frame_shape: tuple[int, int]
+    shapes: tuple[Shape, ...]
+    ruled: bool
+    margin: int = 0
+    truncated: bool = False
+
+    def ink(self, shape: Shape) -> Gray:
+        """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
+        box = shape.box
+        # Outlines run along the threshold; just beyond lies the soft edge that belongs to the stroke.
+        return cv.bitwise_and(self._depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+
+    @cached_property
+    def _depth(self) -> Gray:
+        """How much darker than the paper, everywhere: once is less than for each shape anew."""
+        return cv.subtract(enlarge(self.paper, self.gray), self.gray)
+
+    def in_frame(self, box: Box) -> Box:
+        """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
+        height, width = self.frame_shape
+        edges = (box.x, box.y, box.right, box.bottom)
+        x, y, right, bottom = [max(0, round(edge / self.scale) - self.margin) for edge in edges]
+        x, y = min(x, width - 1), min(y, height - 1)
+        return Box(x, y, max(1, min(right, width) - x), max(1, min(bottom, height) - y))
+
+
+_PEN = np.ones((3, 3), np.uint8)
+
+
+def find_candidates(frame: Gray) -> Candidates:
+    """Find what may be digits in a frame, uint8 [height, width], dark on light or light on dark, or some of each.
+
+    Raises:
+        ValueError: The frame is not a gray image.
+    """
+    frame, margin = add_margin(check_gray(frame))
+    *coarser, finest = _working_copies(frame)
+    for copy in coarser:
+        finding = _find_at(copy, frame, margin)
+        if finding.shapes and _typical_height(finding.shapes) >= (SMALL_ON_LINES if finding.ruled else SMALL_DIGITS):
+            return finding
+    return _find_at(finest, frame, margin)
+
+
+def _working_copies(frame: Gray) -> list[Gray]:
+    """The frame at each working size that is smaller than its own, and at the last or its own, coarse to fine."""
+    long_side = max(frame.shape)
+    if long_side <= WORKING_LONG_SIDES[0]:
+        return [resize(frame, WORKING_LONG_SIDES[0] / long_side)]
+    sides = [side for side in WORKING_LONG_SIDES if side < long_side]
+    if long_side < WORKING_LONG_SIDES[-1]:
+        sides.append(long_side)
+    copies = [frame]
+    for side in reversed(sides):
+        copies.append(resize(copies[-1], side / max(copies[-1].shape)))
+    return copies[:0:-1]
+
+
+def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
+    """Find in a scaled copy of the frame, given the pixels of margin that were added to it."""
+    gray, levels, mask = _mark_ink(gray, frame.shape)
+    pieces, ruled = _outline_strokes(gray, levels, mask)
+    # What is alone may fill the frame.
+    alone = len(pieces) == 1
+    pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
+    pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
+    scale = max(gray.shape) / max(frame.shape)
+    size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
+    shapes = tuple(_keep_likely(pieces))
+    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, len(pieces) > MOST_SHAPES)
+
+
+def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:
+    """The copy with dark ink, its levels, and where there is ink, lines and all: uint8 of 0 and 255."""
+    noise = estimate_noise(gray)
+    if noise > NOISY:
+        gray = cv.GaussianBlur(gray, (5, 5), 0)
+        noise *= LEFT_BY_BLUR
+    gray, copies, allowed = darken_ink(gray, frame_shape)
+    levels = estimate_levels(copies, noise)
+    mask = mask_darker_than(gray, levels.ink)
+    return gray, levels, mask if allowed is None else cv.bitwise_and(mask, allowed)
+
+
+def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape], bool]:
+    """The connected pieces of ink, without the lines of ruled paper, and whether there may have been any."""
+    pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
+    if not _are_ruled([piece.box for piece in pieces], gray.shape):
+        return pieces, False
+    # A black bar beside the page spans the frame, too; no line is so thick.
+    thin = [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)]
+    if not _are_ruled(thin, gray.shape):
+        return pieces, False
+    return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
+
+
+def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
+    depth = cv.subtract(enlarge(levels.paper, gray), gray)
+    return remove_lines(mask, mask_darker_than(gray, levels.faintest), depth)
+
+
+def show_ink(frame: Gray) -> tuple[Gray, Gray]:
+    """What a frame's coarse copy holds of ink, and the same without lines, for people: uint8 of 0 and 255 each."""
+    frame = check_gray(frame)
+    gray, levels, mask = _mark_ink(_working_copies(frame)[0], frame.shape)
+    return mask, _without_lines(gray, levels, mask)
+
+
+def _is_strong(shape: Shape, gray: Gray, levels: Levels) -> bool:
+    """Whether the shape's darkest pixel is well below what may be ink: a blot of the paper's own grain hardly is."""
+    box = shape.box
+    small, whole = levels.paper.shape, gray.shape
+    y, x = int(box.middle * small[0] / whole[0]), int((box.x + box.width / 2) * small[1] / whole[1])
+    paper = int(levels.paper[y, x])
+    enough = STRONG * (paper - int(levels.faintest[y, x]))
+    # Beside strong ink, being ink at all takes that much.
+    if paper - int(levels.ink[y, x]) > enough:
+        return True
+    return paper - cv.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0] > enough
+
+
+def _are_ruled(boxes: list[Box], shape: tuple[int, ...]) -> bool:
+    """Whether lines may run through the frame: something spans much of it, or much is as thin as pieces of lines."""
+    if any(box.width > SPAN * shape[1] or box.height > SPAN * shape[0] for box in boxes):
+        return True
+    return sum(box.width > LINE_ASPECT * box.height or box.height > LINE_ASPECT * box.width for box in boxes) >= 3
+
+
+def _keep_likely(shapes: list[Shape]) -> list[Shape]:
+    """Join pieces; drop what is too wide, or too small or too large beside the others."""
+    if not shapes:
+        return []
+    if len(shapes) > MOST_SHAPES:
+        shapes = sorted(shapes, key=lambda shape: -shape.box.height)[:MOST_SHAPES]
+    tallest = LARGEST_SHARE * _typical_height(shapes)
+    shapes = [shape for shape in join_pieces(shapes, tallest) if shape.box.width <= WIDEST_ASPECT * shape.box.height]
+    shapes = [shape for shape in shapes if shape.box.height >= SMALLEST_HEIGHT]
+    if not shapes:
+        return []
+    typical = _typical_height(shapes)
+    return [shape for shape in shapes if SMALLEST_SHARE * typical <= shape.box.height <= LARGEST_SHARE * typical]
+
+
+def _typical_height(shapes: Sequence[Shape]) -> int:
+    """The median height, each shape counting by its height: specks and one long edge leave it where the digits are."""
+    heights = sorted(shape.box.height for shape in shapes)
+    half = sum(heights) / 2
+    return next(height for height, below in zip(heights, accumulate(heights), strict=True) if below >= half)
+
+
+def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
+    """Whether the shape lies along an edge of the frame, or runs through it from edge to edge.
+
+    What touches an edge without being one does so over little of its own length.
+    """
+    box = shape.box
+    touched = (box.x <= 1, box.right >= frame[1] - 1, box.y <= 1, box.bottom >= frame[0] - 1)
+    if not any(touched):
+        return False
+    if sum(touched) > 1:
+        return True
+    long_side, short_side = max(box.width, box.height), min(box.width, box.height)
+    narrow = short_side <= NARROW * long_side
+    most = long_side * (MOST_CONTACT_OF_NARROW if narrow else MOST_CONTACT)
+    mask = shape.mask
+    # Along each edge, of the two lines next to it, whichever has ink.
+    lines = (mask[:, :2].max(axis=1), mask[:, -2:].max(axis=1), mask[:2].max(axis=0), mask[-2:].max(axis=0))
+    return any(touches and np.count_nonzero(line) > most for touches, line in zip(touched, lines, strict=True))

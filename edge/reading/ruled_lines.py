@@ -1,0 +1,253 @@
+"""Ruled and squared paper: take the lines off a mask of ink and leave the strokes that cross them.
+
+Lines are long, thin and nearly straight. Pieces of them show between the digits; a parabola through the pieces says
+where the line runs behind the digits, too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.opencv import cv
+
+Mask = NDArray[np.uint8]
+# Rows and columns, int64 [N] each.
+_Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+# Shares of the frame's side along the line: its shortest piece, the longest gap between two, and its whole length.
+SHORTEST_PIECE = 1 / 40
+LONGEST_GAP = 1 / 10
+REACH = 0.4
+# Of its length, what pieces must cover, or, where it runs across almost the whole frame, may.
+COVERAGE = 0.65
+ALL_ACROSS, COVERAGE_ALL_ACROSS = 0.8, 0.5
+# From one edge of the frame to the other, as no stroke goes.
+RIGHT_ACROSS = 0.95
+# Ruled paper has at least so many lines.
+FEWEST = 3
+# Its lines cover less than this share of it; more is a pattern, in which anything can be seen.
+MOST_COVERED = 0.4
+# A piece of a line is this many times as long as thick.
+LONG = 3.0
+# The thickest line, as a share of the frame's long side; thicker is a stroke or a table's edge.
+THICKEST = 1 / 60
+# A piece may drift by this many pixels, and what crosses a line may interrupt it for so many.
+DRIFT, CROSSING = 3, 7
+# How far it may bend away from straight and from the level, as shares of its length.
+MOST_BEND, MOST_SLOPE = 0.03, 0.2
+# Ink that is this many times as dark as the lines are is a stroke's.
+DARKER = 1.4
+# Fewer columns make no parabola.
+FEWEST_COLUMNS = 8
+# How far a line's pixels may be from its parabola, in pixels, each time that it is fitted anew.
+TOLERANCES = (8.0, 4.0, 3.0)
+
+
+def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
+    """Take long thin lines off, level or upright ones, and bridge the strokes where a line was taken from them.
+
+    Args:
+        mask: Ink, uint8 [height, width] of 0 and 255.
+        faint: The same with all that is fainter, where lines are whole.
+        depth: How much darker than the paper, uint8 [height, width].
+
+    Returns:
+        The ink without lines; the same array where there are none.
+    """
+    level_lines, upright_lines = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T))
+    if not level_lines and not upright_lines:
+        return mask
+    level = _draw_bands(level_lines, faint.shape)
+    upright = _draw_bands(upright_lines, faint.T.shape).T
+    lines = level | upright
+    strokes = mask & ~lines
+    reach = 2 * _thickest(mask) + 1
+    # Where a stroke crosses a line, it may be told from it by its darkness.
+    darkness = DARKER * float(np.percentile(depth[(lines & faint) > 0], 75))
+    dark = cv.compare(depth, darkness, cv.CMP_GT)
+    strokes |= mask & dark & cv.dilate(strokes, np.ones((reach, reach), np.uint8))
+    above_and_below = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
+    left_and_right = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((1, reach), np.uint8))
+    strokes |= (mask & above_and_below & level) | (mask & left_and_right & upright)
+    thickness = max(line.thickness for line in (*level_lines, *upright_lines))
+    return _erase_fragments(strokes, dark, thickness, (bool(level_lines), bool(upright_lines)))
+
+
+def _erase_fragments(strokes: Mask, dark: Mask, thickness: int, directions: tuple[bool, bool]) -> Mask:
+    """Erase what runs like lines, is as thin, and no darker: pieces of those that were not found."""
+    _, labels, stats, _ = cv.connectedComponentsWithStats(strokes, connectivity=8)
+    width, height = stats[:, cv.CC_STAT_WIDTH], stats[:, cv.CC_STAT_HEIGHT]
+    level = (height <= thickness) & (width > LONG * height) & directions[0]
+    upright = (width <= thickness) & (height > LONG * width) & directions[1]
+    darkness = np.bincount(labels.ravel(), weights=(dark > 0).ravel(), minlength=len(stats))
+    fragments = (level | upright) & (darkness < 0.5 * stats[:, cv.CC_STAT_AREA])
+    fragments[0] = False
+    return np.where(fragments[labels], 0, strokes).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A ruled line.
+
+    Attributes:
+        curve: Rows over columns, a parabola.
+        left: The first column.
+        right: The column after the last.
+        thickness: In pixels.
+        across: Whether it goes from one edge of the frame to the other.
+    """
+
+    curve: np.polynomial.Polynomial
+    left: int
+    right: int
+    thickness: int
+    across: bool
+
+
+def find_level_lines(faint: Mask) -> list[Line]:
+    """The level lines of ruled paper: several, or such as run across the whole frame.
+
+    A long stroke of a large digit is a line, too, but alone.
+    """
+    width = faint.shape[1]
+    found: list[Line] = []
+    tangled: list[_Pixels] = []
+    if width < 2 * FEWEST_COLUMNS:
+        return []
+    for rows, columns in _group_pieces(_thin_pieces(faint)):
+        line = _fit_line(rows, columns, width)
+        if line:
+            found.append(line)
+            if _cover_too_much(found, faint):
+                return []
+            # Strokes may hold several lines together.
+            rest = np.abs(rows - line.curve(columns)) > TOLERANCES[0]
+            tangled.append((rows[rest], columns[rest]))
+        else:
+            tangled.append((rows, columns))
+    tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
+    for pixels in tangled if found else ():
+        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
+        if _cover_too_much(found, faint):
+            return []
+    if len(found) >= FEWEST:
+        return found
+    return [line for line in found if line.across]
+
+
+def _cover_too_much(lines: list[Line], faint: Mask) -> bool:
+    """Whether they are a pattern: as soon as that is clear, there is nothing more to look for."""
+    return sum(line.thickness for line in lines) > MOST_COVERED * faint.shape[0]
+
+
+def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
+    """Where lines run, uint8 [height, width] of 0 and 255, through whatever is written over them."""
+    bands = np.zeros(shape, np.uint8)
+    for line in lines:
+        x = np.arange(line.left, line.right)
+        path = np.stack([x, np.round(line.curve(x))], axis=1).astype(np.int32)
+        cv.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
+    return bands
+
+
+def keep_thin(mask: Mask) -> Mask:
+    """What of a mask is no thicker than lines are: bars and blots go."""
+    thick = np.ones(((_thickest(mask) + 1) | 1,) * 2, np.uint8)
+    return cv.subtract(mask, cv.dilate(cv.morphologyEx(mask, cv.MORPH_OPEN, thick), np.ones((3, 3), np.uint8)))
+
+
+def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> Line | None:
+    """The line through most of these pixels of a frame this wide; None where they make none."""
+    curve, close = _fit_curve(rows, columns)
+    covered = _distinct(columns[close])
+    if not len(covered):
+        return None
+    left, right = int(covered[0]), int(covered[-1]) + 1
+    share = (right - left) / width
+    least = COVERAGE if share < ALL_ACROSS else COVERAGE_ALL_ACROSS
+    bend = abs(curve((left + right) / 2) - (curve(left) + curve(right)) / 2)
+    rise = abs(curve(left) - curve(right))
+    if share < REACH or len(covered) < least * (right - left):
+        return None
+    if bend > MOST_BEND * (right - left) or rise > MOST_SLOPE * (right - left):
+        return None
+    gap = int(LONGEST_GAP * width)
+    thickness = round(np.count_nonzero(close) / len(covered)) + 1
+    return Line(curve, max(0, left - gap), min(width, right + gap), thickness, share > RIGHT_ACROSS)
+
+
+def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
+    """Pixels of lines that strokes between them hold together, line by line: they run like the next one found."""
+    rows, columns = pixels
+    middle = float(np.mean(columns))
+    nearest = min(found, key=lambda line: abs(line.curve(middle) - rows.mean()))
+    offsets = rows - np.round(nearest.curve(columns)).astype(np.int64)
+    first = int(offsets.min())
+    counts = np.convolve(np.bincount(offsets - first), np.ones(3), "same")
+    least = 0.3 * len(_distinct(columns))
+    while counts.max() > least:
+        peak = int(counts.argmax())
+        near = np.abs(offsets - first - peak) <= DRIFT + 2
+        yield rows[near], columns[near]
+        counts[max(0, peak - DRIFT - 2) : peak + DRIFT + 3] = 0
+
+
+def _fit_curve(
+    rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
+    """A parabola through most of the pixels, and which those are: what strokes left among them is let go."""
+    close = np.ones(len(rows), np.bool_)
+    curve = _fit_polynomial(rows, columns, 1)
+    for tolerance in TOLERANCES:
+        close = np.abs(rows - curve(columns)) < tolerance
+        if len(_distinct(columns[close])) < FEWEST_COLUMNS:
+            break
+        curve = _fit_polynomial(rows[close], columns[close], 2)
+    return curve, close
+
+
+def _fit_polynomial(rows: NDArray[np.int64], columns: NDArray[np.int64], degree: int) -> np.polynomial.Polynomial:
+    """Least squares by the normal equations, of sums over columns: a tenth of the time of `Polynomial.fit`."""
+    low, high = int(columns.min()), int(columns.max())
+    counts, sums = np.bincount(columns - low), np.bincount(columns - low, weights=rows)
+    powers = np.linspace(-1, 1, len(counts))[None] ** np.arange(degree + 1)[:, None]
+    # Where one column is all there is, the least solution is the level one.
+    coefficients = np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
+    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1)))
+
+
+def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each column once, in order: many times as fast as `numpy.unique`."""
+    return np.flatnonzero(np.bincount(columns))
+
+
+def _thin_pieces(faint: Mask) -> Mask:
+    """What is no higher than a line is thick, and longer than strokes commonly are."""
+    thickest = _thickest(faint)
+    # An odd kernel: an even one would leave a row of whatever is thicker.
+    thick = cv.morphologyEx(faint, cv.MORPH_OPEN, np.ones(((thickest + 1) | 1, 1), np.uint8))
+    thin = cv.subtract(faint, thick)
+    # Lines drift from row to row, and are interrupted by upright lines and strokes.
+    whole = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, CROSSING)))
+    shortest = max(8, int(faint.shape[1] * SHORTEST_PIECE))
+    runs = cv.morphologyEx(whole, cv.MORPH_OPEN, np.ones((1, shortest), np.uint8))
+    return cv.bitwise_and(thin, cv.dilate(runs, np.ones((3, 3), np.uint8)))
+
+
+def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
+    """Rows and columns of the pixels of pieces that follow one another."""
+    gap = int(thin.shape[1] * LONGEST_GAP) | 1
+    joined = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, gap)))
+    _, labels, stats, _ = cv.connectedComponentsWithStats(joined, connectivity=8)
+    for i in np.flatnonzero(stats[1:, cv.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
+        x, y, width, height = stats[i, :4]
+        window = (slice(y, y + height), slice(x, x + width))
+        rows, columns = np.nonzero((labels[window] == i) & (thin[window] > 0))
+        if len(rows):
+            yield rows + y, columns + x
+
+
+def _thickest(mask: Mask) -> int:
+    return max(3, round(max(mask.shape) * THICKEST))

@@ -1,0 +1,39 @@
+"""Gray pictures made smaller and larger, exactly as the web page does it."""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.opencv import cv
+
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
+
+
+def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
+    """Scale an image [height, width] of any type: by halves as long as they go, then interpolating.
+
+    Halving averages four pixels, which OpenCV is several times as fast at as at averaging over fractions of pixels.
+    """
+    if scale == 1:
+        return image
+    height, width = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
+    while image.shape[0] >= max(2, 2 * height) and image.shape[1] >= max(2, 2 * width):
+        image = halve(image)
+    if image.shape == (height, width):
+        return image
+    return cv.resize(image, (width, height), interpolation=cv.INTER_LINEAR)
+
+
+def halve(image: NDArray[Pixel]) -> NDArray[Pixel]:
+    """Half as large, each pixel the mean of four; an odd row or column at the end is left out."""
+    height, width = image.shape[0] // 2, image.shape[1] // 2
+    return cv.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv.INTER_AREA)
+
+
+Gray = NDArray[np.uint8]
+
+
+def enlarge(small: Gray, gray: Gray) -> Gray:
+    """A small map at the size of the frame."""
+    return cv.resize(small, gray.shape[::-1], interpolation=cv.INTER_LINEAR)

@@ -1,0 +1,163 @@
+"""Shapes: connected ink that may be a digit, found in a mask and joined where a digit came in pieces."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.opencv import cv
+
+Mask = NDArray[np.uint8]
+
+# Pieces of a broken digit lie closer over one another than this share of the larger one's height.
+CLOSE = 0.14
+
+
+class Box(NamedTuple):
+    """A rectangle in whole pixels; the origin is the top left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def bottom(self) -> int:
+        """The first row below the box."""
+        return self.y + self.height
+
+    @property
+    def right(self) -> int:
+        """The first column to the right of the box."""
+        return self.x + self.width
+
+    @property
+    def middle(self) -> float:
+        """The height of its centre."""
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Ink that may be one digit.
+
+    Attributes:
+        box: Around all of it.
+        outlines: Of its connected pieces, int32 [N, 1, 2] each, as OpenCV gives them: (x, y) in the frame.
+        cut: Where the shape is part of a piece that was cut: what of its box belongs to it, uint8 [height, width] of
+            0 and 255. None means all that lies within the outlines.
+    """
+
+    box: Box
+    outlines: tuple[NDArray[np.int32], ...]
+    cut: Mask | None = None
+
+    @property
+    def mask(self) -> Mask:
+        """What of the box belongs to it, uint8 [height, width]: 255 within the outlines, holes too, and 0 elsewhere.
+
+        Whatever lies in a hole belongs to the shape: a circle around a face is not a 0.
+        """
+        if self.cut is not None:
+            return self.cut
+        mask = np.zeros((self.box.height, self.box.width), np.uint8)
+        cv.drawContours(mask, self.outlines, -1, 255, cv.FILLED, offset=(-self.box.x, -self.box.y))
+        return mask
+
+
+def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
+    """Each connected piece of a mask whose box is at least `smallest` pixels long, as a shape of its own.
+
+    What lies in a hole of a piece is a shape too.
+    """
+    outlines, levels = cv.findContours(mask, cv.RETR_CCOMP, cv.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return []
+    shapes: list[Shape] = []
+    for i in np.flatnonzero(levels[0, :, 3] < 0).tolist():
+        x, y, width, height = cv.boundingRect(outlines[i])
+        if max(width, height) >= smallest:
+            shapes.append(Shape(Box(x, y, width, height), (outlines[i],)))
+    return shapes
+
+
+def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
+    """Join what lies over another piece with almost no gap, as the bar of a 5 over its belly.
+
+    Args:
+        shapes: Pieces.
+        tallest: Two pieces are not joined into a shape higher than this.
+    """
+    left, top, right, bottom = find_edges(shapes)
+    width, height = right - left, bottom - top
+    overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    gap = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
+    if not ((overlap > 0) & (gap > 0) & (gap < CLOSE * height)).any():
+        return shapes
+    joint_height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
+    # Row i is the piece, column j the whole that it belongs to.
+    belongs = (
+        (overlap > 0.5 * np.minimum(width[:, None], width))
+        & (gap > 0)
+        & (gap < CLOSE * height)
+        & (width[:, None] < 2 * width)
+        & ((height[:, None] < height) | ((height[:, None] == height) & (top[:, None] > top)))
+        & (joint_height <= tallest)
+    )
+    if not belongs.any():
+        return shapes
+    joined: list[Shape | None] = list(shapes)
+    for piece in np.argsort(height, kind="stable").tolist():
+        wholes = np.flatnonzero(belongs[piece])
+        if len(wholes):
+            whole = int(wholes[np.argmin(gap[piece, wholes])])
+            if (current := joined[whole]) is not None and (part := joined[piece]) is not None:
+                joined[whole], joined[piece] = unite([current, part]), None
+    return [shape for shape in joined if shape is not None]
+
+
+def find_edges(shapes: Sequence[Shape]) -> tuple[NDArray[np.int32], ...]:
+    """Where the boxes of shapes begin and end: left, top, right and bottom, int32 [N] each."""
+    left, top, width, height = np.array([shape.box for shape in shapes], np.int32).reshape(-1, 4).T
+    return left, top, left + width, top + height
+
+
+def unite(shapes: Iterable[Shape]) -> Shape:
+    """One shape of several, none of which was cut."""
+    parts = list(shapes)
+    x, y = min(part.box.x for part in parts), min(part.box.y for part in parts)
+    right, bottom = max(part.box.right for part in parts), max(part.box.bottom for part in parts)
+    return Shape(Box(x, y, right - x, bottom - y), tuple(outline for part in parts for outline in part.outlines))
+
+
+def split_pieces(shape: Shape) -> list[Shape]:
+    """The connected pieces of a shape, each as a shape."""
+    return [Shape(Box(*cv.boundingRect(outline)), (outline,)) for outline in shape.outlines]
+
+
+Item = TypeVar("Item")
+
+
+def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> list[list[Item]]:
+    """Group what has a box into rows: a neighbour's centre lies within the middle of the one before it.
+
+    Each is compared with the last of a row, not the first, so that a row may climb.
+    """
+    # Each place is (left edge, middle, height).
+    places = [(box.x, box.y + box.height / 2, box.height) for box in map(box_of, items)]
+    rows: list[list[tuple[float, int, Item]]] = []
+    for (_, middle, height), item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0][0]):
+        best, nearest = None, 0.6
+        for row in rows:
+            beside, its_height, _ = row[-1]
+            apart = abs(middle - beside) / max(its_height, height)
+            if apart < nearest:
+                best, nearest = row, apart
+        if best is None:
+            best = []
+            rows.append(best)
+        best.append((middle, height, item))
+    rows.sort(key=lambda row: sum(middle for middle, _, _ in row) / len(row))
+    return [[item for _, _, item in row] for row in rows]

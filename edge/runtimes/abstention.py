@@ -1,0 +1,82 @@
+"""Knowing what is not a digit, and how sure to be of what is: two probabilities from ten logits.
+
+A model of this project is trained with an eleventh class, "not a digit", whose logit is fixed at 0; see
+`train/outliers.py`. The softmax over all eleven then says how likely there is any digit:
+
+    p(digit) = sum(exp(z)) / (1 + sum(exp(z))),    log odds = logsumexp(z)
+
+The log odds are the score. It needs no eleventh output, so files, runtimes and other people's models stay as they are:
+for a model that was not trained so, it is the energy score, weaker but of use.
+
+The score's odds are those of training. How often a shape that was read is a digit, on paper and in scenes without any,
+is measured afterwards (`edge-mnist measure confidence`) and kept in the card. What people see is the product
+
+    confidence = p(it is a digit) * p(this digit, given that it is one).
+
+Source: W. Liu, X. Wang, J. Owens, Y. Li, "Energy-based out-of-distribution detection" (NeurIPS 2020).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle.card import Abstention, DigitOdds
+
+Logits = NDArray[np.float32]
+
+
+def score_digits(logits: Logits) -> NDArray[np.float32]:
+    """The log odds that there is a digit, float32 [N], in nats, from logits [N, 10]."""
+    top = logits.max(axis=1, initial=-np.inf)
+    return top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+
+
+def estimate_class_probability(logits: Logits, temperature: float) -> NDArray[np.float32]:
+    """The probability of the most likely digit, given that it is one: float32 [N], in (0.1, 1], from logits [N, 10].
+
+    Args:
+        logits: Of any number of images.
+        temperature: > 0; what validation calibrated it to.
+
+    Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks" (ICML 2017).
+    """
+    scaled = logits / np.float32(temperature)
+    return 1 / np.exp(scaled - scaled.max(axis=1, initial=-np.inf)[:, None]).sum(axis=1)
+
+
+def estimate_digit_probability(score: float, company: float, odds: DigitOdds | None) -> float | None:
+    """How likely what was read is a digit at all, in (0, 1), if digits and others are as common; None if not known.
+
+    Args:
+        score: See `score_digits`.
+        company: See `weigh_company`.
+        odds: The card's.
+
+    Source: J. Platt, "Probabilistic outputs for support vector machines and comparisons to regularized likelihood
+    methods" (1999), with one more variable.
+    """
+    if odds is None:
+        return None
+    log_odds = odds.intercept + odds.score * score + odds.company * company
+    return min(odds.highest, 1 / (1 + math.exp(-max(-60.0, log_odds))))
+
+
+def weigh_company(digits: Sequence[int], shapes: int) -> float:
+    """How much what a frame shows looks like digits: log((telling digits + 1) / (other shapes + 1)).
+
+    A telling digit is any but a 1: seven tenths of what is falsely read are straight strokes called a 1. So a lone 1 is
+    only as likely as its score alone can say.
+
+    Args:
+        digits: All that were read in the frame.
+        shapes: How many were found that might have been digits.
+    """
+    telling = sum(digit != 1 for digit in digits)
+    return math.log((telling + 1) / (max(0, shapes - telling) + 1))
+
+
+def accepted(logits: Logits, abstention: Abstention) -> NDArray[np.bool_]:
+    """Which images the model takes for digits, bool [N], from logits [N, 10]."""
+    return score_digits(logits) >= abstention.threshold

@@ -1,0 +1,333 @@
+"""The runtimes behind one protocol: raw pixels in, float logits out, whatever the file computes with.
+
+Each runtime is imported only when it is asked for, and given the file's verified bytes, never its path.
+"""
+
+import importlib
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bundle.card import PRECISION_KEY, Format, ModelCardError, ModelFile, Tensor
+from ..common.arrays import check_images
+from ..common.errors import RuntimeUnavailableError
+from ..common.machine import find_version
+from ..common.native_log import quiet_native_log
+
+# Without it, importing onnxruntime writes a device id into the user's cache and starts a telemetry thread.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+class Classifier(Protocol):
+    """A model file loaded into a runtime."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify raw pixels, uint8 [N, 28, 28, 1] with 0 = paper: logits, float32 [N, 10].
+
+        Any number of threads may call it at the same time.
+
+        Raises:
+            ValueError: The images have another type or shape.
+        """
+        ...
+
+    def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
+        """The runtime's own call on one image, uint8 [1, 28, 28, 1], for one thread at a time.
+
+        What `logits` takes beyond it is this layer's.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A way to run one format.
+
+    Attributes:
+        name: What `--runtime` takes.
+        format: The files it reads.
+        package: What to install, as the package index calls it.
+        module: What to import.
+        load: Makes a classifier from the module's name, a file's bytes, what the card says of it, and a thread count.
+        counts_as_tensorflow: Whether its versions are TensorFlow's, which files say they need at least.
+    """
+
+    name: str
+    format: Format
+    package: str
+    module: str
+    load: Callable[[str, bytes, ModelFile, int], Classifier]
+    counts_as_tensorflow: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether the module can be found; nothing is imported."""
+        return importlib.util.find_spec(self.module.partition(".")[0]) is not None
+
+    @property
+    def how_to_get(self) -> str:
+        """The command that installs it, or why there is none here."""
+        if self.counts_as_tensorflow and not np.__version__.startswith("1."):
+            return (
+                f"it needs numpy below 2, and {np.__version__} is here: `edge-mnist benchmark --old-runtime` measures "
+                "it in an environment of its own"
+            )
+        return f"pip install {self.package}"
+
+    @property
+    def version(self) -> str:
+        """Of the installed package, or of another that brought the module, as onnxruntime-gpu does."""
+        return find_version(self.package)
+
+
+Call = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+class InterpreterClassifier:
+    """LiteRT or tflite-runtime, which share one API.
+
+    An interpreter serves one thread at a time: with two, digits get mixed up without an error. A thread takes one that
+    is idle, or makes another one (0.25 MB, a millisecond), so there are never more than threads that classify at the
+    same time. One behind a lock took as much processor time, and threads would wait for each other; a process that was
+    forked meanwhile would wait for ever.
+
+    Images go through one at a time, so that memory stays the same however many there are. Resizing the input to each
+    frame's digits instead was 4 to 13 % faster (int8 `standard`, 6 to 25 digits, one thread): tens of microseconds.
+    """
+
+    def __init__(self, make_interpreter: Callable[[], Any], file: ModelFile) -> None:
+        """Make the first interpreter and compare it with the card.
+
+        Args:
+            make_interpreter: Makes one more, from the same bytes.
+            file: What the card says of the file.
+
+        Raises:
+            ModelCardError: The file declares another input or output than its card.
+        """
+        self._make = make_interpreter
+        self._output = file.output
+        # Only the first one writes notes: holding them back later would take other threads' standard error away.
+        with quiet_native_log():
+            interpreter = make_interpreter()
+            interpreter.allocate_tensors()
+        details = interpreter.get_output_details()[0]
+        check_tensor(file, file.input, *_interface(interpreter.get_input_details()[0]))
+        check_tensor(file, file.output, *_interface(details))
+        # Taking from a list and adding to it cannot be interrupted by another thread, and a fork finds no lock held.
+        self._idle = [wrap_interpreter(interpreter)]
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Classifier`."""
+        check_images(images)
+        call = self._take()
+        try:
+            return self._classify(call, images)
+        finally:
+            self._idle.append(call)
+
+    def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
+        """See `Classifier`."""
+        return self._take()
+
+    def _take(self) -> Call:
+        """An interpreter's call that is now this thread's alone."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make_call()
+
+    def _make_call(self) -> Call:
+        interpreter = self._make()
+        interpreter.allocate_tensors()
+        return wrap_interpreter(interpreter)
+
+    def _classify(self, call: Call, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # A third of what this layer costs is saved where there is nothing to put together.
+        if len(images) == 1:
+            return dequantize(call(images), self._output)
+        outputs = np.empty((len(images), self._output.shape[-1]), self._output.dtype)
+        for i in range(len(images)):
+            outputs[i] = call(images[i : i + 1])[0]
+        return dequantize(outputs, self._output)
+
+
+def wrap_interpreter(interpreter: Any, output: int = 0) -> Call:
+    """An interpreter's own call as a function, from what its first input takes to what this output gives."""
+    entrance: int = interpreter.get_input_details()[0]["index"]
+    exit_: int = interpreter.get_output_details()[output]["index"]
+
+    def call(inputs: NDArray[Any]) -> NDArray[Any]:
+        interpreter.set_tensor(entrance, inputs)
+        interpreter.invoke()
+        return interpreter.get_tensor(exit_)
+
+    return call
+
+
+class OnnxRuntimeClassifier:
+    """ONNX Runtime on the CPU; a whole batch goes through at once."""
+
+    def __init__(self, session: Any, file: ModelFile) -> None:
+        check_precision(file, session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY))
+        self._session = session
+        self._file = file
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Classifier`."""
+        check_images(images)
+        outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
+        return dequantize(outputs, self._file.output)
+
+    def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
+        """See `Classifier`."""
+        session, entrance, exits = self._session, self._file.input.name, [self._file.output.name]
+        return lambda image: session.run(exits, {entrance: image})
+
+
+def check_precision(file: ModelFile, declared: str | None) -> None:
+    """Compare the precision that a file states in its own metadata with its card's.
+
+    Raises:
+        ModelCardError: They differ.
+    """
+    if declared != file.precision:
+        raise ModelCardError(
+            f"{file.record.name}: the card says {file.precision}, the file itself {declared}: it is another "
+            "precision's file. Export the model again."
+        )
+
+
+def check_tensor(file: ModelFile, tensor: Tensor, dtype: str, scale: float | None, zero_point: int | None) -> None:
+    """Compare what a file declares of its input or output with what its card says.
+
+    Raises:
+        ModelCardError: They differ, as they do when a file was swapped for another precision's.
+    """
+    if (dtype, scale, zero_point) != (tensor.dtype, tensor.scale, tensor.zero_point):
+        raise ModelCardError(
+            f"{file.record.name}: its {tensor.name} are {dtype} with scale {scale} and zero point {zero_point}, the "
+            f"card says {tensor.dtype} with {tensor.scale} and {tensor.zero_point}. Export the model again."
+        )
+
+
+def _interface(details: dict[str, Any]) -> tuple[str, float | None, int | None]:
+    """Type, scale and zero point of an interpreter's tensor; a scale of 0 means that it is not quantized."""
+    scale, zero_point = details["quantization"]
+    return details["dtype"].__name__, float(scale) or None, int(zero_point) if scale else None
+
+
+def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
+    """Real values of a tensor's integers: (q - zero_point) * scale; floats pass.
+
+    Source: LiteRT 8-bit quantization specification.
+    """
+    if tensor.scale is None or tensor.zero_point is None:
+        return values.astype(np.float32, copy=False)
+    return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+
+
+# The metadata of our TFLite files are JSON without spaces, which no runtime hands out but anyone can find.
+_DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'":"(\w+)"')
+
+
+def _load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    declared = _DECLARED_PRECISION.search(content)
+    check_precision(file, declared[1].decode("ascii", "replace") if declared else None)
+    interpreter_class = importlib.import_module(module).Interpreter
+    return InterpreterClassifier(lambda: interpreter_class(model_content=content, num_threads=num_threads), file)
+
+
+def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+    onnxruntime = importlib.import_module(module)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    # A bundle's file holds all of its weights. Without this, others would be sought in the current folder.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        if "external data" in str(error).lower():
+            raise ModelCardError(
+                f"{file.record.name}: keeps weights in other files, and a bundle's file holds all of its own. Export "
+                "the model again."
+            ) from error
+        raise
+    return OnnxRuntimeClassifier(session, file)
+
+
+# In the order of preference: the fastest int8 kernels first.
+RUNTIMES = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("litert", "tflite", "ai-edge-litert", "ai_edge_litert.interpreter", _load_interpreter),
+        Runtime("tflite-runtime", "tflite", "tflite-runtime", "tflite_runtime.interpreter", _load_interpreter, True),
+        Runtime("onnxruntime", "onnx", "onnxruntime", "onnxruntime", _load_onnxruntime),
+    )
+}
+
+
+def choose_runtime(name: str | None) -> Runtime:
+    """The named runtime, or the first in order of preference that is installed.
+
+    Raises:
+        ValueError: No runtime has this name.
+        RuntimeUnavailableError: It is not installed, or none is.
+    """
+    if name is None:
+        for runtime in RUNTIMES.values():
+            if runtime.installed:
+                return runtime
+        raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
+    if name not in list(RUNTIMES):
+        raise ValueError(
+            f"expected a runtime among {', '.join(RUNTIMES)}, or None for the first installed, got {name!r}."
+        )
+    runtime = RUNTIMES[name]
+    if not runtime.installed:
+        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.how_to_get}.")
+    return runtime
+
+
+def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> Classifier:
+    """Load a file's bytes into a runtime.
+
+    Raises:
+        ModelCardError: The file declares another input or output than its card.
+        RuntimeUnavailableError: The runtime cannot be loaded, is too old, or cannot run the file.
+    """
+    _check_age(runtime, file)
+    try:
+        return runtime.load(runtime.module, content, file, num_threads)
+    except ModelCardError:
+        raise
+    except Exception as error:
+        # A missing system library, another numpy, an operator too new: native packages raise what they like, and
+        # ONNX Runtime's exceptions derive from Exception alone.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if runtime.counts_as_tensorflow and isinstance(error, (SystemError, ImportError)):
+            reason = f"it was built for another numpy than {np.__version__} ({reason})"
+        raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error
+
+
+def _check_age(runtime: Runtime, file: ModelFile) -> None:
+    """Refuse a file whose operators came after the runtime, before it says so in words that nobody understands."""
+    if not runtime.counts_as_tensorflow or file.min_runtime is None or not runtime.installed:
+        return
+    if _numbers(runtime.version) < _numbers(file.min_runtime):
+        raise RuntimeUnavailableError(
+            f"{runtime.name} {runtime.version} is too old for {file.record.name}, whose operators need "
+            f"{file.min_runtime}: use ai-edge-litert, or a file of another precision."
+        )
+
+
+def _numbers(version_: str) -> tuple[int, ...]:
+    """2.17.0 as (2, 17, 0), so that it compares as numbers do."""
+    return tuple(int(part) for part in re.findall(r"\d+", version_)[:3])

@@ -1,0 +1,167 @@
+"""Loading a `.keras` file that may come from anywhere: in Keras's safe mode, and first in a child within limits.
+
+A kilobyte of configuration can ask for layers of any size, and a zip file of 3 MB can hold gigabytes. Keras itself is
+imported only when a file is loaded; nothing on the edge needs it.
+"""
+
+import hashlib
+import importlib
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
+from ..common.arrays import IMAGE_SHAPE
+from ..common.errors import EdgeMnistError
+from ..common.files import explain_full_disk
+from ..common.kinds import KERAS, ZIP, describe_mistake, identify
+from ..common.processes.child import ChildError, Limits, call_in_child, first_line
+from ..common.scratch import scratch_folder
+from ..common.terminal.text import printable
+
+# What a file may hold beyond four times its size: Keras does not compress weights, and configurations are small.
+FREE_BYTES = 64_000_000
+UNPACKED = 4
+# TensorFlow itself takes 0.8 GB; on the slowest machines its import takes a minute.
+LIMITS = Limits(memory_bytes=4_000_000_000, cpu_s=180, seconds=900)
+# Nothing is computed on a GPU, whose memory no limit holds.
+ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# As many images as an export runs at once.
+BATCH = 500
+CONFIG, METADATA = "config.json", "metadata.json"
+# A hundred layers take 100 kB; what is larger is not read to explain an error.
+MOST_CONFIG_BYTES = 4_000_000
+
+_passed: set[str] = set()
+
+
+class KerasFileError(EdgeMnistError):
+    """A file cannot be loaded as a Keras model; the message names it and says why."""
+
+
+def load_keras_file(content: bytes, origin: str) -> Any:
+    """Load a file; one that did not come with this package, in a child first, which takes as long as importing Keras.
+
+    Args:
+        content: The file's bytes.
+        origin: What error messages call it.
+
+    Returns:
+        The Keras model, not compiled.
+
+    Raises:
+        KerasFileError: It is no `.keras` file, cannot be loaded safely, or takes far more memory than its size says.
+    """
+    if identify(content) not in {KERAS, ZIP}:
+        raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        if digest not in list_shipped_hashes() and digest not in _passed:
+            _check_sizes(content)
+            call_in_child(_try, content, LIMITS, raises=(KerasFileError,), environment=ENVIRONMENT)
+            _passed.add(digest)
+        return load_here(content)
+    except ChildError as error:
+        reason = f"the process that tried it {error}"
+    except Exception as error:
+        # Keras, h5py and layers of all kinds raise what they like.
+        reason = first_line(error)
+    raise KerasFileError(
+        f"{origin}: cannot be loaded as a Keras model ({reason}).{_explain(content)}{explain_full_disk()}"
+    )
+
+
+def load_here(content: bytes) -> Any:
+    """Load a file in this process, for one that is itself a child or whose file was tried.
+
+    Raises:
+        Exception: Whatever Keras does not like about it.
+    """
+    keras = importlib.import_module("keras")
+    with scratch_folder() as folder:
+        # Keras loads from files alone; this one holds the very bytes that were checked.
+        path = folder / SOURCE_NAME
+        path.write_bytes(content)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _try(content: bytes) -> bytes:
+    """Load a file and run it once, where it takes images."""
+    model = load_here(content)
+    inputs = getattr(model, "inputs", None) or []
+    bytes_claimed = 4 * model.count_params() if inputs else 0
+    if bytes_claimed > UNPACKED * len(content) + FREE_BYTES:
+        raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, and the file has {len(content):,}")
+    if len(inputs) == 1 and math.prod(inputs[0].shape[1:] or [0]) == math.prod(IMAGE_SHAPE):
+        try:
+            model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
+        except Exception as error:
+            # What only this call does not like, such as a name that is no scope, the loading process mends or refuses.
+            return first_line(error).encode()
+    return b""
+
+
+def _check_sizes(content: bytes) -> None:
+    """Refuse an archive that unpacks to far more than itself.
+
+    Raises:
+        KerasFileError: It does, is no `.keras` file, or is packed in a way that Keras never uses.
+        zipfile.BadZipFile: It is no archive.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+    if CONFIG not in {entry.filename for entry in entries}:
+        raise KerasFileError(f"it has no {CONFIG}, which every .keras file has")
+    if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
+        raise KerasFileError("its parts are neither stored nor deflated")
+    if (unpacked := sum(entry.file_size for entry in entries)) > UNPACKED * len(content) + FREE_BYTES:
+        raise KerasFileError(f"it unpacks to {unpacked:,} bytes, and the file has {len(content):,}")
+
+
+def _explain(content: bytes) -> str:
+    """What the file itself shows of why it cannot be loaded, as sentences for the end of another."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.getinfo(CONFIG).file_size > MOST_CONFIG_BYTES:
+                return ""
+            foreign = sorted(set(_foreign_classes(msgspec.json.decode(archive.read(CONFIG)))))
+            version = str(msgspec.json.decode(archive.read(METADATA)).get("keras_version", ""))
+    except Exception:
+        # It explains an error; where the file is too damaged for that, the error stands alone.
+        return ""
+    sentences = ""
+    if "Lambda" in foreign:
+        sentences += " It has a Lambda layer, whose code would run when loaded: write it with keras.ops or as layers."
+    if others := [name for name in foreign if name != "Lambda"]:
+        sentences += (
+            f" {', '.join(others)[:200]} {'is' if len(others) == 1 else 'are'} not part of Keras, and a file does not "
+            "bring code along: rebuild the model with Keras's own layers or keras.ops, copy the weights, and save it."
+        )
+    if version[:2] in {"1.", "2."}:
+        sentences += (
+            f" It was saved by Keras {printable(version)[:20]}, of whose files Keras 3 reads only some: build the same "
+            "network with Keras 3, load its weights into that (set_weights), and save it."
+        )
+    return sentences
+
+
+def _foreign_classes(config: Any) -> Iterator[str]:
+    """Names of classes in a model's configuration that are not Keras's own, and of its layers that are code."""
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module", "keras")
+        is_own = isinstance(module, str) and module.split(".")[0] in {"keras", "builtins"}
+        is_own = is_own and config.get("registered_name") in {None, name} and name != "Lambda"
+        if name == "function" and module == "builtins":
+            yield printable(str(config.get("config")))
+        elif isinstance(name, str) and not is_own:
+            yield printable(name)
+        for value in config.values():
+            yield from _foreign_classes(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _foreign_classes(value)

@@ -1,0 +1,76 @@
+"""Where annotated pictures go: a folder in which nothing but earlier drawings is ever overwritten."""
+
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from ..common.errors import EdgeMnistError
+from ..common.files import atomic_file
+from ..common.terminal.text import file_name
+from ..media.sources import STANDARD_INPUT, SourceFrame
+from ..reading.reader import Reading
+from .annotate import annotate
+
+# In the name of every drawing, so that a folder that also holds the pictures themselves keeps them.
+INFIX = ".digits"
+JPEG_QUALITY = 90
+
+
+class DrawingError(EdgeMnistError):
+    """An annotated picture cannot be written; the message says where and why."""
+
+
+class DrawingFolder:
+    """Writes a reading of each frame as `NAME.digits.png`, `NAME.digits.jpg`, or `NAME.000012.digits.jpg`.
+
+    Files of the same name from several folders become NAME, NAME-2, NAME-3, in the order they are read. What an
+    earlier run wrote under the same name is replaced.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder, with its parents.
+
+        Raises:
+            DrawingError: It cannot be made or written to.
+        """
+        self._folder = folder
+        # By name, in lower case because some file systems do not tell cases apart: the source that has it.
+        self._owners: dict[str, str] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DrawingError(f"{folder}: cannot be made ({error.strerror}). Choose another --annotate.") from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise DrawingError(f"{folder}: no permission to write there. Choose another --annotate.")
+
+    def save(self, frame: SourceFrame, reading: Reading) -> Path:
+        """Draw a reading and write it, whole or not at all.
+
+        Raises:
+            PictureError: The frame's colours cannot be read again.
+            DrawingError: The drawing cannot be written, e.g. because the disk is full.
+        """
+        path = self._folder / self._choose_name(frame)
+        picture = Image.fromarray(annotate(frame.read_rgb(), reading))
+        try:
+            with atomic_file(path) as file:
+                picture.save(file, "JPEG" if frame.is_photograph else "PNG", quality=JPEG_QUALITY)
+        except OSError as error:
+            raise DrawingError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        except UnicodeEncodeError as error:
+            raise DrawingError(
+                f"{path!a}: cannot be written (names here are {error.encoding}: LC_ALL=C.UTF-8)."
+            ) from error
+        return path
+
+    def _choose_name(self, frame: SourceFrame) -> str:
+        stem = "stdin" if frame.source == STANDARD_INPUT else file_name(Path(frame.source).stem)
+        number = "" if frame.index is None else f".{frame.index:06d}"
+        suffix = f"{number}{INFIX}{'.jpg' if frame.is_photograph else '.png'}"
+        count = 1
+        while True:
+            name = f"{stem}{f'-{count}' if count > 1 else ''}{suffix}"
+            if self._owners.setdefault(name.lower(), frame.source) == frame.source:
+                return name
+            count += 1

@@ -1,0 +1,116 @@
+"""A window that shows one picture after the other, by the tkinter that comes with most Pythons.
+
+The headless OpenCV that the package depends on has no windows, and the one that has them brings all of Qt along.
+"""
+
+import time
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..common.errors import EdgeMnistError
+from ..common.terminal.text import one_line
+
+# Share of the screen that a picture may fill: title bars and panels need the rest.
+SCREEN_SHARE = 0.85
+# Between looks at the keyboard: no person notices, no processor either.
+POLL_S = 0.02
+QUIT_KEYS = frozenset({"q", "Q", "Escape"})
+# They are pressed together with others, or on the way to another window: no wish to go on.
+MODIFIERS = ("Alt", "Caps", "Control", "ISO", "Meta", "Num", "Shift", "Super")
+
+
+class WindowError(EdgeMnistError):
+    """No window can be opened; the message says what is missing and what to do instead."""
+
+
+class Window:
+    """One window for all pictures. Any key goes on to the next; q, Escape and closing the window quit.
+
+    It belongs to the thread that opened it: Tk ends the process when another one lets go of the last reference.
+    """
+
+    def __init__(self, instead: str = "--annotate FOLDER") -> None:
+        """Open it, hidden until there is a picture.
+
+        Args:
+            instead: The option that also shows what was read where there is no window.
+
+        Raises:
+            WindowError: There is no display, or Python came without tkinter.
+        """
+        # Loaded here, because a board without a display rarely has it.
+        try:
+            import tkinter  # noqa: PLC0415
+
+            from PIL import ImageTk  # noqa: PLC0415
+        except ImportError as error:
+            raise WindowError(
+                f"--show needs tkinter, and this Python has none: sudo apt install python3-tk, or use {instead}."
+            ) from error
+        try:
+            self._root = tkinter.Tk(className="edge-mnist")
+        except tkinter.TclError as error:
+            raise WindowError(f"--show needs a display ({error}). Use {instead} instead.") from error
+        self._root.withdraw()
+        self._make_photo = ImageTk.PhotoImage
+        self._label = tkinter.Label(self._root, borderwidth=0)
+        self._label.pack()
+        self._answer: bool | None = None
+        self._photo: object = None
+        self._root.bind("<Key>", lambda event: self._press(event.keysym))
+        self._root.protocol("WM_DELETE_WINDOW", lambda: self._press("q"))
+
+    def show(self, pixels: NDArray[np.uint8], title: str) -> bool:
+        """Show a picture, made as small as the screen demands, until a key is pressed.
+
+        Args:
+            pixels: uint8 [height, width, 3], RGB.
+            title: Of the window.
+
+        Returns:
+            Whether to go on; False after q, Escape, or closing the window.
+        """
+        self.display(pixels, title)
+        self._answer = None
+        # Tk's own waiting would hold back Ctrl-C in the terminal until something happens in the window.
+        while self._answer is None:
+            self._root.update()
+            time.sleep(POLL_S)
+        return self._answer
+
+    def display(self, pixels: NDArray[np.uint8], title: str) -> None:
+        """Put a picture, uint8 [height, width, 3], RGB, into the window, made as small as the screen demands."""
+        picture = Image.fromarray(pixels)
+        # Pillow's thumbnail never enlarges.
+        picture.thumbnail(
+            (int(SCREEN_SHARE * self._root.winfo_screenwidth()), int(SCREEN_SHARE * self._root.winfo_screenheight()))
+        )
+        # Kept, because Tk does not: it shows nothing of a picture that Python has forgotten.
+        self._photo = self._make_photo(picture, master=self._root)
+        self._label.configure(image=self._photo)
+        self._root.title(one_line(title))
+        self._root.deiconify()
+
+    def is_wanted(self) -> bool:
+        """Let the window deal with keys and the mouse, and say whether nobody has quit it yet."""
+        self._root.update()
+        return self._answer is not False
+
+    def _press(self, key: str) -> None:
+        if not key.startswith(MODIFIERS) and self._answer is not False:
+            self._answer = key not in QUIT_KEYS
+
+    def close(self) -> None:
+        """Take it from the screen."""
+        self._root.destroy()
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,160 @@
+"""Fetch onnxruntime-web, which runs the ONNX file inside the page: `python -m edge_mnist.edge.web.browser_runtime`.
+
+Its three files are taken from the npm package of one version, whose SHA-512 is known here, with the user's own npm and
+whatever registry that is set up for. They go to the user's cache; the server gives them out from there, so that the
+page loads nothing from anywhere else. Without them the server reads drawings itself.
+"""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..common.errors import EdgeMnistError
+from ..common.terminal.output import echo, safe_output
+from ..common.terminal.text import one_line
+from ..data.download import cache_dir
+
+PACKAGE = "onnxruntime-web"
+VERSION = "1.30.0"
+# Of the package's archive, as npm's lock files state it.
+SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+# By name in the archive: the interface, what loads the WebAssembly, and the WebAssembly.
+FILES = (
+    "package/dist/ort.wasm.min.mjs",
+    "package/dist/ort-wasm-simd-threaded.mjs",
+    "package/dist/ort-wasm-simd-threaded.wasm",
+)
+# Says which version lies there.
+MANIFEST = "package/package.json"
+# Of an archive of 33 MB.
+DOWNLOAD_TIMEOUT_S = 600
+
+
+class RuntimeFetchError(EdgeMnistError):
+    """The runtime could not be had; the message says why and what to do."""
+
+
+def runtime_dir() -> Path:
+    """Where the files lie once they are fetched."""
+    return cache_dir() / PACKAGE
+
+
+def runtime_version(folder: Path) -> str | None:
+    """Of the files in a folder, as their package says; None if not all of them are there."""
+    if not all(is_file(folder / Path(name).name) for name in FILES):
+        return None
+    try:
+        return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
+    except Exception:
+        # Unreadable, or JSON that is none: the folder does not hold the package.
+        return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is one; Path.is_file raises where nobody may look, as below a home that systemd hides."""
+    return os.path.isfile(path)  # noqa: PTH113 - that is why
+
+
+def fetch_runtime() -> Path:
+    """Put the files into the user's cache, in place of any that are there, and return their folder.
+
+    Raises:
+        RuntimeFetchError: There is no npm, it cannot get the package, or what it got is not this package.
+    """
+    destination = runtime_dir()
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # Beside its destination, for only there can it be renamed into place.
+        with tempfile.TemporaryDirectory(prefix=f".{PACKAGE}.", dir=destination.parent) as temporary:
+            archive = _download(Path(temporary))
+            _verify(archive)
+            _extract(archive, Path(temporary) / "new")
+            _replace(Path(temporary) / "new", destination, Path(temporary) / "old")
+    except OSError as error:
+        raise RuntimeFetchError(
+            f"{destination}: cannot be written ({error}). Make room there, or set XDG_CACHE_HOME."
+        ) from error
+    return destination
+
+
+class _Package(msgspec.Struct):
+    """As much of a package.json as matters here."""
+
+    version: str
+
+
+def _download(folder: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeFetchError("npm is needed to fetch onnxruntime-web and is not on the PATH: apt install npm.")
+    # One more attempt, a second later: being offline must show at once.
+    patience = ("--fetch-retries", "1", "--fetch-retry-mintimeout", "1000")
+    where = ("--pack-destination", str(folder))
+    command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", *patience, *where]
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own npm, with nothing that came from outside
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=DOWNLOAD_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeFetchError(f"npm took longer than {DOWNLOAD_TIMEOUT_S} s for {PACKAGE}. Try again.") from error
+    archives = list(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(archives) != 1:
+        code = re.search(r"^npm (?:error|ERR!) code (\S+)", done.stderr, re.MULTILINE)
+        reason = code.group(1) if code else f"exit status {done.returncode}"
+        raise RuntimeFetchError(f"npm could not get {PACKAGE} {VERSION} ({reason}). Check `npm config get registry`.")
+    return archives[0]
+
+
+def _verify(archive: Path) -> None:
+    with archive.open("rb") as file:
+        found = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
+    if found != SHA512:
+        raise RuntimeFetchError(
+            f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm brought {found[:12]}…. Nothing was kept; "
+            "check which registry npm uses."
+        )
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    """Nothing but the files that are needed, under their own names."""
+    folder.mkdir()
+    with tarfile.open(archive) as package:
+        for name in (*FILES, MANIFEST):
+            content = package.extractfile(name)
+            if content is None:
+                raise RuntimeFetchError(f"{PACKAGE} {VERSION}: {name} is not a file in its archive.")
+            with content, (folder / Path(name).name).open("wb") as file:
+                shutil.copyfileobj(content, file)
+
+
+def _replace(new: Path, destination: Path, old: Path) -> None:
+    if destination.exists():
+        destination.rename(old)
+    new.rename(destination)
+
+
+@click.command()
+def main() -> None:
+    """Fetch onnxruntime-web, so that the page reads drawings itself."""
+    if runtime_version(runtime_dir()) == VERSION:
+        echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
+        return
+    try:
+        folder = fetch_runtime()
+    except EdgeMnistError as error:
+        raise click.ClickException(one_line(error)) from error
+    echo(f"{folder} holds {PACKAGE} {VERSION}.")
+
+
+if __name__ == "__main__":
+    with safe_output():
+        main()

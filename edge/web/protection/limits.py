@@ -1,0 +1,275 @@
+"""How much the web server takes on, how its clients share that, and who has to come back later."""
+
+import asyncio
+import errno
+import ipaddress
+import math
+import sys
+import time
+import warnings
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from PIL import Image
+from starlette.requests import Request
+
+from ...media.pictures import open_header
+from ..errors import RequestRefusedError
+
+# What the process or the system runs out of when a file is opened or a connection accepted.
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True)
+class WebLimits:
+    """All limits; a client that exceeds one is refused, and others are served on.
+
+    Of what is limited for all together (held bytes, watchers, connections, pictures) one client address may take half
+    of what the others leave: no address can take everything.
+
+    Attributes:
+        upload_bytes: Of one picture as it is sent.
+        megapixels: Of one picture, and of all that are decoded and read at the same time: a large one is read alone. A
+            phone's 4032 x 3024 pixels are 12.2.
+        held_bytes: Of all pictures that are being received, wait or are read.
+        body_s: Seconds in which a picture must have arrived.
+        header_s: Seconds in which a request's header must have arrived.
+        stall_s: Seconds for which a client may take nothing of what it is sent.
+        requests_per_s: Of one client address, on average; 0 = as many as it likes.
+        burst: Requests of one address that may come at once.
+        frames_per_s: The same for live pictures, which come at the camera's pace and cost little.
+        addresses: Client addresses that are remembered for that.
+        watchers: Clients that follow live events or wait for a live picture, together.
+        connections: Open at the same time.
+        readers: Pictures that are read at the same time.
+        waiting: Pictures that arrive or wait for that.
+        poll_s: Seconds after which who waits for a live picture is told that there is no newer one.
+        ping_s: Seconds without an event after which a sign of life is sent: the camera's state and the reading's age.
+        events_per_s: Sent to one client; newer ones replace older ones.
+    """
+
+    upload_bytes: int = 10_000_000
+    megapixels: float = 13.0
+    held_bytes: int = 40_000_000
+    body_s: float = 10.0
+    header_s: float = 10.0
+    stall_s: float = 20.0
+    requests_per_s: float = 20.0
+    burst: int = 40
+    frames_per_s: float = 60.0
+    addresses: int = 4096
+    watchers: int = 32
+    connections: int = 256
+    readers: int = 2
+    waiting: int = 128
+    poll_s: float = 10.0
+    ping_s: float = 2.0
+    events_per_s: float = 60.0
+
+
+class RateLimiter:
+    """A token bucket for each client; used on the event loop's thread alone."""
+
+    def __init__(
+        self, per_second: float, burst: int, most_clients: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin with full buckets.
+
+        Args:
+            per_second: Requests by which a bucket fills again; 0 switches the limiter off.
+            burst: Requests that a full bucket holds.
+            most_clients: Buckets that are kept; whoever was not seen for longest is forgotten first.
+            clock: Seconds.
+        """
+        self._per_second = per_second
+        self._burst = burst
+        self._most_clients = most_clients
+        self._clock = clock
+        # Client: requests left, and when that was so. The least recently seen is first.
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Clients that are remembered."""
+        return len(self._buckets)
+
+    def check(self, client: str) -> None:
+        """Count a request.
+
+        Raises:
+            RefusedError: 429, the client's bucket is empty.
+        """
+        if not self._per_second:
+            return
+        now = self._clock()
+        left, at = self._buckets.pop(client, (float(self._burst), now))
+        left = min(self._burst, left + (now - at) * self._per_second)
+        self._buckets[client] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > self._most_clients:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            raise RequestRefusedError(
+                429,
+                "rate",
+                f"Too many requests from your address, at most {self._per_second:g} a second are answered: slow down.",
+                retry_after_s=math.ceil((1 - left) / self._per_second),
+            )
+
+
+def may_take(most: int, others: int, own: int) -> bool:
+    """Whether a client may have `own` of `most` places: half of those that others leave, rounded up."""
+    return 2 * own <= most - others + 1
+
+
+class Slots:
+    """A number of places that clients share; used on the event loop's thread alone.
+
+    Attributes:
+        used: Places that are taken.
+    """
+
+    def __init__(self, most: int, reason: str, message: str) -> None:
+        """Begin with all places free; `reason` and `message` are what a client that finds none is answered."""
+        self.used = 0
+        self._most = most
+        self._reason = reason
+        self._message = message
+        self._by_client: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, client: str, count: int = 1) -> Iterator[None]:
+        """Take places for as long as the block runs.
+
+        Raises:
+            RefusedError: 503, this client may not have that many.
+        """
+        self.take(client, count)
+        try:
+            yield
+        finally:
+            self.release(client, count)
+
+    def take(self, client: str, count: int) -> None:
+        """Take places; `release` gives them back.
+
+        Raises:
+            RefusedError: 503, this client may not have that many.
+        """
+        own = self._by_client[client]
+        if not may_take(self._most, self.used - own, own + count):
+            raise RequestRefusedError(503, self._reason, self._message, retry_after_s=1)
+        self.used += count
+        self._by_client[client] += count
+
+    def release(self, client: str, count: int) -> None:
+        """Give places back."""
+        self.used -= count
+        self._by_client[client] -= count
+        if not self._by_client[client]:
+            del self._by_client[client]
+
+
+@lru_cache(maxsize=4096)
+def name_client(address: str) -> str:
+    """Whom a request counts for: its IPv4 address, or the /64 network that one household's IPv6 addresses share."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.IPv6Network((parsed, 64), strict=False))
+
+
+def find_client(scope: Mapping[str, Any]) -> str:
+    """The client that an ASGI request counts for."""
+    return name_client(scope["client"][0]) if scope.get("client") else "-"
+
+
+# What a picture may be called. Pages of other sites can only send forms and plain text without asking first.
+MEDIA_TYPES = (
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/gif",
+    "image/bmp",
+    "image/tiff",
+    "image/x-portable-anymap",
+    "application/octet-stream",
+)
+
+
+class Uploads:
+    """Receives pictures; used on the event loop's thread alone."""
+
+    def __init__(self, limits: WebLimits) -> None:
+        self._limits = limits
+        self._held_bytes = Slots(limits.held_bytes, "memory", "Too many pictures are on their way: try again.")
+
+    @asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[bytes]:
+        """A request's body. Its bytes count as held by its client until the block ends.
+
+        Raises:
+            RefusedError: 415 for another media type, 413 for more bytes than allowed, said or sent, 408 when it takes
+                too long, 503 when too many bytes of others are held.
+        """
+        _check_media_type(request.headers.get("content-type", ""))
+        self._check_length(request.headers.get("content-length", "0"))
+        body, client = bytearray(), find_client(request.scope)
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                async for chunk in request.stream():
+                    if len(body) + len(chunk) > self._limits.upload_bytes:
+                        raise self._too_long()
+                    self._held_bytes.take(client, len(chunk))
+                    body += chunk
+        except TimeoutError as error:
+            self._held_bytes.release(client, len(body))
+            message = f"The picture did not arrive within {self._limits.body_s:g} seconds: send a smaller one."
+            raise RequestRefusedError(408, "slow", message, headers={"Connection": "close"}) from error
+        except BaseException:
+            self._held_bytes.release(client, len(body))
+            raise
+        try:
+            yield bytes(body)
+        finally:
+            self._held_bytes.release(client, len(body))
+
+    def _check_length(self, content_length: str) -> None:
+        """Refuse by what the client says before anything is received."""
+        if content_length.isdecimal() and int(content_length) > self._limits.upload_bytes:
+            raise self._too_long()
+
+    def _too_long(self) -> RequestRefusedError:
+        most = self._limits.upload_bytes / 1_000_000
+        return RequestRefusedError(413, "bytes", f"The picture has more than {most:g} MB: send a smaller one.")
+
+
+def _check_media_type(content_type: str) -> None:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if not media_type.startswith("image/") and media_type != "application/octet-stream":
+        raise RequestRefusedError(
+            415,
+            "type",
+            f"Expected a picture, got Content-Type {media_type or 'none'}: send the file's bytes as the body with "
+            "Content-Type image/png, image/jpeg or the like.",
+        )
+
+
+def count_pixels(content: bytes) -> int:
+    """Look into a picture's header, decoding nothing; 0 for what is no picture."""
+    try:
+        with warnings.catch_warnings():
+            # About size, which is what is looked at, and about metadata.
+            warnings.simplefilter("ignore")
+            with open_header(content) as image:
+                return image.width * image.height
+    except Image.DecompressionBombError:
+        # More than Pillow likes, so more than any limit here.
+        return sys.maxsize
+    except Exception:
+        return 0

@@ -1,0 +1,141 @@
+"""The answers as the OpenAPI description tells them. Routes encode plain dictionaries; a test compares the two."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class ErrorSchema(BaseModel):
+    """Why not."""
+
+    error: str = Field(description="One sentence.")
+
+
+class DigitSchema(BaseModel):
+    """One digit of a picture."""
+
+    digit: int = Field(ge=0, le=9)
+    confidence: float = Field(
+        ge=0, le=1, description="How likely there is this very digit, calibrated: the product of the next two."
+    )
+    digit_probability: float | None = Field(
+        ge=0, le=1, description="How likely it is a digit at all; null where the model's card does not say: then 1."
+    )
+    class_probability: float = Field(ge=0, le=1, description="How likely it is this digit, if it is any.")
+    score: float = Field(description="Log odds that it is a digit at all, as the model was trained, nats.")
+    box: tuple[int, int, int, int] = Field(description="x, y, width, height, pixels of the frame.")
+
+
+class FrameSchema(BaseModel):
+    """The size of the picture, upright, pixels."""
+
+    width: int
+    height: int
+
+
+class ReadingSchema(BaseModel):
+    """What a picture says."""
+
+    rows: list[str] = Field(description="The digits of each row, top to bottom.")
+    digits: list[DigitSchema] = Field(description="The same digits in the same order.")
+    truncated: bool = Field(description="There are more shapes than are looked at: digits may be missing.")
+    frame: FrameSchema
+    timing_ms: dict[str, float] = Field(description="Milliseconds: wait, decode, find, frame, infer.")
+    model: str
+    runtime: str
+    precision: str
+
+
+class ChoiceSchema(BaseModel):
+    """What a picture can be read with."""
+
+    model: str
+    runtime: str
+    precision: str
+    golden: str = Field(description="`passed`, `not loaded` before its first use, or why it was refused.")
+
+
+class OddsSchema(BaseModel):
+    """Weights of a logistic function: how likely what was read is a digit at all."""
+
+    intercept: float
+    score: float = Field(description="For each nat of the score.")
+    company: float = Field(description="For each unit of log((digits other than 1 + 1) / (other shapes + 1)).")
+    highest: float = Field(gt=0, lt=1, description="No probability is higher.")
+
+
+class AbstentionSchema(BaseModel):
+    """When something is no digit, and how sure to be of what is one."""
+
+    threshold: float = Field(description="What scores less, in nats, is no digit.")
+    temperature: float = Field(gt=0, description="Logits are divided by it before their softmax is a probability.")
+    digit_odds: OddsSchema | None
+
+
+class TensorSchema(BaseModel):
+    """A file's input or output; real value = (integer - zero_point) * scale where these are given."""
+
+    name: str
+    shape: list[int]
+    dtype: Literal["uint8", "int8", "float32"]
+    scale: float | None
+    zero_point: int | None
+
+
+class FileSchema(BaseModel):
+    """A file to run elsewhere, as the page does."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+    input: TensorSchema
+    output: TensorSchema
+
+
+class AccuracySchema(BaseModel):
+    """How many of how many images the int8 TFLite file, or the first there is, reads correctly."""
+
+    images: str
+    count: int
+    correct: int
+
+
+class ModelSchema(BaseModel):
+    """A model, and what this server can do with it."""
+
+    name: str
+    architecture: str
+    parameters: int
+    macs: int = Field(description="Multiply-adds for one image.")
+    accuracy: AccuracySchema
+    abstention: AbstentionSchema
+    onnx_int8: FileSchema | None
+    runtime: str = Field(description="What computes when nobody chooses.")
+    precision: str = Field(description="The same.")
+    models: list[str]
+    runtimes: list[str]
+    precisions: list[str]
+    choices: list[ChoiceSchema]
+    browser_runtime: str | None = Field(description="Version of the onnxruntime-web that this server hands out.")
+    camera: str | None = Field(description="What the live view shows.")
+    upload_bytes: int = Field(description="A picture may have so many.")
+    megapixels: float = Field(description="The same.")
+
+
+class ReadySchema(BaseModel):
+    """Whether the server can do its work."""
+
+    ready: bool
+    model: str = Field(description="`loaded`, `loading`, or why it cannot be.")
+    camera: str = Field(description="`none`, `starting`, `open`, `lost` or `ended`.")
+
+
+class HealthSchema(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+def document_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: these statuses come with an error; 401, 403, 421 and 429 may come anywhere."""
+    return {status: {"model": ErrorSchema} for status in (*statuses, 401, 403, 421, 429)}

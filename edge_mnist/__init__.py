@@ -1,0 +1,99 @@
+"""Handwritten digits on small machines: train, export, read and measure quantized models.
+
+Everything in `__all__` is public, and imported when it is first used. Everything else belongs to the project.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    __version__: str
+
+    from .edge.bundle.card import ModelCard as ModelCard
+    from .edge.bundle.folder import Bundle as Bundle
+    from .edge.bundle.folder import open_bundle as open_bundle
+    from .edge.bundle.shipped import SHIPPED as SHIPPED
+    from .edge.cameras.camera import CameraOptions as CameraOptions
+    from .edge.cameras.factory import open_camera as open_camera
+    from .edge.common.errors import EdgeMnistError as EdgeMnistError
+    from .edge.live.events import Sighting as Sighting
+    from .edge.live.loop import LiveLoop as LiveLoop
+    from .edge.live.settings import LiveSettings as LiveSettings
+    from .edge.live.sink_thread import Sink as Sink
+    from .edge.media.pictures import read_gray as read_gray
+    from .edge.media.pictures import read_rgb as read_rgb
+    from .edge.reading.reader import Digit as Digit
+    from .edge.reading.reader import Reader as Reader
+    from .edge.reading.reader import Reading as Reading
+    from .edge.reading.shapes import Box as Box
+    from .edge.runtimes.classifiers import RUNTIMES as RUNTIMES
+    from .edge.runtimes.classifiers import Classifier as Classifier
+    from .edge.runtimes.loading import load_classifier as load_classifier
+    from .edge.sinks.annotate import annotate as annotate
+
+_HOMES = {
+    "Box": "edge.reading.shapes",
+    "Bundle": "edge.bundle.folder",
+    "CameraOptions": "edge.cameras.camera",
+    "Classifier": "edge.runtimes.classifiers",
+    "Digit": "edge.reading.reader",
+    "EdgeMnistError": "edge.common.errors",
+    "LiveLoop": "edge.live.loop",
+    "LiveSettings": "edge.live.settings",
+    "ModelCard": "edge.bundle.card",
+    "RUNTIMES": "edge.runtimes.classifiers",
+    "Reader": "edge.reading.reader",
+    "Reading": "edge.reading.reader",
+    "SHIPPED": "edge.bundle.shipped",
+    "Sighting": "edge.live.events",
+    "Sink": "edge.live.sink_thread",
+    "annotate": "edge.sinks.annotate",
+    "load_classifier": "edge.runtimes.loading",
+    "open_bundle": "edge.bundle.folder",
+    "open_camera": "edge.cameras.factory",
+    "read_gray": "edge.media.pictures",
+    "read_rgb": "edge.media.pictures",
+}
+
+__all__ = [
+    "RUNTIMES",
+    "SHIPPED",
+    "Box",
+    "Bundle",
+    "CameraOptions",
+    "Classifier",
+    "Digit",
+    "EdgeMnistError",
+    "LiveLoop",
+    "LiveSettings",
+    "ModelCard",
+    "Reader",
+    "Reading",
+    "Sighting",
+    "Sink",
+    "__version__",
+    "annotate",
+    "load_classifier",
+    "open_bundle",
+    "open_camera",
+    "read_gray",
+    "read_rgb",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from where it is defined."""
+    if name == "__version__":
+        version = import_module("importlib.metadata").version
+        value: object = version("edge-mnist")
+    elif name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,206 @@
+"""The `edge-mnist` command. Each subcommand's module is imported when it is used, so `--help` is quick and light."""
+
+import importlib
+import os
+import signal
+import sys
+from typing import Any
+
+import click
+
+from .edge.common.errors import OUT_OF_MEMORY, EdgeMnistError
+from .edge.common.files import explain_full_disk
+from .edge.common.native_log import keep_python_apart
+from .edge.common.network.credentials import hide_credentials
+from .edge.common.processes.ending import end_process
+from .edge.common.processes.signals import WITHOUT_KEYBOARD, handling_ends
+from .edge.common.terminal.output import echo, in_one_line, safe_output
+from .edge.common.terminal.streams import prepare_standard_streams
+from .edge.common.terminal.text import one_line
+
+# name: (module, function, one line for --help, the extra whose packages it needs)
+COMMANDS = {
+    "models": ("edge_mnist.edge.commands.models", "models", "List the networks to train and what they achieve.", ""),
+    "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
+    "explain": ("edge_mnist.train.explain_cli", "explain", "Show which parts of a digit the model goes by.", "train"),
+    "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
+    "run": ("edge_mnist.edge.commands.run", "run", "Read the digits in pictures, videos and streams.", ""),
+    "live": ("edge_mnist.edge.commands.live", "live", "Read digits from a camera, until stopped.", ""),
+    "serve": ("edge_mnist.edge.commands.serve", "serve", "A page to watch and try it, and an HTTP API.", "web"),
+    "doctor": ("edge_mnist.edge.commands.doctor", "doctor", "Say what this machine has and lacks.", ""),
+    "pi-setup": ("edge_mnist.edge.commands.pi_setup", "pi_setup", "Set up a Raspberry Pi, checking first.", ""),
+    "verify": (
+        "edge_mnist.edge.commands.verify",
+        "verify",
+        "Check a bundle's hashes and golden vectors on this machine.",
+        "",
+    ),
+    "inspect": (
+        "edge_mnist.edge.commands.inspect",
+        "inspect",
+        "Say what a TFLite or ONNX file holds, without running it.",
+        "",
+    ),
+    "benchmark": (
+        "edge_mnist.benchmarks.commands.benchmark",
+        "benchmark",
+        "Measure accuracy and latency on each runtime here.",
+        "",
+    ),
+    "compare": (
+        "edge_mnist.benchmarks.commands.comparisons",
+        "compare",
+        "Draw models: accuracy against latency and size.",
+        "",
+    ),
+    "measure": (
+        "edge_mnist.benchmarks.commands.measure",
+        "measure",
+        "Measure speed, refusals, corruptions, the zoo.",
+        "",
+    ),
+    "scenes": (
+        "edge_mnist.benchmarks.commands.scenes",
+        "scenes",
+        "Make photo-like pictures of digits, with labels.",
+        "",
+    ),
+    "example": (
+        "edge_mnist.benchmarks.commands.scenes",
+        "example",
+        "Draw a page of digits to have something to read.",
+        "",
+    ),
+}
+# Of Keras, for training.
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps, and imports a command's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the pipeline, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or say which packages are missing."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _, extra = COMMANDS[cmd_name]
+        backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+        if extra in {"train", "export"} and backend not in BACKENDS:
+            raise click.ClickException(f"KERAS_BACKEND is {backend!r}, expected one of {', '.join(BACKENDS)}.")
+        try:
+            return getattr(importlib.import_module(module), function)
+        except ModuleNotFoundError as error:
+            raise _explain_missing(cmd_name, error) from error
+        except ImportError as error:
+            if error.name is not None and error.name.startswith("edge_mnist"):
+                raise
+            # As with too little memory; numpy puts the reason at the end of a long text.
+            reason = str(error).strip().splitlines()[-1]
+            raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command as a whole process, which ends whatever its threads are at."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except SystemExit as ending:
+            end_process(ending.code)
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary, _) in COMMANDS.items()])
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
+        # Each thread of numpy's linear algebra takes 30 MB of addresses, and where there are none, it dies of a signal.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        prepare_standard_streams()
+        keep_python_apart()
+        with safe_output():
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                if not _can_print("\n"):
+                    reason = f"standard output cannot be written ({error.strerror})."
+                elif hint := explain_full_disk():
+                    reason = f"{error}.{hint}"
+                else:
+                    raise
+                echo(f"Error: {reason}", err=True)
+                sys.exit(1)
+            except SystemExit as ending:
+                if not _can_print() and not ending.code:
+                    sys.exit(1)
+                raise
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the command line; what is quoted of it stays within its line."""
+        with in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Turn the project's expected failures into one sentence and exit code 1, without passwords in addresses."""
+        arguments: list[str] = ctx.obj
+        try:
+            # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
+            with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD), in_one_line():
+                return super().invoke(ctx)
+        except EdgeMnistError as error:
+            raise click.ClickException(one_line(hide_credentials(str(error), arguments))) from error
+        except click.ClickException as error:
+            message = hide_credentials(error.message, arguments)
+            error.message = message  # pyright: ignore[reportAttributeAccessIssue] - final to click, which shows it
+            raise
+        except ModuleNotFoundError as error:
+            raise _explain_missing(ctx.invoked_subcommand or "", error) from error
+        except MemoryError as error:
+            raise click.ClickException(OUT_OF_MEMORY) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the words of the command line, for `invoke`."""
+        ctx.obj = [*args]
+        return super().parse_args(ctx, args)
+
+
+def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
+    """Which package a command lacks, and what brings it; the error itself if it is a mistake of ours."""
+    extra = COMMANDS[command][3] if command in COMMANDS else ""
+    package = (error.name or "").partition(".")[0]
+    if not extra or package in {"", "edge_mnist"}:
+        return error
+    # Of the backends, the extras bring the first.
+    brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
+    return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
+
+
+def _can_print(text: str = "") -> bool:
+    """Whether standard output takes what was printed, and this; if not, nobody tries again when the process ends."""
+    try:
+        if text:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edge-mnist")
+def main() -> None:
+    """Handwritten digits on small machines: train, quantize, verify, run and measure.
+
+    \b
+    Examples:
+      edge-mnist example page.png       draw a page of digits
+      edge-mnist run page.png           read the digits in a picture
+      edge-mnist export --int8          TFLite and ONNX from the shipped model
+      edge-mnist verify                 does every file compute here what it did?
+      edge-mnist benchmark              accuracy and latency of every file here
+      edge-mnist train --out my-model   train your own
+    """

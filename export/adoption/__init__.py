@@ -1,0 +1,1 @@
+"""Keras models from anywhere, brought to the contract of pixels and logits."""

@@ -1,0 +1,189 @@
+"""Models of other projects: put this project's contract around what they read and give.
+
+A copy of the model gets a head that takes raw pixels to what the model wants, and loses the softmax (or other function)
+at its end. The copy is flat: models within the model become their layers, so that everything else works on it as on a
+model of our own. It computes in float32, whatever precision the model was trained in.
+"""
+
+import re
+from typing import Any
+
+import keras
+from keras import layers
+
+from ...edge.bundle.card import NUM_CLASSES, SCALING_LAYER, Convention
+from ...edge.common.arrays import IMAGE_SHAPE
+from ..errors import ExportError
+from .output_function import find_function, is_network, last_operation
+
+# Ways to arrange the 784 pixels of an image, all in the same order.
+INPUT_SHAPES = {IMAGE_SHAPE, (28, 28), (784,), (1, 28, 28), (784, 1), (1, 784)}
+# From [0, 1] to what the model reads. For 0-255 the scaling layer itself only casts, which int8 files express exactly.
+FURTHER_SCALING = {"-1-1": {"scale": 2.0, "offset": -1.0}}
+HOW = "Say what it reads with --pixels 0-1, 0-255 or -1-1 (paper to ink)."
+# Names of the head's layers. A model's own layer of such a name is renamed.
+HEAD_NAMES = {"pixels", SCALING_LAYER, "to_own_range", "to_own_shape"}
+
+
+def keeps_contract(model: keras.Model) -> bool:
+    """Whether the model takes raw pixels through the scaling layer that exporters cut at, and computes in float32."""
+    scaled = any(layer.name == SCALING_LAYER and isinstance(layer, layers.Rescaling) for layer in model.layers)
+    in_float32 = all(getattr(layer, "compute_dtype", "float32") in {"float32", "uint8"} for layer in model.layers)
+    return scaled and in_float32 and model.inputs[0].dtype == "uint8"
+
+
+def check_shapes(model: keras.Model, path: Any) -> None:
+    """Refuse a model for other pictures or classes.
+
+    Raises:
+        ExportError: Not one input of 784 pixels, such as [N, 28, 28, 1], [N, 28, 28] or [N, 784], and one output
+            [N, 10].
+    """
+    wanted = f"one input [N, {', '.join(map(str, IMAGE_SHAPE))}] or [N, 784] and one output [N, {NUM_CLASSES}]"
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ExportError(
+            f"{path}: expected {wanted}, got {len(model.inputs)} inputs and {len(model.outputs)} outputs."
+        )
+    shape, classes = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape[1:])
+    if shape not in INPUT_SHAPES or classes != (NUM_CLASSES,):
+        raise ExportError(f"{path}: expected {wanted}, got {list(shape)} in and {list(classes)} out.")
+
+
+def wrap_in_contract(model: keras.Model, convention: Convention, path: Any) -> keras.Model:
+    """Put the contract around a model: raw pixels in, logits out.
+
+    Args:
+        model: With the right shapes.
+        convention: What it reads and gives.
+        path: What error messages call it.
+
+    Raises:
+        ExportError: It reads floats and the convention does not say which, or the reverse; it ends in a softmax that
+            the convention does not mention, or in none that can be taken off.
+    """
+    is_raw = model.inputs[0].dtype == "uint8"
+    if is_raw != (convention.pixels == "uint8"):
+        raise ExportError(
+            f"{path}: reads raw uint8 pixels; leave out --pixels."
+            if is_raw
+            else f"{path}: reads {model.inputs[0].dtype} numbers, and which is not known. {HOW}"
+        )
+    _check_output(last_operation(model), convention, path)
+    if keeps_contract(model) and convention.outputs == "logits":
+        return model
+    adopted = _Copy(convention, path).build(model)
+    while find_function(last_operation(adopted)) == convention.outputs:
+        # A model that applies it twice.
+        adopted = _Copy(convention, path).build(adopted, with_head=False)
+    return adopted
+
+
+def _check_output(last: Any, convention: Convention, path: Any) -> None:
+    found = find_function(last)
+    if found and found != convention.outputs:
+        raise ExportError(f"{path}: expected {convention.outputs}, but the last layer applies {found}. "
+                          f"Pass --outputs {found}.")  # fmt: skip
+    if convention.outputs != "logits" and found is None:
+        raise ExportError(
+            f"{path}: --outputs {convention.outputs}, but the last layer, {last.name}, applies none that can be taken "
+            "off. Leave --outputs out if it gives logits; else save the model without what computes probabilities."
+        )
+
+
+class _Copy:
+    """A model's graph rebuilt, operation by operation, with the same weights."""
+
+    def __init__(self, convention: Convention, path: Any) -> None:
+        self._convention = convention
+        self._path = path
+        self._copies: dict[Any, Any] = {}
+        self._names = set(HEAD_NAMES)
+        self._last: Any = None
+
+    def build(self, model: keras.Model, with_head: bool = True) -> keras.Model:
+        """The copy: behind raw pixels unless it has them already, and without the function at its end."""
+        if self._convention.outputs != "logits":
+            self._last = last_operation(model)
+        pixels = keras.Input(IMAGE_SHAPE, dtype="uint8", name="pixels")
+        try:
+            start = self._head(pixels, tuple(model.inputs[0].shape[1:])) if with_head else pixels
+            if not with_head:
+                self._names.clear()
+            output = self._run(model, start)
+            copy = keras.Model(pixels, output, name=_scope_name(model.name))
+        except Exception as error:
+            # Layers of all kinds run their own code here.
+            raise ExportError(f"{self._path}: cannot be rebuilt behind raw pixels ({error}).") from error
+        for original, rebuilt in self._copies.items():
+            if isinstance(original, layers.Layer) and original.weights:
+                rebuilt.set_weights(original.get_weights())
+        return copy
+
+    def _head(self, pixels: Any, shape: tuple[int, ...]) -> Any:
+        """From raw pixels to what the model reads."""
+        scale = 1.0 if self._convention.pixels in {"uint8", "0-255"} else 1 / 255
+        x = layers.Rescaling(scale, name=SCALING_LAYER, dtype="float32")(pixels)
+        if self._convention.pixels in FURTHER_SCALING:
+            x = layers.Rescaling(**FURTHER_SCALING[self._convention.pixels], name="to_own_range", dtype="float32")(x)
+        return x if shape == IMAGE_SHAPE else layers.Reshape(shape, name="to_own_shape")(x)
+
+    def _run(self, network: Any, tensors: Any) -> Any:
+        """Call copies of a network's operations on these tensors; those of networks within it one by one."""
+
+        def call(operation: Any, *arguments: Any, **options: Any) -> Any:
+            if is_network(operation):
+                return self._run(operation, arguments[0])
+            copy = self._copies.get(operation) or self._copies.setdefault(operation, self._clone(operation))
+            # What takes the place of a softmax takes no mask.
+            return copy(*arguments, **({} if operation is self._last else options))
+
+        graph = keras.Model(network.inputs, network.outputs)
+        outputs = graph._run_through_graph(tensors, operation_fn=lambda operation: operation, call_fn=call)
+        return keras.tree.flatten(outputs)[0] if len(network.outputs) == 1 else outputs
+
+    def _clone(self, operation: Any) -> Any:
+        """An operation like this one, in float32, without its output function where it is the last."""
+        changes: dict[str, Any] = {}
+        if operation is self._last:
+            if not _keeps_weights(operation):
+                return layers.Identity(name=self._free_name(operation.name))
+            changes["activation"] = "linear"
+        config = _in_float32(operation.get_config()) | changes
+        if "name" in config:
+            config["name"] = self._free_name(config["name"])
+        return type(operation).from_config(config)
+
+    def _free_name(self, name: str) -> str:
+        """A name that TensorFlow takes for a scope and that no other layer of the copy has."""
+        name = _scope_name(name)
+        free, number = f"own_{name}" if name in HEAD_NAMES & self._names else name, 1
+        while free in self._names:
+            number += 1
+            free = f"{name}_{number}"
+        self._names.add(free)
+        return free
+
+
+def _keeps_weights(operation: Any) -> bool:
+    """Whether the function is the activation of a layer that does more, such as a dense one."""
+    return hasattr(operation, "activation") and not isinstance(operation, layers.Activation)
+
+
+def _scope_name(name: str) -> str:
+    return re.sub(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.-]", "_", name).lstrip("_") or "layer"
+
+
+def _in_float32(config: Any) -> Any:
+    """A layer's configuration with mixed or half precision replaced by float32, in layers within it as well."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return config | {"config": {"name": "float32"}} if _is_low(config["config"]["name"]) else config
+        return {
+            key: "float32" if key == "dtype" and isinstance(value, str) and _is_low(value) else _in_float32(value)
+            for key, value in config.items()
+        }
+    return [_in_float32(value) for value in config] if isinstance(config, list) else config
+
+
+def _is_low(policy: str) -> bool:
+    return policy in {"float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}

@@ -1,0 +1,7 @@
+"""The failures that an export expects."""
+
+from ..edge.common.errors import EdgeMnistError
+
+
+class ExportError(EdgeMnistError):
+    """An exported file would not be what its card promises."""

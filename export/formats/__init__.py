@@ -1,0 +1,1 @@
+"""What is written: TFLite, ONNX, and C source for microcontrollers."""

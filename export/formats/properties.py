@@ -1,0 +1,70 @@
+"""What every file says of itself, so that one that has lost its folder still explains itself: flat text properties.
+
+They ride in an ONNX file's `metadata_props` and in a TFLite file's metadata; `edge-mnist inspect` prints them.
+"""
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
+from ...edge.runtimes.golden import pack_pixels
+
+# Golden images inside a file: enough to tell a wrong file.
+GOLDEN_IMAGES = 3
+# Of a smaller network one: each would be a thirtieth of its int8 file.
+SMALL_NETWORK = 20_000
+DIGITS = tuple("0123456789")
+
+
+def describe_properties(
+    card: ModelCard, file: ModelFile, evaluation: Evaluation, golden: NDArray[np.uint8]
+) -> dict[str, str]:
+    """The properties of a verified file.
+
+    Args:
+        card: Of the model.
+        file: With its verification and golden logits.
+        evaluation: What it was verified on.
+        golden: The golden images, uint8 [N, 28, 28, 1]; the first few go into the file.
+    """
+    check, count = file.verification, evaluation.images.count
+    shown = 1 if card.architecture.parameters < SMALL_NETWORK else GOLDEN_IMAGES
+    logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:shown]]
+    vectors = {"pixels": pack_pixels(golden[:shown]), "logits": logits}
+    reads = "Reads a handwritten digit" if card.labels == DIGITS else "Tells ten kinds of small pictures apart"
+    return {
+        "edge_mnist.description": f"{reads}: raw pixels in, ten logits out.",
+        "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
+        # Of several words each, so that spaces are left to part them.
+        "edge_mnist.labels": " ".join(label.replace(" ", "_") for label in card.labels),
+        "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",
+        PRECISION_KEY: file.precision,
+        "edge_mnist.output": _describe_output(file),
+        "edge_mnist.quantization": _describe_quantization(file),
+        "edge_mnist.accuracy": f"{check.correct} of {count} ({evaluation.images.name}) in {check.runtime}; "
+        f"the Keras model {evaluation.correct}",
+        "edge_mnist.source": f"{card.architecture.name}, {card.architecture.parameters} parameters, Keras file with "
+        f"SHA-256 {card.source.sha256}",
+        "edge_mnist.training": card.training.command if card.training else "not known",
+        "edge_mnist.golden": json.dumps(vectors, separators=(",", ":")),
+    }
+
+
+def _describe_output(file: ModelFile) -> str:
+    tensor = file.output
+    if tensor.scale is None:
+        return f"logits, {tensor.dtype} [N, 10]"
+    return f"logits, {tensor.dtype} [N, 10], real value = (integer - {tensor.zero_point}) * {tensor.scale!r}"
+
+
+def _describe_quantization(file: ModelFile) -> str:
+    if file.quantization is None:
+        return "none" if file.precision.startswith("float") else "weights only, ranges found while running"
+    chosen = file.quantization.chosen
+    copies = " and a degraded copy of each" if chosen.degraded is True else ""
+    return (
+        f"weights {chosen.weights}, to +-{file.quantization.weight_levels} per channel; ranges by {chosen.method} over "
+        f"{chosen.calibration_images} training images{copies}"
+    )

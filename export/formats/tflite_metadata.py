@@ -1,0 +1,101 @@
+"""What a TFLite file says of itself: the project's own properties, and the name and description that viewers show.
+
+A TFLite model holds named pieces of metadata, each in a buffer beside the weights, which runtimes pass over. Two are
+written here: `edge_mnist`, the same flat properties that the ONNX files carry, as JSON; and `TFLITE_METADATA`, the
+standard model metadata, which Netron and the TFLite metadata tools read.
+"""
+
+import json
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert.schema_py_generated import BufferT, MetadataT
+
+from ..errors import ExportError
+from .tflite_edits import MODEL_IDENTIFIER, pack, slim, unpack
+
+PROPERTIES_ENTRY = "edge_mnist"
+STANDARD_ENTRY = "TFLITE_METADATA"
+STANDARD_IDENTIFIER = b"M001"
+# The ModelMetadata table: its strings' places, and how many fields it has in all.
+# Source: tensorflow/tflite-support, tensorflow_lite_support/metadata/metadata_schema.fbs (version 1.5.0).
+STANDARD_FIELDS = {"name": 0, "description": 1, "version": 2, "author": 4, "license": 5, "min_parser_version": 7}
+STANDARD_FIELD_COUNT = 8
+# Strings of ModelMetadata itself are as old as the schema.
+MIN_PARSER_VERSION = "1.0.0"
+# Longer properties, such as golden vectors, are for programs, not for a viewer's description.
+LONGEST_DESCRIBED = 200
+
+
+def seal(content: bytes, properties: dict[str, str]) -> bytes:
+    """The file as it is kept: with metadata, see `write_metadata`, and without what no runtime needs."""
+    return slim(write_metadata(content, properties))
+
+
+def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
+    """Write properties into a TFLite file, in place of those written before; nothing else in it changes.
+
+    The standard metadata are drawn from them: `edge_mnist.name`, `.description`, `.version`, `.author` and `.license`
+    where given. Without a name it is "edge-mnist", without a description the shorter of the other properties are.
+
+    Args:
+        content: A TFLite file, whole.
+        properties: Flat, such as {"edge_mnist.precision": "int8"}.
+
+    Returns:
+        The file with both entries and every buffer on a multiple of 16 bytes; the same bytes for the same arguments.
+
+    Raises:
+        ExportError: Not a TFLite file, or one that keeps weights behind the flatbuffer, where packing would lose them.
+    """
+    if content[4:8] != MODEL_IDENTIFIER:
+        raise ExportError(f"TFLite metadata: expected a file with {MODEL_IDENTIFIER!r} in it, got {content[4:8]!r}.")
+    model = unpack(content)
+    if any(buffer.offset > 1 for buffer in model.buffers):
+        raise ExportError("TFLite metadata: weights behind the flatbuffer cannot be kept. Convert to less than 2 GB.")
+    _put(model, PROPERTIES_ENTRY, encode_properties(properties))
+    _put(model, STANDARD_ENTRY, encode_standard(_describe(properties)))
+    return pack(model, len(content))
+
+
+def encode_properties(properties: dict[str, str]) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, UTF-8."""
+    return json.dumps(properties, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def encode_standard(fields: dict[str, str]) -> bytes:
+    """A ModelMetadata flatbuffer.
+
+    Args:
+        fields: Values for some of `STANDARD_FIELDS`.
+
+    Source: tensorflow/tflite-support, metadata_schema.fbs.
+    """
+    builder = flatbuffers.Builder()
+    strings = {STANDARD_FIELDS[name]: builder.CreateString(value) for name, value in fields.items()}
+    builder.StartObject(STANDARD_FIELD_COUNT)
+    for slot, offset in strings.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    builder.Finish(builder.EndObject(), STANDARD_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _put(model: Any, name: str, data: bytes) -> None:
+    """Replace the entry's data, or append it as a new entry: the indices of other buffers stay."""
+    model.metadata = model.metadata or []
+    array: Any = np.frombuffer(data, np.uint8)
+    for entry in model.metadata:
+        if entry.name == name.encode():
+            model.buffers[entry.buffer].data = array
+            return
+    model.metadata.append(MetadataT(name=name.encode(), buffer=len(model.buffers)))
+    model.buffers.append(BufferT(data=array))
+
+
+def _describe(properties: dict[str, str]) -> dict[str, str]:
+    """The standard fields that the properties give."""
+    own = {key.removeprefix("edge_mnist."): value for key, value in properties.items()}
+    fields = {name: own[name] for name in STANDARD_FIELDS if name in own}
+    rest = [f"{key}: {own[key]}" for key in sorted(own.keys() - fields.keys()) if len(own[key]) <= LONGEST_DESCRIBED]
+    return {"name": "edge-mnist", "description": "; ".join(rest), **fields, "min_parser_version": MIN_PARSER_VERSION}

@@ -1,0 +1,1 @@
+"""Post-training quantization: how weights are rounded and ranges chosen."""

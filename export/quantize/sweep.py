@@ -1,0 +1,192 @@
+"""Choosing how to quantize: each way is tried, and validation decides by how noisy the logits become.
+
+Noise and not accuracy, because the ways differ by no more than an image or two on 5,000, which chance decides; the
+noise is what moves images over the border, and it is measured on every one of them. It is measured on degraded copies
+of them, too: ranges that fit clean digits closely cut off what gray paper or specks cause (decision 0014).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import Quantization, Trial
+from ...edge.common.statistics import mcnemar_p
+from ...edge.data.images import Images
+from ..verify import KerasReference
+from .degrade import with_degraded
+from .equalize import equalize
+from .rounding import input_moments, round_weights
+
+AS_TRAINED, REFINED = "as trained", "equalized and rounded"
+# A way that reads significantly fewer validation images than the plainest one is out, whatever its noise.
+SIGNIFICANCE = 0.05
+
+Classify = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """A format's way to integers.
+
+    Attributes:
+        convert: Makes a file of a model, calibration images, and a method.
+        methods: How it can choose ranges; the first is the plain one.
+        sizes: Numbers of calibration images to try; the first is the plain one. Degraded copies come on top.
+        weight_levels: The largest integer that stands for a weight: 127 in 8 bits.
+        most_validation: On how many validation images to try, for kernels that are slow.
+    """
+
+    convert: Callable[[keras.Model, Images, str], bytes]
+    methods: tuple[str, ...] = ("minmax",)
+    sizes: tuple[int, ...] = (500, 100)
+    weight_levels: int = 127
+    most_validation: int = 5_000
+
+
+class WeightVariants:
+    """A model with its weights as trained, and refined for quantization; computed once, when first asked for."""
+
+    def __init__(self, model: keras.Model, calibration: Images) -> None:
+        self._model = model
+        self._pixels = calibration.pixels
+
+    def models(self, levels: int) -> dict[str, keras.Model]:
+        """By what was done to the weights: the model itself, and a copy refined for this many levels."""
+        refined = _copy(self._equalized)
+        round_weights(refined, self._moments, levels)
+        return {AS_TRAINED: self._model, REFINED: refined}
+
+    def before_rounding(self, kind: str) -> keras.Model:
+        """The network that a file was made from, in float: layer by layer what the file should compute."""
+        return self._model if kind == AS_TRAINED else self._equalized
+
+    @cached_property
+    def _equalized(self) -> keras.Model:
+        model = _copy(self._model)
+        equalize(model, self._pixels)
+        return model
+
+    @cached_property
+    def _moments(self) -> dict[str, NDArray[np.float32]]:
+        return input_moments(self._equalized, self._pixels)
+
+
+@dataclass(frozen=True)
+class QuantizationImages:
+    """Images to calibrate on, and those that decide.
+
+    Attributes:
+        calibration: Training images in turns of ten.
+        validation: What Keras says of images that neither training nor calibration saw.
+        degraded_validation: What it says of degraded copies of them; None where only clean images count.
+    """
+
+    calibration: Images
+    validation: KerasReference
+    degraded_validation: KerasReference | None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    trial: Trial
+    content: bytes
+    right: NDArray[np.bool_]
+
+
+def quantize(
+    quantizer: Quantizer, weights: WeightVariants, images: QuantizationImages, classify: Classify
+) -> tuple[bytes, Quantization]:
+    """Try ways to quantize, one choice after the other: weights and images, then the method, then how many images.
+
+    Args:
+        quantizer: The format's.
+        weights: The model's.
+        images: To calibrate and to choose on.
+        classify: A file's logits on images.
+
+    Returns:
+        The file of the least noisy way, and the record of all trials.
+    """
+    validation = images.validation.first(quantizer.most_validation)
+    degraded_validation = images.degraded_validation and images.degraded_validation.first(quantizer.most_validation)
+    models = weights.models(quantizer.weight_levels)
+    tried: list[_Tried] = []
+
+    def attempt(kind: str, degraded: bool, method: str, size: int) -> None:
+        chosen = images.calibration.take(np.arange(min(size, len(images.calibration))))
+        content = quantizer.convert(models[kind], with_degraded(chosen) if degraded else chosen, method)
+        logits = classify(content, validation.images.pixels)
+        right = logits.argmax(axis=1) == validation.images.labels
+        trial = Trial(
+            weights=kind,
+            method=method,
+            calibration_images=size,
+            correct=int(right.sum()),
+            snr_db=signal_to_noise_db(validation.logits, logits),
+            degraded=degraded,
+        )
+        if degraded_validation:
+            found = classify(content, degraded_validation.images.pixels)
+            snr_db = signal_to_noise_db(degraded_validation.logits, found)
+            trial = msgspec.structs.replace(trial, degraded_snr_db=snr_db)
+        tried.append(_Tried(trial, content, right))
+
+    for kind in models:
+        for degraded in (False, True) if degraded_validation else (False,):
+            attempt(kind, degraded, quantizer.methods[0], quantizer.sizes[0])
+    for method in quantizer.methods[1:]:
+        best = _best(tried).trial
+        attempt(best.weights, best.degraded is True, method, quantizer.sizes[0])
+    for size in quantizer.sizes[1:]:
+        best = _best(tried).trial
+        attempt(best.weights, best.degraded is True, best.method, size)
+    chosen = _best(tried)
+    return chosen.content, Quantization(
+        chosen=chosen.trial,
+        trials=tuple(one.trial for one in tried),
+        validation=validation.images.describe(),
+        weight_levels=quantizer.weight_levels,
+    )
+
+
+def signal_to_noise_db(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """20 log10(rms of `expected` / rms of the difference), in decibels, for arrays of the same shape.
+
+    Rounded to hundredths. Equal arrays give 200, about what float64 can tell apart; numbers that are not finite, and
+    all that is no better, give -200.
+    """
+    signal = float(np.square(expected, dtype=np.float64).sum())
+    noise = float(np.square(found.astype(np.float64) - expected).sum())
+    if not math.isfinite(noise):
+        # min() would take a NaN for 200.
+        return -200.0
+    if noise == 0 or signal == 0:
+        return 200.0 if noise == 0 else 0.0
+    return round(max(-200.0, min(200.0, 10 * math.log10(signal / noise))), 2)
+
+
+def _best(tried: list[_Tried]) -> _Tried:
+    """The least noisy one that is not significantly worse than the first; the noisier set of images counts."""
+    plain = tried[0].right
+
+    def is_worse(one: _Tried) -> bool:
+        lost, gained = int((plain & ~one.right).sum()), int((one.right & ~plain).sum())
+        return lost > gained and mcnemar_p(lost, gained) < SIGNIFICANCE
+
+    def least_snr_db(one: _Tried) -> float:
+        on_degraded = one.trial.degraded_snr_db
+        return one.trial.snr_db if on_degraded is msgspec.UNSET else min(one.trial.snr_db, on_degraded)
+
+    return max((one for one in tried if not is_worse(one)), key=least_snr_db)
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -1,0 +1,7 @@
+"""The failures that a training run expects."""
+
+from ..edge.common.errors import EdgeMnistError
+
+
+class AncestorError(EdgeMnistError):
+    """A bundle cannot be learned from; the message names it and says why."""

@@ -1,0 +1,129 @@
+"""The file that an interrupted run resumes from: every variable, every random state, and the best weights so far."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import Epoch
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.files import atomic_file, open_file
+from ...edge.common.npz import read_npz
+from ...edge.common.processes.child import first_line
+from ...edge.common.terminal.output import echo
+
+MOST_OTHER_BYTES = 1_000_000
+
+
+class ResumeError(EdgeMnistError):
+    """An interrupted run lies there, but not of this model, recipe, backend, data, teachers or devices."""
+
+
+@dataclass
+class TrainingProgress:
+    """How far a run has come, and the best weights so far. Epochs count from 1."""
+
+    history: list[Epoch]
+    best_epoch: int
+    best_weights: list[NDArray[np.float32]]
+
+    def add(self, epoch: Epoch, weights: list[NDArray[np.float32]]) -> None:
+        """An epoch has ended; its weights are kept if validation likes them best."""
+        self.history.append(epoch)
+        if best_epoch(self.history) == len(self.history):
+            self.best_epoch, self.best_weights = len(self.history), weights
+
+
+def best_epoch(history: list[Epoch]) -> int:
+    """Most validation images right; among equals the lowest validation loss. Counted from 1."""
+    return 1 + max(range(len(history)), key=lambda i: (history[i].validation_accuracy, -history[i].validation_loss))
+
+
+def save_state(path: Path, variables: list[Any], progress: TrainingProgress, identity: dict[str, Any]) -> None:
+    """Write all of it, or leave what was there.
+
+    Raises:
+        ResumeError: It cannot be written.
+    """
+    arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
+    history = np.array([[getattr(epoch, field) for field in Epoch.__struct_fields__] for epoch in progress.history])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as file:
+            np.savez(file, identity=_encode(identity), history=history, best_epoch=progress.best_epoch, **arrays)
+    except OSError as error:
+        raise ResumeError(
+            f"{path}: the state of this run cannot be written ({error.strerror}). Make room, or choose another --out, "
+            "and repeat the command."
+        ) from error
+
+
+def load_state(
+    path: Path, variables: list[Any], identity: dict[str, Any], weights: list[NDArray[np.float32]]
+) -> TrainingProgress:
+    """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
+
+    Args:
+        path: The file.
+        variables: All that the run changes.
+        identity: Of its settings.
+        weights: The model's: the best ones of the file have their shapes.
+
+    Raises:
+        ResumeError: The file is of a run with other settings, or damaged.
+    """
+    if not os.path.lexists(path):
+        return TrainingProgress([], 0, [])
+    if not path.is_file():
+        raise ResumeError(f"{path}: is not the state of a run, but a folder or device. Remove it to start again.")
+    # All variables and the best weights, which are some of them, and an epoch's few figures.
+    most_bytes = 2 * sum(8 * math.prod(variable.shape) for variable in variables) + MOST_OTHER_BYTES
+    try:
+        with open_file(path) as file:
+            progress = _restore(path, read_npz(file, most_bytes), variables, identity)
+        if [one.shape for one in progress.best_weights] != [one.shape for one in weights]:
+            raise ValueError("its best weights are another model's")
+    except ResumeError:
+        raise
+    except Exception as error:
+        # It may hold anything: nested JSON, numbers that are none, arrays of other shapes.
+        raise ResumeError(
+            f"{path}: is not the state of a run ({first_line(error)}). Delete it to start again."
+        ) from error
+    echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
+    return progress
+
+
+def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identity: dict[str, Any]) -> TrainingProgress:
+    _check_identity(path, json.loads(str(state["identity"])), json.loads(_encode(identity)))
+    for i, variable in enumerate(variables):
+        variable.assign(state[f"variable_{i}"])
+    best_weights = [state[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in state) - 1)]
+    history = [Epoch(**dict(zip(Epoch.__struct_fields__, row, strict=True))) for row in state["history"].tolist()]
+    if not np.isfinite(state["history"]).all():
+        raise ValueError("its losses are not finite")
+    progress = TrainingProgress(history, int(state["best_epoch"]), best_weights)
+    if not 1 <= progress.best_epoch <= len(history):
+        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is said to be the best")
+    return progress
+
+
+def _encode(identity: dict[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True)
+
+
+def _check_identity(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    differing = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
+    if differing:
+        raise ResumeError(
+            f"{path}: an interrupted run with other settings ({', '.join(differing)}). Repeat its options to resume "
+            "it, or delete the file."
+        )

@@ -1,0 +1,126 @@
+"""One device or several, of one machine or of several: each batch is shared out, the weights are the same on all.
+
+JAX does it with `keras.distribution`, TensorFlow with `tf.distribute`. Several machines take JAX: under TensorFlow's
+MultiWorkerMirroredStrategy, Keras 3.15 fails when it reduces the first batch. Only the network that is trained lives on
+all devices; what is evaluated is a plain copy, so nothing but the training step has to know.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.common.errors import EdgeMnistError
+from ..recipe import ALL
+
+# Keras reads these when machines running JAX are to find each other.
+JAX_ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+
+
+class DevicesError(EdgeMnistError):
+    """There are not as many devices, or the backend cannot share a batch."""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Where a batch is computed.
+
+    Attributes:
+        count: Over all machines.
+        rank: Of this process among `processes`, one a machine; the first writes the bundle.
+        strategy: TensorFlow's, or the distribution of Keras on JAX; None for one device.
+    """
+
+    count: int = 1
+    rank: int = 0
+    processes: int = 1
+    strategy: Any = field(default=None, repr=False)
+
+    @contextmanager
+    def share(self) -> Iterator[None]:
+        """Within, variables are made on all devices, and steps run on all."""
+        if self.strategy is None:
+            yield
+        elif keras.backend.backend() == "tensorflow":
+            with self.strategy.scope():
+                yield
+        else:
+            keras.distribution.set_distribution(self.strategy)
+            try:
+                yield
+            finally:
+                keras.distribution.set_distribution(None)
+
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that cannot be shared out evenly.
+
+        Raises:
+            DevicesError: The number of devices does not divide it.
+        """
+        if batch_size % self.count:
+            raise DevicesError(f"expected a --batch-size that {self.count} devices can share evenly, got {batch_size}.")
+
+    def own_part(self, count: int, batch_size: int) -> NDArray[np.int64]:
+        """Which of `count` images this process feeds, in order: its part of each batch; the last few are left out."""
+        places = np.arange(count - count % self.count)
+        batches = np.split(places, range(batch_size, len(places), batch_size))
+        return np.concatenate([np.split(batch, self.processes)[self.rank] for batch in batches])
+
+
+def find_devices(asked: str) -> Devices:
+    """Find the devices to use; must come before anything else that TensorFlow or JAX computes.
+
+    Args:
+        asked: `all` (of all machines, where the environment names several), or a number of this machine's.
+
+    Raises:
+        DevicesError: There are fewer; or the backend cannot share a batch.
+    """
+    if asked == "1":
+        return Devices()
+    find = {"tensorflow": _find_with_tensorflow, "jax": _find_with_jax}.get(keras.backend.backend())
+    if find is None:
+        raise DevicesError(
+            f"--devices: on {keras.backend.backend()} only 1 is there; KERAS_BACKEND=jax or tensorflow takes more."
+        )
+    return find(asked)
+
+
+def _find_with_tensorflow(asked: str) -> Devices:
+    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+    if os.environ.get("TF_CONFIG"):
+        raise DevicesError("TF_CONFIG names several machines; that takes KERAS_BACKEND=jax, see docs/training.md.")
+    names = [one.name for one in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
+    chosen = _choose(names, asked)
+    if len(chosen) == 1:
+        return Devices()
+    return Devices(len(chosen), strategy=tf.distribute.MirroredStrategy(chosen))
+
+
+def _find_with_jax(asked: str) -> Devices:
+    import jax  # noqa: PLC0415 # pyright: ignore[reportMissingImports] - only where it is the backend
+
+    if os.environ.get(JAX_ADDRESSES):
+        keras.distribution.initialize()
+        if asked != ALL:
+            raise DevicesError(f"--devices {asked}: with {JAX_ADDRESSES} only {ALL} is possible.")
+    chosen = _choose(keras.distribution.list_devices(), asked)
+    if len(chosen) == 1:
+        return Devices()
+    # Each process feeds its own part of the batch, see `own_part`.
+    strategy = keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
+    return Devices(len(chosen), jax.process_index(), jax.process_count(), strategy)
+
+
+def _choose(names: list[str], asked: str) -> list[str]:
+    if asked == ALL:
+        return names
+    if int(asked) > len(names):
+        raise DevicesError(f"--devices {asked}: expected at most {len(names)}, so many are here ({', '.join(names)}).")
+    return names[: int(asked)]

@@ -1,0 +1,281 @@
+"""Fit a model of the zoo: the loop over epochs, which an interrupted run takes up again.
+
+Only `keras` and `keras.ops` are used, so TensorFlow, JAX or PyTorch can do the work (`KERAS_BACKEND`). Each epoch's
+images depend on the seed and the epoch alone and every random state is saved, so a resumed run follows the same course
+as one that was never interrupted, up to the order in which the hardware adds numbers.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ...edge.bundle.card import Epoch, TrainingPrecision
+from ...edge.common.arrays import IMAGE_SHAPE
+from ...edge.common.errors import EdgeMnistError
+from ...edge.common.terminal.formatting import format_percent
+from ...edge.common.terminal.output import echo
+from ...edge.common.terminal.progress import ProgressBar
+from ...edge.data.images import Images, Splits
+from ..augment import Augment
+from ..epochs import EpochFeed, EpochImages, draw_epoch
+from ..recipe import Recipe, make_schedule
+from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
+from .backend import in_batches, predict, use_xla
+from .checkpoint import TrainingProgress, load_state, save_state
+from .devices import Devices
+from .distillation import NEVER, DistillationLoss, Teachers, WithOutlierLogit, student_accuracy
+from .parents import Parent
+
+EVALUATION_BATCH = 500
+ONE_DEVICE = Devices()
+
+
+class DivergedError(EdgeMnistError):
+    """Training diverged in its first epoch, so there is nothing to keep."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run is given beside its recipe.
+
+    Attributes:
+        start: The bundle that the model's weights come from.
+        teachers: The bundles whose logits the model is to match.
+        precision: What the layers compute in, the teachers' too; the weights are float32 in any case.
+        devices: Where.
+    """
+
+    start: Parent | None = None
+    teachers: tuple[Parent, ...] = ()
+    precision: TrainingPrecision = "float32"
+    devices: Devices = ONE_DEVICE
+
+
+def fit(
+    model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path, setup: Setup | None = None
+) -> tuple[tuple[Epoch, ...], int]:
+    """Train `model` in place, leaving it with the averaged weights of the epoch that validation liked best.
+
+    Args:
+        model: From the zoo; raw uint8 pixels [N, 28, 28, 1] in, logits [N, 10] out.
+        splits: Only `train` and `validation` are touched.
+        recipe: What to do.
+        state_path: Rewritten after every epoch; a run that finds it goes on from there. The caller removes it.
+        setup: What it is done with.
+
+    Returns:
+        One record an epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training;
+        the epochs before it are kept.
+
+    Raises:
+        ResumeError: `state_path` holds a run with other settings.
+        DevicesError: The devices cannot share a batch evenly.
+        DivergedError: The loss of the first epoch is not finite.
+    """
+    setup = setup or Setup()
+    devices = setup.devices
+    devices.check_batch(recipe.batch_size)
+    count = recipe.count_images(splits.train)
+    with devices.share():
+        trained = copy_network(model, setup.precision)
+        augment = Augment(recipe.distortion, recipe.seed)
+        teachers = [copy_network(teacher.model, setup.precision) for teacher in setup.teachers]
+        trainer = _make_trainer(trained, augment, recipe, -(-count // recipe.batch_size), teachers, setup.precision)
+    statistics = NormStatistics(model, _distort_some(splits.train, recipe))
+    variables, identity = _list_state(trainer, teachers), _identify(model, splits, recipe, setup)
+    progress = load_state(state_path, variables, identity, model.get_weights())
+    with EpochFeed(lambda epoch: draw_epoch(splits.train, recipe, epoch), recipe.epochs) as feed:
+        for epoch in range(len(progress.history), recipe.epochs):
+            started = time.perf_counter()
+            images = feed.get(epoch)
+            with devices.share():
+                augment.share.assign(recipe.share_of_distortion(epoch))
+                loss, accuracy = _train_epoch(trainer, images, recipe, epoch, devices)
+            put_average(model, trained, trainer.optimizer)
+            statistics.renew()
+            validation_loss, validation_accuracy = evaluate(model, splits.validation, outlier_logit(recipe))
+            if not math.isfinite(loss + validation_loss):
+                stop_diverged(progress, recipe)
+                break
+            seconds = round(time.perf_counter() - started, 1)
+            progress.add(Epoch(
+                loss=loss, accuracy=accuracy, validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy, seconds=seconds,
+            ), model.get_weights())  # fmt: skip
+            save_state(state_path, variables, progress, identity)
+            echo(_describe(progress, recipe.epochs), err=True)
+    model.set_weights(progress.best_weights)
+    return tuple(progress.history), progress.best_epoch
+
+
+def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
+    """Say that the loss is no number any more, and what becomes of the epochs before.
+
+    Raises:
+        DivergedError: There are none.
+    """
+    epoch = len(progress.history) + 1
+    said = (
+        f"the loss of epoch {epoch} is not finite: training diverged and stops. Choose a --learning-rate below "
+        f"{recipe.learning_rate:g}"
+    )
+    if not progress.history:
+        raise DivergedError(f"{said[0].upper()}{said[1:]}; nothing was written.")
+    echo(f"Warning: {said}. What is kept is the best of the epochs before it, epoch {progress.best_epoch}.", err=True)
+
+
+def outlier_logit(recipe: Recipe) -> float:
+    """The logit of "not a digit", beside the ten: 0 where that is a class of the loss."""
+    return 0.0 if recipe.outlier_class else NEVER
+
+
+def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, float]:
+    """Mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on these digits.
+
+    Args:
+        model: Raw pixels in, logits out.
+        images: Digits.
+        outlier: The eleventh logit, see `outlier_logit`.
+    """
+    logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
+    shifted = np.concatenate([logits, np.full((len(logits), 1), outlier)], axis=1)
+    # Where training diverged, what comes out is not finite, and the caller stops.
+    with np.errstate(invalid="ignore", over="ignore"):
+        shifted -= shifted.max(axis=1, keepdims=True)
+        log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    loss = -log_probability[np.arange(len(images)), images.labels].mean()
+    return float(loss), float((logits.argmax(axis=1) == images.labels).mean())
+
+
+def describe_device() -> str:
+    """The backend and the device that it puts a new tensor on, as it calls it: `jax on cuda:0`."""
+    tensor: Any = keras.ops.zeros(1)
+    return f"{keras.backend.backend()} on {str(tensor.device).rpartition('device:')[2]}"
+
+
+def _make_trainer(
+    model: keras.Model,
+    augment: Augment,
+    recipe: Recipe,
+    steps_per_epoch: int,
+    teachers: Sequence[keras.Model] = (),
+    precision: TrainingPrecision = "float32",
+) -> keras.Model:
+    """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
+    pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
+    distorted = augment(pixels)
+    outputs: Any = WithOutlierLogit(outlier_logit(recipe))(model(distorted))
+    loss: keras.losses.Loss = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=recipe.label_smoothing
+    )
+    if teachers:
+        outputs = keras.layers.Concatenate()([outputs, Teachers(teachers)(distorted)])
+        loss = DistillationLoss(loss, recipe.teacher_weight, recipe.temperature)
+    trainer = keras.Model(pixels, outputs)
+    accuracy = keras.metrics.MeanMetricWrapper(student_accuracy, name="accuracy")
+    optimizer = _make_optimizer(trainer, recipe, steps_per_epoch, precision)
+    jit_compile: Any = use_xla()
+    trainer.compile(optimizer, loss, metrics=[accuracy], jit_compile=jit_compile)
+    return trainer
+
+
+def _make_optimizer(
+    trainer: keras.Model, recipe: Recipe, steps_per_epoch: int, precision: TrainingPrecision
+) -> keras.optimizers.Optimizer:
+    optimizer: Any = keras.optimizers.AdamW(
+        make_schedule(  # pyright: ignore[reportArgumentType] - documented, but annotated as a float
+            recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.last_rate
+        ),
+        weight_decay=recipe.weight_decay,
+        use_ema=True,
+        ema_momentum=1 - 1 / max(1, recipe.ema_share * recipe.epochs * steps_per_epoch),
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if precision == "mixed_float16":
+        # Small gradients would vanish in half precision.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(trainer.trainable_variables)
+    return optimizer
+
+
+def _train_epoch(
+    trainer: Any, images: EpochImages, recipe: Recipe, epoch: int, devices: Devices
+) -> tuple[float, float]:
+    if devices.count > 1:
+        images = images.take(devices.own_part(len(images.pixels), recipe.batch_size))
+    outcome = trainer.fit(
+        **in_batches(recipe.batch_size // devices.processes, images.pixels, images.targets),
+        shuffle=False,
+        verbose=0,
+        callbacks=[_ProgressBar(f"epoch {epoch + 1}/{recipe.epochs}")],
+    )
+    return float(outcome.history["loss"][-1]), float(outcome.history["accuracy"][-1])
+
+
+def _distort_some(train: Images, recipe: Recipe) -> NDArray[np.uint8]:
+    """Some training images as the model sees them in the last epoch, the same for all: uint8 [N, 28, 28, 1]."""
+    step = -(-recipe.count_images(train) // STATISTICS_IMAGES)
+    # As if for the epoch after the last, so that none is trained on these very extras.
+    some = draw_epoch(train.take(np.arange(0, len(train), step)), recipe, recipe.epochs)
+    augment = Augment(recipe.distortion, recipe.seed)
+    augment.share.assign(recipe.last_distortion)
+    distorted: Any = keras.ops.convert_to_numpy(augment(some.pixels, training=True))
+    return distorted
+
+
+def _list_state(trainer: keras.Model, teachers: Sequence[keras.Model]) -> list[Any]:
+    """All that changes from step to step; the teachers do not."""
+    constant = {id(variable) for teacher in teachers for variable in teacher.variables}
+    return [v for v in [*trainer.variables, *trainer.optimizer.variables] if id(v) not in constant]
+
+
+def _identify(model: keras.Model, splits: Splits, recipe: Recipe, setup: Setup) -> dict[str, Any]:
+    """What must be equal for one run to be the continuation of another."""
+    return {
+        "model": model.name,
+        "data": splits.train.sha256,
+        "backend": keras.backend.backend(),
+        "recipe": recipe.as_numbers(),
+        "start": setup.start and setup.start.record.sha256,
+        "teachers": [teacher.record.sha256 for teacher in setup.teachers],
+        "precision": setup.precision,
+        "devices": setup.devices.count,
+    }
+
+
+def _describe(progress: TrainingProgress, epochs: int) -> str:
+    last = progress.history[-1]
+    mark = "  best so far" if progress.best_epoch == len(progress.history) else ""
+    return (
+        f"epoch {len(progress.history):>3}/{epochs}  loss {last.loss:.4f}  train {format_percent(last.accuracy)}  "
+        f"validation {format_percent(last.validation_accuracy)} (loss {last.validation_loss:.4f})  "
+        f"{last.seconds:.0f} s{mark}"
+    )
+
+
+class _ProgressBar(keras.callbacks.Callback):
+    """One bar an epoch on stderr, which vanishes when the epoch's line is printed."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self.label = label
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Open the bar; `disable=None` keeps it out of files and pipes."""
+        steps = (self.params or {}).get("steps")
+        self.bar = ProgressBar(total=steps, label=self.label, unit="step")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Advance by one step."""
+        self.bar.update()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Close the bar."""
+        self.bar.close()

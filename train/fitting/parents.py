@@ -1,0 +1,117 @@
+"""Bundles that a run learns from: the one whose weights it starts from, and teachers. None is loaded unverified.
+
+Validation must be new to whoever is chosen on it, so what an ancestor was trained on counts, too: the offline sample is
+MNIST's validation split.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ...edge.bundle.card import Ancestor, ModelCard
+from ...edge.bundle.folder import SOURCE_NAME, open_bundle
+from ...edge.data.datasets import MNIST, SAMPLE
+from ...edge.data.images import Splits
+from ...edge.runtimes.keras_files import load_keras_file
+from ..errors import AncestorError
+
+HDF5 = frozenset({".h5", ".hdf5"})
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A loaded bundle: its model, float32, what the new card will say of it, and the names of its classes."""
+
+    model: keras.Model
+    record: Ancestor
+    labels: tuple[str, ...]
+
+
+def load_parent(path: Path, splits: Splits) -> Parent:
+    """Open a bundle, check its hashes, and load its Keras model in safe mode.
+
+    Args:
+        path: The bundle's folder.
+        splits: What the new model will be trained and chosen on.
+
+    Raises:
+        AncestorError: Not a trained bundle, or one that has seen the validation images.
+        ModelCardError: Its card or hashes do not hold.
+        KerasFileError: Its model cannot be loaded.
+    """
+    if path.suffix.lower() in HDF5:
+        raise AncestorError(
+            f"{path}: HDF5 files can run code when Keras loads them, even in safe mode, and nothing vouches for their "
+            "bytes. Expected a bundle, as edge-mnist train writes it."
+        )
+    if not path.is_dir():
+        raise AncestorError(f"{path}: expected the folder of a bundle, as edge-mnist train writes it.")
+    bundle = open_bundle(path)
+    record = _describe(path, bundle.card)
+    if splits.name == MNIST and SAMPLE in record.datasets:
+        raise AncestorError(
+            f"{path}: was trained on {SAMPLE}, which is {MNIST}'s validation split. Train it on {MNIST} first."
+        )
+    model = load_keras_file(bundle.read(bundle.card.source), str(path / SOURCE_NAME))
+    return Parent(model, record, bundle.card.labels)
+
+
+def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]:
+    """Load bundles that know the same classes.
+
+    Raises:
+        AncestorError: One cannot be learned from, or has other classes.
+        ModelCardError: Its card or hashes do not hold.
+    """
+    teachers = tuple(load_parent(path, splits) for path in paths)
+    for path, teacher in zip(paths, teachers, strict=True):
+        if teacher.labels != splits.labels:
+            raise AncestorError(
+                f"{path}: expected a teacher of the classes {', '.join(splits.labels)}, got one of "
+                f"{', '.join(teacher.labels)}."
+            )
+    return teachers
+
+
+def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...]) -> list[str]:
+    """Give a model the weights of all layers whose name and shapes agree.
+
+    Args:
+        model: Freshly built.
+        parent: What it starts from.
+        labels: The classes that it will learn; where they are not the parent's, the last layer starts anew.
+
+    Returns:
+        The names of the layers with weights that start anew.
+
+    Raises:
+        AncestorError: None agrees.
+    """
+    learned: dict[str, Any] = {layer.name: layer for layer in parent.model.layers if layer.weights}
+    if labels != parent.labels:
+        learned.pop(model.layers[-1].name, None)
+    anew = []
+    for layer in (layer for layer in model.layers if layer.weights):
+        weights = learned[layer.name].get_weights() if layer.name in learned else []
+        if [one.shape for one in weights] == [tuple(one.shape) for one in layer.weights]:
+            layer.set_weights(weights)
+        else:
+            anew.append(layer.name)
+    if len(anew) == sum(bool(layer.weights) for layer in model.layers):
+        raise AncestorError(
+            f"{parent.record.name}: no layer of it fits {model.name}. Train the same --model as it is one of."
+        )
+    return anew
+
+
+def _describe(path: Path, card: ModelCard) -> Ancestor:
+    training = card.training
+    if training is None:
+        raise AncestorError(
+            f"{path}: its card does not say what it was trained on, so validation could not be trusted."
+        )
+    parents = [*training.teachers, *([training.start] if training.start else [])]
+    datasets = {training.dataset}.union(*(parent.datasets for parent in parents))
+    return Ancestor(name=card.name, sha256=card.source.sha256, datasets=tuple(sorted(datasets)))

@@ -1,0 +1,228 @@
+"""The plots of a training report, as SVG that takes its colours from the page: readable in the light and in the dark.
+
+Matplotlib draws with placeholder colours, which become the page's variables. Figures are made without pyplot, so no
+backend, window or global state is touched. Blue and orange keep apart for the colour-blind, and no meaning hangs on
+colour alone.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from ...edge.bundle.card import NUM_CLASSES, Epoch
+from .figures import ValidationScores
+
+# Colours that nothing else has, and what stands in their place in the page.
+INK, SOFT, LINE, PAPER, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+VARIABLES = {
+    INK: "var(--ink)",
+    SOFT: "var(--soft)",
+    LINE: "var(--line)",
+    PAPER: "var(--paper)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+}
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    # A class may be called `$x$`.
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": LINE,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": LINE,
+    "text.color": INK,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
+    "lines.linewidth": 1.8,
+}
+# Inches: so small that a phone shows it without making its letters illegible.
+SIZE, SQUARE = (4.6, 3.1), (4.6, 4.6)
+# Letters; ten names side by side have no room for more.
+LONGEST_LEVEL_NAME = 3
+# First digits that are written between powers of ten, by how many of those an axis spans at most.
+LABELLED = {0.5: "123456789", 1.0: "1234568", 1.5: "12346", math.inf: "25"}
+# Accuracies that are written beside the axis, in percent.
+ACCURACY_TICKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
+
+
+def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: int) -> str:
+    """Training and validation accuracy, epoch by epoch, with the room near 100 % drawn large."""
+
+    def draw(axes: Axes) -> None:
+        # Of a perfect score only "less than one error" is known; a logarithm needs a number.
+        least = 0.5 / validation_count
+        _draw_curves(
+            axes,
+            [max(least, 1 - epoch.accuracy) for epoch in history],
+            [max(least, 1 - epoch.validation_accuracy) for epoch in history],
+            best_epoch,
+        )
+        axes.set(ylabel="images read correctly, %")
+        axes.set_yscale("log")
+        axes.invert_yaxis()
+        if _decades(axes) >= 1:
+            axes.yaxis.set_major_locator(FixedLocator([1 - tick / 100 for tick in ACCURACY_TICKS]))
+            axes.yaxis.set_minor_locator(NullLocator())
+        _label(axes, lambda error: f"{100 * (1 - error):.6g}")
+
+    return _draw("Accuracy", SIZE, draw)
+
+
+def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
+    """Training and validation loss, epoch by epoch, on a logarithmic axis."""
+
+    def draw(axes: Axes) -> None:
+        _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history], best_epoch)
+        axes.set(ylabel="cross-entropy, nats")
+        axes.set_yscale("log")
+        _label(axes, lambda loss: f"{loss:g}")
+
+    return _draw("Loss", SIZE, draw)
+
+
+def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) -> str:
+    """The learning rate at the first step and at the end of each epoch."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot(range(len(rates) + 1), [first, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
+        _mark_best(axes, best_epoch)
+        axes.set(xlabel="epoch", ylabel="learning rate at its end", ylim=(0, None))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+
+    return _draw("Learning rate", SIZE, draw)
+
+
+def draw_seconds(history: Sequence[Epoch]) -> str:
+    """How long each epoch took, in seconds, validation included."""
+
+    def draw(axes: Axes) -> None:
+        axes.bar(range(1, len(history) + 1), [epoch.seconds for epoch in history], color=FIRST)
+        axes.set(xlabel="epoch", ylabel="seconds")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return _draw("Time per epoch", SIZE, draw)
+
+
+def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequence[int]) -> str:
+    """Which share of the training and of the validation images each class has, side by side; `labels` names them."""
+
+    def draw(axes: Axes) -> None:
+        width, places = 0.4, np.arange(NUM_CLASSES)
+        shares = [100 * np.array(counts) / max(1, sum(counts)) for counts in (train, validation)]
+        # Hatched as well: two colours of one brightness look alike to some.
+        hatched: Any = {"hatch": "////", "edgecolor": PAPER, "linewidth": 0}
+        axes.bar(places - width / 2, shares[0], width, color=SECOND, label="training", **hatched)
+        axes.bar(places + width / 2, shares[1], width, color=FIRST, label="validation")
+        axes.set(xlabel="class", ylabel="share of the set, %")
+        _name_across(axes, labels)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
+        axes.legend(ncols=2, loc="upper center")
+        axes.grid(visible=False, axis="x")
+
+    return _draw("Classes in each set", SIZE, draw)
+
+
+def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> str:
+    """The confusion matrix: true classes down, what they were read as across; right ones blue, mistakes orange."""
+    matrix = np.array(scores.matrix)
+    mistakes = matrix - np.diag(np.diag(matrix))
+
+    def draw(axes: Axes) -> None:
+        for label, predicted in np.argwhere(matrix > 0).tolist():
+            right, count = label == predicted, int(matrix[label, predicted])
+            depth = 0.35 * count / matrix[label].sum() if right else 0.15 + 0.5 * count / mistakes.max()
+            box = (predicted - 0.5, label - 0.5)
+            axes.add_patch(Rectangle(box, 1, 1, facecolor=FIRST if right else SECOND, alpha=depth, linewidth=0))
+            axes.text(predicted, label, str(count), ha="center", va="center", fontsize=9.5)
+        axes.set(xlabel="read as", ylabel="true class", xlim=(-0.5, 9.5), ylim=(9.5, -0.5))
+        axes.set(aspect="equal")
+        _name_across(axes, labels)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_xticks(np.arange(NUM_CLASSES + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(NUM_CLASSES + 1) - 0.5, minor=True)
+        axes.grid(visible=False, which="major")
+        axes.grid(visible=True, which="minor")
+        axes.tick_params(which="both", length=0)
+
+    return _draw("Confusion matrix", SQUARE, draw)
+
+
+def _draw_curves(axes: Axes, train: Sequence[float], validation: Sequence[float], best_epoch: int) -> None:
+    epochs = range(1, len(train) + 1)
+    marker = _marker(len(train))
+    axes.plot(epochs, train, color=SECOND, linestyle="--", marker=marker, markersize=4, label="training")
+    axes.plot(epochs, validation, color=FIRST, marker=marker, markersize=4, label="validation")
+    _mark_best(axes, best_epoch)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+
+
+def _name_across(axes: Axes, labels: Sequence[str]) -> None:
+    """A tick for each class; names that are too long to stand side by side are turned."""
+    turned = max(map(len, labels)) > LONGEST_LEVEL_NAME
+    slope: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    axes.set_xticks(range(len(labels)), labels, **slope)
+
+
+def _marker(epochs: int) -> str | None:
+    """Of few epochs each is marked; a single one has no line at all."""
+    return "o" if epochs <= 12 else None
+
+
+def _mark_best(axes: Axes, best_epoch: int) -> None:
+    axes.axvline(best_epoch, color=INK, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
+
+
+def _decades(axes: Axes) -> float:
+    """How many powers of ten the upright axis spans."""
+    low, high = sorted(axes.get_ylim())
+    return math.log10(high / low)
+
+
+def _label(axes: Axes, write: Callable[[float], str]) -> None:
+    """Write powers of ten and, between them, as many figures as there is room for: few where the axis is long."""
+    spanned = _decades(axes)
+    digits = next(digits for decades, digits in LABELLED.items() if spanned < decades)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: write(value) if f"{value:e}"[0] in digits else ""))
+
+
+def _draw(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
+    """An inline SVG of one set of axes, as wide as the page lets it be."""
+    content = io.StringIO()
+    # The salt keeps the names inside one drawing apart from those in its neighbours, and the same each time.
+    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": title}):
+        figure = Figure(size, layout="constrained")
+        axes = figure.add_subplot(title=title)
+        draw(axes)
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    svg = content.getvalue()
+    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg class="plot" role="img" aria-label="{title}" \1>', svg)
+    for colour, variable in VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    return re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
