@@ -118,6 +118,5 @@ def history(folder: Path, out: Path) -> None:
     write_all({out: format_history(found).encode()})
     for sentence in found.skipped:
         echo(f"Skipped: {sentence}", err=True)
-    echo(
-        f"{out}: {format_count(len(found.runs), 'run', 'runs')}, {format_count(len(found.skipped), 'file', 'files')} skipped."
-    )
+    skipped = format_count(len(found.skipped), "file", "files")
+    echo(f"{out}: {format_count(len(found.runs), 'run', 'runs')}, {skipped} skipped.")

@@ -57,7 +57,8 @@ def draw_budgets(results: Results, file: str) -> Html:
         "budget",
         "Where a frame's time goes",
         Html(
-            f'<figure>{render_row_chart(axis, lanes)}<figcaption><p class="note">{legend}</p>{raw}</figcaption></figure>'
+            f"<figure>{render_row_chart(axis, lanes)}"
+            f'<figcaption><p class="note">{legend}</p>{raw}</figcaption></figure>'
         ),
         table(head, lines, left=2, names=[f"budget-{i}" for i in range(len(lines))]),
         paragraph("Medians of stages need not add up to the median of the whole.", "note"),
@@ -131,8 +132,8 @@ def _describe(machine: MachineRun) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     bits = sorted({sample.throttled for sample in machine.samples if sample.throttled is not None})
     return [
-        f"{host.machine}, {format_count(host.cores, 'core', 'cores')}, {host.system}, Python {host.python}; measured on "
-        f"processors {', '.join(map(str, machine.affinity))}; governor {format_or_unknown(host.governor)}; power "
+        f"{host.machine}, {format_count(host.cores, 'core', 'cores')}, {host.system}, Python {host.python}; measured "
+        f"on processors {', '.join(map(str, machine.affinity))}; governor {format_or_unknown(host.governor)}; power "
         f"{POWER[host.on_battery]}; {VIRTUAL[host.is_virtual]}.",
         f"Instructions that decide how integers are multiplied: {', '.join(host.flags) or 'none told'}.",
         f"Versions: {versions or 'not told'}.",

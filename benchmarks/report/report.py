@@ -171,8 +171,9 @@ def _describe_machine(machine: MachineRun) -> str:
     heat = [format_or_unknown(sample.temperature_c, " °C") for sample in (*first, *last)]
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     return (
-        f"**Machine** ({machine.name}): {host.model}, {format_count(host.cores, 'core', 'cores')}, {host.system}, Python "
-        f"{host.python}, governor {format_or_unknown(host.governor)}, processors {', '.join(map(str, machine.affinity))}, load "
+        f"**Machine** ({machine.name}): {host.model}, {format_count(host.cores, 'core', 'cores')}, {host.system}, "
+        f"Python {host.python}, governor {format_or_unknown(host.governor)}, "
+        f"processors {', '.join(map(str, machine.affinity))}, load "
         f"average {' before and '.join(loads)} after, temperature {' and '.join(heat)}. {versions}."
     )
 

@@ -116,8 +116,8 @@ def _describe_layer(rows: Sequence[Row]) -> list[str]:
     row, most = max(ratios, key=lambda pair: pair[1].value)
     low, high = (100 * (bound - 1) for bound in most.interval)
     return [
-        f"This package's layer over the bare interpreter costs most on {row_label(row)}: {100 * (most.value - 1):.1f} % "
-        f"(95 % interval {low:+.1f} to {high:+.1f})."
+        f"This package's layer over the bare interpreter costs most on {row_label(row)}: {100 * (most.value - 1):.1f} "
+        f"% (95 % interval {low:+.1f} to {high:+.1f})."
     ]
 
 

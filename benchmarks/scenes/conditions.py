@@ -37,14 +37,16 @@ class Condition:
 ALL_PENS = (pens.BALL_BLUE, pens.BALL_BLACK, pens.FELT, pens.PENCIL)
 ALL_PAPERS = (papers.WHITE, papers.YELLOWISH, papers.RULED, papers.SQUARED, papers.BROWN)
 LARGE = WritingLayout(rows=(1, 2), digits=(1, 5), height_mm=(25, 60))
+RULED_LAYOUT = WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4))
+SQUARED_LAYOUT = WritingLayout(pitch_mm=5.0, height_mm=(5, 9))
 
 CONDITIONS: dict[str, Condition] = {
     "plain": Condition("pens on white paper", papers=(papers.WHITE, papers.YELLOWISH)),
     "thin-pencil": Condition("a pencil's grainy, uneven strokes", pens=(pens.PENCIL,)),
     "marker": Condition("a thick marker", layout=LARGE, pens=(pens.MARKER,)),
     "blue-pen": Condition("a blue ball pen", pens=(pens.BALL_BLUE,), light=Light(warmth=0.12)),
-    "ruled": Condition("paper with lines", layout=WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4)), papers=(papers.RULED,)),
-    "squared": Condition("paper with squares", layout=WritingLayout(pitch_mm=5.0, height_mm=(5, 9)), papers=(papers.SQUARED,)),
+    "ruled": Condition("paper with lines", layout=RULED_LAYOUT, papers=(papers.RULED,)),
+    "squared": Condition("paper with squares", layout=SQUARED_LAYOUT, papers=(papers.SQUARED,)),
     "shadow-edge": Condition(
         "a shadow with a crisp edge across the page", light=Light(shadow=cast_edge, depth=(0.3, 0.6))
     ),
@@ -52,7 +54,9 @@ CONDITIONS: dict[str, Condition] = {
         "the shadow of whoever takes the picture", light=Light(shadow=cast_soft, gradient=0.4, vignette=0.3)
     ),
     "page-border": Condition(
-        "a whole page on a dark table", draft_page, camera=CameraModel(fill=(0.75, 0.97), megapixels=(0.3, 2.0), turn_deg=4)
+        "a whole page on a dark table",
+        draft_page,
+        camera=CameraModel(fill=(0.75, 0.97), megapixels=(0.3, 2.0), turn_deg=4),
     ),
     "brown-paper": Condition("wrapping paper", papers=(papers.BROWN,)),
     "blackboard": Condition("chalk on a board", pens=(pens.CHALK,), papers=(papers.BLACKBOARD,)),

@@ -1,4 +1,4 @@
-"""Reproduces what export/formats/micro_arena.py says of its estimate: beside the smallest arena that TFLite Micro runs in.
+"""Reproduce the estimate of export/formats/micro_arena.py beside the smallest arena that TFLite Micro runs in.
 
 It also counts on how many images of the sample TFLite Micro and LiteRT name the same digit. All but the shipped network
 have random weights, so that close calls are more frequent than with trained ones.

@@ -207,8 +207,8 @@ class Trial(_Record, frozen=True, kw_only=True):
     """One way of quantizing, and what validation said of it.
 
     Attributes:
-        weights: What was done to the weights first: `as trained`, or `equalized and rounded`, see `export/quantize/equalize.py`
-            and `export/quantize/rounding.py`.
+        weights: What was done to the weights first: `as trained`, or `equalized and rounded`, see
+            `export/quantize/equalize.py` and `export/quantize/rounding.py`.
         method: How the ranges of activations were chosen.
         calibration_images: How many, from the first on.
         correct: Validation images read correctly.

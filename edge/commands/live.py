@@ -196,6 +196,7 @@ class LoopStopper:
             self._loop.interrupt()
 
     def run(self, loop: LiveLoop) -> None:
+        """Run the loop until it ends or is stopped; a stop that came before counts."""
         self._loop = loop
         if self._asked:
             loop.stop()

@@ -119,8 +119,8 @@ def _compare(
     if similar and stated.margin > IMPLAUSIBLE_MARGIN and other.margin < PLAUSIBLE_MARGIN:
         raise ExportError(
             f"{path}: reads digits as {stated_name}, but its logits are implausibly large there: the two largest "
-            f"differ by {stated.margin:,.0f}. As {name} it reads {format_percent(other.accuracy, 0)}, and they differ by "
-            f"{other.margin:.1f}. {advice}"
+            f"differ by {stated.margin:,.0f}. As {name} it reads {format_percent(other.accuracy, 0)}, and they "
+            f"differ by {other.margin:.1f}. {advice}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Does the live loop run for days? `python -m tests.long.soak --minutes 30` prints memory, files and threads as it runs.
+"""Does the live loop run for days? `python -m tests.long.soak --minutes 30` prints memory, files and threads.
 
 A video is read as fast as it goes, over and over, with the shipped model, into JSON Lines that rotate and a sink that
 looks at pictures. Every few seconds something goes wrong with the camera. What was reached when everything had

@@ -1,9 +1,10 @@
 """How likely is it that what was read is a digit at all? Fitted on pictures with digits and without, tried on others.
 
 Digits are validation's, written in rows on paper; what is no digit comes out of pictures that have none. Each digit
-that was read is one case. A logistic function of two numbers, the score and the company (`edge/runtimes/abstention.py`), gives
-its probability. What was read in a frame weighs as much as what was read in another, so that a lone digit counts as a
-page does, and digits weigh as much as others, as if they were equally common.
+that was read is one case. A logistic function of two numbers, the score and the company
+(`edge/runtimes/abstention.py`), gives its probability. What was read in a frame weighs as much as what was read
+in another, so that a lone digit counts as a page does, and digits weigh as much as others, as if they were equally
+common.
 
 Every probability that is judged here comes from a fit that has not seen its picture: pictures are dealt into FOLDS
 parts, and each part is judged by a fit on the others. The fit that goes into the card is on all of them.

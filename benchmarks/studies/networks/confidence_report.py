@@ -132,9 +132,9 @@ def format_confidence_tables(results: ConfidenceResults, style: str) -> str:
     return f"""{table}
 
 Expected calibration error {format_percent(results.calibration_error)}; of the class probability alone \
-{format_percent(results.calibration_error_of_class)}. Mean confidence of digits {format_percent(results.digits_mean, 1)}, \
-of non-digits {format_percent(results.others_mean, 1)}, at most {format_percent(results.others_surest, 1)}, and above \
-90 % for {format_percent(results.others_above, 1)} of them.
+{format_percent(results.calibration_error_of_class)}. Mean confidence of digits \
+{format_percent(results.digits_mean, 1)}, of non-digits {format_percent(results.others_mean, 1)}, at most \
+{format_percent(results.others_surest, 1)}, and above 90 % for {format_percent(results.others_above, 1)} of them.
 
 digit probability = 1 / (1 + exp(-({odds.intercept:g} + {odds.score:g} * score + {odds.company:g} * company))), at \
 most {odds.highest:g}."""

@@ -78,8 +78,8 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
         f"**Abstaining**: of all corrupted images int8 refuses {format_percent(int8.refused, 1)} and reads "
         f"{format_percent(int8.silent, 1)} wrong without refusing, "
         f"{format_percent(int8.silent / int8.error if int8.error else 0, 0)} of its errors; float32 "
-        f"{format_percent(float32.refused, 1)} and {format_percent(float32.silent, 1)}. Most such silent errors are under "
-        f"{hardest.corruption}: {format_percent(silent, 1)} of its images.",
+        f"{format_percent(float32.refused, 1)} and {format_percent(float32.silent, 1)}. Most such silent errors are "
+        f"under {hardest.corruption}: {format_percent(silent, 1)} of its images.",
     ]
 
 

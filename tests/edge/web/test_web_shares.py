@@ -198,7 +198,8 @@ def test_what_comes_after_the_end_is_refused_and_what_was_cancelled_is_not_run()
 def test_a_process_ends_while_a_thread_is_inside_native_code_and_nothing_is_lost(code: str, status: int) -> None:
     # Without the interpreter's lock, as a decoder works; joining or waiting for it would take a minute.
     script = (
-        "import sys, threading, ctypes; from edge_mnist.edge.common.processes.ending import end_process, start_abandonable\n"
+        "import sys, threading, ctypes\n"
+        "from edge_mnist.edge.common.processes.ending import end_process, start_abandonable\n"
         "start_abandonable(threading.Thread(target=lambda: ctypes.CDLL(None).sleep(60), daemon=True))\n"
         f"print('said', end='')\ntry: sys.exit({code})\nexcept SystemExit as ending: end_process(ending.code); raise"
     )
