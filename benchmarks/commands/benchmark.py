@@ -1,14 +1,14 @@
 """`edge-mnist benchmark`: parse, measure, print the tables, write the reports."""
 
+import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import msgspec
 
-from ...edge.bundle.card import Precision
 from ...edge.bundle.folder import open_bundle
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE, FiniteRange, data_dir_option
@@ -16,7 +16,6 @@ from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
 from ...edge.common.terminal.tables import format_table
 from ...edge.data.held_out import held_out_images
-from ...edge.runtimes.classifiers import RUNTIMES
 from ..measuring.accuracy import choose_evaluation
 from ..remote.machines import RemoteOptions, run_on_all_machines
 from ..remote.ssh import SshOptions, parse_host
@@ -29,7 +28,6 @@ from ..targets.engines import ENGINES
 from ..targets.old_runtime import make_old_runtime
 from ..targets.targets import ALL_PROCESSORS, list_offers
 from .options import pair_peers, peer_options
-from .photos import benchmark_photos, check_options, choose_settings
 
 
 class CommandWithSubcommands(click.Command):
@@ -75,6 +73,7 @@ class Benchmark(CommandWithSubcommands):
 
     others = {  # noqa: RUF012 - never changed
         "compare": (".comparisons", "compare_two_runs", "Compare two runs, for continuous integration, too."),
+        "photos": (".photos", "photos", "Read photographs whose digits are known, and score them."),
         "history": (".comparisons", "history", "Draw how a folder of runs developed."),
         "schema": ("..results.schema", "schema", "Print the JSON schema of what a benchmark writes."),
     }
@@ -85,6 +84,11 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
         rows = [(offer.name, offer.here or "not here", offer.note) for offer in list_offers()]
         echo_text(format_table(rows, ["target", "here", "what it is, or how to get it"], "simple"))
         ctx.exit()
+
+
+def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: str | None) -> None:
+    if folder is not None:
+        raise click.UsageError(f"--photos is a command of its own: edge-mnist benchmark photos {shlex.quote(folder)}")
 
 
 @click.command(cls=Benchmark)
@@ -178,22 +182,7 @@ def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: b
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
-@click.option(
-    "--photos",
-    metavar="FOLDER|shipped",
-    help="Read these pictures instead, and score the digits. The folder has a labels.json: "
-    '{"file.jpg": {"rows": ["123", "45"]}}.',
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(list(RUNTIMES)),
-    help="What reads the pictures of --photos.  [default: the first one installed, in this order]",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(get_args(Precision)),
-    help="Of the file that reads the pictures of --photos.  [default: int8]",
-)
+@click.option("--photos", hidden=True, callback=_name_photos, expose_value=False)
 def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     bundle: Path,
     data_dir: Path | None,
@@ -217,19 +206,12 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     stable_only: bool,
     out: Path,
     as_json: bool,
-    photos: str | None,
-    runtime: str | None,
-    precision: str | None,
 ) -> None:
     """Measure each file of a bundle on each runtime installed here, and other projects' models beside them.
 
     Accuracy with its 95 % interval and the paired drop against float. Latency in fresh processes that take turns:
     back to back, at a camera's rate, with several images; the share of our own layer in it; load time, memory, and
     energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
-
-    With --photos, one file reads pictures whose digits are known: precision, recall and F1 of the digits, the rows'
-    accuracy, and a page that shows every picture with an error. Of the other options, --runtime, --precision,
-    --threads, --out and --json go with it.
 
     \b
     Examples:
@@ -239,15 +221,9 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark --target litert --threads 1 --stable-only
       edge-mnist benchmark --peer theirs.onnx --peer-input standardized --peer-output digits
       edge-mnist benchmark --list-targets
-      edge-mnist benchmark --photos my-photos
+      edge-mnist benchmark photos my-photos
       edge-mnist benchmark compare before.json after.json
     """
-    if photos is not None:
-        check_options(click.get_current_context())
-        benchmark_photos(photos, choose_settings(bundle, runtime, precision, threads), out, as_json)
-        return
-    if runtime or precision:
-        raise click.UsageError("--runtime and --precision go with --photos: without it, every file is measured.")
     described = pair_peers(peers, peer_inputs, peer_outputs)
     opened = open_bundle(bundle)
     for host in hosts:

@@ -93,11 +93,11 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
     Examples:
       edge-mnist scenes my-scenes
       edge-mnist scenes ruled --count 100 --condition ruled --condition touching
-      edge-mnist benchmark --photos my-scenes
+      edge-mnist benchmark photos my-scenes
     """
     written = write_scenes(folder, conditions or tuple(CONDITIONS), range(seed, seed + count), most_megapixels)
     there = f"{folder}: {written} {'picture' if written == 1 else 'pictures'}."
-    echo(f"{there} Next: edge-mnist benchmark --photos {shlex.quote(str(folder))}")
+    echo(f"{there} Next: edge-mnist benchmark photos {shlex.quote(str(folder))}")
 
 
 # The table is the one place that names them.

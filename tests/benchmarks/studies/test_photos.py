@@ -141,7 +141,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_read_and_scored(folder: Path, tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path / "out", "--json")
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path / "out", "--json")
 
     assert result.exit_code == 0, result.output
     results = msgspec.json.decode(result.stdout, type=PhotoResults)
@@ -158,14 +158,14 @@ def test_a_folder_is_read_and_scored(folder: Path, tmp_path: Path) -> None:
 def test_the_runtime_and_precision_asked_for_are_used(folder: Path, tmp_path: Path) -> None:
     options = ("--runtime", "onnxruntime", "--precision", "float32", "--threads", 2, "--json")
 
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path, *options)
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path, *options)
 
     results = msgspec.json.decode(result.stdout, type=PhotoResults)
     assert (results.runtime, results.precision, results.num_threads) == ("onnxruntime", "float32", 2)
 
 
 def test_the_table_and_the_report_have_a_line_for_each_condition(folder: Path, tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path)
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path)
 
     assert result.exit_code == 0, result.output
     assert [line.split()[:4] for line in result.stdout.splitlines()[2:4]] == [
@@ -179,7 +179,7 @@ def test_the_table_and_the_report_have_a_line_for_each_condition(folder: Path, t
 
 
 def test_the_gallery_shows_each_failure_and_nothing_from_elsewhere(folder: Path, tmp_path: Path) -> None:
-    edge_mnist("benchmark", "--photos", folder, "--out", tmp_path)
+    edge_mnist("benchmark", "photos", folder, "--out", tmp_path)
 
     page = (tmp_path / "photos.html").read_text()
 
@@ -197,7 +197,7 @@ def test_digits_that_are_not_there_are_marked(tmp_path: Path) -> None:
     Image.fromarray(draw_page(ROWS, seed=3)).save(tmp_path / "a.png")
     (tmp_path / "labels.json").write_text('{"a.png": {"rows": ["124", "89"]}}')
 
-    edge_mnist("benchmark", "--photos", tmp_path, "--out", tmp_path / "out")
+    edge_mnist("benchmark", "photos", tmp_path, "--out", tmp_path / "out")
 
     page = (tmp_path / "out" / "photos.html").read_text()
     assert page.count('<rect class="wrong"') == 1
@@ -209,7 +209,7 @@ def test_pictures_without_errors_give_an_empty_gallery(tmp_path: Path) -> None:
     Image.fromarray(draw_page(ROWS, seed=3)).save(tmp_path / "a.png")
     (tmp_path / "labels.json").write_text('{"a.png": {"rows": ["1247", "89"]}}')
 
-    result = edge_mnist("benchmark", "--photos", tmp_path, "--out", tmp_path / "out")
+    result = edge_mnist("benchmark", "photos", tmp_path, "--out", tmp_path / "out")
 
     assert result.exit_code == 0, result.output
     assert "<figure" not in (tmp_path / "out" / "photos.html").read_text()
@@ -243,7 +243,7 @@ def test_labels_that_cannot_be_used_are_one_sentence(tmp_path: Path, labels: str
     if labels is not None:
         (folder / "labels.json").write_text(labels)
 
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path / "out")
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path / "out")
 
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -256,7 +256,7 @@ def test_labels_that_cannot_be_used_are_one_sentence(tmp_path: Path, labels: str
 def test_a_damaged_picture_is_named(folder: Path, tmp_path: Path) -> None:
     (folder / "right.png").write_bytes((folder / "right.png").read_bytes()[:500])
 
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path / "out")
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path / "out")
 
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
@@ -265,44 +265,27 @@ def test_a_damaged_picture_is_named(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_says_what_was_expected(tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", tmp_path / "nowhere", "--out", tmp_path / "out")
+    result = edge_mnist("benchmark", "photos", tmp_path / "nowhere", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
     assert "Expected a folder with pictures and a labels.json" in result.stderr
 
 
-def test_options_of_the_photo_benchmark_alone_are_misuse() -> None:
-    result = edge_mnist("benchmark", "--precision", "float32")
+def test_the_option_of_before_names_the_command() -> None:
+    result = edge_mnist("benchmark", "--photos", "my photos")
 
     assert result.exit_code == 2
-    assert "go with --photos" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--quick", "--rounds", 3), "--quick, --rounds: not with --photos"),
-        (("--host", "pi@shed", "--seed", 0), "--seed, --host: not with --photos"),
-        (("--threads", 1, "--threads", 2), "expected one --threads with --photos, got 2"),
-    ],
-    ids=["amounts", "a default in words", "threads"],
-)
-def test_options_without_effect_on_photos_are_misuse(tmp_path: Path, options: tuple[object, ...], message: str) -> None:
-    result = edge_mnist("benchmark", "--photos", tmp_path, "--out", tmp_path / "out", *options)
-
-    assert result.exit_code == 2
-    assert message in result.stderr
-    assert not (tmp_path / "out").exists()
+    assert "edge-mnist benchmark photos 'my photos'" in result.stderr
 
 
 def test_no_threads_are_all_processors(folder: Path, tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", folder, "--out", tmp_path, "--threads", 0, "--json")
+    result = edge_mnist("benchmark", "photos", folder, "--out", tmp_path, "--threads", 0, "--json")
 
     assert msgspec.json.decode(result.stdout, type=PhotoResults).num_threads == count_cores()
 
 
 def test_a_precision_that_the_bundle_lacks_says_which_it_has(folder: Path, tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", folder, "--precision", "float16", "--out", tmp_path)
+    result = edge_mnist("benchmark", "photos", folder, "--precision", "float16", "--out", tmp_path)
 
     assert result.exit_code == 1
     assert "only" in result.stderr
@@ -329,7 +312,7 @@ def test_the_shipped_pictures_are_those_that_the_command_makes() -> None:
 
 
 def test_the_shipped_pictures_are_benchmarked_by_name(tmp_path: Path) -> None:
-    result = edge_mnist("benchmark", "--photos", "shipped", "--out", tmp_path, "--json")
+    result = edge_mnist("benchmark", "photos", "shipped", "--out", tmp_path, "--json")
 
     assert result.exit_code == 0, result.output
     results = msgspec.json.decode(result.stdout, type=PhotoResults)

@@ -179,7 +179,7 @@ def test_the_command_writes_pictures_and_their_labels(tmp_path: Path) -> None:
     )
 
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"{folder}: 4 pictures. Next: edge-mnist benchmark --photos {folder}\n"
+    assert result.stdout == f"{folder}: 4 pictures. Next: edge-mnist benchmark photos {folder}\n"
     photos = read_labels(folder)
     assert [photo.name for photo in photos] == [
         "tiny-frame-0007.jpg", "tiny-frame-0008.jpg", "empty-0007.jpg", "empty-0008.jpg"

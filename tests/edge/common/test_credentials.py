@@ -242,7 +242,7 @@ COMMANDS = {
     "serve --host": ["serve", "--host", "ADDRESS"],
     "serve --token-file": ["serve", "--token-file", "ADDRESS"],
     "benchmark --host": ["benchmark", "--host", "ADDRESS"],
-    "benchmark --photos": ["benchmark", "--photos", "ADDRESS"],
+    "benchmark photos": ["benchmark", "photos", "ADDRESS"],
     "an unknown command": ["ADDRESS"],
 }
 

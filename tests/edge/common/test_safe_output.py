@@ -188,7 +188,7 @@ CASES = {
     "benchmark compare": ("benchmark", "compare", "0.json", "1.json", "--force"),
     "benchmark compare as JSON": ("benchmark", "compare", "0.json", "1.json", "--force", "--json"),
     "benchmark history": ("benchmark", "history", "history", "--out", f"trend{NAME}.html"),
-    "benchmark photos": ("benchmark", "--photos", "photos", f"bundle{NAME}", "--out", "reports"),
+    "benchmark photos": ("benchmark", "photos", "photos", "--model", f"bundle{NAME}", "--out", "reports"),
     "compare": ("compare", f"bundle{NAME}", "--out", "reports"),
     "compare runs": ("compare", "0.json", "--out", "reports"),
     "example": ("example", f"page{NAME}.png"),
