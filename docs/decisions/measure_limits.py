@@ -21,7 +21,7 @@ ROWS = ("31415926", "2718")
 PEAK = """
 import re, sys
 from pathlib import Path
-from edge_mnist.edge.pictures import read_gray
+from edge_mnist.edge.media.pictures import read_gray
 
 def peak_mb():
     return int(re.findall(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[0]) / 1000

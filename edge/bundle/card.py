@@ -23,7 +23,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ..common.arrays import IMAGE_SHAPE
 from ..common.errors import EdgeMnistError
 from ..common.kinds import explain_pointer
 from ..common.machine import Processor
@@ -35,6 +34,8 @@ SCHEMA_VERSION = 5
 # Fields that came since are left out where they have their default, so an older card keeps the bytes it was sealed as.
 OLDEST_READABLE_VERSION = 3
 
+# The contract: one gray image in, ten logits out.
+IMAGE_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
 # The layer of every Keras model that scales raw pixels to [0, 1]. Exporters cut there: a full-integer file expresses
 # it as its input's scale, at no cost.

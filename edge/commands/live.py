@@ -21,7 +21,8 @@ from ..live.events import Event
 from ..live.loop import LiveLoop
 from ..live.sink_thread import Backlog, SinkError
 from ..web.settings import WebSettings
-from .options import CameraChoice, FiniteRange, ModelChoice, camera_options, model_options
+from .live_options import CameraChoice, ModelChoice, camera_options, model_options
+from .options import FiniteRange
 from .sink_options import SinkSettings, make_sinks, sink_options
 from .web_options import web_options
 

@@ -22,7 +22,7 @@ from ..reading.reader import Digit, Reader, Reading
 from ..sinks.annotate import annotate
 from ..sinks.drawing_folder import DrawingFolder
 from ..sinks.window import Window
-from .options import ModelChoice, model_options
+from .live_options import ModelChoice, model_options
 
 
 @dataclass(frozen=True)

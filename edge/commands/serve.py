@@ -17,8 +17,9 @@ from ..common.processes.signals import handling_ends
 from ..reading.reader import Reader
 from ..runtimes.classifiers import RUNTIMES
 from ..web.settings import WebSettings
+from .live_options import CameraChoice, camera_options
 from .open_page import open_page
-from .options import BUNDLE, CameraChoice, camera_options
+from .options import BUNDLE
 from .web_options import web_options
 
 # How often the command looks whether to stop.

@@ -5,9 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The contract: one gray image in, ten logits out.
-IMAGE_SHAPE = (28, 28, 1)
-
 
 def check_gray(frame: Any) -> NDArray[np.uint8]:
     """Take a gray frame, uint8 [height, width], whatever its layout in memory.
@@ -38,13 +35,13 @@ def check_picture(frame: Any) -> None:
     )
 
 
-def check_images(images: Any) -> None:
+def check_images(images: Any, shape: tuple[int, ...]) -> None:
     """Refuse what is no batch of images for a classifier.
 
     Raises:
         ValueError: It is not uint8 [N, 28, 28, 1].
     """
-    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == IMAGE_SHAPE:
+    if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
         return
     raise ValueError(
         f"expected images, uint8 [N, 28, 28, 1] with 0 = paper and 255 = ink, got {_describe(images)}. "

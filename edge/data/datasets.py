@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.arrays import IMAGE_SHAPE
+from ..bundle.card import IMAGE_SHAPE
 from .download import MNIST_FILES, DataError, IdxSource, load_idx_file
 from .images import DIGITS, Images, Splits, first_per_class
 from .picture_folder import PREFIX, load_pictures

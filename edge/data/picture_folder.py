@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import NUM_CLASSES
-from ..common.arrays import IMAGE_SHAPE
+from ..bundle.card import IMAGE_SHAPE, NUM_CLASSES
 from ..common.opencv import cv
 from ..common.terminal.output import echo
 from ..common.terminal.progress import ProgressBar

@@ -33,8 +33,10 @@ print(json.dumps({"version": version}))
 
 _RUNTIME = """
 import json, sys
-from edge_mnist.edge.bundle import SHIPPED, open_bundle
-from edge_mnist.edge.classifiers import RUNTIMES, load_classifier
+from edge_mnist.edge.bundle.folder import open_bundle
+from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.loading import load_classifier
 runtime = RUNTIMES[sys.argv[1]]
 if runtime.installed:
     load_classifier(open_bundle(SHIPPED), runtime, "int8")
@@ -46,7 +48,7 @@ else:
 _CAMERAS = """
 import json, sys
 from pathlib import Path
-from edge_mnist.edge.cameras.choose import find_cameras
+from edge_mnist.edge.cameras.factory import find_cameras
 print(json.dumps({"found": [f"{camera.name} ({camera.source})" for camera in find_cameras(Path(sys.argv[1]))]}))
 """
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import PRECISION_KEY, Format, ModelCardError, ModelFile, Tensor
+from ..bundle.card import IMAGE_SHAPE, PRECISION_KEY, Format, ModelCardError, ModelFile, Tensor
 from ..common.arrays import check_images
 from ..common.errors import RuntimeUnavailableError
 from ..common.machine import find_version
@@ -125,7 +125,7 @@ class InterpreterClassifier:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Classifier`."""
-        check_images(images)
+        check_images(images, IMAGE_SHAPE)
         call = self._take()
         try:
             return self._classify(call, images)
@@ -181,7 +181,7 @@ class OnnxRuntimeClassifier:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Classifier`."""
-        check_images(images)
+        check_images(images, IMAGE_SHAPE)
         outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
         return dequantize(outputs, self._file.output)
 

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import ModelCardError, ModelFile, Precision
-from ..common.arrays import IMAGE_SHAPE
+from ..bundle.card import IMAGE_SHAPE, ModelCardError, ModelFile, Precision
 
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ..bundle.card import IMAGE_SHAPE
 from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
-from ..common.arrays import IMAGE_SHAPE
 from ..common.errors import EdgeMnistError
 from ..common.files import explain_full_disk
 from ..common.kinds import KERAS, ZIP, describe_mistake, identify

@@ -31,7 +31,7 @@ PEAK, ERROR, ENDED = "PEAK ", "Error: ", "ended"
 FIRST = "+first.png"
 # Linux alone says afterwards how much memory a process ever had.
 COMMAND = """
-from edge_mnist.edge.cli import main
+from edge_mnist.cli import main
 try:
     main()
 finally:

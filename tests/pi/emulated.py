@@ -47,7 +47,7 @@ ALIKE = f"digits and boxes as on {platform.machine()}"
 CONFIDENCE_TOLERANCE = 0.01
 # With more time for each thing that it tries than any Raspberry Pi takes.
 PATIENT_DOCTOR = """
-from edge_mnist.edge.cli import main
+from edge_mnist.cli import main
 from edge_mnist.edge.doctor import probes
 probes.PROBE_TIMEOUT_S = 100.0
 main(["doctor", "--json"])

@@ -23,7 +23,7 @@ import sys
 sys.modules.update(dict.fromkeys({PACKAGES}))
 import json, click
 from click.testing import CliRunner
-from edge_mnist.edge.cli import main
+from edge_mnist.cli import main
 
 def walk(command, path):
     done = CliRunner().invoke(main, [*path, "--help"], prog_name="edge-mnist")

@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 SETUP
 import keras
-from edge_mnist.edge import mnist
-from edge_mnist.train.devices import find_devices
-from edge_mnist.train.fit import Recipe, Setup, fit
+from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.train.fitting.devices import find_devices
+from edge_mnist.train.fitting.fit import Recipe, Setup, fit
 from edge_mnist.train.zoo import ZOO
 devices = find_devices(sys.argv[1])
 sample = mnist.load_sample()

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.common.arrays import IMAGE_SHAPE
+from ...edge.bundle.card import IMAGE_SHAPE
 from ...edge.common.errors import EdgeMnistError
 
 # Coarser, or emptied at random in training: the map is taken before them.

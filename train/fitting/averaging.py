@@ -12,8 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import SCALING_LAYER
-from ...edge.common.arrays import IMAGE_SHAPE
+from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER
 from .backend import predict
 
 ops: Any = keras.ops

@@ -16,8 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Epoch, TrainingPrecision
-from ...edge.common.arrays import IMAGE_SHAPE
+from ...edge.bundle.card import IMAGE_SHAPE, Epoch, TrainingPrecision
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.common.arrays import IMAGE_SHAPE
+from ....edge.bundle.card import IMAGE_SHAPE
 from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import open_file
 from ....edge.media.listing import describe_left_out, is_video, list_tree

@@ -17,7 +17,7 @@ from edge_mnist.edge.common.processes.child import ChildError, Limits, bounded, 
 LIMITS = Limits(memory_bytes=500_000_000, cpu_s=3, seconds=120)
 MODULE = """
 import os, signal, sys, time
-from edge_mnist.edge.errors import EdgeMnistError
+from edge_mnist.edge.common.errors import EdgeMnistError
 
 class OddError(EdgeMnistError): pass
 def turn(content): return content[::-1]
@@ -124,7 +124,7 @@ def test_limits_of_the_parent_that_are_lower_stay() -> None:
 
 PARENT = """
 import subprocess, sys, time
-from edge_mnist.edge.child import bounded
+from edge_mnist.edge.common.processes.child import bounded
 child = subprocess.Popen(bounded([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]),
                          stdout=subprocess.PIPE, start_new_session=True)
 child.stdout.readline()

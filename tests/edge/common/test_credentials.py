@@ -12,7 +12,7 @@ from edge_mnist.benchmarks.remote.ssh import SshError, parse_host
 from edge_mnist.edge.cameras.camera import CameraUnsupportedError
 from edge_mnist.edge.cameras.factory import check_source, redact_source
 from edge_mnist.edge.cameras.http_stream import PASSWORD_VARIABLE
-from edge_mnist.edge.commands.options import ADDRESS_VARIABLE, CameraChoice, camera_options
+from edge_mnist.edge.commands.live_options import ADDRESS_VARIABLE, CameraChoice, camera_options
 from edge_mnist.edge.common.network.credentials import (
     MOST_PASSWORD_CHARACTERS,
     CredentialsError,

@@ -12,7 +12,7 @@ from edge_mnist.edge.common.scratch import MARK, PREFIX, scratch_folder
 
 KILLED = """
 import os, signal
-from edge_mnist.edge.scratch import scratch_folder
+from edge_mnist.edge.common.scratch import scratch_folder
 with scratch_folder() as folder:
     (folder / "large").write_bytes(bytes(1000))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_mnist.edge.cameras.camera import CameraError, CameraOptions
 from edge_mnist.edge.cameras.mjpeg import MjpegCamera
-from edge_mnist.edge.commands.options import CameraChoice
+from edge_mnist.edge.commands.live_options import CameraChoice
 from edge_mnist.edge.common.network import time_limits
 from edge_mnist.edge.common.network.time_limits import FILE_FRAME_S, FRAME_S, GRACE_S, OPEN_S, frame_limit_s
 from edge_mnist.edge.live.loop import LiveLoop

@@ -154,8 +154,8 @@ def test_a_drawing_of_every_format_is_written_as_its_name_says(tmp_path: Path) -
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from edge_mnist.edge.whole_files import writing_whole
-with writing_whole(Path(sys.argv[1])) as file:
+from edge_mnist.edge.common.files import atomic_file
+with atomic_file(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from edge_mnist.benchmarks.scenes.sized_pages import draw_sized_page
 from edge_mnist.edge.cameras.camera import CameraOptions
 from edge_mnist.edge.commands.live import AddressType
-from edge_mnist.edge.commands.options import CameraChoice, ModelChoice, camera_options, model_options
+from edge_mnist.edge.commands.live_options import CameraChoice, ModelChoice, camera_options, model_options
 from tests.conftest import edge_mnist
 
 FRAMES = 40
@@ -27,7 +27,7 @@ EDGE_MNIST = "import sys; from edge_mnist.cli import main; sys.argv[0] = 'edge-m
 # The same with a camera in place of every other, whose driver hangs after its first frames.
 HANGING = f"""
 import time, numpy as np
-from edge_mnist.edge.cameras import choose
+from edge_mnist.edge.cameras import factory as choose
 from edge_mnist.edge.cameras.camera import CameraFrame
 class Camera:
     description, waits, sizes_differ, count = "hangs", False, False, 0
@@ -43,7 +43,7 @@ choose.check_source = lambda source: None
 # The same that takes its time between serving the page and reading the first frame.
 SLOW_TO_BEGIN = f"""
 import time
-from edge_mnist.edge.live import cli
+from edge_mnist.edge.commands import live as cli
 make_sinks = cli.make_sinks
 def make_sinks_slowly(*arguments, **options):
     time.sleep(1)

@@ -20,7 +20,7 @@ EDGE_MNIST = "import sys; from edge_mnist.cli import main; sys.argv[0] = 'edge-m
 # The command whose reader is at a frame for ever, in many small steps.
 READING_FOR_EVER = f"""
 import time
-from edge_mnist.edge.reader import Reader
+from edge_mnist.edge.reading.reader import Reader
 def read(self, frame):
     print("reading", flush=True)
     while True:
@@ -116,7 +116,7 @@ def test_a_signal_ends_it_while_a_thread_of_the_page_computes(video: Path):
     """Python waits at its end for threads of that kind."""
     code = f"""
 import threading, time
-from edge_mnist.edge.live import cli
+from edge_mnist.edge.commands import live as cli
 serve = cli.make_sinks
 def make_sinks(*arguments, **options):
     threading.Thread(target=time.sleep, args=(300,)).start()

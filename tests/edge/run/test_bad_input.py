@@ -275,7 +275,7 @@ def test_a_killed_export_leaves_the_old_bundle(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     # A converter that kills its own process when the first file has been written: no clean-up of Python's runs.
     code = (
-        "import os, signal, sys; from edge_mnist.export import tflite\n"
+        "import os, signal, sys; from edge_mnist.export.formats import tflite\n"
         "tflite.convert_int8 = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from edge_mnist.cli import main; main()\n"
     )

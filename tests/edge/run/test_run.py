@@ -243,7 +243,7 @@ def test_a_real_window_goes_on_with_any_key_and_quits_with_q(display: str) -> No
     """Shift alone is on the way to another key; a picture larger than the screen is made smaller."""
     code = """
 import numpy as np
-from edge_mnist.edge.window import Window
+from edge_mnist.edge.sinks.window import Window
 with Window() as window:
     root = window._root
     for keys in (["Shift_L", "space"], ["Right"], ["q"], ["Escape"]):

@@ -287,7 +287,7 @@ def test_the_broker_says_so_when_the_process_is_killed(mosquitto: Mosquitto, sub
     code = """
 import sys, time
 from pathlib import Path
-from edge_mnist.edge.sinks.broker import TlsFiles, parse_broker
+from edge_mnist.edge.sinks.mqtt_address import TlsFiles, parse_broker
 from edge_mnist.edge.sinks.mqtt import SETTLED_FRAMES, MqttSink
 sink = MqttSink(parse_broker(sys.argv[1], TlsFiles(), None))
 time.sleep(60)

@@ -20,8 +20,8 @@ PREVIEW = """
 import gc, sys, threading, time
 import numpy as np
 from edge_mnist.edge.sinks import preview
-from edge_mnist.edge.sinks.outlet import Outlet
-from tests.sightings import make_change, make_sighting
+from edge_mnist.edge.live.sink_thread import SinkThread
+from tests.builders.sightings import make_change, make_sighting
 
 seen = []
 class Window(preview.Window):
@@ -44,7 +44,7 @@ def wait_for(condition):
 
 closed = []
 sink = preview.PreviewSink(lambda: closed.append(threading.current_thread().name))
-outlet = Outlet(sink)
+outlet = SinkThread(sink)
 wait_for(outlet.wants_picture)
 outlet.put(make_change())
 outlet.put(make_sighting(rows=("12", "3"), picture=np.full((480, 640, 3), 255, np.uint8)))
@@ -82,8 +82,8 @@ def test_a_loop_that_ends_closes_the_window(display: str) -> None:
 def test_a_preview_without_a_display_is_one_sentence() -> None:
     pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
     code = """
-from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
-from edge_mnist.edge.window import WindowError
+from edge_mnist.edge.commands.sink_options import SinkSettings, make_sinks
+from edge_mnist.edge.sinks.window import WindowError
 try:
     make_sinks(SinkSettings(as_json=True, show=True), print)
 except WindowError as error:

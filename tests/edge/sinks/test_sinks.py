@@ -206,7 +206,7 @@ def test_all_lines_before_the_last_are_whole_when_the_process_is_killed(tmp_path
     code = """
 import sys
 from pathlib import Path
-from edge_mnist.edge.sinks.json_lines import RotatedFile
+from edge_mnist.edge.sinks.lines import RotatedFile
 file = RotatedFile(Path(sys.argv[1]), 10**9)
 print("ready", flush=True)
 while True:
@@ -306,7 +306,7 @@ def test_without_options_a_pipe_gets_text() -> None:
 )
 def test_a_terminal_gets_the_table_if_it_can_draw_it(term: str, encoding: str, expected: str) -> None:
     code = """
-from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
+from edge_mnist.edge.commands.sink_options import SinkSettings, make_sinks
 (sink,) = make_sinks(SinkSettings(), lambda: None)
 print(type(sink).__name__)
 """
@@ -355,7 +355,7 @@ def _points_to(link: Path, path: Path) -> bool:
 def test_sinks_load_nothing_that_was_not_asked_for() -> None:
     code = """
 import sys
-from edge_mnist.edge.sinks.options import SinkSettings, make_sinks
+from edge_mnist.edge.commands.sink_options import SinkSettings, make_sinks
 make_sinks(SinkSettings(as_json=True), lambda: None)
 print(sorted({"rich", "paho", "tkinter", "PIL.ImageTk"} & set(sys.modules)))
 """
