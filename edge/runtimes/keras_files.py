@@ -71,9 +71,10 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     except Exception as error:
         # Keras, h5py and layers of all kinds raise what they like.
         reason = first_line(error)
-    raise KerasFileError(
-        f"{origin}: cannot be loaded as a Keras model ({reason}).{_explain(content)}{explain_full_disk()}"
-    )
+    code, version = _explain(content)
+    # Where a class is missing, Keras tells how to program one, at length.
+    why = f".{code}" if code else f" ({reason})."
+    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model{why}{version}{explain_full_disk()}")
 
 
 def load_here(content: bytes) -> Any:
@@ -123,31 +124,34 @@ def _check_sizes(content: bytes) -> None:
         raise KerasFileError(f"it unpacks to {unpacked:,} bytes, and the file has {len(content):,}")
 
 
-def _explain(content: bytes) -> str:
-    """What the file itself shows of why it cannot be loaded, as sentences for the end of another."""
+def _explain(content: bytes) -> tuple[str, str]:
+    """What the file itself shows of why it cannot be loaded, of code and of versions: sentences for the end of another.
+
+    Each is empty where there is nothing of it.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.getinfo(CONFIG).file_size > MOST_CONFIG_BYTES:
-                return ""
+                return "", ""
             foreign = sorted(set(_foreign_classes(msgspec.json.decode(archive.read(CONFIG)))))
             version = str(msgspec.json.decode(archive.read(METADATA)).get("keras_version", ""))
     except Exception:
         # It explains an error; where the file is too damaged for that, the error stands alone.
-        return ""
-    sentences = ""
+        return "", ""
+    code = older = ""
     if "Lambda" in foreign:
-        sentences += " It has a Lambda layer, whose code would run when loaded: write it with keras.ops or as layers."
+        code += " It has a Lambda layer, whose code would run when loaded: write it with keras.ops or as layers."
     if others := [name for name in foreign if name != "Lambda"]:
-        sentences += (
+        code += (
             f" {', '.join(others)[:200]} {'is' if len(others) == 1 else 'are'} not part of Keras, and a file does not "
             "bring code along: rebuild the model with Keras's own layers or keras.ops, copy the weights, and save it."
         )
     if version[:2] in {"1.", "2."}:
-        sentences += (
+        older = (
             f" It was saved by Keras {printable(version)[:20]}, of whose files Keras 3 reads only some: build the same "
             "network with Keras 3, load its weights into that (set_weights), and save it."
         )
-    return sentences
+    return code, older
 
 
 def _foreign_classes(config: Any) -> Iterator[str]:

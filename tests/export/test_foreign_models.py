@@ -307,12 +307,12 @@ def test_multiply_adds_of_a_loop_count_each_of_its_turns(batch: str | int) -> No
 def _looping(batch: str | int, turns: int) -> proto.ModelProto:
     """A state of six numbers that is multiplied with the same weights in each turn, as converters write a GRU."""
     make, value = proto.helper.make_node, proto.helper.make_tensor_value_info
-    flag, state = value("on", TensorProto.BOOL, []), value("state", TensorProto.FLOAT, None)
+    flag, state = value("on", TensorProto.BOOL, []), value("state", TensorProto.FLOAT, ["n", 6])
     body = proto.helper.make_graph(
         [make("Identity", ["on"], ["still_on"]), make("MatMul", ["state", "weights"], ["next"])],
         "body",
         [value("turn", TensorProto.INT64, []), flag, state],
-        [value("still_on", TensorProto.BOOL, []), value("next", TensorProto.FLOAT, None)],
+        [value("still_on", TensorProto.BOOL, []), value("next", TensorProto.FLOAT, ["n", 6])],
     )
     graph = proto.helper.make_graph(
         [make("Loop", ["turns", "yes", "pixels"], ["logits"], body=body)],

@@ -206,7 +206,7 @@ def _with_many_units(config: bytes) -> bytes:
     [
         (_keras_file(zipfile.ZIP_DEFLATED, config=lambda _: bytes(70_000_000)), "it unpacks to"),
         (_keras_file(zipfile.ZIP_BZIP2), "its parts are neither stored nor deflated"),
-        (b"no archive", "not a zip file"),
+        (b"PK\x03\x04 no archive", "not a zip file"),
     ],
     ids=["bomb", "another method", "no archive"],
 )
