@@ -115,9 +115,9 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         given["outlier_class"] = True
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
-    from .trained_bundle import Order, train_bundle  # noqa: PLC0415 - Keras, without which help must do
+    from .trained_bundle import TrainingOrder, train_bundle  # noqa: PLC0415 - Keras, without which help must do
 
-    order = Order(model, data, data_dir, chosen, seeds, start, teachers, PRECISIONS[mixed_precision], devices)
+    order = TrainingOrder(model, data, data_dir, chosen, seeds, start, teachers, PRECISIONS[mixed_precision], devices)
     train_bundle(order, out)
 
 

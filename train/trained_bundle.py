@@ -27,7 +27,7 @@ from .report.report import write_report
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingOrder:
     """What to train, on what.
 
     Attributes:
@@ -53,7 +53,7 @@ class Order:
     devices: str
 
 
-def train_bundle(order: Order, out: Path) -> None:
+def train_bundle(order: TrainingOrder, out: Path) -> None:
     """Train, write the bundle and its report, and say what came out of it.
 
     Raises:

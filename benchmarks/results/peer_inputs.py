@@ -40,7 +40,7 @@ NEAR_CHANCE = 2 / NUM_CLASSES
 
 
 @dataclass(frozen=True)
-class Convention:
+class PeerConvention:
     """What an image becomes: real numbers by a mean and a deviation, or integers where `scaling` is None."""
 
     scaling: tuple[float, float] | None
@@ -60,7 +60,7 @@ class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
     better: str | None = None
 
 
-def parse_convention(text: str) -> Convention:
+def parse_convention(text: str) -> PeerConvention:
     """Understand what a user says that a model reads.
 
     Raises:
@@ -68,7 +68,7 @@ def parse_convention(text: str) -> Convention:
     """
     name = text.removesuffix(INVERTED)
     if name in CONVENTIONS:
-        return Convention(CONVENTIONS[name], name != text)
+        return PeerConvention(CONVENTIONS[name], name != text)
     mean, _, deviation = name.partition("/")
     try:
         scaling = float(mean), float(deviation)
@@ -76,10 +76,10 @@ def parse_convention(text: str) -> Convention:
         scaling = (math.nan, math.nan)
     if not all(map(math.isfinite, scaling)) or scaling[1] <= 0:
         raise ValueError(f"expected {EXPECTED}; got {text!r}.")
-    return Convention(scaling, name != text)
+    return PeerConvention(scaling, name != text)
 
 
-def scale_pixels(images: NDArray[np.uint8], convention: Convention) -> NDArray[np.floating] | NDArray[np.uint8]:
+def scale_pixels(images: NDArray[np.uint8], convention: PeerConvention) -> NDArray[np.floating] | NDArray[np.uint8]:
     """What a model of that convention reads of raw pixels: float32, or uint8 for integers; of the same shape."""
     pixels = 255 - images if convention.is_inverted else images
     if convention.scaling is None:

@@ -19,7 +19,7 @@ from ...edge.reading.finding import find_candidates
 from ...edge.reading.framing import frame_digits
 from ...edge.runtimes.abstention import estimate_class_probability, score_digits
 from ...edge.runtimes.keras_files import load_keras_file
-from .foreign_network import Network, take_apart
+from .foreign_network import ExplainedNetwork, take_apart
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
 from .sheet import draw_sheet
 
@@ -81,7 +81,7 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
     return ExplainedPicture(explanation.layer, digits, sheet)
 
 
-def load_network(bundle: Bundle) -> Network:
+def load_network(bundle: Bundle) -> ExplainedNetwork:
     """Load a bundle's Keras model, its hash checked first, in Keras's safe mode, which runs no code hidden in the file.
 
     Raises:
@@ -93,7 +93,7 @@ def load_network(bundle: Bundle) -> Network:
     return take_apart(load_keras_file(bundle.read(bundle.card.source), origin), bundle.card.convention, origin)
 
 
-def frame_found(network: Network, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
+def frame_found(network: ExplainedNetwork, gray: NDArray[np.uint8], threshold: float) -> NDArray[np.uint8]:
     """Find a picture's digits and frame them, in reading order: uint8 [N, 28, 28, 1].
 
     Args:

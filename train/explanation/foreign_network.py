@@ -24,14 +24,14 @@ FUNCTIONS = {"Softmax", "LogSoftmax", "Sigmoid", "Activation"}
 
 
 @dataclass(frozen=True)
-class Network:
+class ExplainedNetwork:
     """A model whose layers can be looked at, and what makes its inputs of raw pixels, uint8 [N, 28, 28, 1]."""
 
     model: Any
     to_inputs: Callable[[NDArray[np.uint8]], Any]
 
 
-def take_apart(loaded: Any, convention: Convention, origin: str) -> Network:
+def take_apart(loaded: Any, convention: Convention, origin: str) -> ExplainedNetwork:
     """Make a network that Grad-CAM can explain of a model as it was saved.
 
     Args:
@@ -67,7 +67,7 @@ def take_apart(loaded: Any, convention: Convention, origin: str) -> Network:
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     _check_layers(copy, origin)
-    return Network(copy, to_inputs)
+    return ExplainedNetwork(copy, to_inputs)
 
 
 def _check_layers(model: Any, origin: str) -> None:
