@@ -1,1 +1,1 @@
-"""All a Raspberry Pi needs, and what every stage shares. Imports no other stage and no training framework."""
+"""All that a Raspberry Pi needs, and what every stage shares. Imports no other stage and no training framework."""

@@ -1,6 +1,6 @@
 """Handwritten digits on small machines: train, export, read and measure quantized models.
 
-Everything in `__all__` is public, and imported when it is first used. Everything else belongs to the project.
+Every name in `__all__` is public, and imported when it is first used. All other names are private to the project.
 """
 
 from importlib import import_module
@@ -82,7 +82,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from where it is defined."""
+    """Import a public name from the module that defines it."""
     if name == "__version__":
         version = import_module("importlib.metadata").version
         value: object = version("edge-mnist")

@@ -72,7 +72,7 @@ COMMANDS = {
         "",
     ),
 }
-# Of Keras, for training.
+# Backends of Keras, for training.
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -80,11 +80,11 @@ class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line helps, and imports a command's module only to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the pipeline, not of the alphabet."""
+        """List the commands in the order of the pipeline, not of the alphabet."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command, or say which packages are missing."""
+        """Import the command, or report which packages are missing."""
         if cmd_name not in COMMANDS:
             return None
         module, function, _, extra = COMMANDS[cmd_name]
@@ -98,12 +98,12 @@ class LazyGroup(click.Group):
         except ImportError as error:
             if error.name is not None and error.name.startswith("edge_mnist"):
                 raise
-            # As with too little memory; numpy puts the reason at the end of a long text.
+            # For example, too little memory; NumPy puts the reason at the end of a long text.
             reason = str(error).strip().splitlines()[-1]
             raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command as a whole process, which ends whatever its threads are at."""
+        """Run a command as a whole process, which ends even if threads still run."""
         try:
             return super().__call__(*args, **kwargs)
         except SystemExit as ending:
@@ -116,8 +116,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, _, summary, _) in COMMANDS.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; where what it prints cannot be written, as on a full disk, that is one sentence, too."""
-        # Each thread of numpy's linear algebra takes 30 MB of addresses, and where there are none, it dies of a signal.
+        """Run a command; if its output cannot be written, for example to a full disk, report that in one sentence."""
+        # Each thread of NumPy's linear algebra reserves 30 MB of addresses; if there are none, a signal ends the
+        # process.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         prepare_standard_streams()
         keep_python_apart()
@@ -139,7 +140,7 @@ class LazyGroup(click.Group):
                 raise
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Parse the command line; what is quoted of it stays within its line."""
+        """Parse the command line; quotations from it stay within one line."""
         with in_one_line():
             return super().make_context(*args, **kwargs)
 
@@ -147,7 +148,7 @@ class LazyGroup(click.Group):
         """Turn the project's expected failures into one sentence and exit code 1, without passwords in addresses."""
         arguments: list[str] = ctx.obj
         try:
-            # As Ctrl-C does: what it started ends, what is half-written goes. `live` and `serve` have their own ways.
+            # Like Ctrl-C: started processes end, unfinished files are removed. `live` and `serve` have their own ways.
             with handling_ends(signal.default_int_handler, WITHOUT_KEYBOARD), in_one_line():
                 return super().invoke(ctx)
         except EdgeMnistError as error:
@@ -162,24 +163,24 @@ class LazyGroup(click.Group):
             raise click.ClickException(OUT_OF_MEMORY) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the words of the command line, for `invoke`."""
+        """Keep the words of the command line for `invoke`."""
         ctx.obj = [*args]
         return super().parse_args(ctx, args)
 
 
 def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
-    """Which package a command lacks, and what brings it; the error itself if it is a mistake of ours."""
+    """Explain which package a command lacks, and which extra provides it; return our own mistakes unchanged."""
     extra = COMMANDS[command][3] if command in COMMANDS else ""
     package = (error.name or "").partition(".")[0]
     if not extra or package in {"", "edge_mnist"}:
         return error
-    # Of the backends, the extras bring the first.
+    # The extras provide only the first of the backends.
     brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
     return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
 
 
 def _can_print(text: str = "") -> bool:
-    """Whether standard output takes what was printed, and this; if not, nobody tries again when the process ends."""
+    """Whether standard output accepts what was printed, and this text; if not, it is not tried again at exit."""
     try:
         if text:
             sys.stdout.write(text)

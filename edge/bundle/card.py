@@ -1,11 +1,11 @@
 """The model card: what a bundle holds, where it came from, and what each of its files expects.
 
 One tree of frozen structs, written as `card.json` and sealed: the seal is the SHA-256 of everything else in the card,
-and the card holds the SHA-256 of everything else in the bundle. A changed byte anywhere therefore shows. The seal
-proves integrity, not authorship: whoever can rewrite the whole bundle can also seal it again.
+and the card holds the SHA-256 of everything else in the bundle. So any changed byte is detected. The seal
+proves integrity, not authorship: anyone who can rewrite the whole bundle can also seal it again.
 
 Version history of the schema:
-    5  How likely it is that what was read is a digit at all. Files that could not be made, and why; operators of an
+    5  The probability that a shape is a digit. Files that could not be made, and why; operators of an
        int8 file that compute in float; how many evaluation images each file takes for digits; log-softmax and sigmoid
        as outputs of foreign models; whether degraded copies of the calibration images helped to find ranges.
     4  How training was set up: teachers, the bundle it started from, several seeds, precision, devices.
@@ -31,7 +31,7 @@ CARD_NAME = "card.json"
 
 
 SCHEMA_VERSION = 5
-# Fields that came since are left out where they have their default, so an older card keeps the bytes it was sealed as.
+# Fields that were added since are left out where they have their default, so an older card keeps its sealed bytes.
 OLDEST_READABLE_VERSION = 3
 
 # The contract: one gray image in, ten logits out.
@@ -40,20 +40,20 @@ NUM_CLASSES = 10
 # The layer of every Keras model that scales raw pixels to [0, 1]. Exporters cut there: a full-integer file expresses
 # it as its input's scale, at no cost.
 SCALING_LAYER = "pixels_to_unit"
-# Under this key an ONNX file's own metadata says what it is.
+# Key in an ONNX file's own metadata under which it states its precision.
 PRECISION_KEY = "edge_mnist.precision"
 
 Format = Literal["tflite", "onnx"]
 Precision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
-# What a Keras model applies to its logits, which the exporter takes off.
+# Functions that a Keras model may apply to its logits; the exporter removes them.
 OutputFunction = Literal["softmax", "log-softmax", "sigmoid"]
 TrainingPrecision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
-# \Z, for $ lets a newline follow.
+# \Z, because $ allows a newline after it.
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 # A plain file name: a card must never lead a reader out of its own folder.
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=200)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-# What float32 holds, with room for differences.
+# The range of float32, with room for differences.
 Logit = Annotated[float, msgspec.Meta(ge=-1e30, le=1e30)]
 
 
@@ -62,15 +62,15 @@ class ModelCardError(EdgeMnistError):
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all records share: immutable, and no field that this version does not know."""
+    """The base of all records: immutable, without unknown fields."""
 
 
 class Convention(_Record, frozen=True, kw_only=True):
-    """What a Keras model reads and gives by itself; the exporter puts this project's contract around it.
+    """The input and output of a Keras model itself; the exporter adapts them to this project's contract.
 
     Attributes:
         pixels: `uint8` for raw pixels, else the range of its float input, from paper to ink.
-        outputs: `logits`, or the function of them that it gives; the exporter takes that off.
+        outputs: `logits`, or the function of them that the model returns; the exporter removes it.
     """
 
     pixels: Literal["uint8", "0-1", "0-255", "-1-1"] = "uint8"
@@ -86,7 +86,7 @@ class FileRecord(_Record, frozen=True, kw_only=True):
 
 
 class ImageSet(_Record, frozen=True, kw_only=True):
-    """An ordered set of labelled images; `sha256` is of all pixels, then all labels."""
+    """An ordered set of labelled images; `sha256` covers all pixels, then all labels."""
 
     name: str
     source: str
@@ -103,17 +103,17 @@ class ArchitectureRecord(_Record, frozen=True, kw_only=True):
 
 
 def count_keras_macs(layers: Iterable[Any]) -> int:
-    """Multiply-adds for one image: each kernel's size times the positions it is applied at.
+    """Count the multiply-adds for one image: each kernel's size times the positions it is applied at.
 
     Args:
-        layers: A Keras model's layers (Keras itself is not needed here). Those without a kernel count as nothing.
+        layers: A Keras model's layers (Keras itself is not needed here). Layers without a kernel count as 0.
     """
     kernels = [layer for layer in layers if hasattr(layer, "kernel")]
     return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1]) for layer in kernels)
 
 
 class Epoch(_Record, frozen=True, kw_only=True):
-    """One epoch: the training loss and accuracy it ended with, and what validation said of the averaged weights."""
+    """One epoch: its final training loss and accuracy, and the validation results of the averaged weights."""
 
     loss: float
     accuracy: float
@@ -123,7 +123,7 @@ class Epoch(_Record, frozen=True, kw_only=True):
 
 
 class Ancestor(_Record, frozen=True, kw_only=True):
-    """A bundle that training learned from: its name, its `model.keras`, and all data sets that it goes back to."""
+    """A bundle that training learned from: its name, its `model.keras`, and all data sets behind it."""
 
     name: str
     sha256: Sha256
@@ -131,7 +131,7 @@ class Ancestor(_Record, frozen=True, kw_only=True):
 
 
 class SeedRun(_Record, frozen=True, kw_only=True):
-    """What one of several seeds came to; `best_epoch` counts from 1, the accuracy in [0, 1] is that epoch's."""
+    """The result of one of several seeds; `best_epoch` counts from 1, the accuracy in [0, 1] is that epoch's."""
 
     seed: int
     best_epoch: Count
@@ -139,7 +139,7 @@ class SeedRun(_Record, frozen=True, kw_only=True):
 
 
 class SeedTrials(_Record, frozen=True, kw_only=True):
-    """Several seeds, and mean and sample standard deviation of their validation accuracies."""
+    """Several seeds, with the mean and sample standard deviation of their validation accuracies."""
 
     runs: tuple[SeedRun, ...]
     mean: float
@@ -147,15 +147,15 @@ class SeedTrials(_Record, frozen=True, kw_only=True):
 
 
 class Training(_Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How the weights came to be. `best_epoch` counts from 1 and was chosen on validation alone.
+    """How the weights were trained. `best_epoch` counts from 1 and was chosen on validation alone.
 
     Attributes:
-        recipe_of: Whose recipe it was: this project's, or that of the network's published description.
-        precision: What the layers computed in while training; weights and the saved model are float32.
-        devices: How many shared each batch.
-        start: The bundle whose weights it started from.
-        teachers: The bundles whose logits it was to match.
-        seeds: Where several were tried; all else here is of the one that validation liked best.
+        recipe_of: Source of the recipe: this project, or the network's published description.
+        precision: Precision that the layers computed in while training; weights and the saved model are float32.
+        devices: Number of devices that shared each batch.
+        start: The bundle whose weights training started from.
+        teachers: Bundles whose logits the network learned to match.
+        seeds: Results of all seeds if several were tried; all other fields describe the one with the best validation.
     """
 
     dataset: str
@@ -179,7 +179,7 @@ class Training(_Record, frozen=True, kw_only=True, omit_defaults=True):
 class Evaluation(_Record, frozen=True, kw_only=True):
     """Images that every file was compared on, and how many the Keras model reads correctly.
 
-    `held_out` is False where nobody can say that the model has not been trained on them.
+    `held_out` is False if the model may have been trained on them.
     """
 
     images: ImageSet
@@ -187,13 +187,13 @@ class Evaluation(_Record, frozen=True, kw_only=True):
     held_out: bool
 
     def __post_init__(self) -> None:
-        """Refuse an accuracy that is none."""
+        """Refuse an accuracy outside its range."""
         if not 0 < self.images.count >= self.correct:
             raise ValueError(f"{self.correct} of {self.images.count} images cannot be read correctly")
 
 
 class Calibration(_Record, frozen=True, kw_only=True):
-    """The training images that quantization may look at, in turns of ten: a 0, a 1, ... a 9.
+    """The training images that quantization may use, in turns of ten: a 0, a 1, ... a 9.
 
     `indices` count in `images.source`. None of these images is in any of the sets named in `disjoint_from`, neither by
     index nor, pixel for pixel, by content.
@@ -205,18 +205,19 @@ class Calibration(_Record, frozen=True, kw_only=True):
 
 
 class Trial(_Record, frozen=True, kw_only=True):
-    """One way of quantizing, and what validation said of it.
+    """One way of quantizing, and its validation results.
 
     Attributes:
-        weights: What was done to the weights first: `as trained`, or `equalized and rounded`, see
+        weights: Change to the weights before quantization: `as trained`, or `equalized and rounded`, see
             `export/quantize/equalize.py` and `export/quantize/rounding.py`.
         method: How the ranges of activations were chosen.
-        calibration_images: How many, from the first on.
+        calibration_images: Number of images used, from the first on.
         correct: Validation images read correctly.
-        snr_db: Of the logits against the Keras model's, on validation: 20 log10(rms signal / rms error).
-        degraded: Whether the ranges were found on a degraded copy of each calibration image, too, see
-            `export/quantize/degrade.py`. Schema 4 and older do not have it, nor the next one.
-        degraded_snr_db: As `snr_db`, on degraded copies of the validation images.
+        snr_db: Signal-to-noise ratio of the logits against the Keras model's, on validation: 20 log10(rms signal / rms
+            error).
+        degraded: Whether the ranges were also found on a degraded copy of each calibration image, see
+            `export/quantize/degrade.py`. Schema 4 and older have neither this field nor the next one.
+        degraded_snr_db: Signal-to-noise ratio as in `snr_db`, on degraded copies of the validation images.
     """
 
     weights: str
@@ -229,7 +230,7 @@ class Trial(_Record, frozen=True, kw_only=True):
 
 
 class Quantization(_Record, frozen=True, kw_only=True):
-    """How a file was quantized: the trial that won, and all that were made, on the images named by `validation`.
+    """How a file was quantized: the best trial, and all trials, on the images named by `validation`.
 
     `weight_levels` is the largest integer that stands for a weight: 127 for 8 bits, 64 for 7.
     """
@@ -251,17 +252,17 @@ class Tensor(_Record, frozen=True, kw_only=True):
 
 
 class Verification(_Record, frozen=True, kw_only=True):
-    """What this file did, in a process of its own, on the first evaluation set, image by image beside others.
+    """Results of this file, in a process of its own, on the first evaluation set, compared image by image with others.
 
     Attributes:
-        runtime: Name and version.
+        runtime: Name and version of the runtime.
         correct: Images read correctly.
         agreeing: Images on which it names the same digit as the Keras model.
         lost: Images that the float32 file of the same format reads correctly and this one does not. For a float32 file
             the Keras model stands in its place.
-        gained: The reverse.
-        max_logit_difference: From the Keras model, absolute.
-        accepted: Images whose score reaches the card's abstention threshold. Schema 4 and older do not have it.
+        gained: Images that this file reads correctly and the float32 file of the same format does not.
+        max_logit_difference: Largest absolute difference from the Keras model's logits.
+        accepted: Images whose score reaches the card's abstention threshold. Schema 4 and older do not have this field.
     """
 
     runtime: str
@@ -274,7 +275,7 @@ class Verification(_Record, frozen=True, kw_only=True):
 
 
 class LayerNoise(_Record, frozen=True, kw_only=True):
-    """What quantization added up to at a layer's output: 20 log10(rms value / rms error), in decibels."""
+    """The total quantization noise at a layer's output: 20 log10(rms value / rms error), in decibels."""
 
     layer: str
     snr_db: float
@@ -284,11 +285,11 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     """One exported file.
 
     Attributes:
-        min_runtime: The first TensorFlow Lite that has all its operators, as the converter says; None for ONNX.
-        quantization: None where no integers were calibrated.
-        layers: Noise of each layer, in the order of the network; empty where nothing was calibrated.
-        golden_logits: What it gave, in its runtime, for the export's golden images: [N][10].
-        float_operators: Operators of an int8 file that compute in float32. Absent where there are none.
+        min_runtime: The first TensorFlow Lite that has all its operators, according to the converter; None for ONNX.
+        quantization: How it was quantized; None if no integers were calibrated.
+        layers: Noise of each layer, in the order of the network; empty if nothing was calibrated.
+        golden_logits: Logits that it returned, in its runtime, for the export's golden images: [N][10].
+        float_operators: Operators of an int8 file that compute in float32. Absent if there are none.
     """
 
     record: FileRecord
@@ -304,7 +305,7 @@ class ModelFile(_Record, frozen=True, kw_only=True):
     float_operators: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
-        """Refuse shapes that are not the contract's."""
+        """Refuse shapes other than the contract's."""
         if self.input.shape[1:] != IMAGE_SHAPE or self.output.shape[1:] != (NUM_CLASSES,):
             raise ValueError(f"its shapes are {self.input.shape} and {self.output.shape}, not images and ten logits")
         if any(len(logits) != NUM_CLASSES for logits in self.golden_logits):
@@ -312,18 +313,18 @@ class ModelFile(_Record, frozen=True, kw_only=True):
 
 
 class DigitOdds(_Record, frozen=True, kw_only=True):
-    """How likely it is that what was read is a digit: a logistic function, see `abstention.estimate_digit_probability`.
+    """The probability that a shape is a digit: a logistic function, see `abstention.estimate_digit_probability`.
 
     Attributes:
-        intercept: The log odds where everything else is 0.
+        intercept: The log odds if everything else is 0.
         score: Log odds for each nat of the score.
-        company: Log odds for each unit of the company that it is found in, see `abstention.weigh_company`.
-        highest: The fit has seen too few to claim more.
+        company: Log odds for each unit of evidence from the other shapes, see `abstention.weigh_company`.
+        highest: Upper limit of the log odds; the fit has seen too few shapes to claim more.
         digits: The validation digits that were read, each in a drawn frame.
-        scenes: The pictures without digits, in which all that was read is none.
-        read_digits: How many digits were read in the former.
-        read_others: How many in the latter, and beside the former.
-        calibration_error: The expected calibration error of the probability, on pictures that had no part in the fit.
+        scenes: The pictures without digits; every digit read in them is false.
+        read_digits: Number of true digits that were read in `digits`.
+        read_others: Number of false digits that were read in `scenes` and beside the true ones.
+        calibration_error: The expected calibration error of the probability, on pictures that were not used in the fit.
     """
 
     intercept: float
@@ -338,14 +339,14 @@ class DigitOdds(_Record, frozen=True, kw_only=True):
 
 
 class Abstention(_Record, frozen=True, kw_only=True, omit_defaults=True):
-    """When to say that something is no digit, and how sure to be of what is one; see `abstention.py`.
+    """When to reject a shape as a non-digit, and how certain an accepted digit is; see `abstention.py`.
 
     Attributes:
-        threshold: What scores less, in nats of log odds, is no digit.
-        temperature: Logits are divided by it before their softmax is a probability.
+        threshold: Score in nats of log odds below which a shape is not a digit.
+        temperature: Divisor of the logits before the softmax, so that its probability is calibrated.
         validation: The images that both were chosen on.
-        accepted: How many of them score at least the threshold.
-        digit_odds: How likely what was read is a digit at all; None where that was not measured.
+        accepted: Number of them that reach the threshold.
+        digit_odds: The probability that a shape is a digit; None if it was not measured.
     """
 
     threshold: float
@@ -356,7 +357,7 @@ class Abstention(_Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MissingFile(_Record, frozen=True, kw_only=True):
-    """A file that was asked for and could not be made, and the reason in one sentence."""
+    """A file that was requested and could not be made, and the reason in one sentence."""
 
     name: FileName
     reason: str
@@ -370,11 +371,11 @@ class Agreement(_Record, frozen=True, kw_only=True):
 
 
 class Export(_Record, frozen=True, kw_only=True):
-    """What the export stage adds.
+    """The results of the export stage.
 
-    `reference` holds the Keras logits on each evaluation set, one array a set's name. `golden_pixels` is a calibration
-    image of each digit, see `golden.py`. `abstention` holds for all files: their scores are nearly the same. `report`
-    is a page for people, `c_source` the int8 TFLite file for firmware. `missing` is absent where every file was made.
+    `reference` holds the Keras logits on each evaluation set, one array per set, by its name. `golden_pixels` is one
+    calibration image of each digit, see `golden.py`. `abstention` applies to all files: their scores are nearly equal.
+    `report` is a page for people, `c_source` the int8 TFLite file for firmware. `missing` is absent if no file failed.
     """
 
     evaluations: Annotated[tuple[Evaluation, ...], msgspec.Meta(min_length=1)]
@@ -391,14 +392,14 @@ class Export(_Record, frozen=True, kw_only=True):
     missing: tuple[MissingFile, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
-        """Refuse accuracies that are none."""
+        """Refuse accuracies outside their range."""
         most = self.evaluations[0].images.count if self.evaluations else 0
         if any(file.verification.correct > most for file in self.files):
             raise ValueError(f"a file reads more than all {most} images correctly")
 
 
 class ModelCard(_Record, frozen=True, kw_only=True):
-    """The whole card; `train` creates it, `export` extends it, nothing works without it."""
+    """The whole card; `train` creates it, `export` extends it, and every other stage requires it."""
 
     schema_version: int = SCHEMA_VERSION
     name: FileName
@@ -425,7 +426,7 @@ class _Sealed(_Record, frozen=True, kw_only=True):
 
 
 class _Version(msgspec.Struct):
-    """As much of a card as every version of the schema has."""
+    """The part of a card that every version of the schema has."""
 
     schema_version: int
 
@@ -438,20 +439,20 @@ def encode_card(card: ModelCard) -> bytes:
     """Write a card as sealed, indented JSON; equal cards give equal bytes.
 
     Raises:
-        msgspec.ValidationError: A value is not what its field allows.
+        msgspec.ValidationError: A value is not allowed in its field.
     """
-    # Through JSON and back, so that an integer in a float's place is written as readers will write it again.
+    # Through JSON and back, so that an integer in a float field is written as readers will write it again.
     card = msgspec.json.decode(msgspec.json.encode(card), type=ModelCard)
     seal = hashlib.sha256(msgspec.json.encode(card)).hexdigest()
     return msgspec.json.format(msgspec.json.encode(_Sealed(seal=seal, card=card)), indent=2) + b"\n"
 
 
 def decode_card(content: bytes, origin: str) -> ModelCard:
-    """Read what `encode_card` wrote.
+    """Read a card that `encode_card` wrote.
 
     Args:
         content: The file's bytes.
-        origin: What error messages call it.
+        origin: Name of the file in error messages.
 
     Raises:
         ModelCardError: Not a card, a card of another schema version, or one that was changed since it was sealed.
@@ -465,7 +466,7 @@ def decode_card(content: bytes, origin: str) -> ModelCard:
     except ModelCardError:
         raise
     except Exception as error:
-        # Also of JSON that is nested a hundred thousand times.
+        # Also raised for JSON that is nested a hundred thousand times.
         advice = explain_pointer(content) or " Export the model again."
         raise ModelCardError(f"{origin}: not a model card ({error}).{advice}") from error
     if encode_card(card) != content:

@@ -1,7 +1,7 @@
-"""What is in the zoo, as a table that needs no training framework: sizes, and what others publish of the same networks.
+"""The zoo's networks as a table that needs no training framework: sizes, and published accuracies of the same networks.
 
-`train/zoo.py` builds the networks; a test holds this table to what it builds. The claims are those of the published
-descriptions, made by their authors' own training and measurements; nothing of them was measured here.
+`train/zoo.py` builds the networks; a test compares this table with them. The claims are those of the published
+descriptions, from their authors' own training and measurements; none of them was measured here.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Claim:
-    """An accuracy in [0, 1] that a description reports; `rough` where it says "about"."""
+    """An accuracy in [0, 1] that a description reports; `rough` if it says "about"."""
 
     split: Split
     accuracy: float
@@ -26,13 +26,12 @@ class Claim:
 class Entry:
     """A network of the zoo.
 
-    Attributes:
-        name: What `train --model` takes.
-        summary: One line for people.
-        parameters: All of them, batch norm's moving statistics included.
-        macs: Multiply-adds for an image.
-        claims: What its published description reports; empty for one of ours.
-        remark: What else the description says, or leaves open.
+    name: Value of `train --model`.
+    summary: One line of description.
+    parameters: Number of all parameters, batch norm's moving statistics included.
+    macs: Multiply-adds per image.
+    claims: Accuracies that its published description reports; empty for a network of this project.
+    remark: Other facts that the description states or leaves open.
     """
 
     name: str
@@ -44,7 +43,7 @@ class Entry:
 
     @property
     def reference(self) -> Claim | None:
-        """The claim to be compared with: on test where there is one, else on validation."""
+        """The claim to compare with: on test images if there is one, else on validation."""
         by_split = {claim.split: claim for claim in self.claims}
         return by_split.get("test") or by_split.get("validation")
 

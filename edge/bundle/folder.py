@@ -1,8 +1,8 @@
-"""A bundle: one folder with a model card and the files it vouches for. Stages talk through bundles alone.
+"""A bundle: one folder with a model card and the files that it lists. Stages exchange nothing but bundles.
 
 Reading checks every hash before anything is loaded. Writing happens in a hidden folder. One rename into the bundle's
-folder makes that the bundle, then its files move to their places, where readers look last. So whatever interrupts it,
-there is the old bundle or the new one, and nothing else that lies in the folder is touched.
+folder makes the new bundle the valid one, then its files move to their places, where readers look last. So whenever
+writing is interrupted, there is either the old bundle or the new one, and no other file in the folder is touched.
 """
 
 import fcntl
@@ -33,9 +33,9 @@ from .card import (
 from .shipped import SHIPPED, find_shipped
 
 SOURCE_NAME = "model.keras"
-# In the folder that TensorFlow saves a model as.
+# File in the folder that TensorFlow saves a model as.
 SAVED_MODEL = "saved_model.pb"
-# While a bundle is written: what is being made, and, in the bundle's folder, what is complete but not yet in its place.
+# While a bundle is written: the folder being filled, and, in the bundle's folder, a complete one not yet in its place.
 STAGING, COMPLETE = ".edge-mnist.new", ".edge-mnist.complete"
 # Far above any card (200 kB) and any network for images of 28x28.
 MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
@@ -43,18 +43,18 @@ MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder whose card and hashes held when it was opened."""
+    """A folder whose card and hashes were valid when it was opened."""
 
     path: Path
     card: ModelCard
 
     def read(self, record: FileRecord) -> bytes:
-        """A file's bytes, checked once more: what is loaded is what was sealed, whatever happened meanwhile."""
+        """Read a file and check its hash again, so that the loaded bytes are the sealed ones even after a change."""
         return _read_verified(self.path, record)
 
     @property
     def export(self) -> Export:
-        """What the export stage wrote into the card.
+        """The card's record of the export stage.
 
         Raises:
             ModelCardError: The model was trained but never exported.
@@ -75,7 +75,7 @@ class Bundle:
         return self.export.files
 
     def file(self, format_: Format, precision: Precision) -> ModelFile:
-        """The exported file of this format and precision.
+        """Return the exported file of this format and precision.
 
         Raises:
             ModelCardError: The bundle has none; the message lists what it has.
@@ -89,10 +89,10 @@ class Bundle:
 
 
 def find_bundle(name: object) -> Path:
-    """The folder of a bundle: that of a shipped one by its name, e.g. `nano`, else the path that was given.
+    """Find the folder of a bundle: a shipped one by its name, e.g. `nano`, else by its path.
 
     Args:
-        name: A name, or a path. `nano` is the shipped one whatever the current folder holds, `./nano` the folder here.
+        name: A name, or a path. `nano` always is the shipped one; `./nano` is the folder here.
 
     Raises:
         ValueError: It is neither.
@@ -110,11 +110,11 @@ def open_bundle(path: Path | str) -> Bundle:
     """Read a bundle's card and check the hash of every file it names.
 
     Args:
-        path: Its folder, or the name of a shipped one.
+        path: The bundle's folder, or the name of a shipped one.
 
     Raises:
         ValueError: It is neither.
-        ModelCardError: No card, a card that does not hold, or a file that is missing or changed.
+        ModelCardError: There is no card, the card is not valid, or a file is missing or changed.
     """
     path = find_bundle(path)
     card = open_card(path)
@@ -124,10 +124,10 @@ def open_bundle(path: Path | str) -> Bundle:
 
 
 def open_card(path: Path) -> ModelCard:
-    """Read a bundle's card, and none of the files that it names.
+    """Read a bundle's card without checking the files that it names.
 
     Raises:
-        ModelCardError: No card, or one that does not hold.
+        ModelCardError: There is no card, or it is not valid.
     """
     try:
         content = _read(path, CARD_NAME, MOST_CARD_BYTES)
@@ -137,7 +137,7 @@ def open_card(path: Path) -> ModelCard:
 
 
 def _explain_no_bundle(path: Path, error: str) -> str:
-    """What is there in place of a bundle, and what to do."""
+    """Explain what the folder holds instead of a bundle, and what to do."""
     expected = "the folder that edge-mnist train or edge-mnist export writes, or the name of a shipped bundle"
     if (path / SAVED_MODEL).is_file():
         return f"expected a bundle ({expected}), got a TensorFlow SavedModel. {TO_KERAS}"
@@ -149,13 +149,13 @@ def _explain_no_bundle(path: Path, error: str) -> str:
 
 @cache
 def list_shipped_hashes() -> frozenset[str]:
-    """The SHA-256 of every file of the bundles that come with the package: what is trusted as its code is."""
+    """List the SHA-256 of every file of the shipped bundles, which are trusted as the package's code is."""
     cards = list(SHIPPED.parent.glob(f"*/{CARD_NAME}"))
     return frozenset(record.sha256 for path in cards for record in decode_card(path.read_bytes(), str(path)).records())
 
 
 def describe_file(folder: Path, name: str) -> FileRecord:
-    """Record a file as it is now."""
+    """Record the current size and hash of a file."""
     content = (folder / name).read_bytes()
     return FileRecord(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
@@ -167,17 +167,17 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 @contextmanager
 def staged_bundle(destination: Path, names: Iterable[str] = ()) -> Iterator[Path]:
-    """Give an empty folder to fill; on success its files take the places of the old bundle's, otherwise it goes away.
+    """Yield an empty folder to fill; on success its files replace the old bundle's, otherwise it is removed.
 
-    Whatever else lies in the destination stays there. What a killed process left behind is put right first.
+    Other files in the destination stay there. Remains of a killed process are cleaned up first.
 
     Args:
         destination: The bundle's folder, or a link to it.
-        names: Files that are going to be written, as far as they are known before the work begins.
+        names: Files that will be written, as far as they are known before the work begins.
 
     Raises:
-        ModelCardError: The destination is something else than a bundle or an empty folder, holds a file of the user's
-            where one of the bundle's has to go, cannot be written, or is being written by another process.
+        ModelCardError: The destination is neither a bundle nor an empty folder, holds a file of the user's where one
+            of the bundle's belongs, cannot be written, or is being written by another process.
     """
     destination = Path(os.path.realpath(destination))
     try:
@@ -204,12 +204,12 @@ def staged_bundle(destination: Path, names: Iterable[str] = ()) -> Iterator[Path
 
 @contextmanager
 def _removed_where_empty(folders: list[Path]) -> Iterator[None]:
-    """Take back folders that were made for a bundle that then did not come about."""
+    """Remove folders that were made for a bundle if they are empty when the block ends."""
     try:
         yield
     finally:
         for folder in folders:
-            with suppress(OSError):  # it holds something
+            with suppress(OSError):  # the folder is not empty
                 folder.rmdir()
 
 
@@ -234,13 +234,13 @@ def _only_writer(folder: Path) -> Iterator[None]:
 
 
 def _check_is_bundle(folder: Path) -> None:
-    """Refuse a folder with anything in it but no card."""
+    """Refuse a folder that is not empty and has no card."""
     if not os.path.lexists(folder / CARD_NAME) and any(folder.iterdir()):
         raise ModelCardError(f"{folder}: exists and is not a bundle, so it is left alone. Choose another --out.")
 
 
 def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
-    """Refuse to write over a file that the card in its place does not name, or over a folder."""
+    """Refuse to overwrite a file that the existing card does not name, or a folder."""
     own = {CARD_NAME, *(record.name for record in _read_old_card(folder))}
     for path in (folder / name for name in names):
         if os.path.lexists(path) and (path.name not in own or (path.is_dir() and not path.is_symlink())):
@@ -251,7 +251,7 @@ def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
 
 
 def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
-    """What the card in its place names; nothing where there is no card."""
+    """Read the files that the existing card names; nothing if there is no card."""
     path = folder / CARD_NAME
     if not os.path.lexists(path):
         return ()
@@ -265,11 +265,11 @@ def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
 
 
 def _commit(staging: Path, folder: Path) -> None:
-    """Make what was staged the bundle, by one rename, and move it into place."""
+    """Make the staged folder the bundle, by one rename, and move its files into place."""
     _check_replaceable(folder, [path.name for path in staging.iterdir()])
     for path in (*staging.iterdir(), staging):
         sync(path)
-    folder.mkdir(parents=True, exist_ok=True)  # should somebody have removed it meanwhile
+    folder.mkdir(parents=True, exist_ok=True)  # in case another process removed it meanwhile
     staging.rename(folder / COMPLETE)
     sync(folder)
     try:
@@ -282,7 +282,7 @@ def _commit(staging: Path, folder: Path) -> None:
 
 
 def _finish_interrupted(folder: Path) -> None:
-    """Remove what a killed writer left half, and put into place what it left complete. The lock is ours."""
+    """Remove what a killed writer left incomplete, and put in place what it left complete. The folder is locked."""
     complete = folder / COMPLETE
     for path in (folder / STAGING, complete):
         if path.is_symlink() or (path.exists() and not path.is_dir()):
@@ -295,13 +295,13 @@ def _finish_interrupted(folder: Path) -> None:
 
 
 def _make_staging(folder: Path) -> Path:
-    """Beside the bundle, so that whatever kills us at work has not touched that; else in it."""
+    """Make the staging folder beside the bundle, so that a killed process leaves it untouched; else inside it."""
     inside = folder / STAGING
     inside.mkdir()
     try:
         return inside.rename(_beside(folder))
     except OSError:
-        # The folder around it may not be written, or is on another disk.
+        # The parent folder may not be writable, or is on another disk.
         return inside
 
 
@@ -310,9 +310,9 @@ def _beside(folder: Path) -> Path:
 
 
 def _install(folder: Path) -> None:
-    """Move a complete bundle's files into place, the card last; the old one's that have no successor go away before.
+    """Move a complete bundle's files into place, the card last, after removing old files without a successor.
 
-    Readers find a file in its place or here, so it may be interrupted anywhere and done again.
+    Readers find a file in its place or here, so this may be interrupted at any point and repeated.
     """
     complete = folder / COMPLETE
     if (complete / CARD_NAME).exists():
@@ -322,7 +322,7 @@ def _install(folder: Path) -> None:
             if path.name != CARD_NAME:
                 path.replace(folder / path.name)
         for record in old:
-            # One that was changed may be the user's by now, and none that stays does harm: the card does not name it.
+            # A changed file may be the user's by now, and a file that stays does no harm: the card does not name it.
             if record.name not in new:
                 with suppress(ModelCardError, OSError):
                     _read_verified(folder, record)
@@ -354,8 +354,8 @@ def _read_verified(folder: Path, record: FileRecord) -> bytes:
 
 
 def _read(folder: Path, name: str, most: int) -> bytes:
-    """Read a file of the bundle, wherever a writer that was killed while it moved them has left it."""
-    # Moved between the two attempts, it is found by the second.
+    """Read a file of the bundle, also one that a killed writer has not moved to its place."""
+    # If it is moved between the two attempts, the second finds it.
     with suppress(EdgeMnistError):
         return read_file(folder / COMPLETE / name, most)
     return read_file(folder / name, most)

@@ -1,4 +1,4 @@
-"""The bundles inside the package: their names, and how a name is told from a path."""
+"""The bundles inside the package: their names, and how a name is distinguished from a path."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ SHIPPED = Path(__file__).parents[1] / "models" / "standard"
 
 
 def find_shipped(folder: Path = SHIPPED.parent) -> list[Path]:
-    """The bundles that come with the package, by name."""
+    """List the folders of the shipped bundles, by name."""
     return sorted(card.parent for card in folder.glob(f"*/{CARD_NAME}"))

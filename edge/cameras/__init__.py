@@ -1,1 +1,1 @@
-"""Where frames come from: a Raspberry Pi's camera, a webcam, a video, a stream, a folder, behind one protocol."""
+"""Cameras behind one protocol: a Raspberry Pi's camera, a webcam, a video, a stream, or a folder of pictures."""

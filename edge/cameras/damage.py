@@ -1,6 +1,6 @@
-"""Pictures of a camera that came damaged: they are left out and counted, and that is logged rarely.
+"""Count damaged pictures of a camera, which are left out, and log them rarely.
 
-A camera with a bad cable damages one in three, thirty a second: a line for each would fill a disk.
+A camera with a bad cable may damage one picture in three, thirty a second: a line for each would fill a disk.
 """
 
 import logging
@@ -9,20 +9,20 @@ log = logging.getLogger(__name__)
 
 
 class DamageCounter:
-    """How many pictures of one camera were left out.
+    """A counter of the pictures of one camera that were left out.
 
     Attributes:
-        count: So far.
+        count: Number so far.
     """
 
     def __init__(self, shown: str) -> None:
-        """Count for the camera of this name; names with passwords are masked by the caller."""
+        """Count for the camera of this name; the caller masks passwords in names."""
         self.count = 0
         self._shown = shown
         self._next = 1
 
     def add(self, reason: str = "") -> None:
-        """Count one; the first is logged, the tenth, the hundredth and so on."""
+        """Count one picture; the first is logged, the tenth, the hundredth and so on."""
         self.count += 1
         if self.count < self._next:
             return

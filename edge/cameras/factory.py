@@ -1,4 +1,4 @@
-"""Which camera a source such as `auto`, `/dev/video0` or a file stands for, and opening it."""
+"""Find the camera that a source such as `auto`, `/dev/video0` or a file stands for, and open it."""
 
 import importlib.util
 import platform
@@ -26,7 +26,7 @@ EXPECTED = (
     "Expected auto, picamera2, picamera2:1, /dev/video0, a video file, a folder of pictures, or the http:// address of "
     "an MJPEG stream."
 )
-# Options beyond size, flips and rotation, by the kinds that have them.
+# Options beyond size, flips and rotation, by kind of camera.
 SETTINGS: dict[Kind, frozenset[str]] = {
     "picamera2": frozenset({"fps", "exposure_us", "gain", "focus"}),
     "v4l2": frozenset({"fps", "exposure_us", "gain", "focus"}),
@@ -49,9 +49,9 @@ class FoundCamera:
     """A camera of this machine.
 
     Attributes:
-        kind: What it is used through.
-        source: What to ask `open_camera` for.
-        name: What its maker calls it.
+        kind: Kind of camera, by the way it is accessed.
+        source: Source to pass to `open_camera`.
+        name: Name given by its maker.
     """
 
     kind: Kind
@@ -60,10 +60,10 @@ class FoundCamera:
 
 
 def open_camera(source: str, options: CameraOptions) -> Camera:
-    """Open what a source stands for.
+    """Open the camera that a source stands for.
 
     Raises:
-        CameraRefusedError: There is no such thing, or it does not have an option that was asked for.
+        CameraRefusedError: There is no such camera, or it does not have a requested option.
         CameraError: It does not work now.
     """
     kind, rest = _parse(choose_source(source))
@@ -72,10 +72,10 @@ def open_camera(source: str, options: CameraOptions) -> Camera:
 
 
 def choose_source(source: str) -> str:
-    """What `auto` stands for now: a Raspberry Pi's own camera, else the first webcam; any other source is itself.
+    """Choose what `auto` stands for now: a Raspberry Pi's own camera, else the first webcam; others are unchanged.
 
     Raises:
-        CameraError: There is none now; one may be plugged in.
+        CameraError: No camera is connected now; one may be plugged in later.
     """
     if source != "auto":
         return source
@@ -89,10 +89,10 @@ def choose_source(source: str) -> str:
 
 
 def check_source(source: str) -> None:
-    """Refuse what can never work, without opening anything.
+    """Refuse a source that can never work, without opening anything.
 
     Raises:
-        CameraRefusedError: It says what was expected.
+        CameraRefusedError: The source cannot work; the message says what was expected.
     """
     if source == "auto":
         return
@@ -100,24 +100,24 @@ def check_source(source: str) -> None:
     if kind == "http":
         parse_stream(rest)
     if kind == "picamera2" and importlib.util.find_spec("picamera2") is None:
-        # Says what to do about it.
+        # Raises an error that says what to do.
         load_picamera2()
 
 
 def redact_source(source: str) -> str:
-    """The source for people and logs: an address without user, password and query.
+    """Return the source for people and logs: an address without user, password and query.
 
     Raises:
-        CameraRefusedError: It is an address that cannot be understood.
+        CameraRefusedError: It is an address that cannot be parsed.
     """
     return parse_stream(source).shown if is_address(source) else source
 
 
 def find_cameras(root: Path = Path("/")) -> list[FoundCamera]:
-    """The cameras of this machine, a Raspberry Pi's own first; nothing is opened.
+    """Find the cameras of this machine, a Raspberry Pi's own first; nothing is opened.
 
     Args:
-        root: What is taken for `/` in looking for webcams.
+        root: Folder taken for `/` when looking for webcams.
     """
     return _find_picameras() + [
         FoundCamera("v4l2", f"v4l2:{device.path}", device.name) for device in list_webcams(root)
@@ -134,7 +134,7 @@ def _find_picameras() -> list[FoundCamera]:
 
 
 def _say_why_no_picamera() -> str:
-    """On a machine that may be a Raspberry Pi; elsewhere there is none to connect."""
+    """Explain, on a machine that may be a Raspberry Pi, why its own camera is missing; elsewhere return nothing."""
     if platform.machine() not in {"aarch64", "armv7l"}:
         return ""
     try:
@@ -147,12 +147,12 @@ def _say_why_no_picamera() -> str:
 
 
 def is_address(source: str) -> bool:
-    """Whether it is a stream on the network."""
+    """Whether the source is a stream on the network."""
     return re.match(r"https?:", source, re.IGNORECASE) is not None
 
 
 def _parse(source: str) -> tuple[Kind, str]:
-    """The kind of camera, and what is to be opened of it."""
+    """Return the kind of camera, and what to open."""
     if is_address(source):
         return "http", source
     if picamera := re.fullmatch(r"picamera2(?::(\d{1,2}))?", source):
@@ -172,7 +172,7 @@ def _parse_path(source: str) -> tuple[Kind, str]:
             return "folder", source
         if not source or not path.exists():
             raise CameraUnsupportedError(f"{mask_address(source)!r}: no such file or folder. {EXPECTED}")
-    # ValueError: a zero in its name.
+    # ValueError: a null byte in the name.
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no name of a file"
         raise CameraUnsupportedError(f"{mask_address(source)!r}: cannot be looked up ({reason}). {EXPECTED}") from None

@@ -1,4 +1,4 @@
-"""A folder of pictures as a camera: for trying things out, and for cameras that store pictures."""
+"""A folder of pictures as a camera: for experiments, and for cameras that store pictures."""
 
 import logging
 import time
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class FolderCamera:
-    """Shows a folder's pictures in the order of their names, whatever their sizes; a damaged one is left out.
+    """A camera that shows a folder's pictures in the order of their names, of any sizes; damaged ones are left out.
 
-    The names are those that are there when a round begins.
+    The names are listed at the beginning of each round.
     """
 
     sizes_differ = True
@@ -33,7 +33,7 @@ class FolderCamera:
         """List the pictures.
 
         Raises:
-            CameraRefusedError: There are none, or the folder cannot be read.
+            CameraRefusedError: There are no pictures, or the folder cannot be read.
         """
         fps = DEFAULT_FPS if options.fps is None else options.fps
         self.waits = fps == 0
@@ -51,21 +51,21 @@ class FolderCamera:
         self._frames = self._give()
 
     def grab(self) -> CameraFrame | None:
-        """The next picture when it is due; None after the last.
+        """Return the next picture when it is due; None after the last.
 
         Raises:
-            CameraError: None of them can be read, or the folder is gone.
-            CameraFileError: After the last, where some could not be read.
+            CameraError: None of the pictures can be read, or the folder is gone.
+            CameraFileError: Raised after the last picture if some could not be read.
         """
         return next(self._frames, None)
 
     @property
     def damaged(self) -> int:
-        """See `Camera`."""
+        """Number of damaged pictures that were left out, see `Camera`."""
         return len(self._damaged)
 
     def close(self) -> None:
-        """There is nothing to let go of; no picture comes any more."""
+        """Stop; no more pictures are returned."""
         self._frames.close()
 
     def _list(self) -> list[Path]:

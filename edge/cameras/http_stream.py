@@ -1,4 +1,4 @@
-"""An endless HTTP answer: connecting with limits, logging in, following redirects on one host, reading what comes."""
+"""An endless HTTP response: connect within limits, log in, follow redirects on one host, and read the body."""
 
 import http.client
 import select
@@ -19,15 +19,15 @@ CHUNK_BYTES = 1 << 16
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 NEEDS_PASSWORD = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - where it is, not what it is
+PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - the name of the variable, not the password
 HOW_TO_GIVE = f"Write http://USER@HOST/PATH, and the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
 
 
 def parse_stream(url: str) -> Address:
-    """Understand a stream's address.
+    """Parse a stream's address.
 
     Raises:
-        CameraRefusedError: It is not an http or https address, or cannot be asked for; nothing of it is quoted.
+        CameraRefusedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
     """
     try:
         address = parse_address(url, CONNECTIONS)
@@ -47,18 +47,18 @@ def parse_stream(url: str) -> Address:
 
 
 class HttpStream:
-    """The body of an answer, read as it comes."""
+    """The body of a response, read as it arrives."""
 
     def __init__(self, address: Address, deadline_s: float) -> None:
-        """Ask for it, log in if that is demanded, and ask where it has gone on the same host.
+        """Send the request, log in if required, and follow redirects on the same host.
 
         Args:
             address: From `parse_stream`.
-            deadline_s: When it must have begun, of `time.monotonic()`.
+            deadline_s: Time limit for the response to begin, of `time.monotonic()`.
 
         Raises:
-            CameraError: Nobody answers in time, or otherwise than with a stream.
-            CameraRefusedError: It needs another password, or is no stream.
+            CameraError: There is no response in time, or not a stream.
+            CameraRefusedError: It needs another password, or is not a stream.
         """
         self._shown = address.shown
         self._connection: http.client.HTTPConnection | None = None
@@ -73,10 +73,10 @@ class HttpStream:
             raise
 
     def read(self, timeout_s: float) -> bytes:
-        """Wait for bytes; return some, or none where none come in time.
+        """Wait for bytes; return some, or none if none arrive in time.
 
         Raises:
-            CameraError: None come any more.
+            CameraError: No more bytes will arrive.
         """
         try:
             self._socket.settimeout(max(timeout_s, 0.001))
@@ -90,7 +90,7 @@ class HttpStream:
         return chunk
 
     def has_more(self) -> bool:
-        """Whether bytes have come that were not read, or the end."""
+        """Whether there are unread bytes, or the end was reached."""
         if self._response is None or self._response.isclosed() or getattr(self._socket, "pending", int)():
             return True
         poll = select.poll()
@@ -98,7 +98,7 @@ class HttpStream:
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._response is not None:
             self._response.close()
         if self._connection is not None:
@@ -129,17 +129,18 @@ class HttpStream:
             address.host, address.port, timeout=min(left_s, time_limits.CONNECT_S)
         )
         connection.connect()
-        # The connection forgets its socket when the answer is to end with it.
+        # The connection drops its socket if the response ends with it.
         self._socket: socket.socket = connection.sock
         self._socket.settimeout(max(deadline_s - time.monotonic(), 0.001))
         connection.request("GET", address.target, headers=headers)
         return connection.getresponse()
 
     def _log_in(self, address: Address, response: http.client.HTTPResponse, attempts: int) -> str:
-        """The header for another attempt.
+        """Return the header for another attempt.
 
         Raises:
-            CameraRefusedError: There is no password, it was wrong, or the server wants to be shown it in another way.
+            CameraRefusedError: There is no password, it was wrong, or the server uses an unsupported authentication
+                method.
         """
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
@@ -147,7 +148,7 @@ class HttpStream:
                 f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}"
             )
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
-        # A number of the server's that was too old is no wrong password; that both happen twice is no server's way.
+        # An expired nonce does not mean a wrong password; no real server sends both twice.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
             raise CameraUnsupportedError(
                 f"{self._shown}: wrong user or password, says the camera ({status}). {HOW_TO_GIVE}"
@@ -161,7 +162,7 @@ class HttpStream:
         return header
 
     def _check(self, response: http.client.HTTPResponse) -> None:
-        # The server's own words might be made for the terminal that shows them.
+        # The server's own words might contain control sequences for the terminal.
         status, reason = response.status, http.client.responses.get(response.status, "an unknown status")
         if status != http.client.OK:
             raise CameraError(f"{self._shown}: expected a stream, got {status} {reason}.")
@@ -174,7 +175,7 @@ class HttpStream:
 
 
 def _name_schemes(challenges: Collection[Challenge]) -> str:
-    """As they are known, e.g. `Digest (SHA-512-256)`."""
+    """Name the authentication methods, e.g. `Digest (SHA-512-256)`."""
     names = {
         f"{challenge.scheme.title()} ({challenge.parameters['algorithm']})"
         if challenge.parameters.get("algorithm")
@@ -185,10 +186,10 @@ def _name_schemes(challenges: Collection[Challenge]) -> str:
 
 
 def _follow(address: Address, location: str) -> Address:
-    """The address that a server redirects to; a user and password in it are the server's, and not used.
+    """Return the address that a server redirects to; a user and password in it are ignored.
 
     Raises:
-        CameraRefusedError: It is on another host, which shall not get the password, or would be asked in the open.
+        CameraRefusedError: It is on another host, which must not receive the password, or would send it unencrypted.
     """
     try:
         there = parse_stream(urljoin(address.origin + address.target, location))

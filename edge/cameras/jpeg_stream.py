@@ -1,4 +1,4 @@
-"""JPEG pictures as cameras send them: where one ends in a stream of bytes, and their pixels, decoded within limits."""
+"""JPEG pictures of cameras: find their ends in a stream of bytes, and decode them within limits."""
 
 import re
 from typing import Literal
@@ -11,34 +11,34 @@ from ..media.jpeg import DamagedJpegError, decode_jpeg, read_size
 from ..media.pictures import MOST_JPEG_SCANS, MOST_MEGAPIXELS
 from .camera import CameraError
 
-# Ten times what a camera needs for 50 megapixels' worth of video frame; more is no picture, or an attack.
+# Ten times what a camera needs for a video frame of 50 megapixels; more is not a picture, or an attack.
 MOST_PICTURE_BYTES = 20_000_000
 START, END = 0xD8, 0xD9
-# FF 00 is a byte of compressed data, FF FF filling, FF 01 and FF D0 to FF D7 stand alone within the data.
+# FF 00 is a byte of compressed data, FF FF padding; FF 01 and FF D0 to FF D7 stand alone within the data.
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")
-# Below this there are none: what looks like one is damage.
+# There are no markers below this: what looks like one is damage.
 LEAST_MARKER = 0xC0
 BEGINNING = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")
 
 
 class JpegSplitter:
-    """Finds the pictures in bytes as they come, by their own structure.
+    """A splitter that finds pictures in a stream of bytes by their own structure.
 
-    What servers say about them is not needed, and often wrong: lengths are missing, boundaries have too many dashes or
-    other names.
+    Servers' headers between pictures are not needed, and often wrong: lengths are missing, boundaries have too many
+    dashes or other names.
     """
 
     def __init__(self) -> None:
         self._content = bytearray()
         self._inside = False
-        # Up to here the picture is known; from the beginning of `_content`, which is the picture's while inside.
+        # Number of bytes at the start of `_content` that are already parsed; inside a picture, they belong to it.
         self._offset = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take some more bytes; return the pictures that are complete with them, in order.
+        """Add some bytes; return the pictures that are complete with them, in order.
 
         Raises:
-            CameraError: A picture is larger than any that is read.
+            CameraError: A picture exceeds the size limit.
         """
         self._content += chunk
         pictures = []
@@ -57,14 +57,14 @@ class JpegSplitter:
         return None
 
     def _walk(self) -> bool:
-        """Go on from marker to marker; whether the picture's end has come. One that has none is left."""
+        """Parse from marker to marker; return whether the picture's end was found. A picture without end is skipped."""
         while (found := MARKER.search(self._content, self._offset)) is not None:
             self._offset, marker = found.start(), self._content[found.start() + 1]
             if marker == END:
                 self._offset += 2
                 return True
             if marker == START or marker < LEAST_MARKER:
-                # It was cut off, and another begins; or it is damaged, or was none.
+                # It was cut off, and another begins; or it is damaged, or not a picture.
                 del self._content[: max(self._offset, 2)]
                 self._inside = False
                 return False
@@ -79,7 +79,7 @@ class JpegSplitter:
     def _find_start(self) -> bool:
         found = BEGINNING.search(self._content)
         self._inside = found is not None
-        # What lies between pictures is dropped, but for what may be the beginning of a beginning.
+        # Bytes between pictures are dropped, except for a possible first part of a start.
         del self._content[: found.start() if found else max(0, len(self._content) - 3)]
         self._offset = 2
         return self._inside
@@ -92,16 +92,16 @@ class JpegSplitter:
 
 
 def decode_gray(jpeg: bytes) -> NDArray[np.uint8] | None:
-    """Decode brightness alone: uint8 [height, width], as it is stored; None where the picture is damaged.
+    """Decode brightness only: uint8 [height, width], as it is stored; None if the picture is damaged.
 
     Raises:
-        CameraError: The picture is larger, or more work, than any that is read.
+        CameraError: The picture exceeds the limit on size or work.
     """
     return _decode(jpeg, "GRAY")
 
 
 def decode_rgb(jpeg: bytes) -> NDArray[np.uint8] | None:
-    """The same in colour, uint8 [height, width, 3]."""
+    """Decode in colour, uint8 [height, width, 3]; None and CameraError as for `decode_gray`."""
     return _decode(jpeg, "RGB")
 
 
@@ -120,7 +120,7 @@ def _decode(jpeg: bytes, colours: Literal["GRAY", "RGB"]) -> NDArray[np.uint8] |
     except DamagedJpegError:
         return None
     except ValueError:
-        # Of a rare kind, or none.
+        # An unusual kind of JPEG, or not a JPEG.
         flags = cv.IMREAD_IGNORE_ORIENTATION | (cv.IMREAD_GRAYSCALE if colours == "GRAY" else cv.IMREAD_COLOR)
         pixels = cv.imdecode(np.frombuffer(jpeg, np.uint8), flags)
         return pixels if pixels is None or colours == "GRAY" else cv.cvtColor(pixels, cv.COLOR_BGR2RGB)

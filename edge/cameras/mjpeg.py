@@ -1,4 +1,4 @@
-"""A camera on the network that sends JPEG pictures without end over HTTP, as many webcams, phones and printers do."""
+"""A network camera that sends an endless stream of JPEG pictures over HTTP, as many webcams, phones and printers do."""
 
 import time
 from contextlib import suppress
@@ -15,12 +15,12 @@ from .http_stream import HttpStream, parse_stream
 from .jpeg_stream import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
 
-# So long what has already come is read on, for the newest picture in it.
+# Longest time in seconds spent on reading data that have already arrived, to find the newest picture in them.
 LONGEST_DRAINING_S = 0.02
 
 
 class JpegFrame(NamedTuple):
-    """A JPEG that came whole, its brightness, uint8 [height, width], and when its last byte came (monotonic)."""
+    """A whole JPEG, its brightness, uint8 [height, width], and the arrival time of its last byte (monotonic)."""
 
     jpeg: bytes
     gray: NDArray[np.uint8]
@@ -28,7 +28,7 @@ class JpegFrame(NamedTuple):
 
 
 class MjpegCamera:
-    """The newest picture of a stream; those that came meanwhile are dropped undecoded."""
+    """A camera that returns the newest picture of a stream; older ones are dropped undecoded."""
 
     waits = False
     sizes_differ = False
@@ -37,12 +37,12 @@ class MjpegCamera:
         """Connect, and wait for the first picture.
 
         Args:
-            url: With user and password, if the camera wants them.
-            options: `fps` is how many pictures are taken at most; the stream's size is its own.
+            url: Address, with user and password if the camera needs them.
+            options: Requested settings; `fps` is the most pictures per second to take, the stream's size is fixed.
 
         Raises:
-            CameraRefusedError: It wants another password, or is no stream.
-            CameraError: It does not answer, or gives no pictures.
+            CameraRefusedError: It needs another password, or is not a stream.
+            CameraError: It does not respond, or sends no pictures.
         """
         address = parse_stream(url)
         self._shown = address.shown
@@ -64,12 +64,12 @@ class MjpegCamera:
         self.description = f"{self._shown}, {self._orientation.describe(*reversed(first.gray.shape))} MJPEG"
 
     def grab(self) -> CameraFrame | None:
-        """The newest picture, or the next one.
+        """Return the newest picture, or wait for the next one.
 
         Raises:
-            CameraError: None came in time, the stream ended, or its pictures are of another size now.
+            CameraError: No picture came in time, the stream ended, or its pictures have another size now.
         """
-        # Whole pictures count, however lively the connection is.
+        # Only whole pictures count, not bytes received.
         deadline_s = time.monotonic() + self._limit_s
         self._pace.wait()
         picture, self._first = self._first or self._read_picture(deadline_s), None
@@ -82,15 +82,15 @@ class MjpegCamera:
 
     @property
     def damaged(self) -> int:
-        """See `Camera`."""
+        """Number of damaged pictures that were left out, see `Camera`."""
         return self._damage.count
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._stream.close()
 
     def _read_picture(self, deadline_s: float) -> JpegFrame:
-        """The newest picture that can be decoded."""
+        """Read the newest picture that can be decoded."""
         damaged = 0
         while jpeg := self._read_newest(deadline_s):
             captured_s = time.monotonic()
@@ -115,7 +115,7 @@ class MjpegCamera:
         )
 
     def _read_newest(self, deadline_s: float) -> bytes | None:
-        """The last picture of all that has come; None where there is none in time."""
+        """Read all that has arrived and return the last picture; None if there is none in time."""
         pictures: list[bytes] = []
         while not pictures:
             left_s = deadline_s - time.monotonic()
@@ -123,7 +123,7 @@ class MjpegCamera:
                 return None
             pictures = self._feed(left_s)
         drained_s = time.monotonic() + LONGEST_DRAINING_S
-        # Should the stream end or fail here, the next call will find the same.
+        # If the stream ends or fails here, the next call will find the same.
         with suppress(CameraError):
             while time.monotonic() < drained_s and self._stream.has_more():
                 pictures = self._feed(max(deadline_s - time.monotonic(), LONGEST_DRAINING_S)) or pictures

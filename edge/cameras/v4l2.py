@@ -1,4 +1,4 @@
-"""Video devices of Linux: which there are, and what one says that it is, before anything is asked of it."""
+"""Video devices of Linux: list them, and query their names before they are opened for capture."""
 
 import errno
 import fcntl
@@ -14,7 +14,7 @@ from .camera import CameraError, CameraUnsupportedError
 CAPABILITY = struct.Struct("=16s32s32s3I12x")
 QUERY_CAPABILITY = 2 << 30 | CAPABILITY.size << 16 | ord("V") << 8
 CAN_CAPTURE, SAYS_DEVICE_CAPS = 0x0000_0001 | 0x0000_1000, 0x8000_0000
-# A Raspberry Pi's other video devices: raw sensors, which libcamera works with, codecs, and image processors.
+# A Raspberry Pi's other video devices: raw sensors, which libcamera uses, codecs, and image processors.
 NOT_WEBCAMS = ("bcm2835-", "rpi-hevc", "rpivid", "pispbe", "rp1-cfe", "unicam")
 
 
@@ -23,8 +23,8 @@ class VideoDevice:
     """A device that may be a webcam.
 
     Attributes:
-        path: E.g. /dev/video0.
-        name: What its maker calls it.
+        path: Path, e.g. /dev/video0.
+        name: Name given by its maker.
     """
 
     path: Path
@@ -32,10 +32,10 @@ class VideoDevice:
 
 
 def list_webcams(root: Path) -> list[VideoDevice]:
-    """Devices that frames can come from, by number, without opening one.
+    """List devices that may return frames, by number, without opening one.
 
     Args:
-        root: What is taken for `/`.
+        root: Folder taken for `/`.
     """
     folders = (root / "sys/class/video4linux").glob("video*")
     numbered = sorted((int(folder.name[5:]), folder) for folder in folders if folder.name[5:].isdecimal())
@@ -48,11 +48,11 @@ def list_webcams(root: Path) -> list[VideoDevice]:
 
 
 def query_name(path: Path) -> str:
-    """What a device that can capture calls itself.
+    """Return the name that a capture device reports.
 
     Raises:
-        CameraError: It is not there now, or may not be opened.
-        CameraRefusedError: It is no such device.
+        CameraError: It is not connected now, or access is denied.
+        CameraRefusedError: It is not a capture device.
     """
     answer = bytearray(CAPABILITY.size)
     try:
@@ -78,7 +78,7 @@ def _explain(path: Path, error: OSError) -> CameraError:
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
             return CameraError(f"{path}: there is no such device now. Plug the webcam in, or name another.")
-        # Just after it was plugged in, a device belongs to root; then the system gives it to its group.
+        # Just after it was plugged in, a device belongs to root; then the system assigns it to its group.
         case errno.EACCES | errno.EPERM:
             return CameraError(
                 f"{path}: may not be opened by this user. `sudo usermod -aG video $USER`, then log out and in again."
@@ -92,7 +92,7 @@ def _explain(path: Path, error: OSError) -> CameraError:
 
 
 def _is_first(folder: Path) -> bool:
-    """Webcams have a second device that gives no frames but facts about them."""
+    """Whether this is a webcam's first device; a second one returns metadata instead of frames."""
     return _read(folder / "index") in {"", "0"}
 
 

@@ -1,4 +1,4 @@
-"""A video file as a camera: played at its own speed, or read as fast as it goes."""
+"""A video file as a camera: played at its own speed, or read at full speed."""
 
 import time
 from functools import partial
@@ -18,14 +18,14 @@ from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupport
 from .damage import DamageCounter
 from .orientation import choose_orientation
 
-# Faster is no video but a container without a clock, which says e.g. 90,000.
+# A faster rate means a container without a clock, which states e.g. 90,000.
 FASTEST_FPS = 1000
 
 
 class VideoCamera:
-    """Plays a video file; gray is made of its colours just as `edge-mnist run` makes it, so both read the same pixels.
+    """A camera that plays a video file; gray is computed from its colours as `edge-mnist run` does.
 
-    OpenCV could also give the brightness as it is stored, and save a third of a millisecond at 640x480. But then dark
+    OpenCV could also return the brightness as it is stored, and save a third of a millisecond at 640x480. But then dark
     and light depend on the video's range (16 to 235, or 0 to 255), and OpenCV warns on standard error at every frame.
     """
 
@@ -35,7 +35,7 @@ class VideoCamera:
         """Open the file.
 
         Raises:
-            CameraRefusedError: Missing, too large, not a video, or one that does not say how fast it is to be played.
+            CameraRefusedError: Missing, too large, not a video, or one that does not state its frame rate.
         """
         self._path = path
         self._damage = DamageCounter(str(path))
@@ -54,17 +54,17 @@ class VideoCamera:
             raise
         self.waits = fps == 0
         self._pace = Pace(fps)
-        # Since the file was opened: how many frames came, and when the last one is shown, milliseconds.
+        # Since the file was opened: number of frames, and when the last one is shown, in milliseconds.
         self._count = 0
         self._time_ms = 0.0
         self._has_own_times = options.fps is None
         self.description = f"{path}, {self._describe()}, {f'{fps:g} fps' if fps else 'as fast as it is read'}"
 
     def grab(self) -> CameraFrame | None:
-        """The next frame when it is due; None at the end.
+        """Return the next frame when it is due; None at the end.
 
         Raises:
-            CameraFileError: It is damaged, cut off, or, to be begun again, gone.
+            CameraFileError: It is damaged, cut off, or gone when it starts over.
         """
         if not self._advance():
             return None
@@ -77,7 +77,7 @@ class VideoCamera:
 
     @property
     def damaged(self) -> int:
-        """See `Camera`."""
+        """Number of damaged frames that were left out, see `Camera`."""
         return self._damage.count
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class VideoCamera:
         return f"{self._orientation.describe(width, height)} {letters}"
 
     def _advance(self) -> bool:
-        """Decode the next frame, or the first again after the last; False at the end."""
+        """Decode the next frame, or the first again after the last; return False at the end."""
         try:
             while grab(self._capture, self._complaints):
                 if isinstance(self._capture, JpegVideo) and self._capture.is_damaged:
@@ -125,9 +125,9 @@ class VideoCamera:
         return self._advance()
 
     def _measure_period_s(self) -> float | None:
-        """Between the frame before and this one, by the file's own times; None where it has none."""
+        """Measure the time since the frame before, by the file's own times, in seconds; None if it has none."""
         period_s = (self._capture.get(cv2.CAP_PROP_POS_MSEC) - self._time_ms) / 1000
-        # Streams without times, and some last frames, say 0.
+        # Streams without times, and some last frames, report 0.
         if period_s <= 0 or not self._has_own_times:
             return None
         self._time_ms += 1000 * period_s

@@ -1,4 +1,4 @@
-"""Webcams through V4L2: frames come from OpenCV undecoded, so that only their brightness is."""
+"""Webcams through V4L2: OpenCV returns frames undecoded, so that only their brightness is decoded."""
 
 import math
 import os
@@ -19,12 +19,12 @@ from .orientation import choose_orientation
 from .v4l2 import query_name
 from .webcam_formats import FORMATS, RawFrame, prefer_formats
 
-# OpenCV reads this once, when the first device opens, as whole seconds; its own is 10 s.
+# OpenCV reads this once, when the first device opens, as whole seconds; its default is 10 s.
 TIMEOUT_VARIABLE = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
-# One is read while the other is being filled. With a single one most webcams would lose every other frame, for they
-# begin with a frame before the one before is given back.
+# One is read while the other is being filled. With a single one most webcams would lose every other frame, because
+# they begin a frame before the one before is released.
 BUFFERS = 2
-# Some webcams begin with frames that are cut off; so many in a row, and it is broken.
+# Some webcams begin with frames that are cut off; this many in a row mean that it is broken.
 MOST_DAMAGED = 10
 # Source: linux/v4l2-controls.h, V4L2_EXPOSURE_MANUAL; exposure is in units of 100 microseconds.
 EXPOSURE_MANUAL, EXPOSURE_UNIT_US = 1, 100
@@ -33,7 +33,7 @@ OpenCapture = Callable[[str, int], Any]
 
 
 class WebcamCamera:
-    """A device such as /dev/video0. What it gives may be of another size than asked for; its description says so."""
+    """A device such as /dev/video0. Its frames may have another size than requested; its description names the size."""
 
     waits = False
     sizes_differ = False
@@ -45,17 +45,17 @@ class WebcamCamera:
         open_capture: OpenCapture = cv2.VideoCapture,
         query: Callable[[Path], str] = query_name,
     ) -> None:
-        """Open it, set it up, and take a frame to see that it works.
+        """Open the device, configure it, and take a frame to check that it works.
 
         Args:
-            path: The device.
-            options: A gain or a distance of focus is refused: webcams know no unit of them.
-            open_capture: What opens a device; another in tests.
-            query: What tells a device's name; another in tests.
+            path: Path of the device.
+            options: Requested settings. A gain or a focus distance is refused: webcams have no unit for them.
+            open_capture: Function that opens a device; another in tests.
+            query: Function that returns a device's name; another in tests.
 
         Raises:
-            CameraRefusedError: It is no camera, or has no such option.
-            CameraError: It is not there now, another program has it, or it gives no frames.
+            CameraRefusedError: It is not a camera, or does not have a requested option.
+            CameraError: It is not connected now, another program uses it, or it returns no frames.
         """
         _refuse_unitless(path, options)
         name = query(path)
@@ -75,10 +75,10 @@ class WebcamCamera:
         self.description = f"{path} ({name}), {size} {self._format}" + (f", {fps:g} fps" if fps > 0 else "")
 
     def grab(self) -> CameraFrame | None:
-        """The next frame; one that is damaged is left out.
+        """Return the next frame; damaged ones are left out.
 
         Raises:
-            CameraError: None came in time, see `time_limits.py`, or only damaged ones, or of another size than before.
+            CameraError: No frame came in time, see `time_limits.py`, or only damaged ones, or one of another size.
         """
         first, self._first = self._first, None
         if first is not None:
@@ -93,7 +93,7 @@ class WebcamCamera:
 
     @property
     def damaged(self) -> int:
-        """See `Camera`."""
+        """Number of damaged frames that were left out, see `Camera`."""
         return self._damage.count
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class WebcamCamera:
         if options.focus == "auto":
             wishes.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
         for what, key, value in wishes:
-            # Drivers may take a value and set the nearest that they have.
+            # Drivers may accept a value and set the nearest that they support.
             if not capture.set(key, value) or capture.get(key) != value:
                 raise CameraUnsupportedError(
                     f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists what it has."
@@ -167,7 +167,7 @@ class WebcamCamera:
 
 def _open(path: Path, open_capture: OpenCapture, limit_s: int) -> Any:
     os.environ.setdefault(TIMEOUT_VARIABLE, str(limit_s))
-    # OpenCV would say where in itself it failed.
+    # OpenCV would print where in its own code it failed.
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         capture = open_capture(str(path), cv2.CAP_V4L2)

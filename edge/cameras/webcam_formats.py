@@ -1,4 +1,4 @@
-"""Frames as webcams give them, undecoded: what is brightness in each format, and how colours are made of it."""
+"""Raw frames of webcams: where the brightness is in each format, and how to convert it to RGB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class RawFrame:
-    """Bytes of a frame.
+    """An undecoded frame.
 
     Attributes:
-        content: uint8 [bytes].
-        width: Pixels.
-        height: The same.
+        content: Bytes of the frame, uint8 [bytes].
+        width: Frame width in pixels.
+        height: Frame height in pixels.
     """
 
     content: Pixels
@@ -28,10 +28,10 @@ class RawFrame:
     height: int
 
     def rows(self, count: int, row_bytes: int) -> Pixels:
-        """The bytes as rows, uint8 [count, stride]; drivers may pad each.
+        """Return the bytes as rows, uint8 [count, stride]; drivers may pad each.
 
         Raises:
-            CameraError: They do not come to so many rows, or rows are shorter than that.
+            CameraError: They do not divide into this many rows, or rows are shorter than `row_bytes`.
         """
         stride, rest = divmod(self.content.size, count)
         if rest or stride < row_bytes:
@@ -44,12 +44,12 @@ class RawFrame:
 
 @dataclass(frozen=True)
 class WebcamFormat:
-    """How frames of a format are read.
+    """Functions that read frames of a format.
 
     Attributes:
-        read_gray: Gives uint8 [height, width], in place where it lies so; None where the frame is damaged. Raises
-            CameraError where its length is wrong.
-        read_rgb: Gives uint8 [height, width, 3], or None as above.
+        read_gray: Function that returns uint8 [height, width], a view if possible; None if the frame is damaged. Raises
+            CameraError if its length is wrong.
+        read_rgb: Function that returns uint8 [height, width, 3]; None and CameraError as for `read_gray`.
     """
 
     read_gray: Callable[[RawFrame], Pixels | None]
@@ -57,7 +57,7 @@ class WebcamFormat:
 
 
 def _packed(luma_at: int, to_rgb: int) -> WebcamFormat:
-    """Two bytes a pixel, one of them brightness."""
+    """Make a format of two bytes per pixel, one of them brightness."""
 
     def pairs(frame: RawFrame) -> Pixels:
         rows = frame.rows(frame.height, 2 * frame.width)
@@ -69,7 +69,7 @@ def _packed(luma_at: int, to_rgb: int) -> WebcamFormat:
 
 
 def _planar(to_rgb: int) -> WebcamFormat:
-    """A plane of brightness, then colours at half the size."""
+    """Make a format of a plane of brightness, then colours at half the size."""
 
     def rows(frame: RawFrame) -> Pixels:
         return frame.rows(frame.height * 3 // 2, frame.width)
@@ -101,8 +101,8 @@ FORMATS = {
 
 
 def prefer_formats(width: int, height: int) -> tuple[str, str]:
-    """What to ask a webcam for, best first.
+    """Choose which formats to request from a webcam, best first.
 
-    Up to 640x480 USB 2 carries every frame as it is, so none need be decoded; larger ones come at a few a second.
+    Up to 640x480 USB 2 carries uncompressed frames at full rate, so none need be decoded; larger ones are slow.
     """
     return ("YUYV", "MJPG") if width * height <= 640 * 480 else ("MJPG", "YUYV")

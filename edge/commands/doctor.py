@@ -1,4 +1,4 @@
-"""`edge-mnist doctor`: what this machine has and lacks for live reading, and the command that mends each lack."""
+"""`edge-mnist doctor`: check this machine for live reading, with a command to fix each problem."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from ..doctor.examine import examine
 from ..doctor.machine import Machine
 from ..doctor.verdicts import CheckResult, Level
 
-# Of the JSON document; raised when a field changes its meaning or goes.
+# Version of the JSON document; raised when a field changes its meaning or is removed.
 DOCUMENT_VERSION = 1
 SYMBOLS: dict[Level, str] = {"ok": "✓", "note": "!", "problem": "✗"}
 PLAIN_SYMBOLS: dict[Level, str] = {"ok": "+", "note": "!", "problem": "x"}
@@ -40,16 +40,16 @@ def doctor(as_json: bool) -> None:
     if as_json:
         echo_text(json.dumps(describe(findings), indent=2))
     else:
-        # Lines are as long as they are: commands in them are to be copied.
+        # Lines are not wrapped, because commands in them are meant to be copied.
         open_console().print(format_findings(findings, _symbols()), soft_wrap=True)
     if any(finding.blocks_live for finding in findings):
         raise SystemExit(1)
 
 
 def describe(findings: Sequence[CheckResult]) -> dict[str, object]:
-    """The JSON document: `version`, `edge_mnist`, `can_read_live`, and `findings` in the order of the checks.
+    """Convert findings to JSON: `version`, `edge_mnist`, `can_read_live`, and `findings` in the order of the checks.
 
-    Each finding has `name`, `level` (ok, note, problem), `needed`, `message`, and `fix`, which is null when it is ok.
+    Each finding has `name`, `level` (ok, note, problem), `needed`, `message`, and `fix`, which is null if it is ok.
     """
     return {
         "version": DOCUMENT_VERSION,
@@ -69,7 +69,7 @@ def describe(findings: Sequence[CheckResult]) -> dict[str, object]:
 
 
 def format_findings(findings: Sequence[CheckResult], symbols: dict[Level, str]) -> Text:
-    """The same for people: a line each under its heading, below it what to do, and a sentence at the end."""
+    """Format findings for people: a line each under its heading, the fix below it, and a sentence at the end."""
     lines: list[Text] = []
     for group, members in groupby(findings, key=lambda finding: finding.group):
         lines.append(Text(group, "bold"))
@@ -85,7 +85,7 @@ def format_findings(findings: Sequence[CheckResult], symbols: dict[Level, str]) 
 
 
 def _symbols() -> dict[Level, str]:
-    """Those that standard output can write."""
+    """Choose symbols that standard output can encode."""
     try:
         "".join(SYMBOLS.values()).encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`edge-mnist inspect`: what a TFLite or ONNX file holds, as a page for people or as JSON for programs."""
+"""`edge-mnist inspect`: the content of a TFLite or ONNX file, as a page for people or as JSON for programs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..inspection.model import InspectionError, TensorInfo
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
 MOST_BYTES = 2**31 - 1
-# Longer values, such as golden vectors, are for programs: --json has them.
+# Longer values, such as golden vectors, are for programs, in --json.
 LONGEST_SHOWN = 200
 
 
@@ -49,7 +49,7 @@ def _read(path: Path) -> bytes:
 
 
 def format_inspection(inspection: Inspection) -> str:
-    """A page for people: what identifies the file first, what it says of itself last."""
+    """Format a page for people: the file's identity first, its metadata last."""
     model = inspection.model
     tensors = [_row("input", tensor) for tensor in model.inputs] + [_row("output", tensor) for tensor in model.outputs]
     weights = [(w.dtype, w.scales or "none", w.tensors, f"{w.parameters:,}") for w in model.weights]

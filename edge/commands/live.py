@@ -33,7 +33,7 @@ LOCAL = "127.0.0.1"
 
 
 class PageError(EdgeMnistError):
-    """The page cannot be served; the message says why and what to do."""
+    """The page cannot be served; the message gives the reason and what to do."""
 
 
 class AddressType(click.ParamType):
@@ -50,7 +50,7 @@ class AddressType(click.ParamType):
 
 
 class WebSink:
-    """Shows the newest event. The server closes with it, and so while other sinks do."""
+    """A sink that shows the newest event on the page. Closing it closes the server, in parallel with other sinks."""
 
     backlog: Backlog = "newest"
 
@@ -60,15 +60,15 @@ class WebSink:
         self._close_server = close_server
 
     def wants_picture(self) -> bool:
-        """Whether somebody watches."""
+        """Whether a client watches."""
         return self._board.wants_picture()
 
     def take(self, event: Event) -> None:
-        """Show it."""
+        """Show the event."""
         self._board.take(event)
 
     def close(self) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self._board.close()
         self._close_server()
 
@@ -78,7 +78,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
 
     Raises:
         PageError: The packages for it are missing.
-        WebError: The address cannot be had.
+        WebError: The address is not available.
     """
     try:
         from ..web.live_feed import LiveFeed  # noqa: PLC0415 - they need packages of an extra
@@ -99,7 +99,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     return WebSink(board, server.close)
 
 
-# After a signal. The loop ends in less; what still computes then, as the readings of the page, is not waited for.
+# After a signal. The loop ends sooner; other work, such as readings for the page, is not waited for.
 ENDS_WITHIN_S = 1.0
 
 
@@ -168,7 +168,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
 
 
 class LoopStopper:
-    """Stops a loop, also one that is yet to come: its page is served before it begins."""
+    """Stop a live loop, even if it has not started yet."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -178,17 +178,17 @@ class LoopStopper:
         self._deadline.daemon = True
 
     def close(self) -> None:
-        """Cancel the deadline, as all has ended by itself: a program that called this command goes on."""
+        """Cancel the deadline, because the command has ended by itself: a program that called it continues."""
         self._deadline.cancel()
 
     def stop(self) -> None:
-        """From any thread."""
+        """Stop the loop. Safe in any thread."""
         self._asked = True
         if self._loop:
             self._loop.stop()
 
     def stop_by_signal(self, number: int, _: FrameType | None) -> None:
-        """Stop within a second, whatever is being done."""
+        """Stop within a second, whatever the process is doing."""
         if self._signal is None:
             self._deadline.start()
         self._signal = number
@@ -197,7 +197,7 @@ class LoopStopper:
             self._loop.interrupt()
 
     def run(self, loop: LiveLoop) -> None:
-        """Run the loop until it ends or is stopped; a stop that came before counts."""
+        """Run the loop until it ends or is stopped; an earlier stop counts, too."""
         self._loop = loop
         if self._asked:
             loop.stop()

@@ -31,12 +31,12 @@ _logger = logging.getLogger(__name__)
 
 
 class SizeType(click.ParamType):
-    """`640x480`."""
+    """A size in pixels such as `640x480`."""
 
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Parse it, or fail as misuse."""
+        """Parse the size, or fail as misuse."""
         width, _, height = str(value).partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             self.fail(f"{value!r} is no size in pixels, e.g. 640x480.", param, ctx)
@@ -49,7 +49,7 @@ class FocusType(click.ParamType):
     name = "focus"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | Literal["auto"]:
-        """Parse it, or fail as misuse."""
+        """Parse the focus, or fail as misuse."""
         if value == "auto":
             return "auto"
         try:
@@ -98,11 +98,11 @@ _MODEL_OPTIONS = (
 
 @dataclass(frozen=True)
 class CameraChoice:
-    """The answers about the camera.
+    """The values of the camera options.
 
     Attributes:
-        source: Which one; it may hold a password, so `show_source` shows it.
-        options: What to ask it for.
+        source: Source of the camera; it may hold a password, so `show_source` shows it.
+        options: Requested settings of the camera.
     """
 
     source: str = field(repr=False)
@@ -111,11 +111,11 @@ class CameraChoice:
     def settings(
         self, *, wait_for_camera: bool, frames: int | None = None, seconds: float | None = None
     ) -> LiveSettings:
-        """Those of the live loop, with the time limits that fit this camera; see there."""
+        """Make the settings of the live loop, with the time limits that fit this camera; see `time_limits.py`."""
         silence_s = time_limits.frame_limit_s(self.options.fps, self.options.exposure_us)
         path = Path(self.source)
         if is_address(self.source):
-            # It may begin to send only when it is asked to, each time.
+            # The stream may begin only on request, each time.
             open_again_s = time_limits.OPEN_S
         elif path.is_dir() or path.is_file():
             silence_s = open_again_s = time_limits.FILE_FRAME_S
@@ -134,7 +134,7 @@ class CameraChoice:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """The answers about the model."""
+    """The values of the model options."""
 
     bundle: Path
     runtime: str | None
@@ -142,12 +142,12 @@ class ModelChoice:
     threads: int
 
     def load(self) -> Reader:
-        """Raises what `Reader` raises."""
+        """Load the reader; raises the errors of `Reader`."""
         return Reader(self.bundle, self.runtime, self.precision, self.threads)
 
 
 def camera_options(command: Command) -> Command:
-    """Add the options; the command receives them as one argument, `camera`."""
+    """Add the camera options; the command receives them as one argument, `camera`."""
 
     @functools.wraps(command)
     def gather(**answers: Any) -> None:
@@ -172,10 +172,10 @@ def camera_options(command: Command) -> Command:
 
 
 def _add_password(source: str, file: Path | None) -> str:
-    """The source with the password that its user has in a file or the environment.
+    """Add the password that the user has in a file or the environment to the source.
 
     Raises:
-        CameraRefusedError: They do not fit together.
+        CameraRefusedError: Source and password do not fit together.
     """
     if source is None or not is_address(source):
         if file is not None:
@@ -197,7 +197,7 @@ def _add_password(source: str, file: Path | None) -> str:
 
 
 def model_options(command: Command) -> Command:
-    """Add the options; the command receives them as one argument, `model`."""
+    """Add the model options; the command receives them as one argument, `model`."""
 
     @functools.wraps(command)
     def gather(**answers: Any) -> None:

@@ -1,4 +1,4 @@
-"""`edge-mnist models`: what can be trained, what each costs, what was measured of it, and what others claim."""
+"""`edge-mnist models`: the networks that can be trained, with their costs, measurements and published claims."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ NOTE = "Claims are those of the published descriptions, by their own training; e
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bundle's card says of its smallest int8 file, or of its smallest one where it has no int8."""
+    """Measurements from a bundle's card of its smallest int8 file, or of its smallest file if it has no int8."""
 
     bundle: str
     file: str
@@ -29,11 +29,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A bundle that was named, called by its folder; or a network of the zoo, and what its shipped bundle measured.
+    """A bundle that was named, listed by its folder; or a network of the zoo, with its shipped bundle's measurements.
 
     Attributes:
-        network: The zoo's name for it, or what a bundle's card calls a network that is not in the zoo.
-        measured: None where no bundle of it is at hand.
+        network: Name in the zoo, or in the bundle's card for a network that is not in the zoo.
+        measured: Measurements; None if no bundle of the network is available.
     """
 
     name: str
@@ -68,10 +68,10 @@ def models(bundles: tuple[Path, ...], as_json: bool) -> None:
 
 
 def list_models(bundles: list[Path]) -> list[Listed]:
-    """The bundles, and behind them every network of the zoo beside what was measured of its shipped bundle.
+    """List the bundles, then every network of the zoo with the measurements of its shipped bundle.
 
     Raises:
-        ModelCardError: A bundle does not hold, or was never exported.
+        ModelCardError: A bundle is not valid, or was never exported.
     """
     shipped = {one.network: one.measured for one in map(_describe_bundle, find_shipped())}
     return [
@@ -81,7 +81,7 @@ def list_models(bundles: list[Path]) -> list[Listed]:
 
 
 def format_models(listed: list[Listed]) -> str:
-    """A table for people, and below it each network's summary and claims."""
+    """Format a table for people, and below it each network's summary and claims."""
     networks = listed[-len(CATALOGUE) :]
     rows = [
         [
@@ -120,7 +120,7 @@ def _describe_bundle(path: Path) -> Listed:
     bundle = open_bundle(path)
     evaluation, architecture = bundle.export.evaluations[0], bundle.card.architecture
     file = min(bundle.files, key=lambda file: (file.precision != "int8", file.record.size_bytes))
-    # Also of a folder that was named as `.`.
+    # Also works for a folder that was named as `.`.
     name = path.absolute().name
     return Listed(
         name=name,

@@ -1,4 +1,4 @@
-"""Open the page in a browser without showing the token to everybody who lists this machine's processes."""
+"""Open the page in a browser without exposing the token in the list of this machine's processes."""
 
 import tempfile
 import webbrowser
@@ -12,11 +12,11 @@ from ..common.terminal.text import escape_html
 
 @contextmanager
 def open_page(url: str) -> Iterator[None]:
-    """Open an address in the browser, or say that there is none.
+    """Open an address in the browser, or report that there is no browser.
 
-    A browser takes its address from the command line, which every user of the machine can read. Where the address holds
-    a token, the browser is therefore given a file that only this user can read, and that leads there; it is deleted at
-    the end of the block.
+    A browser takes its address from the command line, which every user of the machine can read. If the address holds
+    a token, the browser therefore opens a file that only this user can read, and that leads there; it is deleted at the
+    end of the block.
     """
     # Only this user may enter it.
     with tempfile.TemporaryDirectory(prefix="edge-mnist-") as folder:

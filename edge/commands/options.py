@@ -17,12 +17,12 @@ data_dir_option = click.option(
 
 
 class BundlePath(click.ParamType[Path]):
-    """The name of a bundle that comes with the package, in whatever folder one is; or a bundle's folder."""
+    """The name of a bundle in the package, which wins over a folder of that name; or a bundle's folder."""
 
     name = "bundle"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """From a word or a path to a path; whether a bundle is there, whoever opens it finds out."""
+        """Convert a word or a path to a path; whether it holds a bundle is checked when it is opened."""
         path = find_bundle(value)
         if path != Path(value) and Path(value).exists():
             echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
@@ -30,10 +30,10 @@ class BundlePath(click.ParamType[Path]):
 
 
 class FiniteRange(click.FloatRange):
-    """A number in a range. `nan` and `inf` are none: no limit that one of them is compared with ever holds."""
+    """A finite number in a range. `nan` and `inf` are refused, because comparing a limit with them has no effect."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse it, or fail as misuse."""
+        """Parse the number, or fail as misuse."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
@@ -44,5 +44,5 @@ BUNDLE = BundlePath()
 
 
 def name_bundle(path: Path) -> str:
-    """What to type for a bundle's folder: a name alone would stand for the shipped bundle of that name."""
+    """Return what to type for a bundle's folder: a name alone would mean the shipped bundle of that name."""
     return f"./{path}" if find_bundle(str(path)) != path else str(path)

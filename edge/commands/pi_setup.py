@@ -1,4 +1,4 @@
-"""`edge-mnist pi-setup`: plain steps to a Raspberry Pi that reads from its camera; shown first, done when asked."""
+"""`edge-mnist pi-setup`: set up a Raspberry Pi's camera in plain steps, first shown, then done on request."""
 
 import click
 
@@ -18,7 +18,7 @@ class UserName(click.ParamType):
     name = "user"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Pass it, or fail as misuse."""
+        """Check the name, or fail as misuse."""
         if not USER_NAME.fullmatch(str(value)):
             self.fail(f"{value!r} is no name of a user: letters, digits, and any of _ . - after the first.", param, ctx)
         return str(value)
@@ -66,7 +66,7 @@ def pi_setup(yes: bool, service: bool, user: str | None, uninstall: bool) -> Non
 
 
 def _refuse_others(machine: Machine) -> None:
-    """Leave alone what is no Pi, and do not become somebody else in somebody's environment."""
+    """Refuse machines other than a Pi, and sudo in another user's environment."""
     if not machine.is_pi:
         raise SetupError(
             f"This is no Raspberry Pi ({machine.board or machine.kernel}), and nothing else needs setting up. "

@@ -27,7 +27,7 @@ from .live_options import ModelChoice, model_options
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What was read in one frame, and where it was drawn, if it was."""
+    """The reading of one frame, and the path of its drawing, if there is one."""
 
     frame: SourceFrame
     reading: Reading
@@ -40,14 +40,14 @@ class FrameResult:
 
     @property
     def rows(self) -> Iterator[tuple[Digit, ...]]:
-        """The digits of each row, top to bottom."""
+        """Yield the digits of each row, top to bottom."""
         digits = iter(self.reading.digits)
         for row in self.reading.rows:
             yield tuple(next(digits) for _ in row)
 
 
 def format_json(outcome: FrameResult) -> str:
-    """One JSON document in one line; `frame` is null for a picture, `time_s` where there is no clock."""
+    """Format one JSON document in one line; `frame` is null for a picture, `time_s` if there is no clock."""
     digits = [
         {
             "digit": digit.digit,
@@ -73,18 +73,18 @@ def format_json(outcome: FrameResult) -> str:
 
 
 def format_left_out(error: LeftOutError) -> str:
-    """One JSON document in one line: the files that were left out, and what each is."""
+    """Format one JSON document in one line: the files that were left out, with their kinds."""
     return json.dumps({"left_out": {os.fsencode(path).decode(errors="replace"): kind.name
                                     for path, kind in error.kinds.items()}})  # fmt: skip
 
 
 def format_rows(outcome: FrameResult) -> str:
-    """What it was and how long it took, then a line for each row: its digits and the least certain of them."""
+    """Format the name and the time, then a line for each row: its digits and the least certain of them."""
     return "\n".join([_format_head(outcome), *(_format_row(row, _longest(outcome)) for row in outcome.rows)])
 
 
 def format_digits(outcome: FrameResult) -> str:
-    """As `format_rows`, and under each row a line for each digit: confidence, size and place in pixels."""
+    """Format rows as `format_rows`, each with a line per digit: confidence, size and place in pixels."""
     lines = [_format_head(outcome)]
     for row in outcome.rows:
         lines += [_format_row(row, _longest(outcome)), *map(_format_digit, row)]
@@ -122,7 +122,7 @@ class SpacingType(click.ParamType):
     name = "spacing"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Spacing:
-        """Parse it, or fail as misuse."""
+        """Parse the spacing, or fail as misuse."""
         if isinstance(value, Spacing):
             return value
         text = str(value)
@@ -190,9 +190,9 @@ def run(
 
 @dataclass(frozen=True)
 class Sinks:
-    """Where readings go: to standard output in this format, and into a folder and a window if there are any.
+    """Destinations of readings: standard output in this format, and a folder and a window if there are any.
 
-    Files that were left out are reported on standard error, and in documents on standard output, too.
+    Files that were left out are reported on standard error, and in JSON documents on standard output, too.
     """
 
     format_outcome: Callable[[FrameResult], str]
@@ -202,7 +202,7 @@ class Sinks:
 
 
 def read_into(sinks: Sinks, reader: Reader, sources: list[InputSource]) -> int:
-    """Read everything, until somebody quits the window; return how much could not be read."""
+    """Read all sources until the user closes the window; return how many failed."""
     failures = 0
     with _progress(sources) as bar:
         for done, frame in read_all(sources):
@@ -237,7 +237,7 @@ def _show(window: Window, outcome: FrameResult) -> bool:
 
 
 def _progress(sources: list[InputSource]) -> ProgressBar[NoReturn]:
-    """A bar over the sources on standard error, for people at a terminal who have to wait."""
+    """Make a progress bar over the sources on standard error, for people at a terminal."""
     takes_long = len(sources) > 1 or any(isinstance(source, VideoSource) for source in sources)
     return ProgressBar(
         total=len(sources),

@@ -22,7 +22,7 @@ from .open_page import open_page
 from .options import BUNDLE
 from .web_options import web_options
 
-# How often the command looks whether to stop.
+# Seconds between checks whether to stop.
 TICK_S = 0.1
 
 
@@ -134,7 +134,7 @@ def _serve(host: str, port: int, settings: WebSettings, camera: CameraChoice, op
 
 
 def _watch_nothing_unless_asked(command: click.Command) -> None:
-    """`live` has a camera even when none is named; the page is of use without."""
+    """Make the camera optional: `live` uses a default camera, but the page also works without one."""
     for option in command.params:
         if isinstance(option, click.Option) and option.name == "source":
             option.default, option.show_default = None, "none"
@@ -144,7 +144,7 @@ _watch_nothing_unless_asked(serve)
 
 
 def _load_reader(settings: WebSettings) -> Reader:
-    """Load the live loop's own, of what reads when a request makes no choice."""
+    """Load a reader for the live loop, of the default model, runtime and precision."""
     runtime = settings.runtimes[0] if settings.runtimes else None
     precision = settings.precisions[0] if settings.precisions else "int8"
     return Reader(settings.models[0], runtime, precision, settings.threads)
@@ -152,7 +152,7 @@ def _load_reader(settings: WebSettings) -> Reader:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[Callable[[], bool]]:
-    """Within the block signals that end a command change what the function says, and nothing else."""
+    """Yield a function that reports whether a signal to end came within the block; the signals do nothing else."""
     seen: list[int] = []
     with handling_ends(lambda number, _: seen.append(number)):
         yield lambda: bool(seen)

@@ -1,4 +1,4 @@
-"""What `live` asks about sinks, and the sinks that the answers mean. Each is loaded when asked for."""
+"""Options of `live` about sinks, and the sinks that they request. Each sink is imported when it is requested."""
 
 import functools
 import os
@@ -24,7 +24,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class SinkSettings:
-    """The answers; each attribute is the option of the same name."""
+    """The values of the options; each attribute is the option of the same name."""
 
     as_json: bool = False
     every_frame: bool = False
@@ -70,7 +70,7 @@ _OPTIONS = (
 
 
 def sink_options(command: Command) -> Command:
-    """Add the options; the command receives them as one argument, `sink_settings`."""
+    """Add the sink options; the command receives them as one argument, `sink_settings`."""
 
     @functools.wraps(command)
     def gather(**answers: Any) -> None:
@@ -84,7 +84,7 @@ def sink_options(command: Command) -> Command:
 
 
 def _refuse_misuse(settings: SinkSettings) -> None:
-    """An option that has no effect without another one was meant to have one."""
+    """Refuse an option that has no effect without another one."""
     certificates = (settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key, settings.mqtt_password_file)
     if settings.every_frame and not settings.as_json and settings.jsonl is None:
         raise click.UsageError("--every-frame is about --json and --jsonl; give one of them.")
@@ -95,14 +95,15 @@ def _refuse_misuse(settings: SinkSettings) -> None:
 
 
 def make_sinks(settings: SinkSettings, on_close: Callable[[], None]) -> list[Sink]:
-    """The sinks that were asked for; without --json there is always the terminal.
+    """Make the requested sinks; without --json there is always the terminal.
 
     Args:
-        settings: Of the command line.
-        on_close: Called, from any thread, when somebody closes the window or no longer reads standard output.
+        settings: Values of the options.
+        on_close: Function called, from any thread, when the user closes the window or the reader of standard output has
+            gone.
 
     Raises:
-        SinkError: One cannot be set up; then there are none.
+        SinkError: A sink cannot be set up; then there are none.
         WindowError: There is no display.
     """
     sinks: list[Sink] = []
@@ -133,11 +134,11 @@ def _make_one_by_one(settings: SinkSettings, on_close: Callable[[], None]) -> It
 
 
 def _choose_text(on_close: Callable[[], None]) -> Sink:
-    """A table for somebody who watches, lines for a log and for terminals without block characters."""
+    """Choose a table for an interactive terminal, lines for a log and for terminals without block characters."""
     can_draw = os.environ.get("TERM", "dumb") != "dumb" and sys.stdout.encoding.lower() == "utf-8"
     if not (sys.stdout.isatty() and can_draw):
         return TextLinesSink(on_close)
-    # A service has no use for rich, which takes time and memory.
+    # A service does not need rich, which takes time and memory.
     from ..sinks.terminal import TerminalSink  # noqa: PLC0415
 
     return TerminalSink()

@@ -1,4 +1,4 @@
-"""`edge-mnist verify`: is a bundle whole, and does each of its files compute on this machine what its card says?"""
+"""`edge-mnist verify`: check a bundle's hashes, and its golden vectors on every runtime of this machine."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def check_files(bundle: Bundle) -> list[dict[str, str]]:
     """Run the golden vectors of every file on every runtime of its format.
 
     Returns:
-        For each: `file`, `runtime`, `outcome` (passed, FAILED, not run) and `reason` (empty when it passed).
+        For each pair: `file`, `runtime`, `outcome` (passed, FAILED, not run) and `reason` (empty if it passed).
     """
     return [
         {"file": file.record.name, "runtime": runtime.name, **_check(bundle, file, runtime)}

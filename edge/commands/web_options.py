@@ -1,4 +1,4 @@
-"""What `serve` and `live --web` ask about serving: who may ask, under what names, and how often."""
+"""Options of `serve` and `live --web` about serving: access, host names, and limits on requests."""
 
 import functools
 import ipaddress
@@ -25,7 +25,7 @@ class NetworkType(click.ParamType):
     name = "address"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Normalize it, or fail as misuse."""
+        """Normalize the address or network, or fail as misuse."""
         try:
             return str(ipaddress.ip_network(str(value), strict=False))
         except ValueError:
@@ -33,7 +33,7 @@ class NetworkType(click.ParamType):
 
 
 class PatternType(click.ParamType):
-    """Text of one form, which the message for any other text describes."""
+    """Text of one form, which the error message for any other text describes."""
 
     def __init__(self, name: str, pattern: str, description: str) -> None:
         self.name = name
@@ -41,7 +41,7 @@ class PatternType(click.ParamType):
         self._description = description
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Pass it, or fail as misuse."""
+        """Check the text against the pattern, or fail as misuse."""
         if not self._pattern.fullmatch(str(value)):
             self.fail(f"{value!r} is no {self._description}.", param, ctx)
         return str(value)

@@ -1,1 +1,1 @@
-"""The ground: what has no domain. It imports nothing else of the project."""
+"""The ground floor: everything without a domain. It imports nothing else of the project."""

@@ -1,4 +1,4 @@
-"""Arrays that callers of the API hand in: what is expected of them, and what to do about others, in one sentence."""
+"""Check arrays that callers of the API pass, and explain in one sentence how to convert others."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 
 def check_gray(frame: Any) -> NDArray[np.uint8]:
-    """Take a gray frame, uint8 [height, width], whatever its layout in memory.
+    """Check a gray frame, uint8 [height, width], of any layout in memory.
 
     Returns:
-        The same pixels, contiguous; only copied where they are not.
+        The same pixels, contiguous; only copied if they are not.
 
     Raises:
-        ValueError: It is something else; the message says how to make a gray frame of it.
+        ValueError: It is something else; the message says how to convert it.
     """
     if isinstance(frame, np.ndarray) and frame.ndim == 2 and frame.dtype == np.uint8 and frame.size:
         return np.ascontiguousarray(frame)
@@ -21,7 +21,7 @@ def check_gray(frame: Any) -> NDArray[np.uint8]:
 
 
 def check_picture(frame: Any) -> None:
-    """Refuse what is no picture to be drawn on.
+    """Refuse an array that is not a picture to draw on.
 
     Raises:
         ValueError: It is neither gray nor RGB.
@@ -36,7 +36,7 @@ def check_picture(frame: Any) -> None:
 
 
 def check_images(images: Any, shape: tuple[int, ...]) -> None:
-    """Refuse what is no batch of images for a classifier.
+    """Refuse an array that is not a batch of images for a classifier.
 
     Raises:
         ValueError: It is not uint8 [N, 28, 28, 1].
@@ -50,7 +50,7 @@ def check_images(images: Any, shape: tuple[int, ...]) -> None:
 
 
 def check_ink(ink: Any) -> None:
-    """Refuse what is no ink to be framed.
+    """Refuse an array that is not ink to frame.
 
     Raises:
         ValueError: It is not uint8 [height, width].
@@ -61,14 +61,14 @@ def check_ink(ink: Any) -> None:
 
 
 def _describe(value: Any) -> str:
-    """What came: type and shape of an array, of anything else its kind."""
+    """Describe a value: type and shape of an array, else its class."""
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape}"
     return "None" if value is None else f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
 
 
 def _advise(value: Any) -> str:
-    """What to do about it."""
+    """Advise how to convert a value."""
     if value is None:
         return "cv2.imread gives None where it cannot read a file; edge_mnist.edge.media.pictures.read_gray says why."
     if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):

@@ -1,4 +1,4 @@
-"""The base of every failure that a user can cause or mend. The command turns each into one sentence and exit code 1."""
+"""The base of every failure that a user can cause or fix. The command turns each into one sentence and exit code 1."""
 
 OUT_OF_MEMORY = (
     "there is not enough memory for it here. Close other programs, or allow it more (ulimit -v, a service's MemoryMax)."
@@ -6,7 +6,7 @@ OUT_OF_MEMORY = (
 
 
 class EdgeMnistError(Exception):
-    """Its message says what was expected, what came, and what to do."""
+    """An expected failure; the message says what was expected, what arrived, and what to do."""
 
 
 class RuntimeUnavailableError(EdgeMnistError):
@@ -14,5 +14,5 @@ class RuntimeUnavailableError(EdgeMnistError):
 
 
 def name_error(error: Exception) -> str:
-    """Say what an error is that nobody expected, as drivers raise them."""
+    """Name an unexpected error, as drivers raise them."""
     return OUT_OF_MEMORY if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

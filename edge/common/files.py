@@ -1,4 +1,4 @@
-"""Writing a file so that whatever interrupts it, a power cut too, leaves the old one or none, never half of one."""
+"""Write a file so that an interruption, even a power cut, leaves the old file or none, never half of one."""
 
 import errno
 import fcntl
@@ -17,20 +17,20 @@ from typing import BinaryIO
 from .errors import EdgeMnistError
 from .network.time_limits import PIPE_S
 
-# The images to evaluate on are 8 MB.
+# The evaluation images are 8 MB.
 LEAST_TEMPORARY_BYTES = 10_000_000
 _UNFINISHED = re.compile(r"\.edge-mnist\.[0-9a-f]{16}")
-# Folders that were looked through for what killed processes left; once is enough, they may hold thousands of files.
+# Folders already searched for remains of killed processes; once is enough, they may hold thousands of files.
 _swept: set[Path] = set()
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to; when the block ends well it becomes `path`, otherwise it goes away.
+    """Yield a file to write to; when the block succeeds it becomes `path`, otherwise it is removed.
 
-    What a process that was killed left in the folder is removed by the next one that writes there.
+    Files that a killed process left in the folder are removed by the next process that writes there.
 
-    Where `path` is a link, the link is replaced, not what it points to.
+    If `path` is a link, the link is replaced, not its target.
 
     Raises:
         OSError: The folder cannot be written.
@@ -51,12 +51,12 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside `path`, locked for as long as it is open; another one where it was taken for abandoned."""
+    """Open a new file beside `path`, locked for as long as it is open; another one if it was taken for abandoned."""
     while True:
-        # Nobody can guess it, and "x" follows no link: in a folder of many users it cannot lead to another file.
+        # The name cannot be guessed, and "x" follows no link: in a shared folder it cannot lead to another file.
         unfinished = path.with_name(f".edge-mnist.{secrets.token_hex(8)}")
         file = unfinished.open("xb")
-        # On a file system without locks nobody can lock it, so nobody removes it.
+        # On a file system without locks, nothing can lock it, so nothing removes it.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if unfinished.exists():
@@ -65,7 +65,7 @@ def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files of this user's whose process has ended."""
+    """Remove unfinished files of this user whose process has ended."""
     with suppress(OSError):
         for path in folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):
@@ -86,7 +86,7 @@ def _remove_unlocked(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that holds this.
+    """Write a file with this content.
 
     Raises:
         OSError: The folder cannot be written.
@@ -96,7 +96,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def explain_full_disk() -> str:
-    """A sentence for the end of another, where there is no room for temporary files: packages give other reasons."""
+    """Return a sentence to append if there is no room for temporary files, for which packages report other reasons."""
     try:
         folder = tempfile.gettempdir()
         if shutil.disk_usage(folder).free > LEAST_TEMPORARY_BYTES:
@@ -110,13 +110,13 @@ def sync(path: Path) -> None:
     """Wait until a file's content, or the names in a folder, are on the disk.
 
     Raises:
-        OSError: They cannot be written there.
+        OSError: They cannot be written to it.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems of other machines (CIFS, FUSE) cannot do it for folders.
+        # Some network file systems (CIFS, FUSE) cannot do it for folders.
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise
     finally:
@@ -135,10 +135,10 @@ def open_file(path: Path) -> BinaryIO:
     """Open a regular file, or a link to one, for reading.
 
     Args:
-        path: File that the user, or something that the user gave, names.
+        path: Path that the user, or a file from the user, names.
 
     Raises:
-        EdgeMnistError: It cannot be opened, or is no regular file.
+        EdgeMnistError: It cannot be opened, or is not a regular file.
     """
     descriptor, kind = _open(path)
     if kind == stat.S_IFREG:
@@ -148,13 +148,13 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def open_file_or_pipe(path: Path) -> BinaryIO:
-    """Open a regular file or a pipe, as `<(pass show meter)` is one; wait until something is written into a pipe.
+    """Open a regular file or a pipe such as `<(pass show meter)`; wait until a pipe is written to.
 
     Args:
-        path: What the user names, not what lies in a folder or is named in a file.
+        path: Path that the user names, not one found in a folder or a file.
 
     Raises:
-        EdgeMnistError: It cannot be opened, is of another kind, or nobody writes into the pipe in PIPE_S seconds.
+        EdgeMnistError: It cannot be opened, is of another kind, or a pipe is not written to within PIPE_S seconds.
     """
     descriptor, kind = _open(path)
     if kind != stat.S_IFIFO:
@@ -170,9 +170,9 @@ def open_file_or_pipe(path: Path) -> BinaryIO:
 
 
 def _open(path: Path) -> tuple[int, int]:
-    """Return a descriptor and the kind of file that it is of."""
+    """Return a descriptor and the kind of its file."""
     try:
-        # Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
@@ -180,14 +180,14 @@ def _open(path: Path) -> tuple[int, int]:
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """Read a regular file whole, or a link to one.
+    """Read a whole regular file, or a link to one.
 
     Args:
-        path: File that the user, or something that the user gave, names.
-        most: Bytes that it may have; where there are more, it is not read whole.
+        path: Path that the user, or a file from the user, names.
+        most: Limit in bytes; a larger file is not read to its end.
 
     Raises:
-        EdgeMnistError: It cannot be opened or read, is no regular file, or is larger.
+        EdgeMnistError: It cannot be opened or read, is not a regular file, or is larger.
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
@@ -205,9 +205,9 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def read_most(file: BinaryIO, most: int) -> bytes:
-    """Read what is left of an open file, and at most so many bytes.
+    """Read the rest of an open file, at most this many bytes.
 
-    Python makes room for as many bytes as it is asked for, so it is asked for those that the file has.
+    Python allocates as many bytes as are requested, so the file's size is requested.
     """
     size = os.fstat(file.fileno()).st_size
     content = file.read(min(size + 1, most))
@@ -221,18 +221,18 @@ def _unreadable(path: Path, error: Exception) -> EdgeMnistError:
 
 
 class FolderError(EdgeMnistError):
-    """Reports cannot be written; the message says which and why."""
+    """Reports cannot be written; the message names the folder and the reason."""
 
 
 @contextmanager
 def new_folder(destination: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; on success it becomes `destination`, otherwise it goes away.
+    """Yield an empty folder to fill; on success it becomes `destination`, otherwise it is removed.
 
     Raises:
-        FileExistsError: The destination is a file or a folder that holds something.
+        FileExistsError: The destination is a file or a folder that is not empty.
         OSError: It cannot be written.
     """
-    destination = Path(os.path.realpath(destination))  # a link stays one
+    destination = Path(os.path.realpath(destination))  # a link stays a link
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise FileExistsError(f"{destination} exists and is not empty")
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -240,17 +240,17 @@ def new_folder(destination: Path) -> Iterator[Path]:
     try:
         yield staging
         staging.chmod(0o755)
-        # Takes the place of an empty folder, too.
+        # Also replaces an empty folder.
         staging.replace(destination)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def check_writable(folder: Path) -> None:
-    """Make a folder and find out whether reports can be written there: before measuring for minutes, not after.
+    """Make a folder and check whether reports can be written there: before measuring for minutes, not after.
 
     Raises:
-        FolderError: They cannot.
+        FolderError: Reports cannot be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -261,10 +261,10 @@ def check_writable(folder: Path) -> None:
 
 
 def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Write files, all that can be written: what took minutes to measure is not lost with the first that cannot.
+    """Write as many of these files as possible, so that minutes of measuring are not lost with the first failure.
 
     Raises:
-        FolderError: Some cannot.
+        FolderError: Some could not be written.
     """
     faults: list[str] = []
     for path, content in contents.items():

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says: a picture or video that is read, or what to do."""
+"""Identify a file by its first bytes, whatever its name: a picture or video that is read, or a kind with advice."""
 
 import re
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Kind:
     """A kind of file.
 
     Attributes:
-        name: For people, with its article.
-        holds: What can be read from it here; `unread` is what people take for a picture or video and is not read,
-            `other` is anything else.
-        cure: What to do where it is not what is needed.
+        name: Name for people, with its article.
+        holds: What can be read from it; `unread` is a picture or video to people but is not read, `other` is anything
+            else.
+        cure: Advice if it is not what is needed.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Kind:
 
 
 def _brands(names: str) -> bytes:
-    """The beginning of files in ISO's base format. Source: ISO/IEC 14496-12, 4.3."""
+    """Make the beginning of files in ISO's base format. Source: ISO/IEC 14496-12, 4.3."""
     return rb".{4}ftyp(?:" + names.encode() + rb")"
 
 
@@ -45,7 +45,7 @@ TFLITE, ONNX = Kind("a TFLite model", "other", INSPECT), Kind("an ONNX model", "
 LFS = Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")
 ZIP = Kind("an archive or a compressed file", "other", "Unpack it first.")
 HEIC = Kind("a HEIC picture", "picture")
-# The first that fits; specific before general. Sources: each format's specification, and the IANA media types.
+# The first match wins; specific before general. Sources: each format's specification, and the IANA media types.
 KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"\x89PNG", Kind("a PNG picture", "picture")),
     (rb"\xff\xd8\xff", JPEG),
@@ -116,7 +116,7 @@ UNKNOWN = Kind("of an unknown kind", "other")
 
 
 def identify(beginning: bytes) -> Kind:
-    """The kind of a file that begins so; PROBE_BYTES are enough."""
+    """Identify a file by its beginning; PROBE_BYTES are enough."""
     beginning = beginning[:PROBE_BYTES]
     for pattern, kind in PATTERNS:
         if pattern.match(beginning):
@@ -126,7 +126,7 @@ def identify(beginning: bytes) -> Kind:
 
 
 def describe_mistake(beginning: bytes) -> str:
-    """What came in place of what was expected, and what to do: `got a Git LFS pointer. `git lfs pull` fetches ...`."""
+    """Describe what arrived instead of the expected and what to do: `got a Git LFS pointer. `git lfs pull` ...`."""
     if not beginning:
         return "got an empty file. Copy or fetch it again."
     kind = identify(beginning)
@@ -134,15 +134,15 @@ def describe_mistake(beginning: bytes) -> str:
 
 
 def explain_pointer(content: bytes) -> str:
-    """A sentence for the end of another, where a file is only a pointer to what Git LFS stores; else nothing."""
+    """Return a sentence to append if a file is only a pointer to a file in Git LFS; else an empty text."""
     return f" It is {LFS.name}: {LFS.cure}" if identify(content) is LFS else ""
 
 
 def identify_file(path: Path) -> Kind:
-    """The kind of a regular file. A pipe or device is of an unknown kind: what is read there is gone.
+    """Identify a regular file. A pipe or device is of an unknown kind: reading would consume its bytes.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     if not path.is_file():
         return UNKNOWN
@@ -151,7 +151,7 @@ def identify_file(path: Path) -> Kind:
 
 
 def _is_utf8(beginning: bytes) -> bool:
-    """Whether it is text; a character may be cut at the end."""
+    """Whether it is UTF-8 text; a character may be cut at the end."""
     try:
         beginning.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The machine under test: what a latency depends on, because a result without its conditions is not a result."""
+"""The machine under test: everything that a latency depends on, because a result needs its conditions."""
 
 import importlib
 import os
@@ -10,29 +10,29 @@ import msgspec
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The processor that exported: its model, and which of its integer instructions kernels choose by."""
+    """The processor of the export: its model, and those of its integer instructions that select kernels."""
 
     processor: str
     flags: tuple[str, ...]
 
 
-# What integer kernels choose by, on x86 and on ARM (as Linux names them).
+# Instructions that select integer kernels, on x86 and on ARM (as Linux names them).
 INTEGER_INSTRUCTIONS = frozenset(
     ("sse4_1", "avx2", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
 )
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine. None stands for what it does not tell.
+    """A machine; None for values that it does not report.
 
     Attributes:
         model: Processor or board.
         cores: Logical processors that this process may use.
-        governor: Of the first processor's frequency.
+        governor: Frequency governor of the first processor.
         load_1m: Load average over a minute, which other busy processes raise.
-        temperature_c: Of the first thermal zone, degrees Celsius.
-        flags: Of its instructions, those that decide how integers are multiplied.
-        is_virtual: Whether a hypervisor is beneath: its other guests are not seen from here.
+        temperature_c: Temperature of the first thermal zone, degrees Celsius.
+        flags: The processor's instructions that decide how integers are multiplied.
+        is_virtual: Whether it runs on a hypervisor, whose other guests cannot be seen.
         on_battery: Whether no mains adapter is plugged in.
     """
 
@@ -50,7 +50,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_version(package: str) -> str:
-    """The version of this package, or of the module that one by another name brought, as tensorflow-cpu does."""
+    """Return the version of this package, or of another that provides the module, as tensorflow-cpu does."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -58,7 +58,7 @@ def find_version(package: str) -> str:
 
 
 def describe_host(root: Path = Path("/")) -> Host:
-    """Look at this machine; `root` is where its /proc and /sys are."""
+    """Describe this machine; `root` is the parent of its /proc and /sys."""
     temperature = _read(root / "sys/class/thermal/thermal_zone0/temp")
     load = _read(root / "proc/loadavg")
     return Host(
@@ -77,7 +77,7 @@ def describe_host(root: Path = Path("/")) -> Host:
 
 
 def _is_virtual(root: Path) -> bool | None:
-    """Only x86 says so, among its flags."""
+    """Whether this is a virtual machine; only x86 reports it, among its flags."""
     flags = _flags(root)
     return "hypervisor" in flags if "fpu" in flags else None
 
@@ -89,12 +89,12 @@ def _on_battery(root: Path) -> bool | None:
 
 
 def count_cores() -> int:
-    """Logical processors that this process may use; on systems that do not tell, all there are."""
+    """Count the logical processors that this process may use; all if the system does not report it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_processor(root: Path = Path("/")) -> Processor:
-    """The processor and those of its instructions that decide how integers are multiplied."""
+    """Describe the processor and those of its instructions that decide how integers are multiplied."""
     return Processor(
         processor=_board(root) or _processor(root) or platform.processor() or "unknown processor",
         flags=tuple(sorted(INTEGER_INSTRUCTIONS & set(_flags(root)))),
@@ -102,7 +102,7 @@ def describe_processor(root: Path = Path("/")) -> Processor:
 
 
 def _flags(root: Path) -> list[str]:
-    """All that the first processor says of itself; x86 calls them flags, ARM features."""
+    """Return all instruction sets of the first processor; x86 calls them flags, ARM features."""
     for line in (_read(root / "proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() in {"flags", "Features"}:
@@ -111,7 +111,7 @@ def _flags(root: Path) -> list[str]:
 
 
 def _board(root: Path) -> str | None:
-    """A Raspberry Pi's name, from the device tree."""
+    """Return a Raspberry Pi's name from the device tree."""
     text = _read(root / "proc/device-tree/model")
     return text.rstrip("\0") if text else None
 

@@ -1,7 +1,7 @@
-"""Native libraries (TensorFlow, LiteRT, ONNX Runtime, FFmpeg, libtiff) write notes straight to file descriptor 2.
+"""Hold back notes that native libraries (TensorFlow, ONNX Runtime, FFmpeg, ...) write straight to file descriptor 2.
 
-Nobody can act on "Created XNNPACK delegate", and it buries what people should read, so it is held back; when the work
-fails, it is shown, because then it may hold the reason.
+Users cannot act on "Created XNNPACK delegate", and it buries the messages that matter, so it is held back; if the work
+fails, it is shown, because it may hold the reason.
 """
 
 import faulthandler
@@ -16,35 +16,35 @@ from typing import BinaryIO
 
 from .terminal.text import clean
 
-# The descriptor is the whole process's: two threads would put each other's file back.
+# The descriptor belongs to the whole process: two threads would overwrite each other's change.
 _ONE_AT_A_TIME = threading.RLock()
 
 
 def open_memory_file() -> BinaryIO:
-    """Open a file without a name, in memory where the system can: no folder needs to be writable."""
+    """Open a file without a name, in memory if the system can, so that no folder needs to be writable."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("edge-mnist"), "w+b")  # noqa: PTH123 - it has no path
     return tempfile.TemporaryFile()  # pyright: ignore[reportReturnType] - a file, too
 
 
 def show_native_log(text: bytes) -> None:
-    """Show on standard error what was held back, cleaned, as it quotes names; a closed one takes nothing."""
+    """Show the held-back text on standard error, cleaned because it quotes names; a closed stream is ignored."""
     with suppress(OSError):
         sys.stderr.write(clean(text.decode(errors="backslashreplace")))
 
 
 def keep_python_apart() -> None:
-    """Have Python write to standard error by a descriptor of its own; moving descriptor 2 takes nothing from it then.
+    """Give Python a descriptor of its own for standard error, so that redirecting descriptor 2 does not affect it.
 
-    Without this, the log lines of other threads would go where a native library's notes go meanwhile. A stream that a
-    program or a test put in its place stays as it is.
+    Without this, log lines of other threads would be redirected with a native library's notes. A stream that a
+    program or a test has replaced stays as it is.
     """
     buffer = getattr(sys.stderr, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     if not isinstance(raw, io.FileIO) or raw.closed or raw.fileno() != 2:
         return
     sys.stderr.flush()
-    # The same object opens the other descriptor: handlers that hold the stream go on with it.
+    # The same object gets the other descriptor: handlers that hold the stream still work.
     raw.__init__(os.dup(2), "w")
     if faulthandler.is_enabled():
         faulthandler.enable()
@@ -52,7 +52,7 @@ def keep_python_apart() -> None:
 
 @contextmanager
 def native_log_to(file: BinaryIO) -> Iterator[None]:
-    """Have what is written to file descriptor 2 in a file instead."""
+    """Redirect everything written to file descriptor 2 to a file."""
     with _ONE_AT_A_TIME:
         sys.stderr.flush()
         saved = os.dup(2)

@@ -1,7 +1,7 @@
-"""OpenCV without its annotations.
+"""OpenCV without its type annotations.
 
-They say of every operation that it may give any type of number, where it gives the type that it was given; each use
-would need a cast. So OpenCV goes unchecked in the files that are all about pixels; what they return is annotated.
+They declare that every operation may return any type of number, where it returns the type of its input; each use
+would need a cast. So OpenCV is not type-checked in files about pixels; their own results are annotated.
 """
 
 from typing import Any

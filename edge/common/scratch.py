@@ -1,4 +1,4 @@
-"""Temporary folders that go away, even those of processes that were killed: the next one removes them."""
+"""Temporary folders that are removed even if their process was killed: the next process removes them."""
 
 import fcntl
 import os
@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "edge-mnist-"
-# Locked by the process that uses the folder for as long as it lives.
+# Locked by the process that uses the folder for as long as it runs.
 MARK = ".edge-mnist-in-use"
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give an empty folder, apart from a hidden mark, that is removed when the block ends."""
+    """Yield an empty folder, apart from a hidden mark, that is removed when the block ends."""
     _remove_abandoned(Path(tempfile.gettempdir()))
     folder, mark = _make_marked()
     try:
@@ -26,11 +26,11 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _make_marked() -> tuple[Path, int]:
-    """A new folder and its locked mark; where another process took that for abandoned meanwhile, one more."""
+    """Make a folder with a locked mark; if another process has taken it for abandoned meanwhile, make another."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         mark = os.open(folder / MARK, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        # On a file system without locks nobody can lock it, so nobody removes it.
+        # On a file system without locks, nothing can lock it, so nothing removes it.
         with suppress(OSError):
             try:
                 fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,7 +43,7 @@ def _make_marked() -> tuple[Path, int]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove marked folders whose process has ended. What has no mark, or is somebody else's, is left alone."""
+    """Remove marked folders whose process has ended. Folders without a mark, or of another user, are left alone."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():

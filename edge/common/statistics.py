@@ -1,7 +1,7 @@
-"""The statistics of a report: what a difference in accuracy means.
+"""Statistics of a report: what a difference in accuracy means.
 
-Written out here because they are three short formulas, and the packages that have them are larger than a Raspberry Pi's
-whole environment.
+Written out here because they are three short formulas, and the packages that provide them are larger than the whole
+environment of a Raspberry Pi.
 """
 
 import math
@@ -11,7 +11,7 @@ Z_95 = 1.959963984540054
 
 
 def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """95 % confidence interval of a proportion, in [0, 1].
+    """Return the 95 % confidence interval of a proportion, in [0, 1].
 
     Args:
         correct: Successes, 0 to `count`.
@@ -32,14 +32,14 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Exact two-sided p-value that two classifiers err equally often, from paired outcomes.
+    """Return the exact two-sided p-value that two classifiers err equally often, from paired outcomes.
 
     Args:
         only_first: Images that only the first classifier reads correctly.
-        only_second: Images that only the second one does.
+        only_second: Images that only the second classifier reads correctly.
 
     Returns:
-        1.0 where they never differ.
+        The p-value in (0, 1]; 1.0 if they never differ.
 
     Source: Q. McNemar, Psychometrika 12 (1947); the exact form is a binomial test with probability 1/2.
     """
@@ -49,13 +49,13 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 
 
 def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
-    """95 % score interval of the difference of two paired proportions, in [-1, 1].
+    """Return the 95 % score interval of the difference of two paired proportions, in [-1, 1].
 
-    It has a width where no image differs, too: zero of 4,000 still allow a difference of a tenth of a point.
+    It has a width even if no image differs: zero of 4,000 still allow a difference of a tenth of a point.
 
     Args:
         only_first: Images that only the first classifier reads correctly.
-        only_second: Images that only the second one does.
+        only_second: Images that only the second classifier reads correctly.
         count: All images, > 0.
 
     Returns:
@@ -85,7 +85,7 @@ def paired_interval(only_first: int, only_second: int, count: int) -> tuple[floa
 
 
 def _paired_score(only_first: int, only_second: int, count: int, difference: float) -> float:
-    """How many standard errors the observed difference is from a supposed one, in (-1, 1)."""
+    """Return how many standard errors the observed difference is from a supposed one, in (-1, 1)."""
     # The probability of `only_second` that is most likely under the supposed difference solves a quadratic equation.
     b = (2 * count - only_first + only_second) * difference - only_first - only_second
     c = -only_second * difference * (1 - difference)

@@ -1,1 +1,1 @@
-"""Labelled images: where they come from and how they are split."""
+"""Labelled images: their sources and their splits."""

@@ -1,4 +1,4 @@
-"""Every data set that can be trained on, by the name that `--data` takes."""
+"""All data sets that can be trained on, by the name that `--data` takes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ SAMPLE_CALIBRATION_PER_DIGIT = 50
 SAMPLE_PER_DIGIT = 500
 
 
-# Of the 5,000 images and labels below, as bytes, images first.
+# Hash of the 5,000 images and labels below, as bytes, images first.
 SAMPLE_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
@@ -33,10 +33,10 @@ def load_mnist(data_dir: Path | None = None) -> Splits:
     Validation is the first 500 of each digit in train order.
 
     Args:
-        data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+        data_dir: Folder to search first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
 
     Raises:
-        DataError: No place has all four files and no mirror could be reached.
+        DataError: All four files were found nowhere and no mirror could be reached.
     """
     return split_idx(MNIST, MNIST_FILES, data_dir)
 
@@ -70,10 +70,10 @@ def load_sample() -> Images:
 def split_sample_for_training(sample: Images | None = None) -> Splits:
     """Split the offline sample for a quick training run: 4,000 train, 500 validation, 500 test.
 
-    A model trained on these has seen images that are validation for every other model, and is labelled so.
+    A model trained on these has seen images that are validation for every other model, and is labelled accordingly.
 
     Args:
-        sample: The 5,000 images, where they are at hand already (MNIST's validation split is the same).
+        sample: The 5,000 images if they are loaded already (MNIST's validation split is the same).
     """
     sample = sample or load_sample()
     place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
@@ -91,7 +91,7 @@ def split_sample_for_export(sample: Images) -> tuple[Images, Images, Images]:
     All of them are held out of the training of every model that was trained on `load_mnist().train`.
 
     Returns:
-        500 to calibrate on, 500 to choose on, 4,000 to evaluate on.
+        500 images for calibration, 500 for choices, 4,000 for evaluation.
     """
     place = np.arange(len(sample)) % SAMPLE_PER_DIGIT
     chosen_on = 2 * SAMPLE_CALIBRATION_PER_DIGIT
@@ -111,13 +111,13 @@ def split_idx(name: str, published: IdxSource, data_dir: Path | None, labels: tu
     """Read the four files: train 55,000, validation 5,000 (the first 500 of each class in train order), test 10,000.
 
     Args:
-        name: Of the data set; the names of its parts begin with it.
-        published: Its files.
-        data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
-        labels: The ten classes' names.
+        name: Name of the data set; the names of its parts begin with it.
+        published: Files of the data set.
+        data_dir: Folder to search first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+        labels: Names of the ten classes.
 
     Raises:
-        DataError: No place has all four files and no mirror could be reached.
+        DataError: All four files were found nowhere and no mirror could be reached.
     """
     files = {file: load_idx_file(file, data_dir, published) for file in published.sha256}
     full = _parse(f"{name}-train-60k", files["train-images-idx3-ubyte"], files["train-labels-idx1-ubyte"])
@@ -134,7 +134,7 @@ def split_idx(name: str, published: IdxSource, data_dir: Path | None, labels: tu
 
 
 def _parse(source: str, images: bytes, labels: bytes) -> Images:
-    """A pair of idx files; their hashes are known, so their headers (16 and 8 bytes) are too."""
+    """Parse a pair of idx files; their hashes are known, so their headers (16 and 8 bytes) are too."""
     pixels: NDArray[np.uint8] = np.frombuffer(images, np.uint8, offset=16).reshape(-1, *IMAGE_SHAPE)
     classes = np.frombuffer(labels, np.uint8, offset=8)
     return Images(source, source, pixels, classes, np.arange(len(classes)))
@@ -175,11 +175,11 @@ def load_fashion(data_dir: Path | None = None) -> Splits:
     """Read Fashion-MNIST, split as MNIST is.
 
     Args:
-        data_dir: Looked into first, for a subfolder `fashion-mnist`; then `$EDGE_MNIST_DATA`, the user's cache, and the
-            mirrors.
+        data_dir: Folder to search first, for a subfolder `fashion-mnist`; then `$EDGE_MNIST_DATA`, the user's cache,
+            and the mirrors.
 
     Raises:
-        DataError: No place has all four files and no mirror could be reached.
+        DataError: All four files were found nowhere and no mirror could be reached.
     """
     return split_idx(FASHION, FASHION_FILES, data_dir, CLASSES)
 
@@ -196,11 +196,11 @@ def load_splits(data: str, data_dir: Path | None) -> Splits:
 
     Args:
         data: A key of `DATASETS`, or a folder with a subfolder of pictures for each class.
-        data_dir: Where the files of MNIST and Fashion-MNIST are looked for first.
+        data_dir: Folder to search first for the files of MNIST and Fashion-MNIST.
 
     Raises:
-        DataError: It cannot be had, or it is not what was expected.
-        PictureError: A file in the folder is no picture.
+        DataError: It is not available, or its content is not the expected one.
+        PictureError: A file in the folder is not a picture.
     """
     return DATASETS[data](data_dir) if data in DATASETS else load_pictures(Path(data))
 
@@ -210,10 +210,10 @@ def load_other(name: str, data_dir: Path | None) -> Splits:
 
     Args:
         name: `fashion-mnist`, or `folder:NAME`.
-        data_dir: See `load_fashion`; for pictures the folder itself, whatever it is called here.
+        data_dir: Folder as for `load_fashion`; for pictures the folder itself, whatever its current name.
 
     Raises:
-        DataError: It cannot be had, or nobody said where it is, or no such data set is known.
+        DataError: It is not available, its folder was not given, or the data set is unknown.
     """
     if name == FASHION:
         return load_fashion(data_dir)

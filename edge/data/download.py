@@ -1,4 +1,4 @@
-"""The four files of MNIST, and of sets in its format: find, download, verify. Nothing is used whose SHA-256 is unknown.
+"""Find, download and verify the four files of MNIST or a set in its format. Only files with a known SHA-256 are used.
 
 MNIST is by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0.
 """
@@ -31,20 +31,20 @@ from ..common.terminal.progress import ProgressBar
 # Being offline must show at once, not hang.
 CONNECT_TIMEOUT_S = 5.0
 CHUNK_BYTES = 1 << 16
-# A mirror that keeps sending, but slower than this on average once the first seconds are over, is given up.
+# A mirror whose mean rate after the first seconds is lower than this is abandoned.
 LEAST_BYTES_PER_S = 10_000
 PATIENCE_S = 6.0
-# Of each file, uncompressed, in MNIST and in Fashion-MNIST: headers of 16 and 8 bytes, and 70,000 images and labels.
+# Size of each uncompressed file of MNIST and Fashion-MNIST: headers of 16 and 8 bytes, and 70,000 images and labels.
 SIZE_BYTES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
     "train-labels-idx1-ubyte": 8 + 60_000,
     "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
     "t10k-labels-idx1-ubyte": 8 + 10_000,
 }
-# What gzip adds at most to what cannot be compressed: its header, and five bytes for each block.
+# The most that gzip adds to incompressible data: its header, and five bytes for each block.
 GZIP_BYTES = 10_000
 
-# SHA-256 of the *uncompressed* idx files, so that a gzip made by another mirror is as good.
+# SHA-256 of the *uncompressed* idx files, so that another mirror's gzip is accepted, too.
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -58,12 +58,11 @@ class IdxSource:
     """A data set in MNIST's format, as it was published.
 
     Attributes:
-        title: For messages.
-        sha256: Of each file; the keys are names without `.gz`.
-        gzipped: Whether that is the SHA-256 of the gzip file, which then is the only form that can be used.
-        mirrors: Where the gzip files lie.
-        folders: Where in a folder of data they are looked for; the last of them is that in the cache and on mirrors of
-            one's own.
+        title: Title in messages.
+        sha256: Hash of each file; the keys are names without `.gz`.
+        gzipped: Whether `sha256` is of the gzip files, which then are the only form that can be used.
+        mirrors: Addresses of the gzip files.
+        folders: Subfolders of a data folder to search; the last one is that in the cache and on the user's own mirrors.
     """
 
     title: str
@@ -86,16 +85,16 @@ MNIST_FILES = IdxSource(
 
 
 class DataError(EdgeMnistError):
-    """A data set could not be had, or what was found is not that set."""
+    """A data set is not available, or the files found are not that set."""
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept between runs."""
+    """Return the folder where downloads are kept between runs."""
     return platformdirs.user_cache_path("edge-mnist")
 
 
 def mirrors(published: IdxSource = MNIST_FILES) -> tuple[str, ...]:
-    """`$EDGE_MNIST_MIRRORS` (spaces between addresses; empty means never download), else the public ones."""
+    """Return `$EDGE_MNIST_MIRRORS` (separated by spaces; empty means never download), else the public mirrors."""
     configured = os.environ.get("EDGE_MNIST_MIRRORS")
     if configured is None:
         return published.mirrors
@@ -103,15 +102,15 @@ def mirrors(published: IdxSource = MNIST_FILES) -> tuple[str, ...]:
 
 
 def load_idx_file(name: str, data_dir: Path | None, published: IdxSource = MNIST_FILES) -> bytes:
-    """One of the four files, uncompressed and verified.
+    """Load one of the four files, uncompressed and verified.
 
     Args:
         name: A key of `published.sha256`.
-        data_dir: Where to look first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
-        published: The data set.
+        data_dir: Folder to search first; then `$EDGE_MNIST_DATA`, the user's cache, and the mirrors.
+        published: Data set that the file belongs to.
 
     Raises:
-        DataError: No place has it and no mirror could be reached.
+        DataError: The file was found nowhere and no mirror could be reached.
     """
     for path in _candidates(name, data_dir, published):
         content = _read_verified(path, name, published)
@@ -121,7 +120,7 @@ def load_idx_file(name: str, data_dir: Path | None, published: IdxSource = MNIST
 
 
 def _candidates(name: str, data_dir: Path | None, published: IdxSource) -> Iterator[Path]:
-    """Every place where the file may lie, plain or gzipped, in the order in which places are trusted."""
+    """Yield every place where the file may be, plain or gzipped, in order of trust."""
     from_environment = os.environ.get("EDGE_MNIST_DATA")
     folders = [data_dir, Path(from_environment) if from_environment else None, cache_dir()]
     for folder in folders:
@@ -133,7 +132,7 @@ def _candidates(name: str, data_dir: Path | None, published: IdxSource) -> Itera
 
 
 def _read_verified(path: Path, name: str, published: IdxSource) -> bytes | None:
-    """The uncompressed file, or None where there is none; a bad one is named on stderr and passed over."""
+    """Read the uncompressed file; None if there is none. A bad one is reported on stderr and skipped."""
     try:
         return _unpack(read_file(path, SIZE_BYTES[name] + GZIP_BYTES), name, published) if path.is_file() else None
     except EdgeMnistError as error:
@@ -152,7 +151,7 @@ def _download(name: str, destination: Path, published: IdxSource) -> bytes:
             compressed = _fetch(f"{mirror.rstrip('/')}/{name}.gz", SIZE_BYTES[name] + GZIP_BYTES)
             content = _unpack(compressed, name, published)
         except Exception as error:
-            # What a stranger's answer makes urllib, gzip and zlib raise is nobody's list.
+            # urllib, gzip and zlib raise undocumented exceptions for invalid responses.
             failures.append(f"{_host(mirror)}: {_reason(error)}")
             continue
         _store(compressed, destination)
@@ -168,8 +167,8 @@ def _download(name: str, destination: Path, published: IdxSource) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Why a download failed, in the system's words where it has some."""
-    # Of an address or an answer that cannot be understood, they would quote passwords and line ends.
+    """Explain why a download failed, in the system's words if it has some."""
+    # For an invalid address or response, the message would quote passwords and line ends.
     if isinstance(error, http.client.HTTPException):
         return f"no address, or no answer, of a web server ({type(error).__name__})"
     if isinstance(error, urllib.error.HTTPError):
@@ -180,7 +179,7 @@ def _reason(error: Exception) -> str:
 
 
 def _host(mirror: str) -> str:
-    """A mirror for people, without a user and a password."""
+    """Name a mirror for people, without user and password."""
     try:
         return parse_address(mirror, ("http", "https")).host
     except CredentialsError:
@@ -188,11 +187,11 @@ def _host(mirror: str) -> str:
 
 
 def _fetch(url: str, most_bytes: int) -> bytes:
-    """Download a file, unless it is larger than it can be or comes slower than anybody waits for.
+    """Download a file, unless it is larger than allowed or too slow.
 
     Raises:
-        ValueError: It is, or does, or is cut short.
-        OSError, http.client.HTTPException: It cannot be had.
+        ValueError: It is too large, too slow, or cut short.
+        OSError, http.client.HTTPException: It is not available.
     """
     if not url.startswith(("https://", "http://")):
         raise ValueError("a mirror's address starts with https:// or http://")
@@ -203,7 +202,7 @@ def _fetch(url: str, most_bytes: int) -> bytes:
             raise ValueError(f"it announces {length:,} bytes, the file has at most {most_bytes:,}")
         label = f"Downloading {url.rpartition('/')[2]}"
         with ProgressBar(total=length, label=label, unit="B", unit_scale=True) as progress:
-            # read1, for read waits until it has all that was asked for.
+            # read1, because read waits until it has all requested bytes.
             while chunk := response.read1(CHUNK_BYTES):
                 content += chunk
                 progress.update(len(chunk))
@@ -217,9 +216,9 @@ def _fetch(url: str, most_bytes: int) -> bytes:
 
 
 def _open(url: str) -> Any:
-    """Open an address, and wait no longer than `PATIENCE_S` for all of its redirections and headers.
+    """Open an address, and wait at most `PATIENCE_S` for all of its redirections and headers.
 
-    A socket's own limit holds for each piece that comes, and a server may send a header byte by byte.
+    A socket's own limit applies to each piece that arrives, and a server may send a header byte by byte.
 
     Raises:
         OSError, http.client.HTTPException, ValueError: What urllib raises, and TimeoutError.
@@ -232,7 +231,7 @@ def _open(url: str) -> Any:
             response = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S)  # noqa: S310 - checked by the caller
         except Exception as error:
             if isinstance(error, urllib.error.HTTPError):
-                # It holds the connection, and nobody reads what the server says with its status.
+                # It holds the connection, and the server's text after its status is not used.
                 error.close()
             outcome.put(error)
         else:
@@ -240,7 +239,7 @@ def _open(url: str) -> Any:
                 response.close()
             outcome.put(response)
 
-    # A daemon: where the server never ends its header, nobody waits for it.
+    # A daemon: nothing waits for a server that never ends its header.
     threading.Thread(target=answer, daemon=True).start()
     try:
         opened = outcome.get(timeout=PATIENCE_S)
@@ -253,7 +252,7 @@ def _open(url: str) -> Any:
 
 
 def _store(content: bytes, destination: Path) -> None:
-    """Keep a download for next time. A cache that cannot be written costs the next run time, not this one its data."""
+    """Keep a download for the next run. If the cache cannot be written, only the next run loses time."""
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(destination, content)
@@ -262,7 +261,7 @@ def _store(content: bytes, destination: Path) -> None:
 
 
 def _unpack(content: bytes, name: str, published: IdxSource) -> bytes:
-    """The uncompressed file; a hash of the gzip file is checked before anything in that is uncompressed.
+    """Uncompress the file; a hash of the gzip file is checked before it is uncompressed.
 
     Raises:
         ValueError: It is another file.
@@ -295,5 +294,5 @@ def _uncompressed(content: bytes, most_bytes: int) -> bytes:
 
 
 def sha256(content: bytes) -> str:
-    """Hexadecimal."""
+    """Return the SHA-256 as hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

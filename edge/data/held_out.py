@@ -1,4 +1,4 @@
-"""MNIST, split once and for all, and the 5,000 of its images that stand in for it without a network.
+"""MNIST with its fixed split, and the 5,000 of its images that stand in for it without a network.
 
 Every choice in this project (epoch, architecture, calibration, threshold) is made on validation, and test is
 read only to report, so the split must be the same for everyone. It lives here, in the one stage that all others
@@ -24,12 +24,12 @@ from .images import Images, Splits, first_per_class  # noqa: F401 - read from he
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a trained model may be calibrated, tuned and evaluated on.
+    """Images on which a trained model may be calibrated, tuned and evaluated.
 
     Attributes:
-        calibration_pool: Training images, or the part of the sample that is neither chosen nor evaluated on.
-        validation: For every choice that an export makes.
-        evaluations: The most telling first; figures are reported on that one.
+        calibration_pool: Training images, or the part of the sample that is used for neither choices nor evaluation.
+        validation: Images for every choice that an export makes.
+        evaluations: Evaluation sets, the most meaningful first; figures are reported on that one.
         certain: Whether the model is known not to have been trained on the evaluation images.
     """
 
@@ -40,17 +40,17 @@ class HeldOut:
 
 
 def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> HeldOut:
-    """Choose the evaluation images for a model: MNIST's test set, or without MNIST what the sample can offer.
+    """Choose the evaluation images for a model: MNIST's test set, or a part of the sample if MNIST is not available.
 
-    A model of another data set is evaluated on that set's own test images. Falling back to the sample is said on
+    A model of another data set is evaluated on that set's own test images. Falling back to the sample is reported on
     stderr, and the sets' names carry it into every report.
 
     Args:
-        trained_on: The data set's name, as in the card; None where nobody knows.
-        data_dir: See `load_mnist` and `load_other`.
+        trained_on: Name of the data set as in the card; None if it is unknown.
+        data_dir: Folder as for `load_mnist` and `load_other`.
 
     Raises:
-        DataError: Neither MNIST nor the sample can be had, or not the other data set.
+        DataError: Neither MNIST nor the sample is available, or the other data set is not.
     """
     if trained_on not in {MNIST, SAMPLE, None}:
         return _held_out(load_other(str(trained_on), data_dir))
@@ -64,7 +64,7 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
         return HeldOut(
             splits.train, split_sample_for_training(splits.validation).validation, (splits.test,), certain=True
         )
-    # The sample is part of MNIST's training file, so only a model of our split has surely not seen it.
+    # The sample is part of MNIST's training file, so only a model of our split is known not to have seen it.
     sample = (split_sample_for_export(splits.validation)[2],) if trained_on == MNIST else ()
     return HeldOut(splits.train, splits.validation, (splits.test, *sample), certain=True)
 

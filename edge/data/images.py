@@ -1,4 +1,4 @@
-"""Labelled images in order, and the three disjoint sets of them that a model is trained, selected and reported on."""
+"""Labelled images in order, and the three disjoint sets for training, selection and reports."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ class Images:
     """A named, ordered set of labelled images.
 
     Attributes:
-        name: What reports call it, e.g. `mnist-test-10k`.
+        name: Name in reports, e.g. `mnist-test-10k`.
         source: The file (or folder) that `indices` count in.
-        pixels: uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
-        labels: uint8 [N], 0 to 9.
-        indices: int64 [N], each image's place in `source`.
+        pixels: Pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
+        labels: Labels, uint8 [N], 0 to 9.
+        indices: Position of each image in `source`, int64 [N].
     """
 
     name: str
@@ -33,7 +33,7 @@ class Images:
         return len(self.labels)
 
     def take(self, positions: NDArray[np.int64], name: str | None = None) -> "Images":
-        """The images at these positions (not indices), in that order."""
+        """Take the images at these positions (not indices), in that order."""
         return Images(
             name or self.name,
             self.source,
@@ -43,18 +43,18 @@ class Images:
         )
 
     def describe(self) -> ImageSet:
-        """What a card says of these images."""
+        """Describe these images for a card."""
         return ImageSet(name=self.name, source=self.source, count=len(self), sha256=self.sha256)
 
     @property
     def sha256(self) -> str:
-        """Of pixels, then labels: two sets with this equal hold the same images in the same order."""
+        """SHA-256 of all pixels, then all labels. Equal digests mean equal images in equal order."""
         return sha256(self.pixels.tobytes() + self.labels.tobytes())
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The three disjoint sets that a model is trained, selected and reported on, and the names of their classes."""
+    """The three disjoint sets on which a model is trained, selected and reported, and the names of their classes."""
 
     name: str
     train: Images
@@ -64,5 +64,5 @@ class Splits:
 
 
 def first_per_class(labels: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
-    """Positions of the first `count` images of each class: int64 [10 * count], class by class, in file order."""
+    """Return positions of the first `count` images of each class: int64 [10 * count], by class, in file order."""
     return np.concatenate([np.flatnonzero(labels == digit)[:count] for digit in range(10)])

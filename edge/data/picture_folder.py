@@ -1,10 +1,10 @@
-"""Pictures of one's own to train on: a folder with one subfolder for each of ten classes.
+"""A user's own pictures to train on: a folder with one subfolder for each of ten classes.
 
 The subfolders' names, sorted, are classes 0 to 9. Each picture becomes gray and 28 x 28: scaled so that its longer side
 fits, centred, black around it; one of 28 x 28 stays as it is. Nothing is inverted: as in MNIST, ink is light on dark.
 
 The split depends on the pixels alone, not on names or the order of files: within a class, pictures are ordered by their
-SHA-256, which is as good as drawing lots; the first tenth is validation, the second test, the rest train.
+SHA-256, which is as good as random; the first tenth is validation, the second test, the rest train.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from ..media.pictures import read_gray
 from .download import DataError
 from .images import Images, Splits
 
-# What the name of such a data set begins with, in a card.
+# Prefix of the name of such a data set in a card.
 PREFIX = "folder:"
 SIDE = IMAGE_SHAPE[0]
-# So that fifty of each class remain to calibrate on.
+# So that fifty of each class remain for calibration.
 FEWEST_PER_CLASS = 64
 HELD_OUT_SHARE = 0.1
 
@@ -34,12 +34,12 @@ def load_pictures(folder: Path, name: str | None = None) -> Splits:
     """Read the pictures and split them. Copies of a picture within its class count once.
 
     Args:
-        folder: With one subfolder for each of ten classes. Names that begin with a dot are passed over.
-        name: What cards call it; `folder:` and its own name by default.
+        folder: Folder with one subfolder for each of ten classes. Names that begin with a dot are ignored.
+        name: Name in cards; None takes `folder:` and the folder's own name.
 
     Raises:
         DataError: Not ten subfolders; a class with too few pictures; or the same picture in two classes.
-        PictureError: A file that is no picture.
+        PictureError: A file is not a picture.
     """
     classes = _list_classes(folder)
     name = name or PREFIX + (re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-") or "pictures")
@@ -75,7 +75,7 @@ def _list_classes(folder: Path) -> list[Path]:
 
 
 def _read_small(path: Path) -> NDArray[np.uint8]:
-    """A picture as uint8 [28, 28, 1]."""
+    """Read a picture as uint8 [28, 28, 1]."""
     gray = read_gray(path)
     height, width = (max(1, round(length * SIDE / max(gray.shape))) for length in gray.shape)
     image = np.zeros(IMAGE_SHAPE, np.uint8)
@@ -86,7 +86,7 @@ def _read_small(path: Path) -> NDArray[np.uint8]:
 
 
 def _order_by_content(images: Images, paths: list[Path]) -> NDArray[np.int64]:
-    """Positions by SHA-256 of the pixels, the first of equal ones only."""
+    """Return positions ordered by SHA-256 of the pixels, only the first of equal ones."""
     first: dict[bytes, int] = {}
     for place, image in enumerate(images.pixels):
         other = first.setdefault(hashlib.sha256(image.tobytes()).digest(), place)
@@ -104,7 +104,7 @@ def _check_counts(labels: NDArray[np.uint8], classes: list[Path]) -> None:
 
 
 def _share_out(labels: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
-    """Positions of validation, test and train; each class is shared out alike."""
+    """Return positions of validation, test and train; each class is split alike."""
     parts: list[list[NDArray[np.int64]]] = [[], [], []]
     for label in range(NUM_CLASSES):
         places = np.flatnonzero(labels == label)
@@ -115,7 +115,7 @@ def _share_out(labels: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
 
 
 def _hint_at_polarity(pixels: NDArray[np.uint8], folder: Path) -> None:
-    """Say so where most pictures are light around the edge, as dark ink on paper is: the readers give light on dark."""
+    """Warn if most pictures are light around the edge, as dark ink on paper is: the readers expect light on dark."""
     edges = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
     if np.median(edges) > 127:
         echo(

@@ -1,1 +1,1 @@
-"""What this machine has and lacks, and how to set up a Raspberry Pi."""
+"""Check a machine for live reading, and set up a Raspberry Pi."""

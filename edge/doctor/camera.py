@@ -1,23 +1,23 @@
-"""Checks of the camera: its software visible from this environment, devices that may be used, cameras found."""
+"""Checks of the camera: its software visible in this environment, usable devices, cameras found."""
 
 from .environment import NEW_VENV, check_environment
 from .machine import Machine
 from .probes import ProbeEvidence
 from .verdicts import CheckVerdict, ok, problem
 
-# The system's picamera2 comes with a simplejpeg built for the system's numpy; one of the environment's own fits its.
+# The system's picamera2 needs a simplejpeg built for the system's NumPy; an environment's own one fits its NumPy.
 MEND_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
 VIDEO_GROUP = "video"
 NAME_CAMERA = "edge-mnist live --camera FILE_OR_URL"
 
 
 def check_libcamera(evidence: ProbeEvidence) -> CheckVerdict:
-    """The system's camera library, as Python sees it."""
+    """Check the system's camera library, as Python sees it."""
     return _check_system_package(evidence, "libcamera", "python3-libcamera")
 
 
 def check_picamera2(evidence: ProbeEvidence) -> CheckVerdict:
-    """What frames come through on a Pi."""
+    """Check picamera2, which provides the frames on a Pi."""
     return _check_system_package(evidence, "picamera2", "python3-picamera2")
 
 
@@ -40,7 +40,7 @@ def _check_system_package(evidence: ProbeEvidence, module: str, package: str) ->
 
 
 def check_permission(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether this user may use the devices; libcamera needs more of them than video."""
+    """Check whether this user may use the devices; libcamera needs more of them than video."""
     machine = evidence.machine
     patterns = ("video*", "media*", "v4l-subdev*", "dma_heap/*") if machine.is_pi else ("video*",)
     devices = [device for pattern in patterns for device in sorted((machine.root / "dev").glob(pattern))]
@@ -54,7 +54,7 @@ def check_permission(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def members_of(machine: Machine, group: str) -> list[str]:
-    """Who /etc/group names as members."""
+    """Return the members of a group according to /etc/group."""
     for line in (machine.read("etc/group") or "").splitlines():
         name, _, rest = line.partition(":")
         if name == group:
@@ -63,7 +63,7 @@ def members_of(machine: Machine, group: str) -> list[str]:
 
 
 def check_cameras(evidence: ProbeEvidence) -> CheckVerdict:
-    """Which cameras `--camera auto` has to choose from."""
+    """Check which cameras `--camera auto` can choose from."""
     probe = evidence.probes["cameras"]
     if probe.cause is not None:
         return problem(f"looking for cameras failed ({probe.error})", NAME_CAMERA)

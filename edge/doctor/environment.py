@@ -1,4 +1,4 @@
-"""Checks of the Python environment: what is installed in it, and whether that can really be loaded."""
+"""Checks of the Python environment: the installed packages, and whether they can be loaded."""
 
 import platform
 import re
@@ -15,11 +15,11 @@ SETTING = "include-system-site-packages"
 
 @dataclass(frozen=True)
 class Venv:
-    """What a pyvenv.cfg says.
+    """The content of a pyvenv.cfg.
 
     Attributes:
-        config: That file.
-        home: Folder of the Python that it was made with.
+        config: Path of that file.
+        home: Folder of the Python that made the environment.
         sees_system: Whether that Python's own packages are visible inside.
     """
 
@@ -29,12 +29,12 @@ class Venv:
 
     @property
     def is_of_system_python(self) -> bool:
-        """Whether Debian's packages are that Python's; those of pyenv, uv or conda have their own."""
+        """Whether Debian's packages belong to that Python; those of pyenv, uv or conda have their own."""
         return self.home in {"/usr/bin", "/bin"}
 
 
 def read_venv(prefix: Path) -> Venv | None:
-    """The virtual environment at this prefix; None if it is none."""
+    """Read the virtual environment at this prefix; None if there is none."""
     config = prefix / "pyvenv.cfg"
     try:
         lines = config.read_text(encoding="utf-8").splitlines()
@@ -46,7 +46,7 @@ def read_venv(prefix: Path) -> Venv | None:
 
 
 def let_see_system(text: str) -> str:
-    """The same pyvenv.cfg with the system's packages visible; all other lines stay as they are."""
+    """Make the system's packages visible in a pyvenv.cfg; all other lines stay as they are."""
     line = f"{SETTING} = true"
     changed, count = re.subn(rf"(?im)^[ \t]*{SETTING}[ \t]*=.*$", line, text)
     return changed if count else f"{text.rstrip()}\n{line}\n"
@@ -56,13 +56,13 @@ NEW_VENV = "/usr/bin/python3 -m venv --system-site-packages ~/edge-mnist-env"
 
 
 def check_python(evidence: ProbeEvidence) -> CheckVerdict:
-    """Its version; the package's own metadata keep older ones out."""
+    """Check Python's version; the package's own metadata keep older ones out."""
     machine = evidence.machine
     return ok(f"{platform.python_version()}, {machine.python_bits}-bit, {machine.python}")
 
 
 def check_environment(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether the system's packages, the camera's among them, are visible from here."""
+    """Check whether the system's packages, including the camera's, are visible in this environment."""
     machine = evidence.machine
     venv = read_venv(machine.prefix)
     if venv is None:
@@ -84,7 +84,7 @@ def check_runtime(name: str) -> Callable[[ProbeEvidence], CheckVerdict]:
         if probe.cause is None:
             return ok(f"{probe.version}, runs the shipped int8 file")
         if probe.cause == "missing":
-            # There is no LiteRT for 32 bits; `word size` says what to do.
+            # There is no LiteRT for 32 bits; the check `word size` says what to do.
             if name == "litert" and machine.python_bits == 64:
                 return note("not installed", machine.pip(f"install {package}"))
             return ok("not installed, optional")
@@ -99,7 +99,7 @@ def check_runtime(name: str) -> Callable[[ProbeEvidence], CheckVerdict]:
 
 
 def _mend_numpy(name: str, evidence: ProbeEvidence) -> str:
-    """Without tflite-runtime nothing needs an old numpy; who has nothing else has to keep one."""
+    """Choose the fix: without tflite-runtime nothing needs an old NumPy; with it alone, an old one must stay."""
     others = (evidence.probes[other].cause is None for other in ("litert", "onnxruntime") if other != name)
     return evidence.machine.pip(f"uninstall -y {RUNTIMES[name]}" if any(others) else "install 'numpy<2'")
 
@@ -113,7 +113,7 @@ def _numpy(evidence: ProbeEvidence) -> str:
 
 
 def check_numpy(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether it loads, and which of the two binary interfaces it has."""
+    """Check whether NumPy loads, and which of the two binary interfaces it has."""
     probe = evidence.probes["numpy"]
     if probe.cause is None:
         return ok(f"{probe.version}: loads extensions built for numpy {probe.version.partition('.')[0]}")
@@ -121,7 +121,7 @@ def check_numpy(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_opencv(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether it loads; everything that finds digits is built on it."""
+    """Check whether OpenCV loads; everything that finds digits depends on it."""
     probe = evidence.probes["opencv"]
     if probe.cause is None:
         return ok(probe.version)
@@ -131,7 +131,7 @@ def check_opencv(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_model(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether the runtime that would be chosen gives the shipped file's golden vectors."""
+    """Check whether the preferred runtime reproduces the shipped file's golden vectors."""
     installed = [name for name in RUNTIMES if evidence.probes[name].cause != "missing"]
     if not installed:
         return problem("no runtime is installed", evidence.machine.pip("install ai-edge-litert"))

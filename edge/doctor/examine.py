@@ -1,4 +1,4 @@
-"""The table of all checks. Each is a function of the evidence; a new one is a new line."""
+"""The table of all checks. Each is a function of the evidence; a new check is a new line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Check:
 
     Attributes:
         group: Heading under which it is shown.
-        name: Stable, for programs.
-        run: Looks, without changing anything.
+        name: Stable name, for programs.
+        run: Function that checks without changing anything.
         needed: Whether live reading cannot work while it finds a problem.
     """
 
@@ -56,17 +56,17 @@ CHECKS = (
 
 
 def examine(machine: Machine, checks: tuple[Check, ...] = CHECKS) -> list[CheckResult]:
-    """Look at everything; nothing is changed, and no check's failure keeps the others from their findings."""
+    """Run all checks; nothing is changed, and a failing check does not stop the others."""
     evidence = gather(machine)
     return [CheckResult(check.group, check.name, check.needed, _run(check, evidence)) for check in checks]
 
 
 def _run(check: Check, evidence: ProbeEvidence) -> CheckVerdict:
-    # Files of unknown kernels say what they like, and the other findings are still wanted.
+    # Files of unknown kernels may hold anything, and the other findings are still needed.
     try:
         return check.run(evidence)
     except Exception as error:
-        # What is not known to be there is not promised.
+        # An unknown state does not count as present.
         judge = problem if check.needed else note
         return judge(
             f"could not be checked ({type(error).__name__}: {error})", "report it, with edge-mnist doctor --json"

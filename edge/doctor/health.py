@@ -1,10 +1,10 @@
-"""Checks of what slows a machine down or stops it: power, heat, clock speed, memory, disk."""
+"""Checks of everything that slows a machine down or stops it: power, heat, clock speed, memory, disk."""
 
 from .machine import Machine
 from .probes import ProbeEvidence
 from .verdicts import CheckVerdict, note, ok, problem
 
-# Bits of `vcgencmd get_throttled` that speak of now; the same ones, sixteen higher, of the time since it was started.
+# Bits of `vcgencmd get_throttled` for the present; the same bits, sixteen higher, for the time since the start.
 THROTTLE_BITS = (
     (0, "under-voltage"),
     (1, "processor frequency capped"),
@@ -26,7 +26,7 @@ SMALL_MEMORY_MB = 1100
 
 
 def check_power(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether the firmware reports too little voltage or too much heat, now or since it was started."""
+    """Check whether the firmware reports low voltage or high temperature, now or since the start."""
     machine = evidence.machine
     if not machine.is_pi:
         return ok("not reported on this machine")
@@ -42,7 +42,7 @@ def check_power(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def judge_throttling(bits: int) -> CheckVerdict:
-    """Put the bits of `vcgencmd get_throttled` into words."""
+    """Describe the bits of `vcgencmd get_throttled`."""
     now = [words for bit, words in THROTTLE_BITS if bits >> bit & 1]
     before = [words for bit, words in THROTTLE_BITS if bits >> (bit + SINCE_START) & 1]
     fix = BETTER_POWER if bits & 1 or (not now and bits >> SINCE_START & 1) else COOLING
@@ -55,7 +55,7 @@ def judge_throttling(bits: int) -> CheckVerdict:
 
 
 def _check_voltage_sensor(machine: Machine) -> CheckVerdict:
-    """The kernel's own sensor, for systems without vcgencmd; it knows of now alone, and of voltage alone."""
+    """Check the kernel's own sensor, for systems without vcgencmd; it reports only the present voltage."""
     for sensor in sorted((machine.root / "sys/class/hwmon").glob("hwmon*")):
         here = f"sys/class/hwmon/{sensor.name}"
         alarm = machine.read(f"{here}/in0_lcrit_alarm")
@@ -65,7 +65,7 @@ def _check_voltage_sensor(machine: Machine) -> CheckVerdict:
 
 
 def check_temperature(evidence: ProbeEvidence) -> CheckVerdict:
-    """Of the processor; only a Pi's limits are known."""
+    """Check the processor's temperature; only a Pi's limits are known."""
     machine = evidence.machine
     celsius = _read_temperature(machine)
     if celsius is None:
@@ -79,7 +79,7 @@ def check_temperature(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def _read_temperature(machine: Machine) -> float | None:
-    """Of the zone that is the processor's, else of the first."""
+    """Read the temperature of the processor's zone, else of the first, in degrees Celsius."""
     zones = sorted((machine.root / "sys/class/thermal").glob("thermal_zone*"))
     folders = [f"sys/class/thermal/{zone.name}" for zone in zones]
     processor = [folder for folder in folders if machine.read(f"{folder}/type") in PROCESSOR_ZONES]
@@ -92,13 +92,13 @@ def _read_temperature(machine: Machine) -> float | None:
 
 
 def check_governor(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether the processor may go as fast as it can."""
+    """Check whether the processor may run at full speed."""
     machine = evidence.machine
     folder = "sys/devices/system/cpu/cpu0/cpufreq"
     governor = machine.read(f"{folder}/scaling_governor")
     if governor is None:
         return ok("not reported on this machine")
-    # With these drivers of PCs, `powersave` is the ordinary one that follows the load.
+    # With these drivers of PCs, `powersave` is the default, which follows the load.
     follows_load = (machine.read(f"{folder}/scaling_driver") or "").startswith(("intel_pstate", "amd-pstate"))
     if governor == "powersave" and not follows_load:
         return note("powersave keeps the processor slow", SET_GOVERNOR)
@@ -106,7 +106,7 @@ def check_governor(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_memory(evidence: ProbeEvidence) -> CheckVerdict:
-    """What is left for reading."""
+    """Check the memory left for reading."""
     machine = evidence.machine
     memory = _read_memory(machine)
     if "MemAvailable" not in memory:
@@ -119,7 +119,7 @@ def check_memory(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_swap(evidence: ProbeEvidence) -> CheckVerdict:
-    """Somewhere to put what is not needed now, where memory is small."""
+    """Check for swap space if memory is small."""
     machine = evidence.machine
     memory = _read_memory(machine)
     if not memory:
@@ -132,13 +132,13 @@ def check_swap(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def _read_memory(machine: Machine) -> dict[str, float]:
-    """Of /proc/meminfo, megabytes."""
+    """Read /proc/meminfo, in megabytes."""
     lines = (machine.read("proc/meminfo") or "").splitlines()
     return {name: int(value.split()[0]) / 1024 for name, _, value in (line.partition(":") for line in lines)}
 
 
 def check_disk(evidence: ProbeEvidence) -> CheckVerdict:
-    """Room to record and to install."""
+    """Check the room for recordings and packages."""
     machine = evidence.machine
     free_mb = machine.free_disk(machine.root) / 1e6
     text = f"{free_mb:,.0f} MB free"

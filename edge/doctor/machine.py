@@ -1,4 +1,4 @@
-"""The machine that is looked at: its files, commands, user and Python. All can be replaced, so that tests make a Pi."""
+"""The machine to examine: its files, commands, user and Python. Tests replace all of them to simulate a Pi."""
 
 import grp
 import os
@@ -12,26 +12,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# For commands that answer at once where they work at all.
+# For commands that respond at once where they work at all.
 COMMAND_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What became of a command: its exit code (negative: the signal that ended it) and what it wrote."""
+    """The result of a command: its exit code (negative: the signal that ended it) and its output."""
 
     returncode: int
     stdout: str
     stderr: str
 
 
-# As useradd takes them, and dots and capitals, which directories of users have; anything else could write lines of its
-# own into what is made for the user.
+# As useradd accepts them, with dots and capitals, which directories of users have; anything else could add lines to
+# files that are written for the user.
 USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 
 def _user() -> str:
-    """Who is asking; behind sudo, the person. A variable can be set to anything: one that is no name says nothing."""
+    """Return the user; behind sudo, the person. A variable may hold anything: an invalid name is ignored."""
     invoker = os.environ.get("SUDO_USER", "")
     if USER_NAME.fullmatch(invoker):
         return invoker
@@ -58,23 +58,23 @@ def _free_disk(path: Path) -> int:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a machine's facts come from.
+    """The source of a machine's facts.
 
     Attributes:
-        root: Of its files: /proc, /sys, /dev, /etc, /usr.
-        search_path: Where commands are, as PATH.
-        python: The interpreter in whose environment things have to be visible.
-        prefix: Of that environment.
-        base_prefix: Of the Python that it was made with.
+        root: Root folder of its files: /proc, /sys, /dev, /etc, /usr.
+        search_path: Folders of commands, as PATH.
+        python: Interpreter whose environment is checked.
+        prefix: Folder of that environment.
+        base_prefix: Folder of the Python that made the environment.
         package: Folder of this package, which may lie outside of the environment.
-        kernel: The kernel's architecture, e.g. `aarch64`.
-        python_bits: 32 or 64: of Python, and so of all that it loads.
-        user: Who runs this; behind sudo, the person.
-        groups: Names of the groups that this process has, which may be older than /etc/group.
+        kernel: Architecture of the kernel, e.g. `aarch64`.
+        python_bits: Word size of Python, 32 or 64, and so of everything that it loads.
+        user: User that runs this; behind sudo, the person.
+        groups: Names of the groups of this process, which may be older than /etc/group.
         is_root: Whether it may change the system itself.
-        environment: Variables.
-        may_use: Whether a device may be read and written.
-        free_disk: Bytes free where a path lies.
+        environment: Environment variables.
+        may_use: Function that returns whether a device may be read and written.
+        free_disk: Function that returns the free bytes at a path.
     """
 
     root: Path = Path("/")
@@ -93,7 +93,7 @@ class Machine:
     free_disk: Callable[[Path], int] = _free_disk
 
     def read(self, path: str) -> str | None:
-        """A file below the root, without what pads it; None if there is none."""
+        """Read a file below the root, without padding; None if there is none."""
         try:
             text = (self.root / path).read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -101,7 +101,7 @@ class Machine:
         return text.strip().strip("\0").strip()
 
     def which(self, command: str) -> str | None:
-        """Where a command is."""
+        """Find the path of a command."""
         return shutil.which(command, path=self.search_path)
 
     def run(self, command: Sequence[str | Path], timeout_s: float = COMMAND_TIMEOUT_S) -> CommandResult | None:
@@ -109,7 +109,7 @@ class Machine:
         program = self.which(str(command[0]))
         if program is None:
             return None
-        # Words for people would come in their language otherwise.
+        # Without this, messages would be in the user's language.
         environment = {**self.environment, "PATH": self.search_path, "LC_ALL": "C.UTF-8"}
         try:
             process = subprocess.run(  # noqa: S603 - commands of this package's own, given as lists
@@ -127,12 +127,12 @@ class Machine:
         return CommandResult(process.returncode, process.stdout, process.stderr)
 
     def pip(self, arguments: str) -> str:
-        """A pip command for this very environment, activated or not."""
+        """Make a pip command for this environment, activated or not."""
         return f"{self.python} -m pip {arguments}"
 
     @property
     def board(self) -> str | None:
-        """The name that a board's device tree gives; None on a PC."""
+        """The name in a board's device tree; None on a PC."""
         return self.read("proc/device-tree/model")
 
     @property
@@ -142,13 +142,13 @@ class Machine:
 
     @property
     def release(self) -> dict[str, str]:
-        """What /etc/os-release says."""
+        """The content of /etc/os-release."""
         lines = (self.read("etc/os-release") or "").splitlines()
         pairs = (line.partition("=") for line in lines if "=" in line)
         return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 
     @property
     def is_pi_os(self) -> bool:
-        """Whether it is Raspberry Pi OS, whose 64-bit edition calls itself Debian but carries the maker's mark."""
+        """Whether it is Raspberry Pi OS, whose 64-bit edition is named Debian but has the maker's mark."""
         marks = ("etc/rpi-issue", "etc/apt/sources.list.d/raspi.list", "etc/apt/sources.list.d/raspi.sources")
         return self.release.get("ID") == "raspbian" or any((self.root / mark).exists() for mark in marks)

@@ -1,4 +1,4 @@
-"""Showing what a step would do, and doing it."""
+"""Describe what a step would do, and do it."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ INDENT = "     "
 
 
 def describe_step(number: int, step: SetupStep, machine: Machine) -> Iterator[str]:
-    """A step for people, line by line."""
+    """Describe a step for people, line by line."""
     is_done = not step.actions and not step.by_hand
     yield f"{number}. {step.title}: {'ok, ' if is_done else ''}{step.found}"
     if step.by_hand:
@@ -38,10 +38,10 @@ def _words(command: Command, machine: Machine) -> list[str]:
 
 
 def perform(step: SetupStep, machine: Machine, say: Callable[[str], None]) -> None:
-    """Do what a step has left to do, saying each command before it runs; what it writes is seen as it comes.
+    """Perform the remaining actions of a step, printing each command before it runs; its output is shown as it comes.
 
     Raises:
-        SetupError: One failed; those after it were not tried.
+        SetupError: An action failed; those after it were not tried.
     """
     for action in step.actions:
         say(f"$ {_describe(action, machine)}")
@@ -74,7 +74,7 @@ def _run(command: Command, machine: Machine) -> None:
 
 
 def _replace(edit: Edit) -> None:
-    """All or nothing, with the mode and the owner that the file has."""
+    """Replace a file atomically, keeping its mode and owner."""
     try:
         old = edit.path.stat()
         with atomic_file(edit.path) as new:

@@ -1,4 +1,4 @@
-"""Trying things in processes of their own: what crashes or hangs there cannot take the doctor along."""
+"""Probes in separate processes: a crash or a hang there cannot stop the doctor."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .machine import CommandResult, Machine
 
-# The slowest boards take seconds to load a runtime from a slow card; who needs longer than this hangs.
+# The slowest boards take seconds to load a runtime from a slow card; a probe that takes longer than this hangs.
 PROBE_TIMEOUT_S = 20.0
 # Each takes some 70 MB, and the smallest board has 512.
 AT_ONCE = 3
@@ -52,11 +52,11 @@ from edge_mnist.edge.cameras.factory import find_cameras
 print(json.dumps({"found": [f"{camera.name} ({camera.source})" for camera in find_cameras(Path(sys.argv[1]))]}))
 """
 
-# In the order in which one is chosen, with the packages that they come in. Importing one proves little: with the
-# wrong numpy, tflite-runtime fails when a model is loaded. So each loads the shipped one and runs its golden vectors.
+# In order of preference, with their packages. Importing one proves little: with the wrong NumPy, tflite-runtime fails
+# when a model is loaded. So each probe loads the shipped model and runs its golden vectors.
 RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
 
-# Of the other packages, the module to import, and the package that it comes in.
+# Module to import and package of the others.
 IMPORTS = {
     "numpy": ("numpy", "numpy"),
     "opencv": ("cv2", "opencv-python-headless"),
@@ -64,7 +64,7 @@ IMPORTS = {
     "picamera2": ("picamera2", "picamera2"),
 }
 
-# What extensions built for numpy 1 say when they meet numpy 2, and the other way round.
+# Messages of extensions built for NumPy 1 that meet NumPy 2, and the other way round.
 NUMPY_SIGNS = (
     "built for another numpy",
     "_ARRAY_API",
@@ -76,13 +76,13 @@ NUMPY_SIGNS = (
 
 @dataclass(frozen=True)
 class Probe:
-    """What came of it.
+    """The result of a probe.
 
     Attributes:
-        version: Of what was tried; empty if it does not tell.
-        cause: Why it failed; None if it worked.
-        error: The failure in its own words.
-        found: Names of what was found, where things were looked for.
+        version: Version of the module; empty if it reports none.
+        cause: Cause of the failure; None if it worked.
+        error: Original message of the failure.
+        found: Names found by a search.
     """
 
     version: str = ""
@@ -93,11 +93,11 @@ class Probe:
 
 @dataclass(frozen=True)
 class ProbeEvidence:
-    """What checks judge by.
+    """The evidence that checks use.
 
     Attributes:
-        machine: Where facts are read.
-        probes: What was tried: every name of RUNTIMES and IMPORTS, and `cameras` (which there are).
+        machine: Machine whose facts are read.
+        probes: Results by name: every name of RUNTIMES and IMPORTS, and `cameras` (the cameras found).
     """
 
     machine: Machine
@@ -119,19 +119,19 @@ def gather(machine: Machine) -> ProbeEvidence:
 def _probe(machine: Machine, arguments: list[str]) -> Probe:
     quiet = {"ORT_DISABLE_TELEMETRY": "1", "LIBCAMERA_LOG_LEVELS": "*:ERROR"}
     there = replace(machine, environment={**machine.environment, **quiet})
-    # -P: a folder called numpy where somebody happens to be is not numpy.
+    # -P: a folder named numpy in the current folder must not be imported.
     ran = there.run([machine.python, "-P", "-c", *arguments], PROBE_TIMEOUT_S)
     return Probe(cause="hangs", error=f"no answer in {PROBE_TIMEOUT_S:.0f} s") if ran is None else read_probe(ran)
 
 
 def read_probe(ran: CommandResult) -> Probe:
-    """Understand what a probe's process left behind."""
+    """Read the result of a probe's process."""
     if ran.returncode < 0:
         return Probe(cause="crashed", error=_name_signal(-ran.returncode))
     if ran.returncode:
         lines = ran.stderr.strip().splitlines()
         cause: Cause = "numpy" if any(sign in ran.stderr for sign in NUMPY_SIGNS) else "failed"
-        # Of a traceback, what it ends with; our own errors are sentences that need no class before them.
+        # Only the end of a traceback; our own errors are sentences that need no class before them.
         error = re.sub(r"^edge_mnist\.[\w.]+: ", "", lines[-1]) if lines else f"exit code {ran.returncode}"
         return Probe(cause=cause, error=error)
     try:

@@ -1,4 +1,4 @@
-"""The service that reads from boot on: its unit made to fit this machine, installed, and taken away again."""
+"""The service that reads from boot on: adapt its unit to this machine, install it, and remove it."""
 
 import re
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@:,=~-]+")
 
 
 class SetupError(EdgeMnistError):
-    """This machine cannot be set up so; the message says why and what to do."""
+    """This machine cannot be set up; the message gives the reason and what to do."""
 
 
 @dataclass(frozen=True)
 class ServiceUnit:
-    """What of the unit depends on the machine.
+    """The parts of the unit that depend on the machine.
 
     Attributes:
-        user: Who runs it; not root.
-        program: The `edge-mnist` of the environment.
-        seen: Folders in somebody's home that the program needs; of homes the service sees nothing else.
+        user: User that runs it; not root.
+        program: Path of the environment's `edge-mnist`.
+        seen: Folders in a home that the program needs; the service can see no other part of any home.
     """
 
     user: str
@@ -35,11 +35,11 @@ class ServiceUnit:
     seen: tuple[Path, ...] = ()
 
     def render(self) -> str:
-        """The unit."""
+        """Write the unit."""
         lines = {
             "User": self.user,
             "ExecStart": f"{self.program} $EDGE_MNIST_COMMAND $EDGE_MNIST_ARGS",
-            # Keys and passwords lie at home, too: what the program needs is seen, and nothing else.
+            # Homes also hold keys and passwords: only what the program needs is visible.
             "ProtectHome": "tmpfs" if self.seen else "yes",
             "BindReadOnlyPaths": " ".join(str(path) for path in self.seen),
         }
@@ -50,14 +50,14 @@ class ServiceUnit:
 
 
 def choose_service(machine: Machine, user: str | None) -> ServiceUnit:
-    """Decide who runs which program.
+    """Choose the user and the program of the service.
 
     Args:
-        machine: Where it will run.
-        user: Asked for; None is who asks.
+        machine: Machine that runs it.
+        user: Requested user; None for the user who runs the command.
 
     Raises:
-        SetupError: That cannot work: root, a program that is not there or that the user cannot reach.
+        SetupError: It cannot work: root, or a program that does not exist or that the user cannot reach.
     """
     name, program = user or machine.user, machine.prefix / "bin/edge-mnist"
     if not USER_NAME.fullmatch(name):
@@ -82,7 +82,7 @@ def choose_service(machine: Machine, user: str | None) -> ServiceUnit:
 
 
 def plan_service(machine: Machine, service: ServiceUnit) -> SetupStep:
-    """Have it installed, enabled and running with this very unit."""
+    """Plan to have it installed, enabled and running with exactly this unit."""
     title, unit = f"The service {SERVICE} starts at boot, as {service.user}", service.render()
     actions: list[Command] = []
     if not _exists(machine, service.user):
@@ -107,7 +107,7 @@ def plan_service(machine: Machine, service: ServiceUnit) -> SetupStep:
 
 
 def plan_removal(machine: Machine) -> SetupStep:
-    """Take the service away; what a person may have written or wants to keep stays."""
+    """Plan to remove the service; files that a person may have written or wants to keep stay."""
     title = f"The service {SERVICE} is gone"
     kept = [f"/{path}" for path in (DEFAULTS, STATE) if (machine.root / path).exists()]
     if not (machine.root / UNIT).exists():
@@ -130,7 +130,7 @@ def _exists(machine: Machine, user: str) -> bool:
 
 
 def _write(path: Path, content: str, mode: str, source: Path) -> list[Command]:
-    """Under another name first, so that nobody ever finds half of it."""
+    """Write under another name first, so that no reader ever finds half of the file."""
     new = f"{path}.new"
     return [
         Command(("install", "-m", mode, "/dev/stdin", new), content=content, content_name=source.name),

@@ -1,4 +1,4 @@
-"""The steps of setting up a Pi. Each looks first and holds what is left to do; none changes anything by itself."""
+"""The steps of setting up a Pi. Each checks first and lists what is left to do; none changes anything by itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Command:
     Attributes:
         words: Program and arguments.
         as_root: Whether it needs sudo.
-        content: Its standard input, if it has one.
-        content_name: What to call that.
+        content: Standard input of the command, if any.
+        content_name: Description of that input.
     """
 
     words: tuple[str, ...]
@@ -30,12 +30,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Edit:
-    """A file of the user's own to be replaced.
+    """A change to a file of the user's own.
 
     Attributes:
-        path: Of the file.
-        text: All of what it will hold.
-        change: The same for people: which line changes.
+        path: Path of the file.
+        text: New content of the file.
+        change: Description of the changed line, for people.
     """
 
     path: Path
@@ -45,15 +45,15 @@ class Edit:
 
 @dataclass(frozen=True)
 class SetupStep:
-    """One thing that has to be so.
+    """One requirement and how to meet it.
 
     Attributes:
-        title: What has to be so.
-        found: What is so.
-        actions: What is left to do, in order; nothing if all is done.
-        undo: Command that takes it back.
-        by_hand: What only a person can do, if that is what is left.
-        after: What to do once the actions are done.
+        title: Requirement of the step.
+        found: Current state.
+        actions: Actions left to do, in order; empty if all is done.
+        undo: Command that reverts it.
+        by_hand: Instruction if only a person can do the rest.
+        after: Instruction for after the actions.
     """
 
     title: str
@@ -65,7 +65,7 @@ class SetupStep:
 
 
 def plan_packages(machine: Machine) -> SetupStep:
-    """Debian's picamera2, which brings libcamera."""
+    """Plan Debian's picamera2, which depends on libcamera."""
     title = "Debian packages for the camera"
     missing = tuple(package for package in PACKAGES if not _is_installed(machine, package))
     if not missing:
@@ -85,7 +85,7 @@ def _is_installed(machine: Machine, package: str) -> bool:
 
 
 def plan_environment(machine: Machine) -> SetupStep:
-    """A virtual environment that sees them."""
+    """Plan a virtual environment that sees the system's packages."""
     title = "The environment sees the system's packages"
     venv = read_venv(machine.prefix)
     if venv is None:
@@ -100,7 +100,7 @@ def plan_environment(machine: Machine) -> SetupStep:
 
 
 def plan_simplejpeg(machine: Machine) -> SetupStep:
-    """Pi OS 12 builds picamera2's simplejpeg for numpy 1, which an environment with numpy 2 cannot load."""
+    """Plan another simplejpeg: Pi OS 12 builds picamera2's for NumPy 1, which NumPy 2 cannot load."""
     title = "picamera2's simplejpeg fits this environment's numpy"
     own = [path.name for path in machine.prefix.glob("lib/python3*/site-packages/*")]
     has_new_numpy = any(name.startswith("numpy-") and not name.startswith("numpy-1.") for name in own)
@@ -118,7 +118,7 @@ def plan_simplejpeg(machine: Machine) -> SetupStep:
 
 
 def plan_group(machine: Machine) -> SetupStep:
-    """A user who may use the camera."""
+    """Plan a user who may use the camera."""
     title = f"{machine.user} may use the camera"
     if machine.user == "root" or machine.user in members_of(machine, VIDEO_GROUP):
         return SetupStep(title, "is root" if machine.user == "root" else f"in the group {VIDEO_GROUP}")

@@ -1,4 +1,4 @@
-"""Checks of the system: which it is, on which board, how wide its words are, whether its clock is right."""
+"""Checks of the system: its name, its board, its word size, and whether its clock is right."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ ADVISE_64_BIT = "write Raspberry Pi OS (64-bit) to the card with Raspberry Pi Im
 
 
 def check_system(evidence: ProbeEvidence) -> CheckVerdict:
-    """The operating system and its release."""
+    """Check the operating system and its release."""
     machine = evidence.machine
     release = machine.release
     name = release.get("PRETTY_NAME") or "unknown system"
@@ -24,13 +24,13 @@ def check_system(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_board(evidence: ProbeEvidence) -> CheckVerdict:
-    """The board, if it is one."""
+    """Check the board, if there is one."""
     machine = evidence.machine
     return ok(machine.board or f"no board that names itself ({machine.kernel})")
 
 
 def check_word_size(evidence: ProbeEvidence) -> CheckVerdict:
-    """32 or 64 bit, of the kernel and of Python, which differ on many a Pi."""
+    """Check for 32 or 64 bit, of the kernel and of Python, which differ on many a Pi."""
     machine = evidence.machine
     kernel_bits = 64 if machine.kernel in {"aarch64", "arm64", "x86_64", "riscv64"} else 32
     if machine.python_bits == 64:
@@ -42,7 +42,7 @@ def check_word_size(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_clock(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether readings carry the right time: most boards forget it when switched off."""
+    """Check whether readings get the right time: most boards lose it when switched off."""
     machine = evidence.machine
     ran = machine.run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     answer = ran.stdout.strip() if ran else ""
@@ -58,7 +58,7 @@ UNIT = Path("etc/systemd/system/edge-mnist.service")
 
 
 def check_display(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether `--show` can open a window."""
+    """Check whether `--show` can open a window."""
     machine = evidence.machine
     if not (machine.environment.get("WAYLAND_DISPLAY") or machine.environment.get("DISPLAY")):
         return ok("none: the page of edge-mnist serve takes the place of --show")
@@ -69,7 +69,7 @@ def check_display(evidence: ProbeEvidence) -> CheckVerdict:
 
 
 def check_service(evidence: ProbeEvidence) -> CheckVerdict:
-    """Whether live reading starts at boot, and runs."""
+    """Check whether live reading starts at boot, and runs."""
     machine = evidence.machine
     if not (machine.root / UNIT).exists():
         return ok("not installed: edge-mnist pi-setup --service does it")

@@ -1,4 +1,4 @@
-"""What a check can say: fine, worth knowing, or wrong; and never one of the last two without what to do about it."""
+"""Verdicts of a check: ok, note, or problem; the last two always state what to do."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,12 @@ Level = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True)
 class CheckVerdict:
-    """What one check says.
+    """The verdict of one check.
 
     Attributes:
         level: `note` is worth knowing, `problem` is wrong.
-        message: What was found, for people.
-        fix: The one command that mends it, or what to do where no command can; empty if and only if it is ok.
+        message: Finding, for people.
+        fix: Command that fixes it, or advice if no command can; empty if and only if it is ok.
     """
 
     level: Level
@@ -23,13 +23,13 @@ class CheckVerdict:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A verdict with the check that gave it.
+    """A verdict with the check that returned it.
 
     Attributes:
         group: Heading under which it is shown.
-        name: Of the check, stable.
+        name: Stable name of the check.
         needed: Whether live reading cannot work while this is a problem.
-        verdict: What it says.
+        verdict: Verdict of the check.
     """
 
     group: str
@@ -39,20 +39,20 @@ class CheckResult:
 
     @property
     def blocks_live(self) -> bool:
-        """Whether live reading cannot work because of it."""
+        """Whether it prevents live reading."""
         return self.needed and self.verdict.level == "problem"
 
 
 def ok(message: str) -> CheckVerdict:
-    """All is well."""
+    """Make a verdict that all is well."""
     return CheckVerdict("ok", message)
 
 
 def note(message: str, fix: str) -> CheckVerdict:
-    """Worth knowing."""
+    """Make a verdict that is worth knowing."""
     return CheckVerdict("note", message, fix)
 
 
 def problem(message: str, fix: str) -> CheckVerdict:
-    """Something is wrong."""
+    """Make a verdict that something is wrong."""
     return CheckVerdict("problem", message, fix)

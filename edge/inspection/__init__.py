@@ -1,1 +1,1 @@
-"""What a model file holds, without running it."""
+"""Inspect a model file without running it."""

@@ -1,8 +1,8 @@
-"""What a TFLite or ONNX file says of itself, without running it and without its bundle.
+"""Inspect a TFLite or ONNX file without running it and without its bundle.
 
-Files come from anywhere, so nothing in one is believed before it is checked: parts are counted before they are walked
-through, data outside the file are only hashed, and whatever parsing garbage raises becomes one sentence. All of it
-happens in a child process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
+Files may come from anywhere, so no value is trusted before it is checked: parts are counted before they are visited,
+data outside the file are only hashed, and any error from parsing becomes one sentence. All of it happens in a child
+process: a kilobyte of nested ONNX functions keeps shape inference busy for years.
 """
 
 from pathlib import Path
@@ -23,9 +23,9 @@ MOST_COUNTED = 2**53
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """A file and what is in it. `parameters` are counted as stored: folded and fused.
+    """A file and its structure. `parameters` are counted as stored: folded and fused.
 
-    Size and hash are those of all of it: see `identify_model` for a model that keeps weights in files of their own.
+    Size and hash cover all of its files: see `identify_model` for a model that keeps weights in separate files.
     """
 
     file: str
@@ -37,16 +37,16 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspection:
-    """Read a model file's structure. Its bytes say which format it is, not its name.
+    """Read a model file's structure. Its bytes determine the format, not its name.
 
     Args:
-        content: The whole file; it may come from anywhere.
-        name: What error messages call it.
-        folder: Where the files lie that an ONNX model keeps weights in; None for a model that must hold all of them.
+        content: Bytes of the whole file, which may come from anywhere.
+        name: Name of the file in error messages.
+        folder: Folder of the files that an ONNX model keeps weights in; None for a model that must hold all of them.
 
     Raises:
-        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights where they are not to be, or the package onnx
-            is missing.
+        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights in a place that is not allowed, or the package
+            onnx is missing.
     """
     try:
         found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
@@ -79,7 +79,7 @@ def read_model(content: bytes) -> Model:
     """Read a file's structure in this process.
 
     Raises:
-        InspectionError: See `inspect_file`; the message continues the file's name.
+        InspectionError: As for `inspect_file`; the message continues the file's name.
     """
     if not content:
         raise InspectionError("expected a TFLite or ONNX file, it is empty. Export or copy it again.")
@@ -90,7 +90,7 @@ def read_model(content: bytes) -> Model:
     except (InspectionError, MemoryError):
         raise
     except Exception as error:
-        # flatbuffers, protobuf, onnx and NumPy raise what they like on bytes that are no model.
+        # flatbuffers, protobuf, onnx and NumPy raise any exception on bytes that are not a model.
         expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
         if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
             raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error

@@ -1,6 +1,6 @@
-"""What is in a model file, whichever its format, and the little that both readers do alike.
+"""The structure of a model file of any format, and what both readers share.
 
-Nothing in a file is believed before it is checked, and its texts are read as they come: they need not be UTF-8.
+No value of a file is trusted before it is checked, and its texts are decoded leniently: they need not be UTF-8.
 """
 
 import importlib
@@ -20,11 +20,11 @@ Shape = tuple[int, ...]
 
 
 class InspectionError(EdgeMnistError):
-    """The file cannot be inspected; the message says why and what to do."""
+    """The file cannot be inspected; the message gives the reason and what to do."""
 
 
 class TensorInfo(msgspec.Struct, frozen=True):
-    """An input or output. -1 where the file leaves a dimension open; real value = (integer - zero_point) * scale."""
+    """An input or output. -1 for a dimension that is left open; real value = (integer - zero_point) * scale."""
 
     name: str
     shape: Shape
@@ -34,7 +34,7 @@ class TensorInfo(msgspec.Struct, frozen=True):
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """An operator and how often it occurs. TFLite gives each its own version, ONNX has the opset."""
+    """An operator and its number of occurrences. TFLite has a version for each operator, ONNX has the opset."""
 
     name: str
     version: int | None
@@ -42,7 +42,7 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 class WeightGroup(msgspec.Struct, frozen=True):
-    """Constants of one kind; `scales` is "per channel", "per tensor", or None where they carry none."""
+    """Constants of one kind; `scales` is "per channel", "per tensor", or None if they have none."""
 
     dtype: str
     scales: str | None
@@ -51,25 +51,26 @@ class WeightGroup(msgspec.Struct, frozen=True):
 
 
 class DataFile(msgspec.Struct, frozen=True):
-    """A file that holds weights: its path as the model names it, and how many bytes the model reads of it at least."""
+    """A file that holds weights: its path as the model names it, and its least size in bytes."""
 
     location: str
     least_bytes: int
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a file.
+    """The structure of a model file.
 
     Attributes:
-        header: The format's own facts, such as the opset or the least runtime version.
+        header: Facts of the format, such as the opset or the least runtime version.
         properties: The project's metadata, or all metadata_props of an ONNX file.
-        inputs: In the file's order.
-        outputs: In the file's order.
-        operators: The most frequent first.
-        weights: Float or quantized constants of at least one dimension. Shapes, axes, scales and zero points are none.
+        inputs: Inputs in the file's order.
+        outputs: Outputs in the file's order.
+        operators: Operators, the most frequent first.
+        weights: Float or quantized constants of at least one dimension; shapes, axes, scales and zero points do not
+            count.
         macs: Multiply-adds for one image in convolutions, fully connected layers and matrix products.
         not_counted: Operators left out of `macs`: they may multiply as well, or the file leaves their shapes open.
-        data_files: Where an ONNX file keeps weights outside itself, by name.
+        data_files: Files that hold weights of an ONNX file, by name.
     """
 
     header: dict[str, str]
@@ -84,12 +85,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def import_parser(kind: str, module: str, package: str) -> Any:
-    """Import what reads one format only when a file has that format.
+    """Import the parser of a format only if a file has that format.
 
     Args:
-        kind: What the file is, for the message.
+        kind: Kind of the file, for the message.
         module: Full name of the module.
-        package: What to install to have it.
+        package: Name of the package to install.
 
     Raises:
         InspectionError: The package is missing.
@@ -103,7 +104,7 @@ def import_parser(kind: str, module: str, package: str) -> Any:
 
 
 def check_shape(shape: Iterable[int]) -> Shape:
-    """A constant's or tensor's shape as a tuple.
+    """Check a constant's or tensor's shape and return it as a tuple.
 
     Raises:
         ValueError: It has more than MOST_DIMENSIONS, or a negative one.
@@ -115,7 +116,7 @@ def check_shape(shape: Iterable[int]) -> Shape:
 
 
 def decode_text(data: Any) -> str:
-    """The text of flatbuffers' bytes and arrays, and of protobuf's strings, which are bytes where they are no UTF-8."""
+    """Decode bytes and arrays of flatbuffers, and strings of protobuf, which are bytes if they are not UTF-8."""
     if isinstance(data, str):
         return data
     return "" if data is None else bytes(data).decode(errors="replace")
@@ -129,25 +130,25 @@ Rule = Callable[[Shapes, Shape], int]
 
 
 def _sum_products(left: int = 0, right: int = 1) -> Rule:
-    """Of a matrix product, given which inputs its sides are: as many products for each output as are summed.
+    """Make the rule of a matrix product whose sides are these inputs: each output is a sum of that many products.
 
-    Either side may be the constant whose shape is known where the other's is not.
+    Either side may be the constant with a known shape.
     """
     return lambda inputs, output: (inputs[left][-1:] or inputs[right][-2:-1])[0] * math.prod(output)
 
 
 def _slide_kernel(kernel: int) -> Rule:
-    """Of ONNX's convolutions, [N, C, H, W], given which input the kernel is."""
+    """Make the rule of ONNX's convolutions, [N, C, H, W], whose kernel is this input."""
     return lambda inputs, output: math.prod(inputs[kernel]) * output[0] * math.prod(output[2:])
 
 
-# Multiply-adds from the shapes of an operator's inputs and output. A kernel holds the input channels of one group only,
-# so groups need no rule of their own.
+# Multiply-adds from the shapes of an operator's inputs and output. A kernel holds the input channels of one group
+# only, so groups need no rule of their own.
 MACS: dict[str, Rule] = {
     **dict.fromkeys(
         ("CONV_2D", "DEPTHWISE_CONV_2D"), lambda inputs, output: math.prod(inputs[1]) * math.prod(output[:-1])
     ),
-    # Each value that comes in is multiplied once for each output channel.
+    # Each input value is multiplied once for each output channel.
     "FULLY_CONNECTED": lambda inputs, _: math.prod(inputs[0]) * inputs[1][0],
     **dict.fromkeys(("Conv", "ConvInteger"), _slide_kernel(1)),
     "QLinearConv": _slide_kernel(3),
@@ -157,7 +158,7 @@ MACS: dict[str, Rule] = {
     # Each input position is multiplied with the whole kernel.
     "TRANSPOSE_CONV": lambda inputs, _: math.prod(inputs[1]) * math.prod(inputs[2][:-1]),
     "ConvTranspose": lambda inputs, _: math.prod(inputs[1]) * inputs[0][0] * math.prod(inputs[0][2:]),
-    # Either side may be stored transposed; the number of values tells how many are summed.
+    # Either side may be stored transposed; the number of values determines how many are summed.
     "BATCH_MATMUL": lambda inputs, output: output[-1] * math.prod(inputs[0]),
     # Kernels for the input and for the state, at each step: [steps, N, ...], [directions, ...], [directions, ...].
     **dict.fromkeys(
@@ -165,14 +166,14 @@ MACS: dict[str, Rule] = {
         lambda inputs, _: math.prod(inputs[0][:2]) * (math.prod(inputs[1]) + math.prod(inputs[2])),
     ),
 }
-# These multiply, or hold graphs of their own, and no rule above counts them.
+# These multiply, or contain graphs, and no rule above counts them.
 UNCOUNTED = re.compile("CONV_3D.*|SVDF|.*LSTM|.*RNN|IF|WHILE|STABLEHLO_.*|DeformConv|Einsum|Attention|If|Loop|Scan")
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A node of either format: the shapes of its inputs and first output; dimensions that are not known are 0.
+    """A node of either format: the shapes of its inputs and first output; unknown dimensions are 0.
 
-    `macs` are those of a node that holds a graph of its own, where they could be counted in that.
+    `macs` are those of a node that contains a graph, if they could be counted in it.
     """
 
     name: str
@@ -184,17 +185,17 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def count_operators(operations: Iterable[Operation]) -> tuple[Operator, ...]:
-    """How often each operator occurs in each version, the most frequent first."""
+    """Count each operator in each version, the most frequent first."""
     counts = Counter((operation.name, operation.version) for operation in operations)
     return tuple(Operator(name, version, count) for (name, version), count in counts.most_common())
 
 
 def count_macs(operations: Iterable[Operation], batch: int = 1) -> tuple[int, tuple[str, ...]]:
-    """All multiply-adds for one image that can be counted, and the operators for which they cannot.
+    """Count the multiply-adds for one image, and list the operators for which they cannot be counted.
 
     Args:
-        operations: With the shapes that they have for `batch` images.
-        batch: Images, >= 1.
+        operations: Operations with the shapes that they have for `batch` images.
+        batch: Number of images, >= 1.
     """
     macs, left_out = 0, Counter[str]()
     for operation in operations:
@@ -208,7 +209,7 @@ def count_macs(operations: Iterable[Operation], batch: int = 1) -> tuple[int, tu
 
 
 def _macs(operation: Operation) -> int:
-    """By the table; 0 where it has no rule or a shape is not known."""
+    """Count by the table; 0 if it has no rule or a shape is not known."""
     if operation.is_custom or operation.name not in MACS or not operation.output:
         return 0
     try:
@@ -219,7 +220,7 @@ def _macs(operation: Operation) -> int:
 
 
 def sum_weights(constants: Iterable[Constant]) -> tuple[WeightGroup, ...]:
-    """Tensors and parameters of each kind of constant, the largest first."""
+    """Sum the tensors and parameters of each kind of constant, the largest first."""
     tensors, parameters = Counter[tuple[str, str | None]](), Counter[tuple[str, str | None]]()
     for dtype, scales, size in constants:
         tensors[dtype, scales] += 1
@@ -228,5 +229,5 @@ def sum_weights(constants: Iterable[Constant]) -> tuple[WeightGroup, ...]:
 
 
 def describe_scales(scales: int) -> str | None:
-    """What a constant's number of scales says of their granularity: None where it has none."""
+    """Describe the granularity of a constant's scales by their number; None if it has none."""
     return {0: None, 1: "per tensor"}.get(scales, "per channel")

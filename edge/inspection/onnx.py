@@ -1,4 +1,4 @@
-"""Reading the structure of an ONNX file with the package onnx, which no command but this one needs on the edge."""
+"""Read the structure of an ONNX file with the package onnx, which only this command needs on the edge."""
 
 import math
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from .model import (
 )
 from .onnx_data import find_data_files
 
-# A loop of more is no layer.
+# A loop with more turns is not a layer.
 MOST_TURNS = 1_000_000
-# Which inputs of ONNX's quantized operators hold values, and which holds their scales. The rest are zero points.
+# Inputs of ONNX's quantized operators that hold values, and the input of their scales. The rest are zero points.
 QUANTIZED_INPUTS: dict[str, dict[int, int | None]] = {
     "DequantizeLinear": {0: 1},
     "QuantizeLinear": {0: 1},
@@ -38,7 +38,7 @@ def read_onnx(content: bytes) -> Model:
 
     Raises:
         InspectionError: The package onnx is missing.
-        Exception: It is no ONNX file, or damaged; mostly ValueError, and whatever else onnx and NumPy raise then.
+        Exception: It is not an ONNX file, or damaged; mostly ValueError, and any other error of onnx and NumPy.
 
     Source: onnx/onnx, onnx/onnx.proto.
     """
@@ -61,7 +61,7 @@ def read_onnx(content: bytes) -> Model:
 
 
 def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
-    """The model, and its graph with the shapes that can be inferred for one image where the number is left open."""
+    """Parse the model, and its graph with the shapes that can be inferred for one image if the number is left open."""
     DecodeError = import_parser("ONNX", "google.protobuf.message", "protobuf").DecodeError  # noqa: N806 - a class
     try:
         proto = onnx.load_from_string(content)
@@ -73,7 +73,7 @@ def _parse(content: bytes, onnx: Any) -> tuple[Any, Any]:
 
 
 def _for_one_image(proto: Any) -> Any:
-    """A copy whose open first dimensions are 1, so that the shapes behind reshapes are known, too."""
+    """Copy a model with open first dimensions set to 1, so that the shapes behind reshapes are known, too."""
     copy = type(proto)()
     copy.CopyFrom(proto)
     for value in (*copy.graph.input, *copy.graph.output):
@@ -85,7 +85,7 @@ def _for_one_image(proto: Any) -> Any:
 
 
 def _batch(graph: Any, constants: dict[str, Any]) -> int:
-    """Images in the first input."""
+    """Return the number of images in the first input."""
     shapes = [value.type.tensor_type.shape.dim for value in graph.input if value.name not in constants]
     return max(1, shapes[0][0].dim_value) if shapes and shapes[0] else 1
 
@@ -108,11 +108,11 @@ def _constants(graph: Any) -> dict[str, Any]:
 def _operations(
     graph: Any, constants: dict[str, Any], onnx: Any, outer: dict[str, Shape] | None = None
 ) -> Iterator[Operation]:
-    """A graph's nodes with their shapes; in a loop's body, with the shapes of the graphs around it."""
+    """Yield a graph's nodes with their shapes; in a loop's body, with the shapes of the graphs around it."""
     values = (*graph.input, *graph.value_info, *graph.output)
     shapes = {value.name: tuple(max(d.dim_value, 0) for d in value.type.tensor_type.shape.dim) for value in values}
     if outer is not None:
-        # Inference does not carry the number of images into a body: it is one, as outside.
+        # Inference does not pass the number of images into a body: it is one, as outside.
         shapes = outer | {name: (shape[0] or 1, *shape[1:]) if shape else () for name, shape in shapes.items()}
     shapes |= {name: check_shape(tensor.dims) for name, tensor in constants.items()}
     for node in graph.node:
@@ -123,7 +123,7 @@ def _operations(
 
 
 def _count_loop(node: Any, constants: dict[str, Any], onnx: Any, shapes: dict[str, Shape]) -> int | None:
-    """A loop's multiply-adds where it says how often it runs, as recurrent layers do; None where that is not known."""
+    """Count a loop's multiply-adds if its number of turns is known, as in recurrent layers; else return None."""
     bodies = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
     times = constants.get(node.input[0]) if node.input else None
     if times is None or len(bodies) != 1:
@@ -135,14 +135,14 @@ def _count_loop(node: Any, constants: dict[str, Any], onnx: Any, shapes: dict[st
 
 
 def _tensor(value: Any, onnx: Any) -> TensorInfo:
-    """Without a scale: in ONNX, operators carry it."""
+    """Describe a tensor without a scale: in ONNX, operators hold it."""
     tensor = value.type.tensor_type
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     return TensorInfo(decode_text(value.name), tuple(d.dim_value or -1 for d in tensor.shape.dim), dtype)
 
 
 def _weights(graph: Any, constants: dict[str, Any], onnx: Any) -> Iterator[Constant]:
-    """The kind and size of each constant that some operator reads as values, once however many read it."""
+    """Yield the kind and size of each constant that operators read as values, once even if several read it."""
     kinds: dict[str, Constant] = {}
     for node in graph.node:
         places = QUANTIZED_INPUTS.get(node.op_type)

@@ -1,7 +1,7 @@
-"""Weights that an ONNX file keeps in files of its own ("external data"): found beside the model, and nowhere else.
+"""Weights that an ONNX file keeps in separate files ("external data"): found beside the model, and nowhere else.
 
-Runtimes that are given a model's bytes look for such files in the current folder, where another file of that name may
-lie. Here they are sought in the model's folder, and links and paths that lead out of it are refused.
+Runtimes that receive a model's bytes look for such files in the current folder, which may hold another file of that
+name. Here they are searched in the model's folder, and links and paths that lead out of it are refused.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from ..common.processes.child import ChildError, call_in_child, limits_for
 from ..common.terminal.text import printable
 from .model import DataFile, InspectionError, decode_text, import_parser
 
-# The key that each reference to such a file has, so that the package onnx is needed only where there may be one.
+# Key of each reference to such a file, so that the package onnx is needed only if there may be one.
 LOCATION = b"location"
 CHUNK_BYTES = 1 << 20
 
 
 class OnnxDataError(EdgeMnistError):
-    """A file with an ONNX model's weights is missing, too short, or somewhere else; the message continues its name."""
+    """A file with an ONNX model's weights is missing, too short, or misplaced; the message continues its name."""
 
 
 def list_data_files(content: bytes) -> tuple[DataFile, ...]:
-    """The files that an ONNX model keeps weights in, by name; parsed in a child, for it may come from anywhere.
+    """List the files that an ONNX model keeps weights in, by name; parsed in a child, because it may be untrusted.
 
     Raises:
         OnnxDataError: It cannot be parsed, or the package onnx is missing.
@@ -42,10 +42,10 @@ def list_data_files(content: bytes) -> tuple[DataFile, ...]:
 
 
 def find_data_files(proto: Any, onnx: Any) -> tuple[DataFile, ...]:
-    """The same of a model that is parsed already, of attributes, subgraphs and functions, too.
+    """List the data files of a parsed model, including those of attributes, subgraphs and functions.
 
     Raises:
-        ValueError: Such an entry has no numbers where it should.
+        ValueError: An entry has no numbers where it should.
     """
     least: dict[str, int] = {}
     for tensor in _outside(proto, onnx.TensorProto):
@@ -57,17 +57,17 @@ def find_data_files(proto: Any, onnx: Any) -> tuple[DataFile, ...]:
 
 
 def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> tuple[str, int]:
-    """SHA-256 and size of a model with all of its weights.
+    """Return SHA-256 and size of a model with all of its weights.
 
     The hash is that of `cat MODEL DATA...`, the data files in order of their names; without any, the model file's own.
 
     Args:
-        content: The model file.
-        folder: That it lies in.
-        files: That it keeps weights in.
+        content: Bytes of the model file.
+        folder: Folder that contains it.
+        files: Files that it keeps weights in.
 
     Raises:
-        OnnxDataError: One is missing, too short, no regular file, or not within the folder.
+        OnnxDataError: A file is missing, too short, not a regular file, or not within the folder.
     """
     digest, size = hashlib.sha256(content), len(content)
     for file in files:
@@ -91,7 +91,7 @@ def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> t
 
 
 def _locate(folder: Path, location: str) -> Path:
-    """Where a data file lies.
+    """Locate a data file.
 
     Raises:
         OnnxDataError: It is missing, or its path is absolute, leaves the folder, or leads through a link.
@@ -121,7 +121,7 @@ def _locate(folder: Path, location: str) -> Path:
 
 
 def _outside(message: Any, tensor_type: type) -> Iterator[Any]:
-    """Every tensor whose values are in another file."""
+    """Yield every tensor whose values are in another file."""
     if isinstance(message, tensor_type):
         if message.external_data or message.data_location == message.EXTERNAL:
             yield message

@@ -1,4 +1,4 @@
-"""Reading the structure of a TFLite file with flatbuffers' accessors: no interpreter sees it."""
+"""Read the structure of a TFLite file with flatbuffers' accessors, without an interpreter."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def read_tflite(content: bytes) -> Model:
 
     Raises:
         InspectionError: Its data are behind the flatbuffer, or the package ai-edge-litert is missing.
-        Exception: It is damaged; whatever flatbuffers and NumPy raise then, and ValueError for what is out of bounds.
+        Exception: It is damaged; any error of flatbuffers and NumPy, and ValueError for offsets out of bounds.
 
     Source: tensorflow/tensorflow, tensorflow/compiler/mlir/lite/schema/schema.fbs.
     """
@@ -79,14 +79,14 @@ def _parts(count: int, get: Callable[[int], Any]) -> list[Any]:
 
 
 def _name(data: Any) -> str:
-    """Text, but short: a small file can give many parts one name that is as long as itself."""
+    """Decode a text, limited in length: a small file can give many parts one name as long as itself."""
     if data is not None and len(data) > LONGEST_NAME:
         raise ValueError(f"it claims a name of {len(data):,} bytes")
     return decode_text(data)
 
 
 def _data(buffer: Any) -> Any:
-    """A view of a buffer's bytes, all of them inside the file; None where it has none."""
+    """Return a view of a buffer's bytes, all of them inside the file; None if it has none."""
     if buffer.Offset() > 1:
         raise InspectionError("keeps its weights behind the flatbuffer, as files of 2 GB do; these are not read.")
     return buffer.DataAsNumpy() if buffer.DataLength() else None
@@ -104,7 +104,7 @@ def _names(enumeration: type) -> dict[int, str]:
 
 
 def _code(code: Any, schema: Any) -> tuple[str, int, bool]:
-    """An operator's name and version, and whether it is custom. Codes up to 127 are in the older field."""
+    """Return an operator's name and version, and whether it is custom. Codes up to 127 are in the older field."""
     builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if builtin == schema.BuiltinOperator.CUSTOM:
         return _name(code.CustomCode()), code.Version(), True
@@ -128,12 +128,12 @@ def _tensor(tensor: Any, schema: Any) -> TensorInfo:
 
 def _operations(graph: Any, codes: list[tuple[str, int, bool]]) -> Iterator[Operation]:
     shapes = [_shape(tensor) for tensor in _parts(graph.TensorsLength(), graph.Tensors)]
-    # The file notes 1 for a first dimension that depends on the number of images. Where a reshape moves others into it,
+    # The file stores 1 for a first dimension that depends on the number of images. If a reshape moves others into it,
     # as [1, 28, 28] to [1, 28], it seems to lose values; the following tensors are as many times longer.
     times = [1] * len(shapes)
     for operator in _parts(graph.OperatorsLength(), graph.Operators):
         name, version, is_custom = codes[operator.OpcodeIndex()]
-        # No rule reads more than three; -1 stands for an optional input that is not there.
+        # No rule reads more than three; -1 stands for an optional input that is absent.
         indices = [operator.Inputs(i) for i in range(min(operator.InputsLength(), 3))]
         outputs = [operator.Outputs(i) for i in range(min(operator.OutputsLength(), 1))]
         for i in outputs:
@@ -153,13 +153,13 @@ def _lengthen(shape: Shape, times: int) -> Shape:
 
 
 def _batch(graph: Any) -> int:
-    """Images in the first input as the file notes it; 1 where it leaves that open."""
+    """Return the number of images in the first input as stored; 1 if it is left open."""
     shape = _shape(graph.Tensors(graph.Inputs(0))) if graph.InputsLength() else ()
     return max(1, shape[0]) if shape else 1
 
 
 def _weights(graphs: list[Any], buffers: list[Any], schema: Any) -> Iterator[Constant]:
-    """The kind and size of each constant; tensors that share a buffer are one."""
+    """Yield the kind and size of each constant; tensors that share a buffer are one."""
     names = _names(schema.TensorType)
     constants = {t.Buffer(): t for graph in graphs for t in _parts(graph.TensorsLength(), graph.Tensors)}
     for index, tensor in constants.items():

@@ -1,1 +1,1 @@
-"""The live loop: always the newest frame, read, followed over time, and handed to the sinks."""
+"""The live loop: it reads the newest frame, follows digits over time, and passes events to the sinks."""

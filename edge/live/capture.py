@@ -1,7 +1,7 @@
-"""A thread that opens a camera and holds its newest frame ready, until it is told to let go or the camera fails.
+"""A thread that opens a camera and keeps its newest frame ready, until it is stopped or the camera fails.
 
-It has the camera to itself, so that one that hangs in its driver keeps nobody else waiting. Such a thread cannot be
-ended from outside: it is given up, and lets go of the camera by itself should the driver ever come back.
+It owns the camera, so that one that hangs in its driver delays nothing else. Such a thread cannot be ended from
+outside: it is abandoned, and releases the camera by itself if the driver ever returns.
 """
 
 import logging
@@ -21,21 +21,21 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TimedFrame:
-    """A frame, and how long the camera took to give it, milliseconds."""
+    """A frame, and the milliseconds that the camera took to return it."""
 
     frame: CameraFrame
     capture_ms: float
 
 
 class Capture:
-    """One camera from opening to closing. One thread besides its own uses it.
+    """One camera from opening to closing, used by one thread besides its own.
 
     Attributes:
-        given: Frames that the camera gave.
-        skipped: Those of them that newer ones replaced before they were taken.
-        damaged: Frames that the camera left out because they were damaged.
-        description: The camera's; empty until it is open.
-        open_s: How long opening took, seconds; None until it is open.
+        given: Number of frames that the camera returned.
+        skipped: Number of those that newer ones replaced before they were taken.
+        damaged: Number of frames that the camera left out because they were damaged.
+        description: Description of the camera; empty until it is open.
+        open_s: Seconds that opening took; None until it is open.
     """
 
     def __init__(self, open_camera: Callable[[], Camera]) -> None:
@@ -46,7 +46,7 @@ class Capture:
         self.description = ""
         self.open_s: float | None = None
         self._open_camera = open_camera
-        # Guards what follows.
+        # Guards the attributes below.
         self._changed = threading.Condition()
         self._slot: TimedFrame | None = None
         self._is_read = False
@@ -60,7 +60,7 @@ class Capture:
 
     @property
     def failure(self) -> CameraError | None:
-        """Why there will be no more frames, once all were taken; None while there may be."""
+        """Why there will be no more frames, once all were taken; None while there may be more."""
         with self._changed:
             return self._failure if self._slot is None else None
 
@@ -77,12 +77,12 @@ class Capture:
 
     @property
     def step_s(self) -> float | None:
-        """For how long the camera has been at what it was last asked: opening, a frame, closing. None between those."""
+        """Seconds spent so far on the current step: opening, a frame, closing. None between steps."""
         began_s = self._began_s
         return None if began_s is None else time.monotonic() - began_s
 
     def take(self, timeout_s: float) -> TimedFrame | None:
-        """The newest frame; None where none comes within the time. It is the caller's until `release`."""
+        """Take the newest frame; None if none arrives within the time. It is the caller's until `release`."""
         with self._changed:
             if self._slot is None and self._failure is None and not self._ended:
                 self._changed.wait(timeout_s)
@@ -92,21 +92,21 @@ class Capture:
             return shot
 
     def release(self, shot: TimedFrame) -> None:
-        """Give a frame back that was taken."""
+        """Return a frame that was taken."""
         self._give_back(shot)
         with self._changed:
             self._is_read = False
             self._changed.notify_all()
 
     def fail(self, error: Exception) -> None:
-        """Remember why there will be no more frames, and grab none."""
+        """Record why there will be no more frames, and stop capturing."""
         _logger.debug("camera failed", exc_info=error)
         with self._changed:
             self._failure = self._failure or _without_traceback(error)
             self._changed.notify_all()
 
     def give_up(self) -> None:
-        """Have it close the camera as soon as it can; do not wait for it."""
+        """Close the camera as soon as possible, without waiting for it."""
         with self._changed:
             self._given_up = True
             shot, self._slot = self._slot, None
@@ -115,7 +115,7 @@ class Capture:
             self._give_back(shot)
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it has closed the camera, at most so long."""
+        """Wait at most this long until the camera is closed."""
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -124,13 +124,13 @@ class Capture:
                 began_s = time.monotonic()
                 camera = self._open_camera()
                 self.open_s = time.monotonic() - began_s
-        except Exception as error:  # a driver raises what it likes
+        except Exception as error:  # a driver raises any exception
             self.fail(error)
             return
         try:
             self.description = camera.description
             self._grab_all(camera)
-        except Exception as error:  # a driver raises what it likes
+        except Exception as error:  # a driver raises any exception
             self.fail(error)
         finally:
             self._close(camera)
@@ -155,7 +155,7 @@ class Capture:
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
-        """What `step_s` tells in the meantime."""
+        """Measure the step within the block for `step_s`."""
         self._began_s = time.monotonic()
         try:
             yield
@@ -179,7 +179,7 @@ class Capture:
     def _give_back(self, shot: TimedFrame) -> None:
         try:
             shot.frame.release()
-        except Exception as error:  # a driver raises what it likes
+        except Exception as error:  # a driver raises any exception
             self.fail(error)
 
     def _end(self) -> None:
@@ -190,25 +190,25 @@ class Capture:
             self._changed.notify_all()
 
     def _close(self, camera: Camera) -> None:
-        """Close it once nobody reads its last frame any more: the pixels may be the camera's own memory."""
+        """Close the camera once its last frame is released: the pixels may be the camera's own memory."""
         with self._changed:
             self._changed.wait_for(lambda: self._slot is None and not self._is_read)
         try:
             with self._timed():
                 camera.close()
-        except Exception as error:  # a driver raises what it likes
+        except Exception as error:  # a driver raises any exception
             _logger.info("closing the camera failed: %s: %s", type(error).__name__, error)
 
 
 def _without_traceback(error: Exception) -> CameraError:
-    """What it says: through its traceback it would keep a frame of a megabyte alive for a long time."""
+    """Copy an error's message: its traceback would keep a frame of a megabyte in memory for a long time."""
     if isinstance(error, CameraError):
         return type(error)(str(error))
     return CameraError(name_error(error))
 
 
 def _check(frame: CameraFrame, shape: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Hold a frame to what was promised and to the frame before; return its shape."""
+    """Check a frame against the camera's contract and the frame before; return its shape."""
     gray = frame.gray
     if not isinstance(gray, np.ndarray) or gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
         found = f"{gray.dtype} {gray.shape}" if isinstance(gray, np.ndarray) else type(gray).__name__

@@ -1,39 +1,40 @@
-"""The one JSON form of live events: for JSON Lines, the broker, and the web API.
+"""The JSON form of live events: for JSON Lines, the broker, and the web API.
 
-Fields that `edge-mnist run --json` has, too, have the same name and meaning.
+Fields that `edge-mnist run --json` also has keep their name and meaning.
 
 Every event:
     event        "reading" or "camera".
-    source       The camera, as it was asked for.
+    source       The camera, as the user named it.
 
 A reading, which is one frame:
-    frame        Its number among those that were read, from 0.
-    captured_at  When it was taken: ISO 8601, UTC, milliseconds, e.g. "2025-03-01T12:00:00.250Z".
-    announced    What holds: the stable digits of each row as a string, top to bottom.
+    frame        Number of the frame among those that were read, from 0.
+    captured_at  Time of capture: ISO 8601, UTC, milliseconds, e.g. "2025-03-01T12:00:00.250Z".
+    announced    The current announcement: the stable digits of each row as a string, top to bottom.
     is_new       Whether `announced` changed with this frame.
-    rows         The same of this frame alone, stable or not.
+    rows         The digits of each row of this frame alone, stable or not.
     digits       The digits of `rows`, in that order, each with
                    digit       0 to 9,
-                   confidence  how likely there is this very digit, 0 to 1, calibrated: the product of
-                   digit_probability, that it is a digit at all (null where the model's card does not say), and
-                   class_probability, that it is this one if it is any,
-                   score       the log odds that it is a digit at all, as the model was trained, nats,
+                   confidence  the probability of this digit, 0 to 1, calibrated: the product of
+                   digit_probability, that it is a digit (null if the model's card has none), and
+                   class_probability, that it is this digit, given that it is one,
+                   score       the log odds that it is a digit, as the model was trained, nats,
                    box         [x, y, width, height], pixels of the frame.
-    truncated    Whether the frame has more shapes than are looked at, so that digits may be missing.
+    truncated    Whether the frame has more shapes than are classified, so that digits may be missing.
     tracks       Digits followed over frames, in reading order: digit, confidence, smoothed, score and box, and
-                   track       its number, never used again,
+                   track       the track's number, never used again,
                    stable      whether it is part of `announced`.
     frame_size   [width, height], pixels.
-    latency_ms   From the frame's capture to this event.
-    timing_ms    Of each stage: capture, find, frame, infer, track, draw, publish; the last two of the frame before.
-    rates        camera_fps and read_fps: frames per second that came and that were read, over the last seconds;
+    latency_ms   Time from the frame's capture to this event.
+    timing_ms    Milliseconds per stage: capture, find, frame, infer, track, draw, publish; the last two are of the
+                 frame before.
+    rates        camera_fps and read_fps: frames per second that arrived and that were read, over the last seconds;
                  skipped: frames since the start that newer ones replaced before they were read;
                  damaged: frames since the start that were left out because data of them were lost.
 
 A change of the camera:
-    state        "open", "lost" (and being tried again) or "ended".
-    message      What it is, or why it was lost, for people.
-    at           When: as `captured_at`.
+    state        "open", "lost" (new attempts follow) or "ended".
+    message      A description of the camera, or why it was lost, for people.
+    at           Time of the change, in the form of `captured_at`.
 """
 
 from datetime import UTC, datetime
@@ -42,17 +43,17 @@ from typing import Any
 from ..reading.reader import Digit
 from .events import CameraChange, Event, Sighting, Track
 
-# The last second of the year 9999, beyond which there is no such date.
+# The last second of the year 9999; later dates cannot be written.
 LATEST_S = 253_402_300_799.0
 
 
 def describe_event(event: Event) -> dict[str, Any]:
-    """The event as what `json.dumps` takes; the module's docstring says what each field means."""
+    """Convert the event for `json.dumps`; the module's docstring says what each field means."""
     return _describe_change(event) if isinstance(event, CameraChange) else _describe_sighting(event)
 
 
 def format_time(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601 in UTC with milliseconds; a clock beyond the year 9999 is at its end."""
+    """Format seconds since 1970 as ISO 8601 in UTC with milliseconds; later times become the end of the year 9999."""
     return datetime.fromtimestamp(min(seconds, LATEST_S), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What the loop tells its sinks: what was seen in a frame, and what became of the camera."""
+"""Events that the loop passes to its sinks: the digits of a frame, and changes of the camera."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,9 +17,9 @@ class Track:
     """A digit followed over frames.
 
     Attributes:
-        number: Its own as long as it is followed; never used again.
-        digit: The smoothed one: its `digit` and `confidence` are what the last frames say together, its `box` and
-            `score` are of the last frame in which it was seen.
+        number: Number of the track, never used again.
+        digit: The smoothed digit: its `digit` and `confidence` combine the last frames, its `box` and `score` are from
+            the last frame in which it was seen.
         stable: Whether enough frames agree for it to be announced.
     """
 
@@ -30,11 +30,11 @@ class Track:
 
 @dataclass(frozen=True)
 class Rates:
-    """How it goes, over the last seconds.
+    """Rates over the last seconds, and totals.
 
     Attributes:
-        camera_fps: Frames that the camera gave, per second.
-        read_fps: Frames that were read, per second.
+        camera_fps: Frames per second that the camera returned.
+        read_fps: Frames per second that were read.
         skipped: Frames since the start that were replaced by newer ones before they were read.
         damaged: Frames since the start that the camera left out because they were damaged.
     """
@@ -50,18 +50,19 @@ class Sighting:
     """One frame that was read.
 
     Attributes:
-        source: The camera, as it was asked for.
+        source: The camera, as the user named it.
         index: The frame's number among those read, from 0.
-        captured_at: When the frame was taken, seconds since 1970.
-        frame_size: (width, height), pixels; boxes are in these.
-        reading: What this frame alone says.
+        captured_at: Time of capture, seconds since 1970.
+        frame_size: Width and height in pixels, to which boxes refer.
+        reading: Reading of this frame alone.
         tracks: Digits followed over frames, in reading order.
         rows: The stable digits of each row as a string, top to bottom: what is announced.
         is_new: Whether `rows` changed with this frame.
-        latency_ms: From the frame's capture to this event.
-        timing_ms: Of each of STAGES; `draw` and `publish` are of the frame before, for this one's are not over yet.
-        rates: Of camera and reader.
-        picture: uint8 [height', width', 3], RGB, with the frame's field of view; None unless a sink wanted it.
+        latency_ms: Milliseconds from the frame's capture to this event.
+        timing_ms: Milliseconds of each of STAGES; `draw` and `publish` are of the frame before, because this one's are
+            not over.
+        rates: Rates of camera and reader.
+        picture: The frame's field of view in RGB, uint8 [height', width', 3]; None unless a sink needed it.
     """
 
     source: str
@@ -80,13 +81,13 @@ class Sighting:
 
 @dataclass(frozen=True)
 class CameraChange:
-    """The camera opened, was lost (and is being tried again), or ended as a file does.
+    """A change of the camera: opened, lost (new attempts follow), or ended, as a file does.
 
     Attributes:
-        source: The camera, as it was asked for.
-        state: What it is now.
-        message: For people: its description, or why it was lost.
-        at: Seconds since 1970.
+        source: The camera, as the user named it.
+        state: State of the camera now.
+        message: Description of the camera, or why it was lost, for people.
+        at: Time in seconds since 1970.
     """
 
     source: str

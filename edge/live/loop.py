@@ -1,7 +1,7 @@
-"""The live loop: the newest frame is read, its digits are followed, and sinks are told.
+"""The live loop: the newest frame is read, its digits are followed, and events are passed to sinks.
 
-Three kinds of threads. One has the camera (`capture.py`), so that the next frame is captured while one is read. The
-one that calls `run` reads. Each sink has its own (`sinks/outlet.py`), so that a slow one keeps nobody waiting.
+There are three kinds of threads. One owns the camera (`capture.py`), so that the next frame is captured while one is
+read. The thread that calls `run` reads. Each sink has its own (`sink_thread.py`), so that a slow one delays nothing.
 """
 
 import logging
@@ -23,18 +23,18 @@ from .tracking import Followed, Tracker
 from .watchdog import State, Watchdog
 
 WINDOW_S = 3.0
-# Counts are noted this often at most, so that what is kept stays small however fast they grow.
+# Counts are recorded at most this often, so that little is kept however fast they grow.
 NOTED_EVERY_S = 0.1
 
 
 class Rate:
-    """Of a count that grows."""
+    """The rate at which a count grows."""
 
     def __init__(self) -> None:
         self._noted: deque[tuple[float, int]] = deque()
 
     def per_second(self, count: int) -> float:
-        """Over the last seconds, or since the last call if that is longer ago; 0 at the first call."""
+        """Return the rate over the last seconds, or since the last call if that was earlier; 0 at the first call."""
         now = time.monotonic()
         noted = self._noted
         while len(noted) > 1 and noted[1][0] < now - WINDOW_S:
@@ -48,25 +48,25 @@ class Rate:
         return (count - before) / (now - then) if now > then else 0.0
 
 
-# What the loop sleeps at most before it looks whether it is to stop and the camera is well.
+# Longest sleep of the loop before it checks whether to stop and whether the camera works.
 TICK_S = 0.2
-# A camera that is asked for as many frames as are read may give them by a clock a little faster than ours: frames that
-# come early by this share of the time between them are read, or each would wait for the next one's time.
+# A camera set to the requested frame rate may run by a clock slightly faster than ours: frames that are early by this
+# share of the time between them are read, or each would wait for the next one's time.
 EARLY = 0.05
 # Stopping takes less than a second: at most a tick, this for the camera, and this for the sinks.
 CAMERA_CLOSES_S = 0.2
 SINKS_CLOSE_S = 0.4
-# At a file's end there is time: for a video to be written, or a broker to be told.
+# At a file's end there is time: for a video to be written, or a broker to receive the rest.
 SINKS_FINISH_S = 10.0
 
 _logger = logging.getLogger(__name__)
 
 
 class LiveLoop:
-    """Reads a camera until it is stopped or the camera, being a file, is at its end.
+    """A loop that reads a camera until it is stopped or the camera, being a file, is at its end.
 
     Attributes:
-        frames_read: How many frames were.
+        frames_read: Number of frames that were read.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class LiveLoop:
         sinks: Sequence[Sink],
         settings: LiveSettings = LiveSettings(),  # noqa: B008 - it is frozen
     ) -> None:
-        """Nothing begins before `run`.
+        """Prepare the loop; it starts with `run`.
 
         Args:
-            open_camera: Opens the camera; called again whenever it was lost, on threads of its own.
-            source: The camera, as it was asked for.
-            reader: Used by the thread that calls `run`.
-            sinks: They are closed by `run`.
-            settings: See there.
+            open_camera: Function that opens the camera; called again whenever it was lost, on separate threads.
+            source: The camera, as the user named it.
+            reader: Reader used by the thread that calls `run`.
+            sinks: Sinks that receive events; `run` closes them.
+            settings: Settings of the loop.
         """
         self.frames_read = 0
         self._open_camera = open_camera
@@ -98,18 +98,18 @@ class LiveLoop:
         self._frame_size: tuple[int, int] | None = None
         self._camera_rate, self._read_rate = Rate(), Rate()
         self._due_s = 0.0
-        # When the first frame was there.
+        # Time of the first frame.
         self._began_s = 0.0
         self._before_ms = {"draw": 0.0, "publish": 0.0}
 
     def run(self) -> None:
-        """Read until the end. It begins, and returns, with all sinks open and closed; once only.
+        """Read until the end, then close all sinks; can be called once only.
 
         Raises:
             CameraRefusedError: The camera can never work.
-            SinkError: What was read could not all be written.
-            CameraError: It does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file that is
-                damaged, cut off or gone.
+            SinkError: Some results could not be written.
+            CameraError: The camera does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file
+                that is damaged, cut off or gone.
         """
         self._outlets = [SinkThread(sink) for sink in self._sinks]
         self._systemd = Systemd()
@@ -124,12 +124,12 @@ class LiveLoop:
             raise SinkError(f"{', '.join(failed)}: not everything could be written there, see above.")
 
     def interrupt(self) -> None:
-        """Do as `stop` does, and give up a frame that is being read: that may take long.
+        """Stop, and abandon a frame that is being read, which may take long.
 
-        From a signal handler, which interrupts the thread that calls `run`.
+        Called from a signal handler, which interrupts the thread that calls `run`.
 
         Raises:
-            KeyboardInterrupt: Within the reader; `run` knows of it.
+            KeyboardInterrupt: Raised within the reader; `run` catches it.
         """
         self._stopping = True
         if self._is_reading:
@@ -137,7 +137,7 @@ class LiveLoop:
             raise KeyboardInterrupt
 
     def stop(self) -> None:
-        """Have `run` return within a second. From any thread, and from signal handlers: it takes no lock."""
+        """Make `run` return within a second. Safe in any thread and in signal handlers: it takes no lock."""
         self._stopping = True
 
     def _is_over(self, seconds: float) -> bool:
@@ -151,7 +151,7 @@ class LiveLoop:
         )
 
     def _step(self) -> None:
-        """Read a frame, if one is there and it is time to; return after a tick at the latest."""
+        """Read a frame, if one is available and it is time; return after a tick at the latest."""
         early_s = self._due_s - time.monotonic()
         if early_s > 0:
             self._watchdog.watch()
@@ -166,7 +166,7 @@ class LiveLoop:
             self._systemd.alive()
 
     def _read(self, shot: TimedFrame) -> Sighting | None:
-        """Read a frame, and give it back as soon as that is done; None where reading was interrupted."""
+        """Read a frame and release it at once; return None if reading was interrupted."""
         frame = shot.frame
         try:
             self._is_reading = True
@@ -204,18 +204,18 @@ class LiveLoop:
         return sighting
 
     def _draw(self, shot: TimedFrame) -> tuple[NDArray[np.uint8] | None, float]:
-        """The frame's picture, if a sink wants one, and the milliseconds that it took."""
+        """Return the frame's picture if a sink needs one, and the milliseconds that it took."""
         clock = time.perf_counter()
         picture = None
-        if any([outlet.wants_picture() for outlet in self._outlets]):  # noqa: C419 - each is to be asked
+        if any([outlet.wants_picture() for outlet in self._outlets]):  # noqa: C419 - each must be asked
             try:
                 picture = shot.frame.read_rgb()
-            except Exception as error:  # a driver raises what it likes
+            except Exception as error:  # a driver raises any exception
                 self._watchdog.fail(error)
         return picture, 1000 * (time.perf_counter() - clock)
 
     def _follow(self, reading: Reading, size: tuple[int, int]) -> Followed:
-        """Places in frames of another size mean something else: digits are followed anew."""
+        """Follow digits; start over when the frame size changes, because places then have another meaning."""
         if size != self._frame_size:
             self._tracker.forget()
             self._frame_size = size
@@ -237,7 +237,7 @@ class LiveLoop:
 
     def _report_change(self, state: State, message: str) -> None:
         _logger.info("camera %s: %s", state, message)
-        # Waiting for a camera is what a service is for, too.
+        # Waiting for a camera is part of the service, too.
         self._systemd.ready()
         self._systemd.status(f"camera {state}: {message}")
         self._publish(CameraChange(self._source, state, message, time.time()))
@@ -258,7 +258,7 @@ class LiveLoop:
             _logger.warning("%s did not finish in time.", outlet.sink.name)
 
     def _wait_for_sinks(self) -> None:
-        """Give them time, unless somebody wants to stop."""
+        """Wait for sinks for a limited time, unless the loop was stopped."""
         end_s = time.monotonic() + SINKS_FINISH_S
         for outlet in self._outlets:
             outlet.start_closing(SINKS_FINISH_S)

@@ -1,4 +1,4 @@
-"""What can be set of the live loop."""
+"""Settings of the live loop."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ class LiveSettings:
     """How the loop behaves.
 
     Attributes:
-        fps: At most so many frames are read per second, > 0; None reads as many as there is time for.
-        silence_s: How long a camera may take for a frame before it counts as lost; where `fps` is low, three frames'
-            time, if that is more. See `time_limits.py`.
-        first_open_s: How long it may take to open the first time, when drivers load.
-        open_again_s: The same later. A driver that took longer the first time has as long as it took then.
-        wait_for_camera: Whether a camera that cannot be opened at first is tried until it can.
-        frames: After so many that were read the loop stops; None goes on.
-        seconds: After so many since it began it stops; None goes on.
+        fps: Most frames to read per second, > 0; None reads as many as possible.
+        silence_s: Seconds that a camera may take for a frame before it counts as lost; if `fps` is low, the time of
+            three frames, if that is longer. See `time_limits.py`.
+        first_open_s: Seconds that the first opening may take, in which drivers load.
+        open_again_s: Seconds that later openings may take. A driver that took longer the first time may do so again.
+        wait_for_camera: Whether to retry a camera that cannot be opened at first until it can.
+        frames: Number of frames to read before the loop stops; None for no limit.
+        seconds: Seconds after the start at which the loop stops; None for no limit.
     """
 
     fps: float | None = None
@@ -31,5 +31,5 @@ class LiveSettings:
 
     @property
     def longest_silence_s(self) -> float:
-        """The time after which a camera counts as lost."""
+        """Seconds without a frame after which a camera counts as lost."""
         return max(self.silence_s, FRAMES / self.fps + GRACE_S) if self.fps else self.silence_s

@@ -1,6 +1,6 @@
-"""The way from the loop to a sink: a thread of the sink's own, and a bounded queue before it.
+"""Deliver events to a sink: a thread of the sink's own, and a bounded queue before it.
 
-The loop puts an event and goes on, whatever the sink does: takes its time, hangs, or fails.
+The loop adds an event and continues, even if the sink is slow, hangs, or fails.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from ..common.errors import EdgeMnistError, name_error
 from .events import CameraChange, Event, Sighting
 
-# What becomes of events that come faster than a sink takes them: only the newest waits, or as many as there is room
+# What happens to events that arrive faster than a sink takes them: only the newest waits, or as many as there is room
 # for, the oldest lost first.
 Backlog = Literal["newest", "all"]
 
@@ -24,61 +24,61 @@ class SinkError(EdgeMnistError):
 
 
 class Sink(Protocol):
-    """Takes events on a thread of its own, so that a slow one keeps nobody waiting.
+    """A receiver of events, on its own thread, so that a slow one delays nothing.
 
     Attributes:
-        name: What people call it, e.g. `mqtt://broker/digits`.
-        backlog: What becomes of events that it is too slow for.
+        name: Name for people, e.g. `mqtt://broker/digits`.
+        backlog: What happens to events that it is too slow for.
     """
 
     name: str
     backlog: Backlog
 
     def wants_picture(self) -> bool:
-        """Whether the next frame should come with its picture. Asked for every frame, on the loop's thread: quick."""
+        """Whether the next frame should come with its picture. Called for every frame, on the loop's thread: fast."""
         ...
 
     def take(self, event: Event) -> None:
-        """Deal with one event; on the sink's own thread, in order."""
+        """Process one event, on the sink's own thread, in order."""
         ...
 
     def close(self) -> None:
-        """Finish: on the sink's own thread, after the last event."""
+        """Finish, on the sink's own thread, after the last event."""
         ...
 
 
-# A sink that fails now and then, e.g. on a disk that is full now and then, is not reported more often.
+# Repeated failures of a sink, e.g. on a disk that is full now and then, are not reported more often.
 REPORT_AGAIN_S = 60.0
-# Of the time that closing may take: for the events that still wait. The rest is the sink's own, e.g. to end a file.
+# Share of the closing time for events that still wait. The rest is the sink's own, e.g. to end a file.
 FLUSH_SHARE = 0.5
 
 _logger = logging.getLogger(__name__)
 
 
 class SinkThread:
-    """Runs a sink.
+    """A thread that runs a sink.
 
     A sink whose backlog is `newest` finds at most two events waiting: the newest change of the camera and the newest
-    sighting. `is_new` of a sighting then tells that the announcement changed since the last one that the sink took. A
-    sighting with a picture only gives way to a newer one with a picture, or with a new announcement.
+    sighting. `is_new` of a sighting then means that the announcement changed since the last one that the sink took. A
+    sighting with a picture is only replaced by a newer one with a picture, or with a new announcement.
 
-    One whose backlog is `all` gets every event without its picture, as long as no more than `capacity` wait. Then the
-    oldest sighting that announces nothing new is lost first, and when there is none, the oldest event.
+    A sink whose backlog is `all` gets every event without its picture, as long as no more than `capacity` wait. Then
+    the oldest sighting without a new announcement is lost first, and if there is none, the oldest event.
 
-    What raises OSError, e.g. because the disk is full, is tried again with the next event. Any other exception ends
+    After an OSError, e.g. because the disk is full, the sink tries again with the next event. Any other exception ends
     the sink. Both are logged once.
 
     Attributes:
         dropped: Events lost because too many waited or there was no time left to flush them; 0 for `newest`.
-        broken: Why the sink does not work, None as long as it does.
-        failures: How often it failed; each time an event was lost, or the end of a file.
+        broken: Why the sink does not work; None as long as it does.
+        failures: Number of failures; each time an event was lost, or the end of a file.
     """
 
     def __init__(self, sink: Sink, capacity: int = 1000) -> None:
         """Start the sink's thread.
 
         Args:
-            sink: From now on used by that thread alone, but for `wants_picture`.
+            sink: Sink that only this thread uses from now on, except for `wants_picture`.
             capacity: Events that may wait, for backlog `all`; 1 or more.
         """
         self.sink = sink
@@ -87,7 +87,7 @@ class SinkThread:
         self._backlog: _Backlog = _NewestQueue() if sink.backlog == "newest" else _BoundedQueue(capacity)
         self._changed = threading.Condition()
         self._gave_up = False
-        # Set by `start_closing`: when, by time.monotonic(), events that still wait are no longer taken.
+        # Set by `start_closing`: the time.monotonic() after which waiting events are no longer taken.
         self._flush_until: float | None = None
         self._reported_s = -REPORT_AGAIN_S
         # A sink that hangs must not keep the process from ending.
@@ -101,32 +101,32 @@ class SinkThread:
 
     @property
     def dropped(self) -> int:
-        """See the class."""
+        """Number of lost events, see the class."""
         return self._backlog.dropped
 
     def wants_picture(self) -> bool:
-        """As the sink says; but while one waits for it no other is needed, so that a sink that hangs costs nothing."""
+        """Whether the sink needs a picture and none waits for it yet, so that a sink that hangs costs nothing."""
         return not self._gave_up and not self._backlog.has_picture and self.sink.wants_picture()
 
     def put(self, event: Event) -> None:
-        """Hand over an event. Never waits for the sink; ignored when the sink ended."""
+        """Add an event. Never waits for the sink; ignored if the sink has ended."""
         with self._changed:
             if not self._gave_up and self._flush_until is None:
                 self._backlog.put(event)
                 self._changed.notify()
 
     def start_closing(self, timeout_s: float) -> None:
-        """Have the sink take what waits, for half of this time, and close; do not wait for it. Once only."""
+        """Make the sink take waiting events, for half of this time, and close, without waiting for it. Call it once."""
         with self._changed:
             if self._flush_until is None:
                 self._flush_until = time.monotonic() + FLUSH_SHARE * timeout_s
                 self._changed.notify()
 
     def close(self, timeout_s: float = 1.0) -> bool:
-        """Close the sink, taking what waits as far as time allows.
+        """Close the sink after taking as many waiting events as time allows.
 
         Returns:
-            Whether it closed within the time. If not, its thread goes on until it does or the process ends.
+            Whether it closed within the time. If not, its thread runs on until it does or the process ends.
         """
         self.start_closing(timeout_s)
         self._thread.join(timeout_s)
@@ -141,7 +141,7 @@ class SinkThread:
             self._fail(error)
 
     def _next(self) -> Event | None:
-        """Wait for an event; None when it is time to close."""
+        """Wait for an event; return None when it is time to close."""
         with self._changed:
             self._changed.wait_for(lambda: self._backlog or self._flush_until is not None)
             if self._flush_until is not None and time.monotonic() > self._flush_until:
@@ -162,14 +162,14 @@ class SinkThread:
                 self.broken = None
 
     def _report(self, text: str) -> None:
-        """Log trouble that may pass, unless that was done lately."""
+        """Log a failure that may pass, unless one was logged recently."""
         if self.broken is None and time.monotonic() - self._reported_s >= REPORT_AGAIN_S:
             _logger.warning(text)
             self._reported_s = time.monotonic()
         self.broken = text
 
     def _fail(self, error: Exception) -> None:
-        """Give the sink up. What is nobody's mistake but ours is logged with its traceback."""
+        """Give up the sink. An unexpected error, a bug of ours, is logged with its traceback."""
         self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
         text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
@@ -183,10 +183,10 @@ class SinkThread:
 
 
 def close_sinks(outlets: Sequence[SinkThread], timeout_s: float = 1.0) -> list[SinkThread]:
-    """Close all at the same time.
+    """Close all sinks at the same time.
 
     Returns:
-        Those that did not close within the time.
+        The sinks that did not close within the time.
     """
     end_s = time.monotonic() + timeout_s
     for outlet in outlets:
@@ -195,7 +195,7 @@ def close_sinks(outlets: Sequence[SinkThread], timeout_s: float = 1.0) -> list[S
 
 
 class _Backlog(Protocol):
-    """What waits for a sink; the outlet's lock guards it."""
+    """Events that wait for a sink; guarded by the sink thread's lock."""
 
     dropped: int
 
@@ -208,12 +208,12 @@ class _Backlog(Protocol):
 
 
 class _NewestQueue:
-    """The newest change of the camera and the newest sighting, in the order in which they came."""
+    """The newest change of the camera and the newest sighting, in order of arrival."""
 
     dropped = 0
 
     def __init__(self) -> None:
-        # By type; a dictionary gives back the order in which keys were added.
+        # By type; a dictionary keeps the order in which keys were added.
         self._waiting: dict[type[Event], Event] = {}
 
     @property
@@ -227,7 +227,7 @@ class _NewestQueue:
     def put(self, event: Event) -> None:
         older = self._waiting.get(type(event))
         if isinstance(event, Sighting) and isinstance(older, Sighting) and not event.is_new:
-            # While a picture waits, no other is asked for: the frames that follow come without.
+            # While a picture waits, no other is requested: the frames that follow come without.
             if older.picture is not None and event.picture is None:
                 return
             if older.is_new:
@@ -245,7 +245,7 @@ class _NewestQueue:
 class _BoundedQueue:
     """Every event up to a capacity."""
 
-    has_picture = False  # they are taken off
+    has_picture = False  # pictures are removed
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
@@ -253,7 +253,7 @@ class _BoundedQueue:
         self.dropped = 0
         self._capacity = capacity
         self._count = 0
-        # Each with its place in the order. Apart, because what announces nothing new is lost first.
+        # Each with its place in the order; separate, because sightings without a new announcement are lost first.
         self._news: deque[tuple[int, Event]] = deque()
         self._others: deque[tuple[int, Event]] = deque()
 

@@ -1,14 +1,14 @@
-"""What systemd wants to hear from a service: that it is ready, still well, and stopping. See sd_notify(3)."""
+"""Notify systemd that the service is ready, still well, or stopping. See sd_notify(3)."""
 
 import os
 import socket
 import time
 
-# At most this often it is told that all is well; more often where its patience is shorter.
+# Longest time between two keep-alive messages; shorter if systemd's timeout requires it.
 PING_EVERY_S = 1.0
-# Of its patience: one that is told late is not told too late.
+# Share of systemd's timeout between two messages, so that a late message is not too late.
 PATIENCE_SHARE = 1 / 3
-# So long a message may wait until systemd has read those before it; then it is lost.
+# A message waits at most this long until systemd has read those before it; then it is lost.
 SEND_WITHIN_S = 0.05
 
 
@@ -28,24 +28,24 @@ class Systemd:
         self._is_ready = False
 
     def ready(self) -> None:
-        """The service does what it is for."""
+        """Report that the service is ready."""
         if not self._is_ready:
             self._is_ready = True
             self._tell("READY=1")
 
     def alive(self) -> None:
-        """All is well. To be called all the time; it is passed on as often as systemd needs it."""
+        """Report that all is well. Call it often; it is passed on as often as systemd needs it."""
         now = time.monotonic()
         if now - self._pinged_s >= self._ping_every_s:
             self._pinged_s = now
             self._tell("WATCHDOG=1")
 
     def status(self, text: str) -> None:
-        """A line for `systemctl status`; what came in others would be taken for messages of their own."""
+        """Set the line that `systemctl status` shows; further lines would be taken for other messages."""
         self._tell(f"STATUS={' '.join(text.splitlines())}")
 
     def stopping(self) -> None:
-        """The service is about to end; nothing more follows."""
+        """Report that the service is about to end; nothing more follows."""
         self._tell("STOPPING=1")
         if self._socket is not None:
             self._socket.close()
@@ -57,5 +57,5 @@ class Systemd:
         try:
             self._socket.sendto(message.encode(), self._address)
         except OSError:
-            # It restarts, or does not listen: the next message is as good. A service runs on without it.
+            # systemd restarts or does not listen: the next message will do. A service runs on without it.
             return

@@ -1,8 +1,8 @@
-"""Digits followed over frames, so that what is announced neither flickers nor lags.
+"""Follow digits over frames, so that the announcement neither flickers nor lags.
 
-A digit is announced when two sightings in a row agree on it, one frame after its first. What is announced then stands
-until others outweigh it: a single misread frame changes nothing, three that agree always do. A digit that is not seen
-is believed to be there for two more frames.
+A digit is announced when two sightings in a row agree on it, one frame after its first. The announcement then stands
+until other sightings outweigh it: a single misread frame changes nothing, three that agree always do. A digit that is
+not seen is assumed to be there for two more frames.
 """
 
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ from ..reading.shapes import Box, group_into_rows
 from .events import Track
 from .matching import REACH, Places, match
 
-# Sightings in a row that agree before a digit is announced, and before it replaces another one whatever was before.
+# Sightings in a row that agree before a digit is announced, and before it replaces another one in any case.
 AGREE = 2
 AGREE_TO_REPLACE = 3
-# What a sighting counts for, compared with the one after it.
+# Weight of a sighting relative to the one after it.
 DECAY = 0.7
-# So many times the evidence replaces an announced digit after two sightings. Two digits seen in turns have 1 / DECAY
+# This many times the evidence replaces an announced digit after two sightings. Two digits seen in turns have 1 / DECAY
 # times each other's: less, so that they do not take turns being announced.
 OUTWEIGHS = 1.5
-# Frames in which a digit may be missing before it is given up.
+# Frames in which a digit may be missing before it is dropped.
 PATIENCE = 2
-# A digit that moved by less, in reaches, is looked for nowhere else.
+# A digit that moved by less than this, in reaches, is not searched elsewhere.
 NEARER = 0.5
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What is known with a frame; see the attributes of the same names in `Sighting`."""
+    """The state after a frame; see the attributes of the same names in `Sighting`."""
 
     tracks: tuple[Track, ...]
     rows: tuple[str, ...]
@@ -40,7 +40,7 @@ class Followed:
 
 
 class Tracker:
-    """Follows digits from reading to reading."""
+    """A tracker of digits from reading to reading."""
 
     def __init__(self) -> None:
         self._trails: list[_Trail] = []
@@ -59,14 +59,14 @@ class Tracker:
         return Followed(tracks, self._rows, self._rows != before)
 
     def forget(self) -> None:
-        """Begin anew, as when places mean something else than before; numbers go on."""
+        """Start over, for example when the frame size changes; track numbers continue."""
         self._trails.clear()
 
     def _follow(self, digits: Sequence[Digit]) -> list["_Trail"]:
-        """Find or begin the trail of each digit, and return them in the digits' order."""
+        """Find or start the trail of each digit, and return them in the digits' order."""
         trails = self._trails
         if len(digits) == len(trails) and all(map(_Trail.is_near, trails, digits)):
-            # The same digits in the same order, as in most frames: no need to look which is which.
+            # The same digits in the same order, as in most frames: no matching is needed.
             known = dict(enumerate(trails))
             self._shift[:] = 0
         else:
@@ -89,12 +89,12 @@ class Tracker:
         return self._count - 1
 
     def _drop_lost(self) -> None:
-        """Give up what was missing too long; at once where others became stable, or two pages would be read as one."""
+        """Drop trails that were missing too long; at once if others became stable, so that two pages are not mixed."""
         patience = PATIENCE - any(trail.just_stable for trail in self._trails)
         self._trails = [trail for trail in self._trails if trail.misses <= patience]
 
     def _read_rows(self, reading: Reading, seen: Sequence["_Trail"]) -> list[list["_Trail"]]:
-        """All trails in reading order: as the reader has them, or, where some are missing, grouped anew."""
+        """Return all trails in reading order: as the reader has them, or, if some are missing, grouped again."""
         if len(seen) < len(self._trails):
             return group_into_rows(self._trails, lambda trail: trail.place)
         order = iter(seen)
@@ -102,10 +102,10 @@ class Tracker:
 
 
 class _Layout:
-    """Which trails are announced, in which order.
+    """The announced trails and their order.
 
-    The same trails are only arranged otherwise when two frames in a row agree, for in a single frame a row may fall
-    into two.
+    The same trails are only rearranged when two frames in a row agree, because a row may be split in a single
+    frame.
     """
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class _Layout:
         self._proposed: list[list[int]] = []
 
     def arrange(self, rows: list[list["_Trail"]]) -> tuple[str, ...]:
-        """Take over the stable ones of a frame's rows if it is time to, and say what they read."""
+        """Take over the stable trails of a frame's rows if it is time, and return their text."""
         stable = [[trail for trail in row if trail.shown is not None] for row in rows]
         stable = [row for row in stable if row]
         numbers = [[trail.number for trail in row] for row in stable]
@@ -128,16 +128,16 @@ class _Layout:
 
 @dataclass(eq=False)
 class _Trail:
-    """What is known of one digit.
+    """One followed digit.
 
     Attributes:
-        number: See `Track`.
-        box: Where it was last seen.
-        score: The reader's, then.
-        x: Of its centre, moved along with the page while it is missing.
-        y: The same.
-        shown: The digit that is announced, None until one is.
-        just_stable: Whether the last sighting made it so.
+        number: Number of the track, see `Track`.
+        box: Rectangle in which it was last seen.
+        score: Score of the reader at that time.
+        x: Horizontal centre, moved along with the page while it is missing.
+        y: Vertical centre, moved along with the page while it is missing.
+        shown: The digit that is announced; None before the first announcement.
+        just_stable: Whether the last sighting made it stable.
         misses: Frames since it was last seen.
     """
 
@@ -149,7 +149,7 @@ class _Trail:
     shown: int | None = None
     just_stable: bool = False
     misses: int = 0
-    # Of the sightings so far, each counting DECAY times as much as the next: confidence by digit, and how many.
+    # Sightings so far, each weighted DECAY times the next: confidence by digit, and number.
     _evidence: dict[int, float] = field(default_factory=dict)
     _weight: float = 0.0
     _last: int | None = None
@@ -162,12 +162,12 @@ class _Trail:
 
     @property
     def place(self) -> Box:
-        """Where it is believed to be now."""
+        """The rectangle in which it is assumed to be now."""
         width, height = self.box.width, self.box.height
         return Box(round(self.x - width / 2), round(self.y - height / 2), width, height)
 
     def is_near(self, digit: Digit) -> bool:
-        """Whether this is surely the same digit: next to where it was, and as tall."""
+        """Whether this is surely the same digit: close to its last place, and as tall."""
         x, y = _centre(digit.box)
         reach = REACH * self.box.height
         return (
@@ -178,14 +178,14 @@ class _Trail:
         )
 
     def miss(self, dx: float, dy: float) -> None:
-        """A frame came, and the page moved: until it is seen, it is missing."""
+        """Record a frame without it, in which the page moved by (dx, dy)."""
         self.misses += 1
         self.just_stable = False
         self.x += dx
         self.y += dy
 
     def see(self, digit: Digit) -> None:
-        """It was seen in this frame."""
+        """Record that it was seen in this frame."""
         self.misses = 0
         self.box, self.score = digit.box, digit.score
         self.x, self.y = _centre(digit.box)
@@ -198,7 +198,7 @@ class _Trail:
         self._decide(digit.digit)
 
     def _decide(self, seen: int) -> None:
-        """Announce what was just seen, if it is time to."""
+        """Announce the digit that was just seen, if it is time."""
         if self._run < AGREE or seen == self.shown:
             return
         if self.shown is None:
@@ -208,7 +208,7 @@ class _Trail:
         self.shown = seen
 
     def describe(self) -> Track:
-        """See `Track`."""
+        """Describe it as a `Track`."""
         digit = self.digit
         confidence = self._evidence[digit] / self._weight
         return Track(self.number, Digit(digit, round(confidence, 4), self.score, self.box), self.shown is not None)

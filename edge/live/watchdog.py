@@ -1,4 +1,4 @@
-"""Keeps a camera at work: notices one that is lost, whatever way, and opens it again and again until it is back."""
+"""Keep a camera working: notice a lost one, however it was lost, and open it repeatedly until it is back."""
 
 import logging
 import time
@@ -9,13 +9,14 @@ from ..cameras.camera import Camera, CameraError, CameraFileError, CameraUnsuppo
 from .capture import Capture, TimedFrame
 from .settings import LiveSettings
 
-# Between the beginnings of two tries: the first pause, and the longest, each twice the one before.
+# Between the starts of two attempts: the first pause, and the longest; each is twice the one before.
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 4.0
-# A camera that worked for so long was lost anew: pauses begin anew, too. One that comes and goes is opened rarely.
+# After working for this long, a camera's pauses start from the shortest again. One that comes and goes is opened
+# rarely.
 STEADY_S = 5.0
-# So many threads may hang in a driver; then no camera is opened until one of them comes back. That no longer counts as
-# healthy: systemd's watchdog, where there is one, starts the process anew.
+# If this many threads hang in a driver, no camera is opened until one of them returns. The loop then no longer counts
+# as healthy: systemd's watchdog, if there is one, restarts the process.
 MOST_STUCK = 3
 
 State = Literal["open", "lost", "ended"]
@@ -37,13 +38,13 @@ class Watchdog:
         settings: LiveSettings,
         report: Callable[[State, str], None],
     ) -> None:
-        """Begin to open the camera.
+        """Start opening the camera.
 
         Args:
-            open_camera: May hang, and raise what it likes.
-            source: What people call it.
-            settings: See there.
-            report: Called with each change, on the thread that takes frames: its state and a sentence.
+            open_camera: Function that opens the camera; it may hang, and raise any exception.
+            source: Name of the camera for people.
+            settings: Settings of the live loop.
+            report: Function called with each change, on the thread that takes frames: a state and a sentence.
         """
         self.ended = False
         self._open_camera = open_camera
@@ -53,7 +54,7 @@ class Watchdog:
         self._state: State | None = None
         self._first_open_s: float | None = None
         self._given_before = self._skipped_before = self._damaged_before = 0
-        # Threads that were given up and are not over.
+        # Threads that were abandoned and still run.
         self._given_up: list[Capture] = []
         self._capture: Capture | None = None
         self._pause_s = FIRST_PAUSE_S
@@ -63,29 +64,29 @@ class Watchdog:
 
     @property
     def given(self) -> int:
-        """Frames that came so far."""
+        """Number of frames that arrived so far."""
         return self._given_before + (self._capture.given if self._capture else 0)
 
     @property
     def skipped(self) -> int:
-        """Frames so far that newer ones replaced."""
+        """Number of frames so far that were replaced by newer ones."""
         return self._skipped_before + (self._capture.skipped if self._capture else 0)
 
     @property
     def damaged(self) -> int:
-        """Frames so far that the camera left out because they were damaged."""
+        """Number of frames so far that the camera left out because they were damaged."""
         return self._damaged_before + (self._capture.damaged if self._capture else 0)
 
     @property
     def is_healthy(self) -> bool:
-        """Whether there are frames or, at least, tries to get some."""
+        """Whether there are frames or, at least, attempts to open the camera."""
         return len(self._given_up) < MOST_STUCK
 
     def take(self, timeout_s: float) -> TimedFrame | None:
-        """The newest frame, to be given to `release`; None where none comes within the time.
+        """Take the newest frame, to be returned by `release`; None if none arrives within the time.
 
         Raises:
-            CameraError: The camera never worked and is not to be waited for, or a file cannot be played to its end.
+            CameraError: The camera never worked and must not be waited for, or a file cannot be played to its end.
         """
         self.watch()
         if self._capture is None:
@@ -99,17 +100,17 @@ class Watchdog:
         return shot
 
     def release(self, shot: TimedFrame) -> None:
-        """Give a frame back."""
+        """Return a frame."""
         if self._capture is not None:
             self._capture.release(shot)
 
     def fail(self, error: Exception) -> None:
-        """Take the camera for lost: something is wrong with its frames."""
+        """Treat the camera as lost because of an error in its frames."""
         if self._capture is not None:
             self._capture.fail(error)
 
     def watch(self) -> None:
-        """See whether the camera is well, and do what is to be done if not.
+        """Check whether the camera works, and act if it does not.
 
         Raises:
             CameraError: See `take`.
@@ -128,7 +129,7 @@ class Watchdog:
             self._lose(capture, CameraError(f"it did not {what} within {self._limit_s(capture):.1f} s."))
 
     def close(self, timeout_s: float) -> None:
-        """Let go of the camera, waiting so long at most."""
+        """Release the camera, waiting at most this long."""
         if self._capture is not None:
             self._capture.give_up()
             self._capture.join(timeout_s)
@@ -138,11 +139,11 @@ class Watchdog:
         self._capture = Capture(self._open_camera)
 
     def _hangs(self, capture: Capture) -> bool:
-        """Whether its camera has been at one thing for too long."""
+        """Whether its camera has spent too long on one step."""
         return (capture.step_s or 0) > self._limit_s(capture)
 
     def _limit_s(self, capture: Capture) -> float:
-        """How long the camera may take for what it does."""
+        """Return how long the camera may take for its current step, in seconds."""
         settings = self._settings
         if capture.open_s is None:
             if self._first_open_s is None:
@@ -154,10 +155,10 @@ class Watchdog:
         return settings.longest_silence_s
 
     def _lose(self, capture: Capture, error: CameraError) -> None:
-        """Give a camera up, report it once, and set when to open it again.
+        """Abandon a camera, report it once, and set when to open it again.
 
         Raises:
-            CameraError: It is not to be opened again.
+            CameraError: The camera must not be opened again.
         """
         capture.give_up()
         text = str(error)
@@ -186,7 +187,7 @@ class Watchdog:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
     def _try_again(self) -> None:
-        """Open the camera anew if it is time to, and the thread that had it has let go of it or hangs."""
+        """Open the camera again if it is time, and its thread has released it or hangs."""
         if time.monotonic() < self._next_try_s or not self.is_healthy:
             return
         if all(self._hangs(capture) for capture in self._given_up):

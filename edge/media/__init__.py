@@ -1,1 +1,1 @@
-"""Files and byte streams become pixels."""
+"""Turn files and byte streams into pixels."""

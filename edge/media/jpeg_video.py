@@ -1,6 +1,6 @@
-"""Videos of JPEG pictures (Motion JPEG): FFmpeg finds the frames, and each is decoded as strictly as a picture is.
+"""Videos of JPEG pictures (Motion JPEG): FFmpeg finds the frames, and each is decoded as strictly as a picture.
 
-FFmpeg's own decoder fills what is lost, and decodes a frame of any size before anybody can look at it.
+FFmpeg's own decoder fills gaps, and decodes a frame of any size before the size can be checked.
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ CODEC = cv2.VideoWriter.fourcc(*"MJPG")
 
 
 class JpegVideo:
-    """An open cv2.VideoCapture of such a video, used in the same way; see there.
+    """An open cv2.VideoCapture of a JPEG video, with the same methods.
 
     Attributes:
         is_damaged: Whether the frame that was grabbed last has no pixels.
-        damaged: How many frames had none so far.
+        damaged: Number of frames without pixels so far.
         damage: What was wrong with the first of them.
     """
 
     def __init__(self, capture: cv2.VideoCapture, most_pixels: int) -> None:
-        """Have the capture give frames undecoded."""
+        """Make the capture return undecoded frames."""
         capture.set(cv2.CAP_PROP_FORMAT, -1)
         self.is_damaged = False
         self.damaged = 0
@@ -37,7 +37,7 @@ class JpegVideo:
         self._bgr: NDArray[np.uint8] | None = None
 
     def grab(self) -> bool:
-        """Find and decode the next frame; False where none follows."""
+        """Find and decode the next frame; return False at the end."""
         self._bgr = None
         if not self._capture.grab():
             return False
@@ -47,23 +47,23 @@ class JpegVideo:
         return True
 
     def retrieve(self) -> tuple[bool, NDArray[np.uint8] | None]:
-        """The frame, uint8 [height, width, 3], blue first."""
+        """Return the frame, uint8 [height, width, 3], blue first."""
         return self._bgr is not None, self._bgr
 
     def get(self, key: int) -> float:
-        """A property of the capture."""
+        """Return a property of the capture."""
         return self._capture.get(key)
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether it is open."""
+        """Whether the capture is open."""
         return self._capture.isOpened()
 
     def release(self) -> None:
-        """Close it."""
+        """Close the capture."""
         self._capture.release()
 
     def _decode(self, jpeg: bytes) -> bool:
-        # Some cameras leave the end marker out.
+        # Some cameras omit the end marker.
         if not jpeg.rstrip(b"\0").endswith(END):
             jpeg += END
         try:
@@ -72,13 +72,13 @@ class JpegVideo:
             self.damage = self.damage or str(error).strip()
             return False
         self._bgr = cv.cvtColor(pixels, cv.COLOR_RGB2BGR)
-        # As OpenCV does with every video.
+        # OpenCV resizes the frames of any video in this way.
         if pixels.shape[1::-1] != self._size:
             self._bgr = cv.resize(self._bgr, self._size, interpolation=cv.INTER_AREA)
         return True
 
 
 def choose_capture(capture: cv2.VideoCapture, most_pixels: int) -> Any:
-    """The capture itself, or what decodes its JPEG frames."""
+    """Return the capture itself, or a JpegVideo if its frames are JPEG."""
     is_jpeg = int(capture.get(cv2.CAP_PROP_FOURCC)) == CODEC
     return JpegVideo(capture, most_pixels) if is_jpeg else capture

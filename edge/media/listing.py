@@ -1,4 +1,4 @@
-"""Which files of a folder or pattern are read, each once however many links lead to it, and which are left out."""
+"""List which files of a folder or pattern are read, each once even if several links lead to it, and which are not."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ from . import pictures, videos
 
 SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
 EXPECTED = f"Expected pictures ({', '.join(sorted(pictures.FORMATS))}) or videos, e.g. .mp4."
-# So many are named; of the others only the number is said.
+# At most this many files are named; the others are counted.
 MOST_NAMED = 10
 LINK = Kind("a link to nothing", "other")
 DEVICE = Kind("a pipe or device", "other")
@@ -21,11 +21,11 @@ SUBFOLDER = Kind("a subfolder", "other")
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder or a pattern stands for, sorted.
+    """The content of a folder or the matches of a pattern, sorted.
 
     Attributes:
-        paths: Files to be read, pictures and videos.
-        left_out: Other files and subfolders, and what each is. Names that begin with a dot are in neither.
+        paths: Pictures and videos to read.
+        left_out: Other files and subfolders with their kinds. Names that begin with a dot are in neither.
     """
 
     paths: tuple[Path, ...]
@@ -33,26 +33,26 @@ class Listing:
 
     @property
     def unread(self) -> dict[Path, Kind]:
-        """Those left out that people take for pictures or videos, such as PDF documents."""
+        """Files left out that people take for pictures or videos, such as PDF documents."""
         return {path: kind for path, kind in self.left_out.items() if kind.holds == "unread"}
 
     @property
     def others(self) -> dict[Path, Kind]:
-        """The rest of those left out."""
+        """All other files that were left out."""
         return {path: kind for path, kind in self.left_out.items() if kind.holds != "unread"}
 
 
 def list_folder(folder: Path) -> Listing:
-    """What lies in a folder, not deeper.
+    """List the files of a folder, without subfolders.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The folder cannot be read.
     """
     return _sort(folder.iterdir())
 
 
 def list_tree(folder: Path) -> Listing:
-    """What lies in a folder and in those below it, each once where links lead in circles.
+    """List the files of a folder and its subfolders, each once even if links form circles.
 
     Raises:
         OSError: The folder cannot be read.
@@ -63,25 +63,25 @@ def list_tree(folder: Path) -> Listing:
 
 
 def list_matches(pattern: str) -> Listing:
-    """What a glob pattern stands for; `**` is any number of folders, each once where links lead in circles."""
+    """List the matches of a glob pattern; `**` is any number of folders, each once even if links form circles."""
     closed: list[Path] = []
     return _sort([*_match(pattern, closed), *closed])
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is read as a video: its first bytes decide, and its name where they do not say.
+    """Whether a file is read as a video: its first bytes decide, or its name if they do not.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     by_name = path.suffix.lower() in videos.SUFFIXES
     kind = identify_file(path)
-    # A file of JPEG pictures begins as one picture does.
+    # A file of JPEG pictures begins as a single picture does.
     return kind.holds == "video" or (by_name and not (kind.holds == "picture" and kind is not JPEG))
 
 
 def describe_left_out(left_out: dict[Path, Kind]) -> str:
-    """E.g. `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
+    """Describe: `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
     files = {path: kind for path, kind in left_out.items() if kind is not SUBFOLDER}
     named = [f"{path.name} ({kind.name})" for path, kind in list(files.items())[:MOST_NAMED]]
     more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []
@@ -99,7 +99,7 @@ def _sort(paths: Iterable[Path]) -> Listing:
     read: list[Path] = []
     left_out: dict[Path, Kind] = {}
     seen: set[str] = set()
-    # Of a file and links to it the file is named.
+    # Of a file and links to it, only the file is listed.
     for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
         target = os.path.realpath(path)
         if path.name.startswith(".") or target in seen:
@@ -114,7 +114,7 @@ def _sort(paths: Iterable[Path]) -> Listing:
 
 
 def _find_kind(path: Path) -> Kind | None:
-    """What a path is that is left out; None where it is read, if only to say why it cannot be."""
+    """Find the kind of a path that is left out; None if it is read, if only to report why it cannot be."""
     if path.is_dir():
         return SUBFOLDER if os.access(path, os.R_OK | os.X_OK) else CLOSED_FOLDER
     if not path.is_file():
@@ -131,7 +131,7 @@ def _find_kind(path: Path) -> Kind | None:
 def _match(pattern: str, closed: list[Path]) -> Iterator[Path]:
     parts = pattern.split("/")
     if "**" not in parts:
-        yield from map(Path, glob.glob(pattern))  # noqa: PTH207 - as typed
+        yield from map(Path, glob.glob(pattern))  # noqa: PTH207 - the pattern as typed
         return
     at = parts.index("**")
     before, after = "/".join(parts[:at]), "/".join(parts[at + 1 :]) or "*"
@@ -143,12 +143,12 @@ def _match(pattern: str, closed: list[Path]) -> Iterator[Path]:
 
 
 def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
-    """A folder and all below it, not hidden ones, links followed, none twice; closed ones are added to that list."""
+    """Yield a folder and all visible ones below it, links followed, none twice; unreadable ones go to `closed`."""
     seen: set[tuple[int, int]] = set()
     for name, folders, _ in os.walk(
         folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=True
     ):
-        status = os.stat(name)  # noqa: PTH116 - as os.walk has it
+        status = os.stat(name)  # noqa: PTH116 - as os.walk does
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue

@@ -1,4 +1,4 @@
-"""Picture files: their pixels, gray or in colour, upright, decoded safely whatever the file holds."""
+"""Read picture files: their pixels, gray or in colour, upright, decoded safely whatever the file holds."""
 
 import ctypes
 import logging
@@ -25,7 +25,7 @@ from .transparency import choose_ground
 
 # Four times what phones usually store.
 MOST_MEGAPIXELS = 50
-# Pillow may open these and nothing else. Left to itself it would also hand PostScript to a Ghostscript process.
+# The only formats that Pillow may open. By default it would also pass PostScript to a Ghostscript process.
 FORMATS: dict[str, tuple[str, ...]] = {
     "AVIF": (".avif",),
     "BMP": (".bmp",),
@@ -37,17 +37,17 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
 }
-# Read where pillow-heif is installed, the extra `heif`; elsewhere that is what the error says.
+# Read if pillow-heif is installed (the extra `heif`); otherwise the error names it.
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 SUFFIXES = frozenset(suffix for suffixes in (*FORMATS.values(), HEIF_SUFFIXES) for suffix in suffixes)
-# As many pixels in three colours of 16 bits would be 300 MB without any compression.
+# 50 megapixels in three colours of 16 bits are 300 MB without any compression.
 MOST_MEGABYTES = 300
 # Each scan of a progressive JPEG passes over all pixels, however few bytes it has (50 megapixels: 40 ms a scan), so a
 # small file could keep the decoder busy for minutes. Encoders write about ten.
 MOST_JPEG_SCANS = 40
 # Rows that are converted at a time, so that only one copy of a large picture is in memory.
 BAND_ROWS = 256
-# By the number in EXIF's Orientation tag: how stored pixels become upright ones.
+# How stored pixels are turned upright, by the number in EXIF's Orientation tag.
 UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -66,17 +66,17 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class PictureError(EdgeMnistError):
-    """A file is not a picture or video that can be read; the message names it and says why."""
+    """A file is not a picture or video that can be read; the message names it and gives the reason."""
 
 
 def read_gray(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
     """Read a picture as gray, upright pixels; of several pages the first is read.
 
-    Strokes on a transparent ground become black on white, of whatever colour they are; see `transparency.py`.
+    Strokes of any colour on a transparent ground become black on white; see `transparency.py`.
 
     Args:
-        picture: A file, or what is in one.
-        name: For messages; the path where there is none.
+        picture: Path of a file, or the content of one.
+        name: Name of the picture in messages; None takes the path.
 
     Returns:
         uint8 [height, width]; 16-bit and float pictures are stretched from their darkest to their lightest pixel.
@@ -89,7 +89,7 @@ def read_gray(picture: Path | str | bytes, name: str | None = None) -> NDArray[n
 
 
 def read_rgb(picture: Path | str | bytes, name: str | None = None) -> NDArray[np.uint8]:
-    """Read a picture as `read_gray` does, in colour: uint8 [height, width, 3].
+    """Read a picture like `read_gray`, but in colour: uint8 [height, width, 3].
 
     Raises:
         PictureError: Missing, empty, too large, damaged, or not a picture.
@@ -99,19 +99,19 @@ def read_rgb(picture: Path | str | bytes, name: str | None = None) -> NDArray[np
 
 
 def too_large(name: str) -> PictureError:
-    """The error for a picture or video with more pixels than are read."""
+    """Make the error for a picture or video with more pixels than are read."""
     return PictureError(f"{name}: more than {MOST_MEGAPIXELS} megapixels. Scale it down.")
 
 
 def open_header(content: bytes) -> Image.Image:
-    """Open a picture without decoding it; Pillow warns of some, and raises what it likes for what is none."""
+    """Open a picture without decoding it, ignoring Pillow's warnings; Pillow may raise any exception."""
     heif = ("HEIF",) if identify(content) is HEIC and _can_read_heif() else ()
     return Image.open(BytesIO(content), formats=(*FORMATS, *heif))
 
 
 @contextmanager
 def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[tuple[Image.Image, bytes]]:
-    """Open a picture, with what is in the file; whatever goes wrong there or in the block becomes a PictureError.
+    """Open a picture and yield it with the file's bytes; any error there or in the block becomes a PictureError.
 
     Damaged files bring almost any exception out of Pillow's decoders: struct.error, KeyError, TypeError, IndexError,
     ZeroDivisionError, MemoryError, not only the documented OSError and SyntaxError. None of them is a mistake of ours,
@@ -123,7 +123,7 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[tuple[Ima
     _check_size(content, name)
     try:
         with warnings.catch_warnings():
-            # They are about metadata, or about what is refused below before any pixel is decoded.
+            # They are about metadata, or about pictures that are refused below before any pixel is decoded.
             warnings.simplefilter("ignore")
             with open_header(content) as image:
                 if image.width * image.height > MOST_MEGAPIXELS * 1_000_000:
@@ -146,7 +146,7 @@ def _say_why(error: Exception) -> str:
 
 
 def _read_content(path: Path, name: str) -> bytes:
-    """All of a file at once, so that nothing changes meanwhile; what is no picture is noticed at its beginning."""
+    """Read a whole file at once, so that it cannot change meanwhile; refuse other kinds by their first bytes."""
     try:
         with open_file(path) as file:
             beginning = file.read(PROBE_BYTES)
@@ -161,10 +161,10 @@ def _read_content(path: Path, name: str) -> bytes:
 
 
 def check_kind(beginning: bytes, name: str) -> Kind:
-    """Say what a file is by its first bytes.
+    """Identify a picture by its first bytes.
 
     Raises:
-        PictureError: It is empty, no picture, or one that cannot be read here; with what to do.
+        PictureError: It is empty, not a picture, or cannot be read here; the message says what to do.
     """
     if not beginning:
         raise PictureError(f"{name}: the file is empty.")
@@ -189,7 +189,7 @@ def _can_read_heif() -> bool:
 
 
 def _check_size(content: bytes, name: str) -> None:
-    """Refuse what would take too much memory or time."""
+    """Refuse a picture that would take too much memory or time."""
     if len(content) > MOST_MEGABYTES * 1_000_000:
         raise PictureError(f"{name}: more than {MOST_MEGABYTES} MB. Scale it down.")
     # Within compressed data this marker cannot occur; a thumbnail in the metadata adds one or two.
@@ -207,7 +207,7 @@ def _upright_pixels(image: Image.Image, content: bytes, mode: Literal["L", "RGB"
 
 
 def _decode_whole_jpeg(content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.uint8] | None:
-    """The pixels of a JPEG that is whole; None where it is of a kind that Pillow alone may know."""
+    """Decode a whole JPEG; return None if only Pillow may know its kind."""
     try:
         return decode_jpeg(content, "GRAY" if mode == "L" else "RGB", MOST_MEGAPIXELS * 1_000_000)
     except ValueError:
@@ -216,21 +216,21 @@ def _decode_whole_jpeg(content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.
 
 @dataclass(frozen=True)
 class _Decoded:
-    """Decoded pixels. They are converted piece by piece, so that only one copy of a large picture is in memory."""
+    """Decoded pixels, converted piece by piece so that only one copy of a large picture is in memory."""
 
     width: int
     height: int
     crop: Callable[[int, int], Image.Image]
 
     def bands(self) -> Iterator[Image.Image]:
-        """Pieces of BAND_ROWS rows, top to bottom."""
+        """Yield bands of BAND_ROWS rows, top to bottom."""
         for top in range(0, self.height, BAND_ROWS):
             yield self.crop(top, min(top + BAND_ROWS, self.height))
 
 
 def _decode(image: Image.Image, content: bytes) -> _Decoded:
     if image.format == "WEBP" and not getattr(image, "is_animated", False):
-        # Pillow takes twice to four times as much memory, 200 MB for 13 megapixels.
+        # Pillow takes two to four times as much memory, 200 MB for 13 megapixels.
         bgr = cv.imdecode(np.frombuffer(content, np.uint8), cv.IMREAD_UNCHANGED)
         if bgr is not None:
             return _Decoded(bgr.shape[1], bgr.shape[0], lambda top, bottom: _swap_colours(bgr[top:bottom]))
@@ -247,9 +247,9 @@ def _swap_colours(bgr: NDArray[np.uint8]) -> Image.Image:
 
 @cache
 def _silence_libtiff() -> None:
-    """Have libtiff print nothing about pictures that Pillow refuses anyway.
+    """Stop libtiff from printing messages about pictures that Pillow refuses anyway.
 
-    Its printing cannot be redirected without losing what other threads write meanwhile.
+    Its output cannot be redirected without losing what other threads write meanwhile.
     """
     maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
     for path in {line.split(maxsplit=5)[5] for line in maps.splitlines() if "/libtiff" in line}:
@@ -274,7 +274,7 @@ def _convert(decoded: _Decoded, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
 
 
 def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
-    """How to make bytes of a 16-bit or float picture's pixels, which Pillow would cut off at 255."""
+    """Choose how to convert a 16-bit or float picture to bytes, which Pillow would cut off at 255."""
     limits = [_finite_limits(np.asarray(band)) for band in decoded.bands()]
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     if low > high:
@@ -282,7 +282,7 @@ def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
     factor = 255 / max(high - low, 1e-9)
 
     def stretch(band: Image.Image) -> Image.Image:
-        # In this order nothing overflows, and what is no number becomes black, white or the darkest.
+        # In this order nothing overflows, and values that are not numbers become black, white or the darkest.
         values = np.asarray(band, np.float32) * np.float32(factor) - np.float32(low * factor)
         return Image.fromarray(np.nan_to_num(values).clip(0, 255).astype(np.uint8))
 
@@ -290,6 +290,6 @@ def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
 
 
 def _finite_limits(values: NDArray[np.generic]) -> tuple[float, float]:
-    """The least and the greatest number among the values; (inf, -inf) where there is none."""
+    """Return the least and the greatest number among the values; (inf, -inf) if there is none."""
     numbers = values[np.isfinite(values)]
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.inf, -math.inf)

@@ -1,4 +1,4 @@
-"""What `edge-mnist run` reads: files, folders, patterns and standard input, as frames one after the other."""
+"""The inputs of `edge-mnist run`: files, folders, patterns and standard input, as frames one after the other."""
 
 import glob
 import logging
@@ -37,15 +37,16 @@ class SourceFrame:
     """One picture, or one frame of a video or stream.
 
     Attributes:
-        source: The file as it was asked for, or `-`.
-        index: The frame's number in a video or stream, from 0; None for a picture.
-        time_s: Since the video's beginning; None where there is no clock.
-        gray: uint8 [height, width].
-        read_rgb: Gives the same in colour, uint8 [height, width, 3]. It decodes pictures anew, so that what is read
-            does not depend on whether somebody looks at it; raises PictureError when the file is gone meanwhile.
-        is_photograph: Whether it came out of JPEG or a video, and goes into JPEG with nothing to lose.
-        load_ms: Milliseconds that decoding took.
-        share: How much of the source has been read with this frame, in [0, 1].
+        source: The file as the user named it, or `-`.
+        index: Number of the frame in a video or stream, from 0; None for a picture.
+        time_s: Seconds since the beginning of the video; None if there is no clock.
+        gray: Gray pixels, uint8 [height, width].
+        read_rgb: Function that returns the frame in colour, uint8 [height, width, 3]. It decodes pictures again, so
+            that reading does not depend on whether the frame is shown; raises PictureError if the file has gone
+            meanwhile.
+        is_photograph: Whether it came from JPEG or a video, so that storing it as JPEG loses nothing more.
+        load_ms: Milliseconds spent on decoding.
+        share: Share of the source that has been read with this frame, in [0, 1].
     """
 
     source: str
@@ -59,7 +60,7 @@ class SourceFrame:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The frame's name for people."""
         if self.index is None:
             return self.source
         if self.time_s is None:
@@ -68,10 +69,10 @@ class SourceFrame:
 
 
 class InputSource(Protocol):
-    """One thing to read."""
+    """One input to read."""
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """Its frames, and an error in the place of each that cannot be read; it may also raise a PictureError."""
+        """Yield its frames, and an error for each that cannot be read; may also raise a PictureError."""
         ...
 
 
@@ -82,7 +83,7 @@ class PictureFile:
     path: Path
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """The one frame."""
+        """Yield the one frame."""
         started = time.perf_counter()
         gray = read_gray(self.path)
         is_photograph = self.path.suffix.lower() in pictures.FORMATS["JPEG"]
@@ -93,13 +94,13 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class VideoSource:
-    """A video; of its frames, those are read that its spacing says."""
+    """A video, of which the frames selected by its spacing are read."""
 
     path: Path
     spacing: Spacing
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """The frames in order."""
+        """Yield the frames in order."""
         source = _printable(self.path)
         started = time.perf_counter()
         for frame in read_video(self.path, self.spacing):
@@ -111,10 +112,10 @@ class VideoSource:
 
 
 class StandardInput:
-    """One picture, or many back to back."""
+    """Standard input with one picture, or many back to back."""
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        """Yield the pictures as they arrive; a damaged one is an error, and the next is read."""
         # A program without a terminal may have been started without any standard input.
         if sys.stdin is None or sys.stdin.isatty():
             raise PictureError("standard input: expected a picture, got none. Pipe one in, e.g. `< page.png`.")
@@ -123,12 +124,12 @@ class StandardInput:
 
 @dataclass(frozen=True)
 class Pipe:
-    """A pipe with the name of a file, as /dev/stdin and `<(...)` are; read as standard input is."""
+    """A pipe with the name of a file, as /dev/stdin and `<(...)` are; read like standard input."""
 
     path: Path
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """The pictures as they come; one that is damaged is an error, and the next is read."""
+        """Yield the pictures as they arrive; a damaged one is an error, and the next is read."""
         try:
             stream = open_file_or_pipe(self.path)
         except EdgeMnistError as error:
@@ -139,20 +140,20 @@ class Pipe:
 
 @dataclass(frozen=True)
 class MissingSource:
-    """What an argument stands for that names no picture."""
+    """An argument that names no picture."""
 
     reason: str
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """Say why."""
+        """Raise the error that explains it."""
         yield PictureError(self.reason)
 
 
 class LeftOutError(PictureError):
-    """Files that people take for pictures or videos, and that are of kinds that are not read.
+    """Files that look like pictures or videos, but are of kinds that are not read.
 
     Attributes:
-        kinds: What each is, by its path.
+        kinds: Kind of each file, by its path.
     """
 
     def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
@@ -169,23 +170,23 @@ class LeftOut:
     kinds: dict[Path, Kind]
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
-        """Name them."""
+        """Raise an error that names them."""
         yield LeftOutError(self.source, self.kinds)
 
 
 def find_sources(
     arguments: tuple[str, ...], spacing: Spacing, tell: Callable[[str], None] = log.warning
 ) -> list[InputSource]:
-    """List what files, folders (not what lies deeper, not hidden files), glob patterns and `-` stand for, in order.
+    """List the inputs that files, folders (without subfolders and hidden files), patterns and `-` stand for, in order.
 
     Args:
-        arguments: As typed.
-        spacing: Of the frames of videos.
-        tell: Takes a sentence that names what a folder or pattern holds besides.
+        arguments: Arguments as typed.
+        spacing: Spacing of the frames to read from videos.
+        tell: Function that takes a sentence naming the other files of a folder or pattern.
 
     Returns:
-        One source for each file; an argument that stands for nothing is a source of one error, and so are the files of
-        a folder that people take for pictures and that are not read.
+        One source for each file. An argument that matches nothing is a source of one error, and so are the files of
+        a folder that look like pictures and are not read.
     """
     sources: list[InputSource] = []
     for argument in arguments:
@@ -200,8 +201,8 @@ def read_all(sources: list[InputSource]) -> Iterator[tuple[float, SourceFrame | 
     """Read one source after the other.
 
     Yields:
-        How many sources have been read by then, the share of the current one included, and a frame or why there is
-        none.
+        The number of sources read so far, including the share of the current one, and a frame or the reason why there
+        is none.
     """
     for position, source in enumerate(sources):
         try:
@@ -261,12 +262,12 @@ def _choose(path: Path, spacing: Spacing) -> InputSource:
     try:
         return VideoSource(path, spacing) if is_video(path) else PictureFile(path)
     except OSError:
-        # Reading it says why it cannot be.
+        # Reading it raises the error that explains why.
         return PictureFile(path)
 
 
 def _printable(path: Path) -> str:
-    """The path with what is no UTF-8 in it replaced: names may hold any bytes, standard output may not."""
+    """Replace bytes of a path that are not UTF-8: names may hold any bytes, standard output may not."""
     return os.fsencode(path).decode(errors="replace")
 
 

@@ -1,6 +1,6 @@
-"""Pictures back to back in one stream, as cameras and ffmpeg write them: where one ends and the next begins.
+"""Split a stream of pictures back to back, as cameras and ffmpeg write them: where one ends and the next begins.
 
-PNG, binary PNM and JPEG say themselves where they end. Any other format is taken for one picture, the whole stream.
+PNG, binary PNM and JPEG state where they end. Any other format is taken for one picture, the whole stream.
 """
 
 import re
@@ -10,16 +10,16 @@ from typing import BinaryIO
 from ..common.kinds import PROBE_BYTES, TEXT, UNKNOWN, identify
 from .pictures import MOST_MEGABYTES, PictureError, check_kind
 
-# What `read1` is asked for: it gives what is there, so a picture of a live stream is read when its last byte has come.
+# Size of each `read1`, which returns what is there, so a picture of a live stream is read when its last byte arrives.
 CHUNK_BYTES = 1 << 16
 # With fewer bytes a HEIC picture would be taken for a video.
 LEAST_PROBE = 16
-# What programs put between or after pictures: line ends and zeros.
+# Bytes that programs put between or after pictures: line ends and zeros.
 PADDING = b"\0\t\n\r "
 GAP = rb"(?:\s|#[^\n]*\n)+"
 PNM_HEADER = re.compile(rb"P(?:4%b(\d+)%b(\d+)\s|([56])%b(\d+)%b(\d+)%b(\d+)\s)" % (GAP, GAP, GAP, GAP, GAP))
-# A PNM header with a longer comment than fits into this is not worth waiting for, nor numbers with more digits than
-# Python's int takes.
+# A PNM header with a longer comment is not worth waiting for, nor are numbers with more digits than Python's int
+# takes.
 LONGEST_PNM_HEADER = 4096
 
 
@@ -28,7 +28,7 @@ class _EndOfStreamError(Exception):
 
 
 class _Tape:
-    """The part of a stream that has been read and not yet given away; offsets count from its beginning."""
+    """The part of a stream that has been read and not yet returned; offsets count from its beginning."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = stream, name
@@ -39,15 +39,15 @@ class _Tape:
         """Read until there are `offset` bytes.
 
         Raises:
-            _EndOfStreamError: There are not.
-            PictureError: More than any picture that is read.
+            _EndOfStreamError: The stream ends before.
+            PictureError: There are more than in any picture that is read.
         """
         while len(self.content) < offset:
             if not self.read_on():
                 raise _EndOfStreamError
 
     def read_on(self) -> bool:
-        """Read some more; False where nothing comes any more."""
+        """Read some more; return False at the end of the stream."""
         if len(self.content) > MOST_MEGABYTES * 1_000_000:
             raise PictureError(f"{self._name}: more than {MOST_MEGABYTES} MB in one picture. Scale it down.")
         chunk = self._stream.read1(CHUNK_BYTES)  # pyright: ignore[reportAttributeAccessIssue] - buffered streams have it
@@ -55,31 +55,31 @@ class _Tape:
         return bool(chunk)
 
     def skip(self, padding: bytes) -> bool:
-        """Drop these bytes from the beginning; False where nothing comes after them."""
+        """Drop these bytes from the beginning; return False if the stream ends with them."""
         self.content = self.content.lstrip(padding)
         while not self.content and self.read_on():
             self.content = self.content.lstrip(padding)
         return bool(self.content)
 
     def take(self, offset: int) -> bytes:
-        """Give away what lies before an offset."""
+        """Remove and return the bytes before an offset."""
         taken = bytes(self.content[:offset])
         del self.content[:offset]
         return taken
 
 
 def split_pictures(stream: BinaryIO, name: str = "standard input") -> Iterator[bytes]:
-    """Give each picture of a stream as soon as it is complete; the last one as far as it came.
+    """Yield each picture of a stream as soon as it is complete, and an incomplete last one.
 
-    What is no picture is refused by its first bytes, before more of it is waited for.
+    Data that are not a picture are refused by their first bytes, before more are awaited.
 
     Args:
-        stream: Buffered, binary.
-        name: For messages.
+        stream: Buffered binary stream.
+        name: Name of the stream in messages.
 
     Raises:
-        PictureError: A picture is followed by bytes that start none, one is larger than any that is read, or nothing of
-            it is a picture.
+        PictureError: The bytes after a picture do not begin another, a picture is larger than any that is read, or the
+            stream holds no picture.
     """
     tape = _Tape(stream, name)
     count = 0
@@ -103,7 +103,7 @@ def _take_picture(tape: _Tape, find_end: Callable[[_Tape], int]) -> bytes:
 
 
 def _find_format(tape: _Tape) -> Callable[[_Tape], int] | None:
-    """What finds the end of the picture that begins here; None for a format that does not say where it ends."""
+    """Find the function that finds this picture's end; None for a format that does not state its end."""
     try:
         tape.reach(2)
     except _EndOfStreamError:
@@ -112,7 +112,7 @@ def _find_format(tape: _Tape) -> Callable[[_Tape], int] | None:
 
 
 def _take_look(tape: _Tape) -> bytes:
-    """As many first bytes as it takes to know the kind of what comes."""
+    """Return as many first bytes as it takes to identify the kind of the next picture."""
     while len(tape.content) < PROBE_BYTES:
         if len(tape.content) >= LEAST_PROBE and identify(bytes(tape.content)) not in {UNKNOWN, TEXT}:
             break
@@ -128,7 +128,7 @@ def _end_of_stream(tape: _Tape) -> int:
 
 
 def _end_of_png(tape: _Tape) -> int:
-    """After the chunk IEND. Source: PNG specification, 5.3: length, type, content and checksum of each chunk."""
+    """Find the end after the chunk IEND. Source: PNG specification, 5.3: a chunk is length, type, content, checksum."""
     offset = 8
     while True:
         tape.reach(offset + 8)
@@ -140,7 +140,7 @@ def _end_of_png(tape: _Tape) -> int:
 
 
 def _end_of_pnm(tape: _Tape) -> int:
-    """After as many bytes as the header asks for. Source: Netpbm's manual pages pbm(5), pgm(5), ppm(5)."""
+    """Find the end from the size in the header. Source: Netpbm's manual pages pbm(5), pgm(5), ppm(5)."""
     while (header := PNM_HEADER.match(tape.content, 0, LONGEST_PNM_HEADER)) is None:
         if len(tape.content) > LONGEST_PNM_HEADER or not tape.read_on():
             return _end_of_stream(tape)
@@ -154,9 +154,9 @@ def _end_of_pnm(tape: _Tape) -> int:
 
 
 def _end_of_jpeg(tape: _Tape) -> int:
-    """After the marker EOI that is not a thumbnail's. Source: ITU-T T.81, B.1.1.
+    """Find the end after the marker EOI that is not a thumbnail's. Source: ITU-T T.81, B.1.1.
 
-    A photograph with a multi-picture index (MPO, gain maps) is followed by others that belong to it: all is one.
+    Pictures that follow a photograph with a multi-picture index (MPO, gain maps) belong to it.
     """
     offset = 2
     while True:
@@ -172,20 +172,20 @@ def _end_of_jpeg(tape: _Tape) -> int:
 
 
 def _find_marker(tape: _Tape, offset: int) -> int:
-    """Where the next marker begins that is followed by a segment or ends the picture."""
+    """Find the next marker that is followed by a segment or ends the picture."""
     while True:
         tape.reach(offset + 2)
         found = tape.content.find(b"\xff", offset)
         offset = found if found >= 0 else len(tape.content)
         tape.reach(offset + 2)
-        # FF 00 is a byte of compressed data, FF FF filling, FF 01 and FF D0 to FF D7 stand alone within the data.
+        # FF 00 is a byte of compressed data, FF FF padding; FF 01 and FF D0 to FF D7 stand alone within the data.
         if found >= 0 and tape.content[offset + 1] not in JPEG_WITHOUT_SEGMENT:
             return offset
         offset += found >= 0
 
 
 JPEG_WITHOUT_SEGMENT = frozenset({0x00, 0x01, 0xFF, *range(0xD0, 0xD8)})
-# By the first two bytes.
+# Function that finds the end, by the first two bytes.
 ENDS: dict[bytes, Callable[[_Tape], int]] = {
     b"\xff\xd8": _end_of_jpeg,
     b"\x89P": _end_of_png,

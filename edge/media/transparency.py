@@ -1,4 +1,4 @@
-"""Transparent pictures: on which ground they are read, for ink may be of any colour, white in a program's dark mode."""
+"""Choose the ground on which transparent pictures are read: ink may be of any colour, white in dark mode."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Less than this share is visible of what somebody wrote; more of a page with transparent corners.
+# Less than this share of handwriting is visible; more of a page with transparent corners.
 MOST_VISIBLE = 0.5
-# Between neighbouring opaque pixels, gray levels: the edge of a digit on a label, not a shade within a stroke.
+# Difference of neighbouring opaque pixels, in gray levels: the edge of a digit on a label, not a shade of a stroke.
 LEAST_EDGE = 40
-# Inner edges for each outer one. Strokes have none but where two colours touch; one digit on a label gives more.
+# Inner edges per outer edge. Strokes have none but where two colours touch; one digit on a label gives more.
 MOST_INNER_EDGES = 0.01
 
 Pixels = NDArray[np.uint8]
@@ -18,14 +18,14 @@ ToOpaque = Callable[[Image.Image], Image.Image]
 
 
 def choose_ground(bands: Iterable[Image.Image], mode: str) -> ToOpaque:
-    """How to make a transparent picture opaque.
+    """Choose how to make a transparent picture opaque.
 
-    Strokes of whatever colour on a transparent ground become black on white in gray, and are shown on the ground from
-    which they stand out in colour. All else is shown on white, as on a page.
+    Strokes of any colour on a transparent ground become black on white in gray, and in colour are shown on the ground
+    from which they stand out. Other pictures are shown on white, as on a page.
 
     Args:
-        bands: All of the picture, in pieces.
-        mode: L or RGB.
+        bands: The whole picture in pieces.
+        mode: Mode of the pieces, L or RGB.
     """
     sums = np.zeros(5)
     for band in bands:
@@ -42,7 +42,7 @@ def choose_ground(bands: Iterable[Image.Image], mode: str) -> ToOpaque:
 
 
 def _count_edges(gray: Pixels, opaque: NDArray[np.bool_], visible: NDArray[np.bool_]) -> tuple[int, int]:
-    """Pairs of neighbours across and down: opaque ones of different brightness, and one visible one that is not."""
+    """Count pairs of neighbours across and down: opaque ones that differ in brightness, and visible with invisible."""
     inner = outer = 0
     for before, after in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         step = np.maximum(gray[before], gray[after]) - np.minimum(gray[before], gray[after])

@@ -1,4 +1,4 @@
-"""Video files: one frame at a time, by OpenCV and the FFmpeg in it; what it complains about is listened to."""
+"""Read video files one frame at a time, by OpenCV and its FFmpeg, and collect what these complain about."""
 
 import math
 import os
@@ -20,12 +20,12 @@ from ..common.native_log import native_log_to, open_memory_file, show_native_log
 from .jpeg_video import JpegVideo, choose_capture
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
 
-# Of `run`, `live` and folders alike. A file of another name is a video if its first bytes are one's; see `kinds.py`.
+# The same for `run`, `live` and folders. A file of another name is a video if its first bytes are; see `kinds.py`.
 SUFFIXES = frozenset({
     ".264", ".265", ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".ivf", ".m2ts", ".m2v", ".m4v", ".mjpeg",
     ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })  # fmt: skip
-# FFmpeg goes by what is in a file, not by its name, and knows playlists that make it open other files or the network.
+# FFmpeg goes by a file's content, not by its name, and knows playlists that make it open other files or the network.
 DEMUXERS = (
     "3g2,3gp,asf,avi,flv,h264,hevc,ivf,jpeg_pipe,m4a,matroska,mj2,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,ogg,webm,"
     "yuv4mpegpipe"
@@ -33,24 +33,24 @@ DEMUXERS = (
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{DEMUXERS}"
 
-# How FFmpeg and OpenCV begin a line: the decoder's name and its address in memory, or what it is and when. One has none
-# of these (libavformat/utils.c).
+# How FFmpeg and OpenCV begin a line: the decoder's name and its address in memory, or the kind and time. One message
+# has neither (libavformat/utils.c).
 COMPLAINT = re.compile(
     rb"(?:\[\s*\w[^\]]*@ ?[^\]]*\] ?(?:global \S+ \w+ )?|(?=Truncating packet of size \d))(.*)", re.DOTALL
 )
 CLOCK_TOLERANCE_S = 0.002
-# Raw streams announce nonsense; this is a year at 30 frames a second.
+# Raw streams state absurd lengths; this is a year at 30 frames a second.
 LONGEST_VIDEO_FRAMES = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """Which frames are read: the first, and each that is so many frames after the last one and in another stretch.
+    """Selection of frames: the first, and each that is `frames` after the last one and in another stretch of time.
 
-    Stretches are so many seconds long and begin with the video, so that being late does not add up.
+    Stretches have a fixed length in seconds and begin with the video, so that delays do not add up.
 
     Raises:
-        ValueError: Less than one frame, or a time that is negative or no number.
+        ValueError: Less than one frame, or a time that is negative or not a number.
     """
 
     frames: int = 1
@@ -66,10 +66,10 @@ class VideoFrame:
     """One frame of a video.
 
     Attributes:
-        index: Its number, from 0, counting those that are not read, too.
-        time_s: Since the beginning.
-        share: How much of the video has been read with it, in [0, 1]; 0 where the video does not say how long it is.
-        pixels: uint8 [height, width, 3], blue first.
+        index: Number of the frame, from 0; frames that are not read count, too.
+        time_s: Seconds since the beginning.
+        share: Share of the video that has been read with it, in [0, 1]; 0 if the video does not state its length.
+        pixels: Colour pixels, uint8 [height, width, 3], blue first.
     """
 
     index: int
@@ -79,10 +79,10 @@ class VideoFrame:
 
 
 class Complaints:
-    """What FFmpeg and OpenCV write to standard error about a video; what others write there meanwhile is passed on.
+    """Messages of FFmpeg and OpenCV on standard error about a video; other output there is passed on.
 
     Attributes:
-        first: The first of them; empty for a video that is whole.
+        first: The first message; empty for a video without damage.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Complaints:
 
     @contextmanager
     def listen(self) -> Iterator[None]:
-        """Hold back what they write within the block."""
+        """Collect the messages that they write within the block."""
         try:
             with native_log_to(self._held):
                 yield
@@ -100,11 +100,11 @@ class Complaints:
                 self._sort()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop collecting."""
         self._held.close()
 
     def __del__(self) -> None:
-        # Of a camera that nobody closed: the file is memory, and goes with it.
+        # For a camera that was not closed: the file is memory, and is freed with it.
         self.close()
 
     def _sort(self) -> None:
@@ -119,7 +119,7 @@ class Complaints:
 
 
 def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
-    """Decode a video frame by frame; never more than one is held.
+    """Decode a video frame by frame; at most one frame is held.
 
     Raises:
         PictureError: Before the first frame: missing, too large, or not a video. After the last: some were damaged
@@ -137,16 +137,16 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
 
 
 def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
-    """Open a video file, and no other by it, whatever the file says.
+    """Open a video file, and no other file that its content may name.
 
     Args:
-        path: The file.
-        complaints: Listens meanwhile.
+        path: Path of the file.
+        complaints: Collector of the messages while it is opened.
 
     Raises:
         PictureError: Missing, too large, not a video, or of a name that OpenCV cannot take.
     """
-    # OpenCV would say of a missing file, as of anything else, that it cannot be opened.
+    # OpenCV would only report that a missing file cannot be opened, as for any other error.
     try:
         with open_file(path) as file:
             beginning = file.read(PROBE_BYTES)
@@ -164,7 +164,7 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
         name.encode()
     except UnicodeEncodeError as error:
         raise PictureError(f"{path}: its name is not UTF-8, which OpenCV expects. Rename it.") from error
-    # One thread: what FFmpeg complains about comes while we listen, not later from another thread. In this order no two
+    # One thread: FFmpeg's messages arrive while we collect them, not later from another thread. In this order no two
     # threads change the environment at a time.
     with complaints.listen(), _only_files():
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
@@ -180,12 +180,12 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
 
 
 def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints) -> Generator[VideoFrame, None, int]:
-    """Give the frames that are due; return how many could be decoded."""
+    """Yield the frames that are due; return how many could be decoded."""
     announced = _announced_count(capture)
     frames_per_second = capture.get(cv2.CAP_PROP_FPS)
     index, due_index, due_s = 0, 0, 0.0
     while grab(capture, complaints):
-        # Streams without timestamps, and some last frames, say 0.
+        # Streams without timestamps, and some last frames, report 0.
         time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 or index / max(frames_per_second, 1)
         # Timestamps are rounded to the container's clock.
         if isinstance(capture, JpegVideo) and capture.is_damaged:
@@ -200,12 +200,12 @@ def _decode(capture: cv2.VideoCapture, spacing: Spacing, complaints: Complaints)
 
 
 def _next_due_s(time_s: float, every_s: float) -> float:
-    """When the next stretch begins, see `Spacing`."""
+    """Return when the next stretch begins, in seconds; see `Spacing`."""
     return every_s * (math.floor((time_s + CLOCK_TOLERANCE_S) / every_s) + 1) if every_s else time_s
 
 
 def grab(capture: cv2.VideoCapture, complaints: Complaints) -> bool:
-    """Decode the next frame; False where none follows."""
+    """Decode the next frame; return False at the end."""
     with complaints.listen():
         return capture.grab()
 
@@ -217,29 +217,29 @@ def _retrieve(capture: cv2.VideoCapture) -> NDArray[np.uint8]:
 
 
 def _announced_count(capture: cv2.VideoCapture) -> int:
-    """How many frames the container says, or FFmpeg estimates, that it has; 0 where neither knows."""
+    """Return the number of frames according to the container or FFmpeg's estimate; 0 if neither knows."""
     announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     return int(announced) if 0 < announced < LONGEST_VIDEO_FRAMES else 0
 
 
 def _check_jpegs(path: Path, capture: cv2.VideoCapture | JpegVideo) -> None:
-    """Say how many frames of a video of JPEG pictures were left out."""
+    """Raise an error with the number of frames of a JPEG video that were left out, if any."""
     if isinstance(capture, JpegVideo) and capture.damaged:
         frames = "frame is damaged and was" if capture.damaged == 1 else "frames are damaged and were"
         raise PictureError(f"{path}: {capture.damaged} {frames} left out (the first: {capture.damage}).")
 
 
 def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: Complaints) -> None:
-    """Refuse to call a video read of which frames are missing or damaged.
+    """Refuse a video with missing or damaged frames.
 
     A lower count alone proves nothing: it is often an estimate, and phones cut videos by marking frames as hidden.
-    An AVI file counts its frames and cannot hide any. As for the rest, FFmpeg is silent about files that are whole.
+    An AVI file counts its frames and cannot hide any. For the rest, FFmpeg has no messages about files without damage.
 
     Args:
-        path: Of the video.
-        count: Frames that could be decoded.
-        capture: At its end.
-        complaints: Of all that was decoded.
+        path: Path of the video.
+        count: Number of frames that could be decoded.
+        capture: The video's capture at its end.
+        complaints: Messages about everything that was decoded.
 
     Raises:
         PictureError: Frames are missing or damaged.
@@ -258,7 +258,7 @@ def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: C
 
 @contextmanager
 def _only_files() -> Iterator[None]:
-    """Have FFmpeg open this file and no other; OpenCV takes such options from the environment alone."""
+    """Make FFmpeg open this file and no other; OpenCV takes such options from the environment only."""
     before = os.environ.get(OPTIONS_VARIABLE)
     os.environ[OPTIONS_VARIABLE] = OPTIONS
     try:

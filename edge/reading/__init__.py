@@ -1,1 +1,1 @@
-"""From a gray frame to the digits on it."""
+"""Find the digits on a gray frame, frame them as MNIST did and read them."""

@@ -1,7 +1,7 @@
-"""A second look at what the model did not take for one digit: is it several that touch, or one in pieces?
+"""Second look at shapes that the model does not take for one digit: several that touch, or one in pieces.
 
-Most shapes are plain digits and cost one inference. Those that the model refuses are cut where there is least ink,
-taken to pieces, or joined with their neighbours, and the model says which way of reading them is likeliest.
+Most shapes are plain digits and cost one inference. Shapes that the model refuses are cut where there is least ink,
+split into their pieces, or joined with their neighbours, and the model decides which reading is likeliest.
 """
 
 import math
@@ -17,42 +17,42 @@ from .finding import Candidates
 from .framing import measure_stroke
 from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite
 
-# A digit is hardly wider than this share of its height; several that touch hardly narrower than the next.
+# A digit is rarely wider than the first share of its height; several that touch are rarely narrower than the second.
 WIDEST_DIGIT = 1.25
 NARROWEST_SEVERAL = 0.6
-# This many times as high as most, a shape may be two digits of rows that touch.
+# A shape this many times as high as most may be two digits of rows that touch.
 TALL = 1.5
-# Shapes that are cut, unless there are more digits than that.
+# At most this many shapes are cut, or as many as there are digits if that is more.
 MOST_CUT = 12
-# Hard limits for any frame, of shapes that are cut and of parts and joints of shapes that are classified. A page of two
-# hundred digits, a third of which touch, needs as many.
+# Hard limits for any frame: shapes that are cut, and parts and joined shapes that are classified. A page of two
+# hundred digits, a third of which touch, needs this many.
 MOST_CUT_AT_ALL = 100
 MOST_PARTS = 1500
-# What a cut through one stroke must be worth, in nats.
+# A cut through one stroke must gain at least this, in nats.
 CROSSING_COST = 0.4
-# Cutting finds digits in anything that is large enough, so parts must be surer to be digits than others.
+# Cutting finds digits in anything that is large enough, so parts must score this much higher, in nats.
 SURER = 1.5
-# Above the threshold by less than this, a shape may be a piece of a digit that looks like another one.
+# A shape that scores less than this above the threshold may be a piece of a digit that looks like another one.
 UNSURE = 2.0
 # Pieces of a broken digit are closer than this share of its height.
 NEAR = 0.12
 MOST_JOINTS = 200
-# A whole may be this much less likely a digit than its likeliest piece, in nats.
+# A joined shape may be less likely a digit than its likeliest piece by this much, in nats.
 SLACK = 0.5
-# In a row of digits, shapes of their size that are none are at most this share of them, or one.
+# In a row of digits, refused shapes of digit size are at most this share of the digits, or one.
 MOST_REFUSED = 0.5
-# There, a digit that was cut out counts as so many: an m is easily cut into 1s.
+# In that share, a digit that was cut out counts as this much of one: an m is easily cut into 1s.
 CUT_COUNTS = 0.25
-# Among digits, an odd one is one, too, if by Bayes' rule the odds in its row make up for what it lacks; up to so many
-# nats.
+# A refused shape in a row of digits is accepted if, by Bayes' rule, the odds in its row make up for what its score
+# lacks; at most this many nats.
 MOST_TRUST = 2.0
-# Of a row's height: what counts as of a digit's size.
+# Shapes between these multiples of the row's height are of digit size.
 SIZES = (0.55, 1.7)
 
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """What the model says of a shape: the likeliest digit, the log odds that it is one, and its probability then."""
+    """The model's opinion of a shape: the likeliest digit, the log odds of any digit, and this digit's probability."""
 
     shape: Shape
     digit: int
@@ -61,20 +61,20 @@ class Classified:
 
     @property
     def whole(self) -> bool:
-        """Whether it was found, not cut out of another shape."""
+        """Whether the shape was found, not cut out of another shape."""
         return self.shape.cut is None
 
 
 @dataclass(frozen=True, eq=False)
 class Alternative:
-    """Another way, or several, of reading some of the shapes.
+    """One or more other ways of reading some of the shapes.
 
     Attributes:
-        replaces: Places in the list of guesses.
-        shapes: What may stand there instead.
-        spans: For each of them, between which two marks it stands; a reading goes from mark to mark, first to last.
-        costs: What it costs to have a mark, in nats.
-        least: The least score that each shape of a reading must have.
+        replaces: Indices of the replaced guesses.
+        shapes: Shapes that may stand there instead.
+        spans: The two marks between which each shape stands; a reading goes from mark to mark, first to last.
+        costs: The cost of passing each mark, in nats.
+        least: The lowest score that each shape of a reading must have.
     """
 
     replaces: tuple[int, ...]
@@ -87,7 +87,7 @@ class Alternative:
 def suggest_alternatives(
     finding: Candidates, guesses: Sequence[Classified], threshold: float
 ) -> tuple[list[Alternative], bool]:
-    """Other ways of reading what was refused, or is too wide for one digit; and whether a limit left some out."""
+    """Suggest other readings of shapes that were refused or are too wide; report whether a limit left some out."""
     chosen = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
     refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
@@ -109,7 +109,7 @@ def suggest_alternatives(
 
 
 def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list[int]:
-    """Shapes that may be several digits: of many, the largest, so that a rough table top costs no seconds."""
+    """Choose shapes that may be several digits; of many only the largest, so that a rough table top stays cheap."""
     chosen, digits = [], 0
     for i, guess in enumerate(guesses):
         box, refused = guess.shape.box, guess.score < threshold
@@ -121,7 +121,7 @@ def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list
 
 
 def _cut(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """As several digits side by side."""
+    """Split a shape into several digits side by side."""
     ink, mask = finding.ink(shape), shape.mask
     cuts = find_cuts(ink, _measure_stroke(ink))
     shapes, spans = [], []
@@ -134,7 +134,7 @@ def _cut(finding: Candidates, place: int, shape: Shape, least: float) -> list[Al
 
 
 def _cut_across(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """As two digits of rows that touch."""
+    """Split a shape into two digits of rows that touch."""
     ink = finding.ink(shape)
     parts = split_upright(shape, ink, _measure_stroke(ink))
     return [Alternative((place,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)] if len(parts) == 2 else []
@@ -145,13 +145,13 @@ def _measure_stroke(ink: NDArray[np.uint8]) -> float:
 
 
 def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
-    """Whatever is refused or not sure, with each close neighbour."""
+    """Join each refused or unsure shape with each close neighbour."""
     scores = np.array([guess.score for guess in guesses])
     unsure = scores < threshold + UNSURE
     if not unsure.any():
         return []
     near = _are_near([guess.shape for guess in guesses]) & unsure[:, None]
-    # Each pair once, and of a whole page of pieces only some: it is not written in digits.
+    # Each pair once. Of a whole page of pieces only some: such a page is not written in digits.
     pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
     return [
         Alternative(
@@ -166,7 +166,7 @@ def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
 
 
 def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
-    """Which pairs of shapes could be pieces of one digit, bool [N, N]."""
+    """Find the pairs of shapes that could be pieces of one digit, bool [N, N]."""
     left, top, right, bottom = (edges[:, None] for edges in find_edges(shapes))
     width = np.maximum(right, right.T) - np.minimum(left, left.T)
     height = np.maximum(bottom, bottom.T) - np.minimum(top, top.T)
@@ -182,13 +182,16 @@ def choose_digits(
     second: Sequence[Sequence[Classified]],
     threshold: float,
 ) -> list[list[Classified]]:
-    """The likeliest reading: rows of what the model takes for digits.
+    """Choose the likeliest reading: rows of shapes that the model takes for digits.
 
     Args:
-        guesses: For every shape.
-        alternatives: Of `suggest_alternatives`.
+        guesses: The model's guess for every shape.
+        alternatives: Alternatives from `suggest_alternatives`.
         second: Guesses for the shapes of each alternative.
-        threshold: What scores less is no digit.
+        threshold: Score below which a shape is not a digit, in nats.
+
+    Returns:
+        The digits of each row from left to right, rows from top to bottom.
     """
     readings = []
     for alternative, parts in zip(alternatives, second, strict=True):
@@ -207,16 +210,16 @@ def choose_digits(
 
 
 def _doubt(guesses: list[Classified], threshold: float) -> float:
-    """By how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
+    """Return how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
 
-    The model's odds suppose digits to be common. Bayes' rule trades that for the odds in this very frame.
+    The model's odds assume that digits are common. Bayes' rule replaces that by the odds in this frame.
     """
     digits = sum(guess.score >= threshold for guess in guesses)
     return max(0.0, math.log((len(guesses) - digits + 1) / (digits + 1)))
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:
-    """The way from the first mark to the last whose digits are likeliest, and its log likelihood; [] for no way."""
+    """Find the likeliest digits from the first mark to the last, and their log likelihood; [] if there are none."""
     last = len(alternative.costs) - 1
     best: list[tuple[float, list[Classified]]] = [(0.0, [])] + [(-np.inf, [])] * last
     for (left, right), part in sorted(zip(alternative.spans, parts, strict=True), key=lambda entry: entry[0]):
@@ -229,12 +232,12 @@ def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tupl
 
 
 def _log_odds_to_log(score: float) -> float:
-    """The log of the probability whose log odds this is."""
+    """Convert log odds to the log of the probability."""
     return min(score, 0.0) - math.log1p(math.exp(-abs(score)))
 
 
 def _drop_nested(guesses: list[Classified], threshold: float) -> list[Classified]:
-    """What lies within a digit is part of it."""
+    """Drop shapes that lie within a digit: they are part of it."""
     if len(guesses) < 2:
         return guesses
     left, top, right, bottom = find_edges([guess.shape for guess in guesses])
@@ -245,7 +248,7 @@ def _drop_nested(guesses: list[Classified], threshold: float) -> list[Classified
 
 
 def _read_rows(guesses: list[Classified], threshold: float) -> list[list[Classified]]:
-    """Rows of digits, without those that are writing of another kind: some letters look like digits, most do not."""
+    """Group digits into rows and drop rows of other writing: some letters look like digits, most do not."""
     kept, dropped = [], 0
     for row in group_into_rows(guesses, lambda guess: guess.shape.box):
         digits = [guess for guess in row if guess.score >= threshold]

@@ -1,4 +1,4 @@
-"""Cutting touching digits apart: where from top to bottom there is least ink in the way."""
+"""Cut touching digits apart along the paths from top to bottom with the least ink."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 from ..common.opencv import cv
 from .shapes import Box, Mask, Shape
 
-# Cuts are looked for at this size, in strips of this share of the height, and follow ink from row to row.
+# Cuts are searched at this height, in strips of this share of it, and follow the ink from row to row.
 HEIGHT = 40
 STRIP = 0.22
 STEP = 0.08
-# What a step aside costs, in pixels of full ink, so that a cut is straight where it can be.
+# Cost of a step to the side, in pixels of full ink, so that a cut is straight where it can be.
 ASIDE = 0.04
 MOST_CUTS = 14
-# Two cuts are at least this far apart, on average.
+# Minimum mean distance between two cuts.
 APART = 0.12
-# A part is at least and at most this wide, as shares of the shape's height.
+# The least and greatest width of a part, as shares of the shape's height.
 NARROWEST, WIDEST = 0.12, 1.2
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """A way from the top of a shape to its bottom.
+    """A path from the top of a shape to its bottom.
 
     Attributes:
-        columns: The first column to its right, float64 [height].
-        crossed: Strokes that it goes through, about: ink along the way, in stroke widths.
+        columns: First column to the right of the cut in each row, float64 [height].
+        crossed: Approximate number of strokes that it crosses: ink along the path, in stroke widths.
     """
 
     columns: NDArray[np.float64]
@@ -35,11 +35,11 @@ class Cut:
 
 
 def find_cuts(ink: Mask, stroke: float) -> list[Cut]:
-    """The likeliest cuts through ink, uint8 [height, width], from left to right; its two ends are the first and last.
+    """Find the likeliest cuts through ink, from left to right; its two ends are the first and last.
 
     Args:
-        ink: Of a shape wider than a digit.
-        stroke: The width of its strokes, in pixels.
+        ink: Ink of a shape wider than a digit, uint8 [height, width].
+        stroke: Width of the shape's strokes in pixels.
     """
     height, width = ink.shape
     scale = HEIGHT / height
@@ -59,7 +59,7 @@ def find_cuts(ink: Mask, stroke: float) -> list[Cut]:
 
 
 def _cheapest_ways(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each strip of cost [strips, rows, columns], the cheapest way down: columns [strips, rows] and its ink."""
+    """Find the cheapest path down each strip of cost [strips, rows, columns]: columns [strips, rows] and its ink."""
     strips, rows, columns = cost.shape
     total, came_from = cost[:, 0].copy(), np.zeros((strips, rows, columns), np.int64)
     beyond = np.full((strips, 1), np.inf, np.float32)
@@ -79,7 +79,7 @@ def _cheapest_ways(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArra
 
 
 def _pick_lowest(totals: NDArray[np.float32], middles: NDArray[np.float64]) -> list[int]:
-    """The cheapest ways, each at some distance from those that are cheaper, in order from left to right."""
+    """Pick the cheapest paths, each at some distance from cheaper ones, in order from left to right."""
     kept: list[int] = []
     for i in np.argsort(totals, kind="stable").tolist():
         if len(kept) < MOST_CUTS and all(abs(middles[i] - middles[j]) >= APART * HEIGHT for j in kept):
@@ -88,7 +88,7 @@ def _pick_lowest(totals: NDArray[np.float32], middles: NDArray[np.float64]) -> l
 
 
 def split_upright(shape: Shape, ink: Mask, stroke: float) -> list[Shape]:
-    """A shape that may be two digits, one above the other, cut between them where there is least ink: two or none."""
+    """Split a shape into two digits, one above the other, where there is least ink; return two shapes or none."""
     cuts = find_cuts(np.ascontiguousarray(ink.T), stroke)[1:-1]
     height = shape.box.height
     middling = [cut for cut in cuts if 0.3 * height < cut.columns.mean() < 0.7 * height]
@@ -102,13 +102,13 @@ def split_upright(shape: Shape, ink: Mask, stroke: float) -> list[Shape]:
 
 
 def part_between(shape: Shape, mask: Mask, left: Cut, right: Cut) -> Shape | None:
-    """What of a shape lies between two cuts; None where that is no wider or narrower than a digit can be.
+    """Return the part of a shape between two cuts; None if no digit is that narrow or wide.
 
     Args:
-        shape: The shape.
-        mask: Its mask.
-        left: A cut.
-        right: One to the right of it.
+        shape: The shape to cut.
+        mask: Mask of the shape, uint8 [height, width].
+        left: Cut to the left of the part.
+        right: Cut to the right of the part.
     """
     height = shape.box.height
     middle = float((right.columns - left.columns).mean())

@@ -1,8 +1,8 @@
-"""From a gray frame to the shapes on it that may be digits, in reading order.
+"""Find the shapes on a gray frame that may be digits, in reading order.
 
-The paper is estimated and what is clearly darker than it (or lighter, where ink is light) is ink. Each connected piece
-of ink of a likely size is a shape; what is a digit and what is not, the model says, see `reader.py`. All that costs a
-pass over the frame happens once, on bytes; everything else works on a small copy or on a shape's own pixels.
+The paper is estimated, and pixels clearly darker than it (or lighter, where ink is light) are ink. Each connected piece
+of ink of a likely size is a shape; the model decides which shapes are digits, see `reader.py`. Everything that needs a
+pass over the frame happens once, on bytes; the rest works on a small copy or on the pixels of one shape.
 """
 
 from collections.abc import Sequence
@@ -20,29 +20,29 @@ from .ruled_lines import keep_thin, remove_lines
 from .scaling import Gray, enlarge, resize
 from .shapes import Box, Shape, join_pieces, outline_shapes
 
-# Frames are worked on at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
+# Frames are searched at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
 # grain of a pencil is smoothed, and a 12-megapixel photograph takes milliseconds. Smaller frames are enlarged to it.
 WORKING_LONG_SIDES = (320, 640, 1280)
 SMALL_DIGITS, SMALL_ON_LINES = 28, 42
-# Somewhere, ink is this many times as dark as the faintest.
+# The darkest ink of a shape is this many times as dark as the faintest ink.
 STRONG = 1.7
 # Noise above this, in gray levels, is smoothed away first.
 NOISY = 6.0
-# Of the noise, as a standard deviation, that the 5x5 Gaussian leaves.
+# Share of the noise, as a standard deviation, that the 5x5 Gaussian leaves.
 LEFT_BY_BLUR = 0.3
-# What spans this share of the frame, or is this many times as long as wide, may be a line or have one in it.
+# A shape that spans this share of the frame, or is this many times as long as wide, may be or contain a line.
 SPAN = 0.3
 LINE_ASPECT = 7.0
 # A digit touches the frame's edge over less of its length than this, and a stroke only with its end.
 MOST_CONTACT = 0.4
 NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
-# Sizes in pixels at working size, or as shares of the typical digit's height.
+# In pixels at working size, or as shares of the typical digit's height.
 SMALLEST_HEIGHT = 11
 SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
 # No page has more digits; a page of print, cloth or gravel has more shapes.
 MOST_SHAPES = 1000
-# Wider than this many times its height is no digit, nor a few that touch.
+# A shape wider than this many times its height is neither a digit nor a few that touch.
 WIDEST_ASPECT = 5.0
 
 
@@ -51,12 +51,12 @@ class Candidates:
     """The shapes that may be digits.
 
     Attributes:
-        gray: uint8 [height, width] at working size; ink is dark.
-        paper: uint8 [small height, small width], the paper's level all over the frame.
+        gray: Working copy, uint8 [height, width]; ink is dark.
+        paper: Level of the paper all over the frame, uint8 [small height, small width].
         scale: Working pixels per frame pixel.
-        frame_shape: The frame's (height, width).
-        shapes: At working size, in no order.
-        ruled: Whether lines were looked for, as on ruled paper.
+        frame_shape: Height and width of the frame in pixels.
+        shapes: Shapes at working size, in no order.
+        ruled: Whether the frame was searched for lines, as on ruled paper.
         margin: Frame pixels that were added on all sides, see `margins.py`.
         truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
     """
@@ -71,18 +71,18 @@ class Candidates:
     truncated: bool = False
 
     def ink(self, shape: Shape) -> Gray:
-        """A shape's own ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
+        """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
-        # Outlines run along the threshold; just beyond lies the soft edge that belongs to the stroke.
+        # Outlines run along the threshold; the soft edge just outside belongs to the stroke.
         return cv.bitwise_and(self._depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
 
     @cached_property
     def _depth(self) -> Gray:
-        """How much darker than the paper, everywhere: once is less than for each shape anew."""
+        """How much darker than the paper each pixel is; computed once, which is cheaper than once for each shape."""
         return cv.subtract(enlarge(self.paper, self.gray), self.gray)
 
     def in_frame(self, box: Box) -> Box:
-        """The same box in the frame's own pixels, at least one wide and high, and never beyond the frame."""
+        """Return the box in pixels of the frame, at least one wide and high and within the frame."""
         height, width = self.frame_shape
         edges = (box.x, box.y, box.right, box.bottom)
         x, y, right, bottom = [max(0, round(edge / self.scale) - self.margin) for edge in edges]
@@ -94,7 +94,7 @@ _PEN = np.ones((3, 3), np.uint8)
 
 
 def find_candidates(frame: Gray) -> Candidates:
-    """Find what may be digits in a frame, uint8 [height, width], dark on light or light on dark, or some of each.
+    """Find shapes that may be digits in a frame, uint8 [height, width]; ink may be dark, light or both.
 
     Raises:
         ValueError: The frame is not a gray image.
@@ -109,7 +109,7 @@ def find_candidates(frame: Gray) -> Candidates:
 
 
 def _working_copies(frame: Gray) -> list[Gray]:
-    """The frame at each working size that is smaller than its own, and at the last or its own, coarse to fine."""
+    """Scale the frame to each working size below its own and to the last or its own, coarse to fine."""
     long_side = max(frame.shape)
     if long_side <= WORKING_LONG_SIDES[0]:
         return [resize(frame, WORKING_LONG_SIDES[0] / long_side)]
@@ -123,10 +123,10 @@ def _working_copies(frame: Gray) -> list[Gray]:
 
 
 def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
-    """Find in a scaled copy of the frame, given the pixels of margin that were added to it."""
+    """Find shapes in a scaled copy of the frame, given the pixels of margin that were added to the frame."""
     gray, levels, mask = _mark_ink(gray, frame.shape)
     pieces, ruled = _outline_strokes(gray, levels, mask)
-    # What is alone may fill the frame.
+    # A single shape may fill the frame.
     alone = len(pieces) == 1
     pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
     pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
@@ -137,7 +137,7 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:
-    """The copy with dark ink, its levels, and where there is ink, lines and all: uint8 of 0 and 255."""
+    """Mark ink, lines included: the copy with dark ink, its levels, and a mask, uint8 of 0 and 255."""
     noise = estimate_noise(gray)
     if noise > NOISY:
         gray = cv.GaussianBlur(gray, (5, 5), 0)
@@ -149,7 +149,7 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
 
 
 def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape], bool]:
-    """The connected pieces of ink, without the lines of ruled paper, and whether there may have been any."""
+    """Outline the connected pieces of ink without ruled lines, and return whether there may have been lines."""
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if not _are_ruled([piece.box for piece in pieces], gray.shape):
         return pieces, False
@@ -166,34 +166,34 @@ def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
 
 
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
-    """What a frame's coarse copy holds of ink, and the same without lines, for people: uint8 of 0 and 255 each."""
+    """Show the ink of a frame's coarse copy, with and without lines, for people: uint8 of 0 and 255 each."""
     frame = check_gray(frame)
     gray, levels, mask = _mark_ink(_working_copies(frame)[0], frame.shape)
     return mask, _without_lines(gray, levels, mask)
 
 
 def _is_strong(shape: Shape, gray: Gray, levels: Levels) -> bool:
-    """Whether the shape's darkest pixel is well below what may be ink: a blot of the paper's own grain hardly is."""
+    """Whether the shape's darkest pixel is well below the ink threshold; a blot of the paper's grain rarely is."""
     box = shape.box
     small, whole = levels.paper.shape, gray.shape
     y, x = int(box.middle * small[0] / whole[0]), int((box.x + box.width / 2) * small[1] / whole[1])
     paper = int(levels.paper[y, x])
     enough = STRONG * (paper - int(levels.faintest[y, x]))
-    # Beside strong ink, being ink at all takes that much.
+    # Beside strong ink, the threshold of ink alone requires this much.
     if paper - int(levels.ink[y, x]) > enough:
         return True
     return paper - cv.minMaxLoc(gray[box.y : box.bottom, box.x : box.right])[0] > enough
 
 
 def _are_ruled(boxes: list[Box], shape: tuple[int, ...]) -> bool:
-    """Whether lines may run through the frame: something spans much of it, or much is as thin as pieces of lines."""
+    """Whether lines may run through the frame: a piece spans much of it, or many are as thin as pieces of lines."""
     if any(box.width > SPAN * shape[1] or box.height > SPAN * shape[0] for box in boxes):
         return True
     return sum(box.width > LINE_ASPECT * box.height or box.height > LINE_ASPECT * box.width for box in boxes) >= 3
 
 
 def _keep_likely(shapes: list[Shape]) -> list[Shape]:
-    """Join pieces; drop what is too wide, or too small or too large beside the others."""
+    """Join pieces; drop shapes that are too wide, or too small or too large beside the others."""
     if not shapes:
         return []
     if len(shapes) > MOST_SHAPES:
@@ -208,7 +208,7 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
 
 
 def _typical_height(shapes: Sequence[Shape]) -> int:
-    """The median height, each shape counting by its height: specks and one long edge leave it where the digits are."""
+    """Return the median height, each shape weighted by its height, so that specks or one long edge change it little."""
     heights = sorted(shape.box.height for shape in shapes)
     half = sum(heights) / 2
     return next(height for height, below in zip(heights, accumulate(heights), strict=True) if below >= half)
@@ -217,7 +217,7 @@ def _typical_height(shapes: Sequence[Shape]) -> int:
 def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
     """Whether the shape lies along an edge of the frame, or runs through it from edge to edge.
 
-    What touches an edge without being one does so over little of its own length.
+    A shape that only touches an edge does so over little of its own length.
     """
     box = shape.box
     touched = (box.x <= 1, box.right >= frame[1] - 1, box.y <= 1, box.bottom >= frame[0] - 1)
@@ -229,6 +229,6 @@ def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
     narrow = short_side <= NARROW * long_side
     most = long_side * (MOST_CONTACT_OF_NARROW if narrow else MOST_CONTACT)
     mask = shape.mask
-    # Along each edge, of the two lines next to it, whichever has ink.
+    # Along each edge, either of the two outermost lines may have the ink.
     lines = (mask[:, :2].max(axis=1), mask[:, -2:].max(axis=1), mask[:2].max(axis=0), mask[-2:].max(axis=0))
     return any(touches and np.count_nonzero(line) > most for touches, line in zip(touched, lines, strict=True))

@@ -1,7 +1,7 @@
-"""From ink to 28x28, framed as MNIST framed it: the one preprocessing of this project.
+"""Frame ink as MNIST framed it, 28x28: the only preprocessing of this project.
 
-MNIST's digits were scaled into a 20x20 box, keeping their shape, and placed with their centre of mass on pixel (14, 14)
-of 28x28. A pen on paper is often far thinner than MNIST's strokes, or thicker, so strokes are brought near theirs
+MNIST's digits were scaled into a 20x20 box, keeping their aspect ratio, and placed with their centre of mass on pixel
+(14, 14) of 28x28. A pen on paper is often far thinner than MNIST's strokes, or thicker, so the stroke width is adjusted
 first.
 
 Source: Yann LeCun, Corinna Cortes, Christopher J. C. Burges, "The MNIST database of handwritten digits".
@@ -22,8 +22,8 @@ Ink = NDArray[np.uint8]
 
 SIDE = IMAGE_SHAPE[0]
 BOX_SIDE = 20
-# Strokes are measured and changed at this size, twice the result, each digit in a cell of its own: a pen that is as
-# thin as can be grows into the margin.
+# Strokes are measured and changed at this size, twice the result, each digit in a cell of its own, whose margin has
+# room for the thinnest pen to grow.
 WORKING_SIDE = 40
 MARGIN = 2
 CELL = WORKING_SIDE + 2 * MARGIN
@@ -31,12 +31,12 @@ CELL = WORKING_SIDE + 2 * MARGIN
 STROKE_SHARE = 0.11
 # Thicker ones are thinned, but only down to this, where the loops of an 8 are still open.
 THICK_SHARE = 0.22
-# Of the strokes' level: less is the paper's grain around them.
+# Share of the strokes' level below which a pixel is grain of the paper around them.
 FAINTEST = 0.2
 
 
 def frame_digit(ink: Ink) -> NDArray[np.uint8]:
-    """Frame one digit, see `frame_digits`: uint8 [28, 28, 1]."""
+    """Frame one digit like `frame_digits`: uint8 [28, 28, 1]."""
     return frame_digits([ink])[0]
 
 
@@ -44,14 +44,14 @@ def frame_digits(inks: Sequence[Ink]) -> NDArray[np.uint8]:
     """Frame digits, most steps for all of them at once.
 
     Args:
-        inks: uint8 [height, width] each, cropped to the digit, 0 = paper, more = more ink; any size, contrast and
-            stroke.
+        inks: One array per digit, uint8 [height, width], cropped to it, 0 = paper, more = more ink; any size, contrast
+            and stroke width.
 
     Returns:
         uint8 [N, 28, 28, 1], 0 = paper, 255 = ink. All zeros where there is no ink.
 
     Raises:
-        ValueError: Some of them are not such arrays.
+        ValueError: An ink is not such an array.
     """
     for ink in inks:
         check_ink(ink)
@@ -63,7 +63,7 @@ def frame_digits(inks: Sequence[Ink]) -> NDArray[np.uint8]:
 
 
 def _lay_out(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
-    """Each digit at working size in the corner of its cell's inner square: uint8 [N, CELL, CELL], (height, width)."""
+    """Place each digit at working size in the corner of its cell: uint8 [N, CELL, CELL], and each (height, width)."""
     cells = np.zeros((len(inks), CELL, CELL), np.uint8)
     sizes: list[tuple[int, int]] = []
     for cell, ink in zip(cells, inks, strict=True):
@@ -75,7 +75,7 @@ def _lay_out(inks: Sequence[Ink]) -> tuple[NDArray[np.uint8], list[tuple[int, in
 
 
 def _even_out(cells: NDArray[np.uint8]) -> None:
-    """Stretch contrast so that strokes are at about 255, and paper, grain and all, at 0."""
+    """Stretch contrast in place so that strokes are at about 255, and paper with its grain at 0."""
     pixels = cells.reshape(len(cells), CELL * CELL)
     strong = (pixels > (pixels.max(axis=1, keepdims=True) >> 1)).view(np.uint8)
     level = _sum_rows(pixels * strong) / np.maximum(_sum_rows(strong), 1)
@@ -84,12 +84,12 @@ def _even_out(cells: NDArray[np.uint8]) -> None:
 
 
 def _sum_rows(pixels: NDArray[Pixel]) -> NDArray[np.float32]:
-    """The sum of each row, float32 [N, 1]; NumPy takes several times as long for bytes."""
+    """Sum each row, float32 [N, 1]; NumPy takes several times as long for bytes."""
     return cv.reduce(pixels, 1, cv.REDUCE_SUM, dtype=cv.CV_32F)
 
 
 def _fit_pens(cells: NDArray[np.uint8], sizes: list[tuple[int, int]]) -> list[Ink]:
-    """Widen strokes that are thinner than MNIST's, the crop growing by what is added; thin those that are thicker."""
+    """Widen strokes thinner than MNIST's, enlarging the crop by as much; thin those that are thicker."""
     widths = _measure_strokes(cells)
     missing = np.rint(STROKE_SHARE * WORKING_SIDE - widths).clip(min=0)
     surplus = np.rint(widths - THICK_SHARE * WORKING_SIDE).clip(min=0)
@@ -103,14 +103,14 @@ def _fit_pens(cells: NDArray[np.uint8], sizes: list[tuple[int, int]]) -> list[In
 
 
 def _change_pen(cell: Ink, change: int) -> Ink:
-    """Widen strokes by so many pixels, or thin them; what lies around them in the cell is paper, and pares them too."""
+    """Widen strokes by this many pixels, or thin them; the cell around them is paper, so thinning works there, too."""
     if change == 0:
         return cell
     return (cv.dilate if change > 0 else cv.erode)(cell, _disc(abs(change) + 1))
 
 
 def _measure_strokes(cells: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """`measure_stroke` of each cell: float32 [N]."""
+    """Measure the strokes of each cell like `measure_stroke`: float32 [N]."""
     count = len(cells)
     mask = cv.compare(cells.reshape(count * CELL, CELL), 127, cv.CMP_GT)
     distance = cv.distanceTransform(mask, cv.DIST_L2, 3).reshape(count, CELL * CELL)
@@ -119,7 +119,7 @@ def _measure_strokes(cells: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def measure_stroke(strokes: Ink) -> float:
-    """The mean width of strokes, uint8 [height, width] with 255 = ink, in pixels.
+    """Return the mean width of strokes in pixels; strokes are uint8 [height, width] with 255 = ink.
 
     Within a bar of width w the distance to its edge is w / 4 on average; pixel centres lie half a pixel further in.
     """
@@ -144,7 +144,7 @@ def _centre(strokes: list[Ink]) -> NDArray[np.uint8]:
             box[: small.shape[0], : small.shape[1]] = small
     total, *moments = (boxes.reshape(len(boxes), BOX_SIDE * BOX_SIDE) @ _MOMENTS).T
     corners = np.rint(SIDE / 2 - np.transpose(moments) / np.maximum(total, 1)[:, None]).astype(int)
-    # Without cutting any off.
+    # Keep every digit whole.
     corners = np.clip(corners, 0, SIDE - sizes)
     framed = np.zeros((len(strokes), SIDE, SIDE), np.uint8)
     for image, box, (top, left), (height, width) in zip(framed, boxes, corners.tolist(), sizes.tolist(), strict=True):
@@ -152,5 +152,5 @@ def _centre(strokes: list[Ink]) -> NDArray[np.uint8]:
     return framed[..., None]
 
 
-# What turns the pixels of a box into its mass, and its moments down and across.
+# Weights that turn the pixels of a box into its mass and its moments down and across.
 _MOMENTS = np.stack([np.ones((BOX_SIDE, BOX_SIDE)), *np.indices((BOX_SIDE, BOX_SIDE))]).reshape(3, -1).T

@@ -1,6 +1,6 @@
-"""The paper under the ink: how light it is all over a frame, below which level is ink, and where ink is the lighter.
+"""Estimate the paper under the ink: its level all over a frame, the level below which is ink, and where ink is lighter.
 
-What costs a pass over the frame is done once and on bytes; all else looks at copies of 160 and 40 pixels.
+Everything that needs a pass over the frame is done once and on bytes; the rest works on copies of 160 and 40 pixels.
 """
 
 from collections.abc import Callable
@@ -13,39 +13,39 @@ from numpy.typing import NDArray
 from ..common.opencv import cv
 from .scaling import Gray, enlarge, halve, resize
 
-# Paper and light are looked at on a copy of this size.
+# Paper and light are estimated on a copy of this size.
 SMALL_LONG_SIDE = 160
-# The paper is what a closing of this share of the long side leaves: wider than a marker's stroke in a frame that one
-# digit fills, narrower than most shadows.
+# A closing with a window of this share of the long side leaves the paper: wider than a marker's stroke in a frame that
+# one digit fills, narrower than most shadows.
 PAPER_WINDOW = 1 / 6
 # Ink is at least this much darker than its paper, as a share of the paper's level; fainter is grain on any camera.
 FAINTEST_INK = 0.06
-# And this many standard deviations of the camera's noise.
+# Ink is also darker by this many standard deviations of the camera's noise.
 NOISE_MARGIN = 4.5
-# Beside strong ink, what reaches less than this share of it is blur, print-through or a ruled line.
+# Beside strong ink, pixels that reach less than this share of it are blur, print-through or a ruled line.
 SHARE_OF_STRONGEST = 0.36
 # A dark table beside the page must not lift the threshold over a pencil's strokes.
 STRONGEST_THRESHOLD = 0.3
 INK_WINDOW = 1 / 5
 # Where the paper's level changes by more than this share of itself, something else begins.
 EDGE = 0.25
-# A smaller frame shows a lone digit, such as MNIST's own, whose strokes are as wide as the paper between them: paper is
-# what lies along its edge.
+# A smaller frame shows a lone digit, such as MNIST's own, whose strokes are as wide as the paper between them: its
+# paper is what lies along its edge.
 LONE_LONG_SIDE = 64
-# Polarity is judged on a copy of this share of the small one; the paper's level there is the median of a window of so
-# many pixels.
+# Polarity is judged on a copy of this share of the small one; the paper's level there is the median of a window of
+# this many pixels.
 TINY_SHARE = 1 / 4
 MEDIAN_WINDOW = 7
-# Less of the brightest paper's level than this is another paper; more may be a shadow.
+# Below this share of the brightest paper's level, it is another paper; above, it may be a shadow.
 TWO_PAPERS = 0.5
-# Pixels of the tiny copy, within which the two papers mix.
+# Pixels of the tiny copy within which the two papers mix.
 AROUND_BORDER = 5
 # A sheet of paper covers this share of the box around it, even where it lies a little askew.
 SHEET_FILLS = 0.75
-# Strokes differ from their paper by this share of what the two papers differ by, and show in so many of its pixels.
+# Strokes differ from their paper by this share of the difference between the two papers, in this share of its pixels.
 STROKE_CONTRAST = 0.25
 FEWEST_STROKES = 4
-# Pixels of the small copy, within which the border between the two is looked for.
+# Pixels of the small copy within which the border between the two papers is searched.
 BORDER = 9
 
 
@@ -54,9 +54,9 @@ class Copies:
     """Small copies of a frame, uint8 [small height, small width] each.
 
     Attributes:
-        average: Of the pixels that a pixel of the copy stands for.
-        darkest: Of them; thin strokes would fade in an average.
-        lightest: Of them.
+        average: Mean of the pixels that each pixel of the copy covers.
+        darkest: Darkest pixel that each pixel of the copy covers; thin strokes would fade in a mean.
+        lightest: Lightest pixel that each pixel of the copy covers.
     """
 
     average: Gray
@@ -64,11 +64,11 @@ class Copies:
     lightest: Gray
 
     def inverted(self) -> "Copies":
-        """Of the inverted frame."""
+        """Return the copies of the inverted frame."""
         return Copies(cv.bitwise_not(self.average), cv.bitwise_not(self.lightest), cv.bitwise_not(self.darkest))
 
     def shrunk(self, scale: float) -> "Copies":
-        """Copies of the copies."""
+        """Shrink the copies further."""
         average = resize(self.average, scale)
         reach = max(1, round(1 / scale))
         return Copies(
@@ -77,7 +77,7 @@ class Copies:
 
 
 def make_copies(gray: Gray) -> Copies:
-    """To SMALL_LONG_SIDE, or half the size where that is smaller."""
+    """Make copies at SMALL_LONG_SIDE, or at half the frame's size if that is smaller."""
     half = halve(gray) if min(gray.shape) > 1 else gray
     average = resize(half, min(1.0, SMALL_LONG_SIDE / max(half.shape)))
     reach = max(1, round(half.shape[1] / average.shape[1]))
@@ -85,19 +85,19 @@ def make_copies(gray: Gray) -> Copies:
 
 
 def _pick(gray: Gray, reach: int, small: Gray, spread: Callable[..., Any]) -> Gray:
-    """The darkest (`cv2.erode`) or lightest (`cv2.dilate`) level around each pixel of a small copy."""
+    """Pick the darkest (`cv2.erode`) or lightest (`cv2.dilate`) level around each pixel of a small copy."""
     extreme = spread(gray, np.ones((reach, reach), np.uint8))
     return cv.resize(extreme, small.shape[::-1], interpolation=cv.INTER_NEAREST)
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Levels all over the frame, on a small copy, uint8 [small height, small width] each.
+    """Gray levels all over the frame, on a small copy, uint8 [small height, small width] each.
 
     Attributes:
-        paper: Without ink.
-        ink: Below is ink.
-        faintest: Below is not grain or noise: ink, or lines and smudges that are fainter than the ink around them.
+        paper: Level of the paper without ink.
+        ink: Level below which a pixel is ink.
+        faintest: Level below which a pixel is not grain or noise: ink, or lines and smudges fainter than ink.
     """
 
     paper: Gray
@@ -106,7 +106,7 @@ class Levels:
 
 
 def estimate_levels(copies: Copies, noise: float) -> Levels:
-    """The levels of a frame whose ink is dark, with noise of this standard deviation."""
+    """Estimate the levels of a frame with dark ink and noise of this standard deviation, in gray levels."""
     small = copies.average
     rectangle = cv.getStructuringElement(cv.MORPH_RECT, _window(small, PAPER_WINDOW))
     paper = cv.blur(cv.morphologyEx(small, cv.MORPH_CLOSE, rectangle), (5, 5))
@@ -116,9 +116,9 @@ def estimate_levels(copies: Copies, noise: float) -> Levels:
     faintest = cv.max(_times(paper, FAINTEST_INK), min(255.0, NOISE_MARGIN * noise))
     threshold = cv.max(cv.min(_times(strongest, SHARE_OF_STRONGEST), _times(paper, STRONGEST_THRESHOLD)), faintest)
     lowest, highest, _, _ = cv.minMaxLoc(paper)
-    # In even light there is no such step, and most frames are spared the search.
+    # In even light there is no such step, and most frames skip the search.
     if highest - lowest > EDGE * lowest:
-        # Where paper ends, it is only known to within the step between the two levels.
+        # At the edge of the paper, its level is known only to within the step between the two levels.
         step = cv.morphologyEx(paper, cv.MORPH_GRADIENT, np.ones((5, 5), np.uint8))
         at_an_edge = cv.compare(step, _times(paper, EDGE), cv.CMP_GT)
         threshold = cv.max(threshold, cv.bitwise_and(step, at_an_edge))
@@ -126,14 +126,14 @@ def estimate_levels(copies: Copies, noise: float) -> Levels:
 
 
 def _times(gray: Gray, factor: float) -> Gray:
-    """Rounded, and at most 255."""
+    """Multiply, round, and limit to 255."""
     return cv.convertScaleAbs(gray, alpha=factor)
 
 
 def estimate_noise(gray: Gray) -> float:
-    """Standard deviation of the camera's noise, in gray levels: from neighbours on a coarse grid, by their median.
+    """Estimate the standard deviation of the camera's noise, in gray levels, from neighbours on a coarse grid.
 
-    For a normal distribution the median of |a - b| is 0.954 standard deviations of either.
+    The estimate is a median: for a normal distribution the median of |a - b| is 0.954 standard deviations of either.
     """
     first, second = gray[::9, :-1:9].astype(np.int16), gray[::9, 1::9].astype(np.int16)
     difference = np.abs(first - second[:, : first.shape[1]]).ravel()
@@ -144,15 +144,15 @@ def estimate_noise(gray: Gray) -> float:
 
 
 def darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Copies, Gray | None]:
-    """Make light ink dark, wherever it is light.
+    """Make light ink dark, in the whole frame or in parts of it.
 
     Args:
         gray: uint8 [height, width] at working size.
-        frame_shape: Of the frame that it is a copy of.
+        frame_shape: Height and width of the frame that `gray` is a copy of.
 
     Returns:
-        The frame, copies of it, and, where ink was light in places only, 255 for all but their border. That border is
-        as wide as the places are uncertain, and shows as a line that is neither ink nor paper.
+        The frame, copies of it, and, if ink was light in places only, 255 for all but their border. That border is as
+        wide as the places are uncertain, and shows as a line that is neither ink nor paper.
     """
     copies = make_copies(gray)
     light = find_light_ink(copies) if max(frame_shape) >= LONE_LONG_SIDE else np.array([[_has_dark_edge(gray)]])
@@ -168,11 +168,11 @@ def darken_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Copies, 
 
 
 def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
-    """Where ink is lighter than paper, bool, on a small copy or, for everywhere, [1, 1].
+    """Find where ink is lighter than paper, bool, on a small copy, or [1, 1] for the whole frame.
 
     Around each point of a tiny copy, how much darker is the darkest pixel than the paper, and how much lighter the
     lightest? Grain and edges show in both alike, strokes in one of them. The paper is the median, which keeps its
-    edges. Where there is light paper and dark paper, each of the two decides for itself.
+    edges. Where there is light paper and dark paper, each is judged for itself.
     """
     tiny = copies.shrunk(TINY_SHARE)
     paper = cv.medianBlur(tiny.average, MEDIAN_WINDOW)
@@ -195,7 +195,7 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
 
 
 def _sum_cubes(levels: Gray) -> float:
-    """Cubed, a few strong strokes outweigh much faint grain."""
+    """Sum the cubes of levels: cubed, a few strong strokes outweigh much faint grain."""
     return cv.sumElems(cv.LUT(levels, _CUBES))[0]
 
 
@@ -207,9 +207,9 @@ class _Papers:
     """The two papers of a frame.
 
     Attributes:
-        dark: Where the darker one is, bool on a tiny copy.
-        level: Above is the brighter one.
-        contrast: Between the two.
+        dark: Mask of the darker paper, bool on a tiny copy.
+        level: Level above which it is the brighter paper.
+        contrast: Difference between the two, in gray levels.
     """
 
     dark: NDArray[np.bool_]
@@ -218,7 +218,7 @@ class _Papers:
 
 
 def _tell_papers_apart(paper: Gray) -> _Papers | None:
-    """Two papers, by Otsu's method, from a tiny map of the paper's level; None where they differ no more than light."""
+    """Separate two papers on a tiny map of the paper's level by Otsu's method; None if only the light differs."""
     if int(paper.min()) > TWO_PAPERS * int(paper.max()):
         return None
     level, dark = cv.threshold(paper, 0, 1, cv.THRESH_BINARY_INV | cv.THRESH_OTSU)
@@ -239,19 +239,19 @@ def _is_sheet(where: NDArray[np.bool_]) -> bool:
 
 
 def _has_dark_edge(gray: Gray) -> bool:
-    """Whether the outermost pixels are darker than the middle between the darkest and the lightest."""
+    """Whether the outermost pixels are darker than the mean of the darkest and the lightest."""
     edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     return float(np.median(edge)) < (int(gray.min()) + int(gray.max())) / 2
 
 
 def _core(where: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """What of a region a square of this width around it fits into."""
+    """Return the part of a region that a square of this width fits into."""
     square = np.ones((width, width), np.uint8)
     return cv.erode(where.astype(np.uint8), square, borderType=cv.BORDER_REPLICATE) > 0
 
 
 def _find_dark_paper(small: Gray, papers: _Papers) -> NDArray[np.bool_]:
-    """Where the paper is dark, bool on a small copy: as the tiny map says, and along its border as the levels say.
+    """Find dark paper, bool on a small copy: by the tiny map, and along the border by the levels of the small copy.
 
     The median has rounded the tiny map's corners.
     """
@@ -262,7 +262,7 @@ def _find_dark_paper(small: Gray, papers: _Papers) -> NDArray[np.bool_]:
 
 
 def mask_darker_than(gray: Gray, small_levels: Gray) -> Gray:
-    """Where the frame is darker than a small map says, uint8 of 0 and 255."""
+    """Mask the pixels that are darker than a small map of levels, uint8 of 0 and 255."""
     return cv.compare(gray, enlarge(small_levels, gray), cv.CMP_LT)
 
 

@@ -1,4 +1,4 @@
-"""The reader: one call from a frame to its digits. This is what other programs import."""
+"""The reader of digits: one call from a frame to its digits, for other programs to import."""
 
 import time
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ class Digit:
     """One digit of a frame.
 
     Attributes:
-        digit: 0 to 9.
-        confidence: How likely there is this very digit, 0 to 1: the product of the two probabilities below, or the
-            second alone where the bundle does not say the first.
-        score: The log odds that it is a digit at all, in nats, as the model was trained; see `abstention.py`.
-        box: In pixels of the frame.
-        digit_probability: How likely it is a digit at all and not something that looks like one, 0 to 1; calibrated on
-            digits and on scenes without any. None where the bundle was exported without.
-        class_probability: How likely it is this digit and no other, given that it is one: 0.1 to 1, calibrated. None
-            where several readings were put together.
+        digit: The digit, 0 to 9.
+        confidence: Probability of this digit, 0 to 1: the product of the two probabilities below, or the second alone
+            if the bundle has no calibration for the first.
+        score: Log odds, in nats, that the shape is a digit, as the model was trained; see `abstention.py`.
+        box: Rectangle around the digit in pixels of the frame.
+        digit_probability: Probability, 0 to 1, that the shape is a digit and not something like one; calibrated on
+            digits and on scenes without any. None if the bundle was exported without this calibration.
+        class_probability: Calibrated probability, 0.1 to 1, of this digit, given that the shape is a digit. None if
+            several readings were combined.
     """
 
     digit: int
@@ -46,14 +46,14 @@ class Digit:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a frame says.
+    """The digits of one frame.
 
     Attributes:
         rows: The digits of each row as a string, top to bottom.
         digits: The same digits in the same order.
         timing_ms: Milliseconds spent in each stage: find, frame, infer.
-        shapes: How many shapes were found that might have been digits.
-        truncated: Whether the frame has more shapes than are looked at, so that digits may be missing; a page of text,
+        shapes: Number of shapes that might have been digits.
+        truncated: Whether the frame has more shapes than are classified, so that digits may be missing; a page of text,
             cloth or gravel has.
     """
 
@@ -65,7 +65,7 @@ class Reading:
 
 
 class Reader:
-    """Reads digits with one file of a bundle on one runtime; any number of threads may use it at the same time.
+    """A reader of digits with one model file of a bundle on one runtime; threads may share it.
 
     Example:
         >>> reader = Reader()
@@ -85,12 +85,12 @@ class Reader:
         Args:
             bundle: A bundle's folder, the name of a shipped one, or an open bundle.
             runtime: `litert`, `tflite-runtime` or `onnxruntime`; None takes the first one installed.
-            precision: Of the file to load, e.g. `int8`.
-            num_threads: For the inference.
+            precision: Precision of the model file to load, e.g. `int8`.
+            num_threads: Threads the runtime may use for one inference.
 
         Raises:
             ValueError: An argument is not one of these.
-            ModelCardError: The bundle does not hold, or has no file of this format and precision.
+            ModelCardError: The bundle is not valid, or has no file of this format and precision.
             RuntimeUnavailableError: The runtime is not installed or cannot run the file.
         """
         self.runtime = choose_runtime(runtime)
@@ -126,7 +126,7 @@ class Reader:
         )
 
     def _classify(self, finding: Candidates, shapes: Sequence[Shape], clock: "_Clock") -> list[Classified]:
-        """All shapes in one batch."""
+        """Classify all shapes in one batch."""
         if not shapes:
             return []
         images = frame_digits([finding.ink(shape) for shape in shapes])
@@ -152,14 +152,14 @@ class Reader:
 
 
 class _Clock:
-    """Adds up the time that each stage takes."""
+    """A clock that adds up the time of each stage."""
 
     def __init__(self) -> None:
         self.spent_ms = {"find": 0.0, "frame": 0.0, "infer": 0.0}
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Everything since the last call was this stage."""
+        """Count the time since the last call for this stage."""
         now = time.perf_counter()
         self.spent_ms[stage] += 1000 * (now - self._last)
         self._last = now

@@ -1,7 +1,7 @@
-"""Ruled and squared paper: take the lines off a mask of ink and leave the strokes that cross them.
+"""Remove the lines of ruled and squared paper from a mask of ink and keep the strokes that cross them.
 
-Lines are long, thin and nearly straight. Pieces of them show between the digits; a parabola through the pieces says
-where the line runs behind the digits, too.
+Lines are long, thin and nearly straight. Pieces of them show between the digits; a parabola through the pieces gives
+the path of the line behind the digits, too.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from ..common.opencv import cv
 
 Mask = NDArray[np.uint8]
-# Rows and columns, int64 [N] each.
+# Rows and columns of pixels, int64 [N] each.
 _Pixels = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 # Shares of the frame's side along the line: its shortest piece, the longest gap between two, and its whole length.
 SHORTEST_PIECE = 1 / 40
 LONGEST_GAP = 1 / 10
 REACH = 0.4
-# Of its length, what pieces must cover, or, where it runs across almost the whole frame, may.
+# Share of a line's length that its pieces must cover; a line across almost the whole frame needs less.
 COVERAGE = 0.65
 ALL_ACROSS, COVERAGE_ALL_ACROSS = 0.8, 0.5
-# From one edge of the frame to the other, as no stroke goes.
+# A line from one edge of the frame to the other spans this share of it; no stroke does.
 RIGHT_ACROSS = 0.95
-# Ruled paper has at least so many lines.
+# Ruled paper has at least this many lines.
 FEWEST = 3
 # Its lines cover less than this share of it; more is a pattern, in which anything can be seen.
 MOST_COVERED = 0.4
@@ -33,28 +33,28 @@ MOST_COVERED = 0.4
 LONG = 3.0
 # The thickest line, as a share of the frame's long side; thicker is a stroke or a table's edge.
 THICKEST = 1 / 60
-# A piece may drift by this many pixels, and what crosses a line may interrupt it for so many.
+# A piece may drift by the first number of pixels, and a stroke across it may interrupt it for the second.
 DRIFT, CROSSING = 3, 7
-# How far it may bend away from straight and from the level, as shares of its length.
+# How far a line may bend and how far it may rise, as shares of its length.
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
-# Ink that is this many times as dark as the lines are is a stroke's.
+# Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
-# Fewer columns make no parabola.
+# Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
-# How far a line's pixels may be from its parabola, in pixels, each time that it is fitted anew.
+# The largest distance of a line's pixels from its parabola, in pixels, for each fit.
 TOLERANCES = (8.0, 4.0, 3.0)
 
 
 def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
-    """Take long thin lines off, level or upright ones, and bridge the strokes where a line was taken from them.
+    """Remove long thin lines, level or upright, and bridge the strokes that they crossed.
 
     Args:
-        mask: Ink, uint8 [height, width] of 0 and 255.
-        faint: The same with all that is fainter, where lines are whole.
-        depth: How much darker than the paper, uint8 [height, width].
+        mask: Mask of ink, uint8 [height, width] of 0 and 255.
+        faint: Mask of ink and of everything fainter, in which lines are whole.
+        depth: How much darker than the paper each pixel is, uint8 [height, width].
 
     Returns:
-        The ink without lines; the same array where there are none.
+        The ink without lines; the same array if there are none.
     """
     level_lines, upright_lines = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T))
     if not level_lines and not upright_lines:
@@ -64,7 +64,7 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
     lines = level | upright
     strokes = mask & ~lines
     reach = 2 * _thickest(mask) + 1
-    # Where a stroke crosses a line, it may be told from it by its darkness.
+    # Where a stroke crosses a line, its darkness may distinguish it from the line.
     darkness = DARKER * float(np.percentile(depth[(lines & faint) > 0], 75))
     dark = cv.compare(depth, darkness, cv.CMP_GT)
     strokes |= mask & dark & cv.dilate(strokes, np.ones((reach, reach), np.uint8))
@@ -76,7 +76,7 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
 
 
 def _erase_fragments(strokes: Mask, dark: Mask, thickness: int, directions: tuple[bool, bool]) -> Mask:
-    """Erase what runs like lines, is as thin, and no darker: pieces of those that were not found."""
+    """Erase ink that runs like lines, is as thin and no darker: pieces of lines that were not found."""
     _, labels, stats, _ = cv.connectedComponentsWithStats(strokes, connectivity=8)
     width, height = stats[:, cv.CC_STAT_WIDTH], stats[:, cv.CC_STAT_HEIGHT]
     level = (height <= thickness) & (width > LONG * height) & directions[0]
@@ -93,10 +93,10 @@ class Line:
 
     Attributes:
         curve: Rows over columns, a parabola.
-        left: The first column.
-        right: The column after the last.
-        thickness: In pixels.
-        across: Whether it goes from one edge of the frame to the other.
+        left: First column of the line.
+        right: Column after the last.
+        thickness: Thickness in pixels.
+        across: Whether the line goes from one edge of the frame to the other.
     """
 
     curve: np.polynomial.Polynomial
@@ -107,9 +107,9 @@ class Line:
 
 
 def find_level_lines(faint: Mask) -> list[Line]:
-    """The level lines of ruled paper: several, or such as run across the whole frame.
+    """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
-    A long stroke of a large digit is a line, too, but alone.
+    A long stroke of a large digit is a line, too, but the only one.
     """
     width = faint.shape[1]
     found: list[Line] = []
@@ -138,12 +138,12 @@ def find_level_lines(faint: Mask) -> list[Line]:
 
 
 def _cover_too_much(lines: list[Line], faint: Mask) -> bool:
-    """Whether they are a pattern: as soon as that is clear, there is nothing more to look for."""
+    """Whether the lines are a pattern and not ruled paper; then the search ends."""
     return sum(line.thickness for line in lines) > MOST_COVERED * faint.shape[0]
 
 
 def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
-    """Where lines run, uint8 [height, width] of 0 and 255, through whatever is written over them."""
+    """Draw bands along lines, uint8 [height, width] of 0 and 255, through everything written over them."""
     bands = np.zeros(shape, np.uint8)
     for line in lines:
         x = np.arange(line.left, line.right)
@@ -153,13 +153,13 @@ def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
 
 
 def keep_thin(mask: Mask) -> Mask:
-    """What of a mask is no thicker than lines are: bars and blots go."""
+    """Keep the parts of a mask that are no thicker than lines; bars and blots are removed."""
     thick = np.ones(((_thickest(mask) + 1) | 1,) * 2, np.uint8)
     return cv.subtract(mask, cv.dilate(cv.morphologyEx(mask, cv.MORPH_OPEN, thick), np.ones((3, 3), np.uint8)))
 
 
 def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> Line | None:
-    """The line through most of these pixels of a frame this wide; None where they make none."""
+    """Fit a line through most of these pixels of a frame this wide; None if they do not form one."""
     curve, close = _fit_curve(rows, columns)
     covered = _distinct(columns[close])
     if not len(covered):
@@ -179,7 +179,7 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -
 
 
 def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
-    """Pixels of lines that strokes between them hold together, line by line: they run like the next one found."""
+    """Separate the pixels of lines that strokes connect, line by line; such lines run parallel to the nearest found."""
     rows, columns = pixels
     middle = float(np.mean(columns))
     nearest = min(found, key=lambda line: abs(line.curve(middle) - rows.mean()))
@@ -197,7 +197,7 @@ def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
 def _fit_curve(
     rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
-    """A parabola through most of the pixels, and which those are: what strokes left among them is let go."""
+    """Fit a parabola through most of the pixels, and mark those; pixels of strokes among them are left out."""
     close = np.ones(len(rows), np.bool_)
     curve = _fit_polynomial(rows, columns, 1)
     for tolerance in TOLERANCES:
@@ -209,24 +209,24 @@ def _fit_curve(
 
 
 def _fit_polynomial(rows: NDArray[np.int64], columns: NDArray[np.int64], degree: int) -> np.polynomial.Polynomial:
-    """Least squares by the normal equations, of sums over columns: a tenth of the time of `Polynomial.fit`."""
+    """Fit by least squares, from sums over columns: a tenth of the time of `Polynomial.fit`."""
     low, high = int(columns.min()), int(columns.max())
     counts, sums = np.bincount(columns - low), np.bincount(columns - low, weights=rows)
     powers = np.linspace(-1, 1, len(counts))[None] ** np.arange(degree + 1)[:, None]
-    # Where one column is all there is, the least solution is the level one.
+    # With a single column, the least-squares solution is level.
     coefficients = np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
     return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1)))
 
 
 def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Each column once, in order: many times as fast as `numpy.unique`."""
+    """Return each column once, in order: many times as fast as `numpy.unique`."""
     return np.flatnonzero(np.bincount(columns))
 
 
 def _thin_pieces(faint: Mask) -> Mask:
-    """What is no higher than a line is thick, and longer than strokes commonly are."""
+    """Keep the pieces that are no higher than a line is thick, and longer than strokes usually are."""
     thickest = _thickest(faint)
-    # An odd kernel: an even one would leave a row of whatever is thicker.
+    # An odd kernel: an even one would leave a row of anything thicker.
     thick = cv.morphologyEx(faint, cv.MORPH_OPEN, np.ones(((thickest + 1) | 1, 1), np.uint8))
     thin = cv.subtract(faint, thick)
     # Lines drift from row to row, and are interrupted by upright lines and strokes.
@@ -237,7 +237,7 @@ def _thin_pieces(faint: Mask) -> Mask:
 
 
 def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
-    """Rows and columns of the pixels of pieces that follow one another."""
+    """Yield the rows and columns of the pixels of pieces that follow one another."""
     gap = int(thin.shape[1] * LONGEST_GAP) | 1
     joined = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, gap)))
     _, labels, stats, _ = cv.connectedComponentsWithStats(joined, connectivity=8)

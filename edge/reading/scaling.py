@@ -1,4 +1,4 @@
-"""Gray pictures made smaller and larger, exactly as the web page does it."""
+"""Scale gray pictures exactly as the web page does it."""
 
 from typing import TypeVar
 
@@ -11,9 +11,9 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
-    """Scale an image [height, width] of any type: by halves as long as they go, then interpolating.
+    """Scale an image [height, width] of any type: halve it while possible, then interpolate.
 
-    Halving averages four pixels, which OpenCV is several times as fast at as at averaging over fractions of pixels.
+    Halving averages four pixels, which OpenCV does several times as fast as averaging over fractions of pixels.
     """
     if scale == 1:
         return image
@@ -26,7 +26,7 @@ def resize(image: NDArray[Pixel], scale: float) -> NDArray[Pixel]:
 
 
 def halve(image: NDArray[Pixel]) -> NDArray[Pixel]:
-    """Half as large, each pixel the mean of four; an odd row or column at the end is left out."""
+    """Halve an image, each pixel the mean of four; an odd row or column at the end is left out."""
     height, width = image.shape[0] // 2, image.shape[1] // 2
     return cv.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv.INTER_AREA)
 
@@ -35,5 +35,5 @@ Gray = NDArray[np.uint8]
 
 
 def enlarge(small: Gray, gray: Gray) -> Gray:
-    """A small map at the size of the frame."""
+    """Enlarge a small map to the size of the frame."""
     return cv.resize(small, gray.shape[::-1], interpolation=cv.INTER_LINEAR)

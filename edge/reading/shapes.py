@@ -1,4 +1,4 @@
-"""Shapes: connected ink that may be a digit, found in a mask and joined where a digit came in pieces."""
+"""Shapes: connected ink that may be a digit, found in a mask and joined where a digit is in several pieces."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Box(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """The height of its centre."""
+        """The vertical position of the box's centre."""
         return self.y + self.height / 2
 
 
@@ -44,10 +44,10 @@ class Shape:
     """Ink that may be one digit.
 
     Attributes:
-        box: Around all of it.
-        outlines: Of its connected pieces, int32 [N, 1, 2] each, as OpenCV gives them: (x, y) in the frame.
-        cut: Where the shape is part of a piece that was cut: what of its box belongs to it, uint8 [height, width] of
-            0 and 255. None means all that lies within the outlines.
+        box: Rectangle around all of it.
+        outlines: Outlines of its connected pieces, int32 [N, 1, 2] each, as OpenCV returns them: (x, y) in the frame.
+        cut: Mask of the shape within its box if it was cut out of a piece, uint8 [height, width] of 0 and 255. None
+            means everything within the outlines.
     """
 
     box: Box
@@ -56,9 +56,9 @@ class Shape:
 
     @property
     def mask(self) -> Mask:
-        """What of the box belongs to it, uint8 [height, width]: 255 within the outlines, holes too, and 0 elsewhere.
+        """Mask of the shape within its box, uint8 [height, width]: 255 within the outlines, holes too, and 0 elsewhere.
 
-        Whatever lies in a hole belongs to the shape: a circle around a face is not a 0.
+        Everything in a hole belongs to the shape: a circle around a face is not a 0.
         """
         if self.cut is not None:
             return self.cut
@@ -68,9 +68,9 @@ class Shape:
 
 
 def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
-    """Each connected piece of a mask whose box is at least `smallest` pixels long, as a shape of its own.
+    """Outline each connected piece of a mask whose box is at least `smallest` pixels long, as a shape of its own.
 
-    What lies in a hole of a piece is a shape too.
+    A piece in a hole of another piece is a shape too.
     """
     outlines, levels = cv.findContours(mask, cv.RETR_CCOMP, cv.CHAIN_APPROX_SIMPLE)
     if not outlines:
@@ -84,11 +84,11 @@ def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
 
 
 def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
-    """Join what lies over another piece with almost no gap, as the bar of a 5 over its belly.
+    """Join pieces that lie above one another with almost no gap, as the bar of a 5 and its belly.
 
     Args:
-        shapes: Pieces.
-        tallest: Two pieces are not joined into a shape higher than this.
+        shapes: Pieces of ink.
+        tallest: Greatest height of a joined shape in pixels.
     """
     left, top, right, bottom = find_edges(shapes)
     width, height = right - left, bottom - top
@@ -119,13 +119,13 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
 
 
 def find_edges(shapes: Sequence[Shape]) -> tuple[NDArray[np.int32], ...]:
-    """Where the boxes of shapes begin and end: left, top, right and bottom, int32 [N] each."""
+    """Find where the boxes of shapes begin and end: left, top, right and bottom, int32 [N] each."""
     left, top, width, height = np.array([shape.box for shape in shapes], np.int32).reshape(-1, 4).T
     return left, top, left + width, top + height
 
 
 def unite(shapes: Iterable[Shape]) -> Shape:
-    """One shape of several, none of which was cut."""
+    """Unite shapes into one; none of them may have been cut."""
     parts = list(shapes)
     x, y = min(part.box.x for part in parts), min(part.box.y for part in parts)
     right, bottom = max(part.box.right for part in parts), max(part.box.bottom for part in parts)
@@ -133,7 +133,7 @@ def unite(shapes: Iterable[Shape]) -> Shape:
 
 
 def split_pieces(shape: Shape) -> list[Shape]:
-    """The connected pieces of a shape, each as a shape."""
+    """Split a shape into its connected pieces, each a shape."""
     return [Shape(Box(*cv.boundingRect(outline)), (outline,)) for outline in shape.outlines]
 
 
@@ -141,9 +141,9 @@ Item = TypeVar("Item")
 
 
 def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> list[list[Item]]:
-    """Group what has a box into rows: a neighbour's centre lies within the middle of the one before it.
+    """Group items that have a box into rows: a neighbour's centre lies within the middle of the one before it.
 
-    Each is compared with the last of a row, not the first, so that a row may climb.
+    Each item is compared with the last of a row, not the first, so that a row may climb.
     """
     # Each place is (left edge, middle, height).
     places = [(box.x, box.y + box.height / 2, box.height) for box in map(box_of, items)]

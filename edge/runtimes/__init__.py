@@ -1,1 +1,1 @@
-"""Pixels in, logits out: LiteRT, tflite-runtime and ONNX Runtime."""
+"""Run model files on LiteRT, tflite-runtime or ONNX Runtime: pixels in, logits out."""

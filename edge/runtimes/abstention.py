@@ -1,15 +1,15 @@
-"""Knowing what is not a digit, and how sure to be of what is: two probabilities from ten logits.
+"""Reject non-digits and state how certain a digit is: two probabilities from ten logits.
 
 A model of this project is trained with an eleventh class, "not a digit", whose logit is fixed at 0; see
-`train/outliers.py`. The softmax over all eleven then says how likely there is any digit:
+`train/outliers.py`. The softmax over all eleven then gives the probability of any digit:
 
     p(digit) = sum(exp(z)) / (1 + sum(exp(z))),    log odds = logsumexp(z)
 
-The log odds are the score. It needs no eleventh output, so files, runtimes and other people's models stay as they are:
-for a model that was not trained so, it is the energy score, weaker but of use.
+The log odds are the score. It needs no eleventh output, so files, runtimes and foreign models stay as they are:
+for a model that was not trained in this way, it is the energy score, weaker but useful.
 
-The score's odds are those of training. How often a shape that was read is a digit, on paper and in scenes without any,
-is measured afterwards (`edge-mnist measure confidence`) and kept in the card. What people see is the product
+The score's odds are those of training. How often a shape that was read is a digit, on paper and in scenes without
+digits, is measured afterwards (`edge-mnist measure confidence`) and kept in the card. Users see the product
 
     confidence = p(it is a digit) * p(this digit, given that it is one).
 
@@ -28,17 +28,17 @@ Logits = NDArray[np.float32]
 
 
 def score_digits(logits: Logits) -> NDArray[np.float32]:
-    """The log odds that there is a digit, float32 [N], in nats, from logits [N, 10]."""
+    """Return the log odds that there is a digit, float32 [N], in nats, from logits [N, 10]."""
     top = logits.max(axis=1, initial=-np.inf)
     return top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
 
 
 def estimate_class_probability(logits: Logits, temperature: float) -> NDArray[np.float32]:
-    """The probability of the most likely digit, given that it is one: float32 [N], in (0.1, 1], from logits [N, 10].
+    """Return the probability of the most likely digit, given that there is one: float32 [N], in (0.1, 1].
 
     Args:
-        logits: Of any number of images.
-        temperature: > 0; what validation calibrated it to.
+        logits: Logits of any number of images, float32 [N, 10].
+        temperature: Temperature chosen on validation images, > 0.
 
     Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks" (ICML 2017).
     """
@@ -47,12 +47,15 @@ def estimate_class_probability(logits: Logits, temperature: float) -> NDArray[np
 
 
 def estimate_digit_probability(score: float, company: float, odds: DigitOdds | None) -> float | None:
-    """How likely what was read is a digit at all, in (0, 1), if digits and others are as common; None if not known.
+    """Estimate how likely a shape is a digit, in (0, 1), if digits and non-digits are equally common.
 
     Args:
-        score: See `score_digits`.
-        company: See `weigh_company`.
-        odds: The card's.
+        score: Score of the shape in nats, see `score_digits`.
+        company: Evidence from the other shapes of the frame, see `weigh_company`.
+        odds: The card's odds; None if they were not measured.
+
+    Returns:
+        The probability; None without odds.
 
     Source: J. Platt, "Probabilistic outputs for support vector machines and comparisons to regularized likelihood
     methods" (1999), with one more variable.
@@ -64,19 +67,19 @@ def estimate_digit_probability(score: float, company: float, odds: DigitOdds | N
 
 
 def weigh_company(digits: Sequence[int], shapes: int) -> float:
-    """How much what a frame shows looks like digits: log((telling digits + 1) / (other shapes + 1)).
+    """Weigh how much the shapes of a frame look like digits: log((telling digits + 1) / (other shapes + 1)).
 
-    A telling digit is any but a 1: seven tenths of what is falsely read are straight strokes called a 1. So a lone 1 is
-    only as likely as its score alone can say.
+    A telling digit is any but a 1: seven tenths of all false digits are straight strokes read as a 1. So a lone 1 is
+    only as likely as its score alone makes it.
 
     Args:
-        digits: All that were read in the frame.
-        shapes: How many were found that might have been digits.
+        digits: All digits that were read in the frame.
+        shapes: Number of shapes that might have been digits.
     """
     telling = sum(digit != 1 for digit in digits)
     return math.log((telling + 1) / (max(0, shapes - telling) + 1))
 
 
 def accepted(logits: Logits, abstention: Abstention) -> NDArray[np.bool_]:
-    """Which images the model takes for digits, bool [N], from logits [N, 10]."""
+    """Whether the model takes each image for a digit, bool [N], from logits [N, 10]."""
     return score_digits(logits) >= abstention.threshold

@@ -1,6 +1,6 @@
-"""The runtimes behind one protocol: raw pixels in, float logits out, whatever the file computes with.
+"""The runtimes behind one protocol: raw pixels in, float logits out, independent of the file's own types.
 
-Each runtime is imported only when it is asked for, and given the file's verified bytes, never its path.
+Each runtime is imported only when it is used, and receives the file's verified bytes, never its path.
 """
 
 import importlib
@@ -30,7 +30,7 @@ class Classifier(Protocol):
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify raw pixels, uint8 [N, 28, 28, 1] with 0 = paper: logits, float32 [N, 10].
 
-        Any number of threads may call it at the same time.
+        Threads may call it at the same time.
 
         Raises:
             ValueError: The images have another type or shape.
@@ -38,24 +38,25 @@ class Classifier(Protocol):
         ...
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """The runtime's own call on one image, uint8 [1, 28, 28, 1], for one thread at a time.
+        """Return the runtime's own call on one image, uint8 [1, 28, 28, 1], for one thread at a time.
 
-        What `logits` takes beyond it is this layer's.
+        The time that `logits` takes beyond it is the overhead of this layer.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """A way to run one format.
+    """A runtime and the model format that it runs.
 
     Attributes:
-        name: What `--runtime` takes.
-        format: The files it reads.
-        package: What to install, as the package index calls it.
-        module: What to import.
-        load: Makes a classifier from the module's name, a file's bytes, what the card says of it, and a thread count.
-        counts_as_tensorflow: Whether its versions are TensorFlow's, which files say they need at least.
+        name: Value of `--runtime`.
+        format: Format of the files that it reads.
+        package: Name of the package to install, as in the package index.
+        module: Name of the module to import.
+        load: Function that makes a classifier from the module's name, a file's bytes, its record in the card, and a
+            thread count.
+        counts_as_tensorflow: Whether its versions are TensorFlow's, which files state as their minimum.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Runtime:
 
     @property
     def how_to_get(self) -> str:
-        """The command that installs it, or why there is none here."""
+        """The command that installs it, or why it cannot be installed here."""
         if self.counts_as_tensorflow and not np.__version__.startswith("1."):
             return (
                 f"it needs numpy below 2, and {np.__version__} is here: `edge-mnist benchmark --old-runtime` measures "
@@ -82,7 +83,7 @@ class Runtime:
 
     @property
     def version(self) -> str:
-        """Of the installed package, or of another that brought the module, as onnxruntime-gpu does."""
+        """The version of the installed package, or of another that provides the module, as onnxruntime-gpu does."""
         return find_version(self.package)
 
 
@@ -90,14 +91,14 @@ Call = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 class InterpreterClassifier:
-    """LiteRT or tflite-runtime, which share one API.
+    """A classifier on LiteRT or tflite-runtime, which share one API.
 
-    An interpreter serves one thread at a time: with two, digits get mixed up without an error. A thread takes one that
-    is idle, or makes another one (0.25 MB, a millisecond), so there are never more than threads that classify at the
-    same time. One behind a lock took as much processor time, and threads would wait for each other; a process that was
-    forked meanwhile would wait for ever.
+    An interpreter serves one thread at a time: with two, digits get mixed up without an error. A thread takes an idle
+    interpreter or makes another one (0.25 MB, a millisecond), so there are never more than threads that classify at the
+    same time. A single one behind a lock took as much processor time, and threads would wait for each other; a process
+    that was forked meanwhile would wait for ever.
 
-    Images go through one at a time, so that memory stays the same however many there are. Resizing the input to each
+    Images are run one at a time, so that memory does not grow with their number. Resizing the input to each
     frame's digits instead was 4 to 13 % faster (int8 `standard`, 6 to 25 digits, one thread): tens of microseconds.
     """
 
@@ -105,15 +106,15 @@ class InterpreterClassifier:
         """Make the first interpreter and compare it with the card.
 
         Args:
-            make_interpreter: Makes one more, from the same bytes.
-            file: What the card says of the file.
+            make_interpreter: Function that makes another interpreter from the same bytes.
+            file: The file's record in the card.
 
         Raises:
             ModelCardError: The file declares another input or output than its card.
         """
         self._make = make_interpreter
         self._output = file.output
-        # Only the first one writes notes: holding them back later would take other threads' standard error away.
+        # Only the first interpreter writes notes: holding them back later would also hold back other threads' messages.
         with quiet_native_log():
             interpreter = make_interpreter()
             interpreter.allocate_tensors()
@@ -124,7 +125,7 @@ class InterpreterClassifier:
         self._idle = [wrap_interpreter(interpreter)]
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Classifier`."""
+        """Classify images one at a time, see `Classifier`."""
         check_images(images, IMAGE_SHAPE)
         call = self._take()
         try:
@@ -133,11 +134,11 @@ class InterpreterClassifier:
             self._idle.append(call)
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """See `Classifier`."""
+        """Return the interpreter's own call, see `Classifier`."""
         return self._take()
 
     def _take(self) -> Call:
-        """An interpreter's call that is now this thread's alone."""
+        """Take an interpreter's call for this thread alone."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -149,7 +150,7 @@ class InterpreterClassifier:
         return wrap_interpreter(interpreter)
 
     def _classify(self, call: Call, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        # A third of what this layer costs is saved where there is nothing to put together.
+        # Returning a single result without concatenation saves a third of this layer's overhead.
         if len(images) == 1:
             return dequantize(call(images), self._output)
         outputs = np.empty((len(images), self._output.shape[-1]), self._output.dtype)
@@ -159,7 +160,7 @@ class InterpreterClassifier:
 
 
 def wrap_interpreter(interpreter: Any, output: int = 0) -> Call:
-    """An interpreter's own call as a function, from what its first input takes to what this output gives."""
+    """Make a function of an interpreter: it takes the first input's values and returns this output's values."""
     entrance: int = interpreter.get_input_details()[0]["index"]
     exit_: int = interpreter.get_output_details()[output]["index"]
 
@@ -172,7 +173,7 @@ def wrap_interpreter(interpreter: Any, output: int = 0) -> Call:
 
 
 class OnnxRuntimeClassifier:
-    """ONNX Runtime on the CPU; a whole batch goes through at once."""
+    """A classifier on ONNX Runtime and the CPU; a whole batch is run at once."""
 
     def __init__(self, session: Any, file: ModelFile) -> None:
         check_precision(file, session.get_modelmeta().custom_metadata_map.get(PRECISION_KEY))
@@ -180,19 +181,19 @@ class OnnxRuntimeClassifier:
         self._file = file
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Classifier`."""
+        """Classify a batch of images, see `Classifier`."""
         check_images(images, IMAGE_SHAPE)
         outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
         return dequantize(outputs, self._file.output)
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """See `Classifier`."""
+        """Return the session's own call, see `Classifier`."""
         session, entrance, exits = self._session, self._file.input.name, [self._file.output.name]
         return lambda image: session.run(exits, {entrance: image})
 
 
 def check_precision(file: ModelFile, declared: str | None) -> None:
-    """Compare the precision that a file states in its own metadata with its card's.
+    """Compare the precision in a file's own metadata with that in its card.
 
     Raises:
         ModelCardError: They differ.
@@ -205,10 +206,10 @@ def check_precision(file: ModelFile, declared: str | None) -> None:
 
 
 def check_tensor(file: ModelFile, tensor: Tensor, dtype: str, scale: float | None, zero_point: int | None) -> None:
-    """Compare what a file declares of its input or output with what its card says.
+    """Compare the input or output that a file declares with its card.
 
     Raises:
-        ModelCardError: They differ, as they do when a file was swapped for another precision's.
+        ModelCardError: They differ, for example because files of two precisions were swapped.
     """
     if (dtype, scale, zero_point) != (tensor.dtype, tensor.scale, tensor.zero_point):
         raise ModelCardError(
@@ -218,13 +219,13 @@ def check_tensor(file: ModelFile, tensor: Tensor, dtype: str, scale: float | Non
 
 
 def _interface(details: dict[str, Any]) -> tuple[str, float | None, int | None]:
-    """Type, scale and zero point of an interpreter's tensor; a scale of 0 means that it is not quantized."""
+    """Return type, scale and zero point of an interpreter's tensor; a scale of 0 means that it is not quantized."""
     scale, zero_point = details["quantization"]
     return details["dtype"].__name__, float(scale) or None, int(zero_point) if scale else None
 
 
 def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
-    """Real values of a tensor's integers: (q - zero_point) * scale; floats pass.
+    """Dequantize a tensor's integers: (q - zero_point) * scale; floats are returned unchanged.
 
     Source: LiteRT 8-bit quantization specification.
     """
@@ -233,7 +234,7 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     return (values.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
 
 
-# The metadata of our TFLite files are JSON without spaces, which no runtime hands out but anyone can find.
+# The metadata of our TFLite files are JSON without spaces; no runtime returns them, but a search finds them.
 _DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'":"(\w+)"')
 
 
@@ -249,7 +250,7 @@ def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
-    # A bundle's file holds all of its weights. Without this, others would be sought in the current folder.
+    # A bundle's file holds all of its weights. Without this, external weights would be read from the current folder.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -263,7 +264,7 @@ def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads:
     return OnnxRuntimeClassifier(session, file)
 
 
-# In the order of preference: the fastest int8 kernels first.
+# In order of preference: the fastest int8 kernels first.
 RUNTIMES = {
     runtime.name: runtime
     for runtime in (
@@ -275,11 +276,11 @@ RUNTIMES = {
 
 
 def choose_runtime(name: str | None) -> Runtime:
-    """The named runtime, or the first in order of preference that is installed.
+    """Choose the named runtime, or the first installed one in order of preference.
 
     Raises:
         ValueError: No runtime has this name.
-        RuntimeUnavailableError: It is not installed, or none is.
+        RuntimeUnavailableError: It is not installed, or no runtime is.
     """
     if name is None:
         for runtime in RUNTIMES.values():
@@ -299,6 +300,12 @@ def choose_runtime(name: str | None) -> Runtime:
 def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> Classifier:
     """Load a file's bytes into a runtime.
 
+    Args:
+        runtime: Runtime that runs the file.
+        content: The file's verified bytes.
+        file: The file's record in the card.
+        num_threads: Threads the runtime may use for one inference.
+
     Raises:
         ModelCardError: The file declares another input or output than its card.
         RuntimeUnavailableError: The runtime cannot be loaded, is too old, or cannot run the file.
@@ -309,7 +316,7 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
     except ModelCardError:
         raise
     except Exception as error:
-        # A missing system library, another numpy, an operator too new: native packages raise what they like, and
+        # A missing system library, another numpy, an operator too new: native packages raise any exception, and
         # ONNX Runtime's exceptions derive from Exception alone.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if runtime.counts_as_tensorflow and isinstance(error, (SystemError, ImportError)):
@@ -318,7 +325,7 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
 
 
 def _check_age(runtime: Runtime, file: ModelFile) -> None:
-    """Refuse a file whose operators came after the runtime, before it says so in words that nobody understands."""
+    """Refuse a file whose operators are newer than the runtime, whose own message is hard to understand."""
     if not runtime.counts_as_tensorflow or file.min_runtime is None or not runtime.installed:
         return
     if _numbers(runtime.version) < _numbers(file.min_runtime):
@@ -329,5 +336,5 @@ def _check_age(runtime: Runtime, file: ModelFile) -> None:
 
 
 def _numbers(version_: str) -> tuple[int, ...]:
-    """2.17.0 as (2, 17, 0), so that it compares as numbers do."""
+    """Split 2.17.0 into (2, 17, 0), so that it compares as numbers do."""
     return tuple(int(part) for part in re.findall(r"\d+", version_)[:3])

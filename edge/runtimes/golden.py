@@ -1,7 +1,7 @@
-"""Golden vectors: a few images and the logits that a file gave for them when it was exported.
+"""Golden vectors: a few images and the logits that a file returned for them when it was exported.
 
 Running them again where the file is used catches what hashes cannot: a file that was sealed wrong, a runtime or a
-processor that computes something else. Who fails them is not used.
+processor that computes something else. A file that fails them is not used.
 """
 
 import base64
@@ -16,12 +16,12 @@ from ..bundle.card import IMAGE_SHAPE, ModelCardError, ModelFile, Precision
 
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-# Of golden images, unpacked: far more than ever written, far less than would hurt.
+# Limit on unpacked golden images: far more than any export writes, far less than would harm.
 MOST_BYTES = 1_000_000
 # Shares of the span from the lowest to the highest expected logit. Float kernels differ by a millionth between
 # processors. Integer kernels gave the same bits on every processor tried; other runtimes may round an intermediate
 # result the other way, which moves a logit by a step or two, and the span has 255 steps. Half-precision files are
-# computed in 32 bits on one processor and in 16 on the next.
+# computed in 32 bits on one processor and in 16 on another.
 TOLERANCE: dict[Precision, float] = {"float32": 1e-3, "float16": 0.02, "dynamic": 0.02, "int8": 0.02, "int16x8": 0.02}
 # Logits that vary less than this share over different digits do not depend on the picture.
 LEAST_SPREAD = 0.02
@@ -29,12 +29,12 @@ LEAST_CORRELATION = 0.999
 
 
 def pack_pixels(pixels: NDArray[np.uint8]) -> str:
-    """Images, uint8 [N, 28, 28, 1], as text: zlib, then base64."""
+    """Pack images, uint8 [N, 28, 28, 1], as text: zlib, then base64."""
     return base64.b64encode(zlib.compress(pixels.tobytes(), 9)).decode("ascii")
 
 
 def unpack_pixels(text: str) -> NDArray[np.uint8]:
-    """The images again, uint8 [N, 28, 28, 1].
+    """Unpack images, uint8 [N, 28, 28, 1].
 
     Raises:
         ModelCardError: The text does not hold images.
@@ -53,13 +53,13 @@ def check_golden(classify: Classify, file: ModelFile, pixels: NDArray[np.uint8],
     """Classify the golden images and refuse the file if its logits are not those of the export.
 
     Args:
-        classify: Raw pixels to logits, of the loaded file.
-        file: With the expected logits.
+        classify: Function of the loaded file from raw pixels to logits.
+        file: The file's record with the expected logits.
         pixels: The golden images, uint8 [N, 28, 28, 1].
-        runtime: What error messages call it.
+        runtime: Name of the runtime in error messages.
 
     Raises:
-        ModelCardError: They differ; the message names the likely cause.
+        ModelCardError: The logits differ; the message names the likely cause.
     """
     if len(file.golden_logits) != len(pixels) or not len(pixels):
         raise ModelCardError(
@@ -84,13 +84,13 @@ def diagnose(
     expected: NDArray[np.float32],
     tolerance: float,
 ) -> str:
-    """Name the likely cause in a sentence, by trying the usual mistakes on the golden images.
+    """Name the likely cause in a sentence by trying the usual mistakes on the golden images.
 
     Args:
-        classify: Raw pixels to logits.
-        pixels: uint8 [N, 28, 28, 1].
-        logits: What the file gives for them, [N, 10].
-        expected: What it should, [N, 10].
+        classify: Function from raw pixels to logits.
+        pixels: The golden images, uint8 [N, 28, 28, 1].
+        logits: Logits that the file returned, float32 [N, 10].
+        expected: Logits of the export, float32 [N, 10].
         tolerance: Largest difference that counts as equal.
     """
     if logits.shape != expected.shape:
@@ -105,7 +105,7 @@ def diagnose(
     )
     likeness = _correlate(logits, expected)
     for changed, cause in mistakes:
-        # Nearly: a file that takes another layout was converted another time, and rounds otherwise.
+        # Only nearly equal: a file with another layout was converted separately and rounds differently.
         if _correlate(classify(np.ascontiguousarray(changed)), expected) > max(LEAST_CORRELATION, likeness):
             return cause
     if np.ptp(logits, axis=0).max() < LEAST_SPREAD * np.ptp(expected):
@@ -121,5 +121,5 @@ def diagnose(
 
 
 def _correlate(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Pearson's correlation; 0 where all logits are equal."""
+    """Return Pearson's correlation; 0 if all logits are equal."""
     return float(np.corrcoef(logits.ravel(), expected.ravel())[0, 1]) if np.ptp(logits) else 0.0

@@ -1,4 +1,4 @@
-"""One file on one runtime in a process of its own: raw pixels in, logits out, so that nothing is shared or left over.
+"""Run one file on one runtime in its own process, so that runs share nothing and leave nothing behind.
 
 Also started as `python -m edge_mnist.edge.runtimes.isolated` with a job as JSON on standard input.
 """
@@ -16,14 +16,14 @@ from ..common.processes.child import ChildError, Limits, call_in_child, limits_f
 from ..common.scratch import scratch_folder
 from .classifiers import RUNTIMES, load_file
 
-# Far more than any file needs for 10,000 images, so that a runtime that hangs ends with a sentence.
+# Far more than any file needs for 10,000 images; a runtime that hangs ends with an error message.
 PROCESS_TIMEOUT_S = 900
-# Images at once, so that memory stays the same however many there are.
+# Images per batch, so that memory does not grow with their number.
 BLOCK = 250
 
 
 class IsolatedJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: the file at `path`, what the card says of it, on images saved as .npy; logits go to `logits`."""
+    """A job: run the file at `path`, described by its record, on images saved as .npy, and write logits to `logits`."""
 
     path: str
     file: ModelFile
@@ -36,8 +36,8 @@ def run_isolated(path: Path, file: ModelFile, runtime: str, images: Path) -> NDA
     """Run a file over images in a fresh process.
 
     Args:
-        path: The file.
-        file: What its card says of it.
+        path: Path of the model file.
+        file: The file's record in the card.
         runtime: One of `RUNTIMES`.
         images: A .npy file with raw pixels, uint8 [N, 28, 28, 1].
 
@@ -61,7 +61,7 @@ def run_isolated(path: Path, file: ModelFile, runtime: str, images: Path) -> NDA
 
 
 def run_job(content: bytes) -> bytes:
-    """Do a job, which is JSON; its logits go to the file that it names.
+    """Run a job given as JSON; its logits are written to the file that it names.
 
     Raises:
         EdgeMnistError: The runtime cannot run the file.
@@ -75,7 +75,7 @@ def run_job(content: bytes) -> bytes:
 
 
 def main() -> None:
-    """Do the job on standard input; an expected failure is one line on standard error."""
+    """Run the job on standard input; an expected failure is one line on standard error."""
     try:
         run_job(sys.stdin.buffer.read())
     except EdgeMnistError as error:

@@ -1,7 +1,7 @@
-"""Loading a `.keras` file that may come from anywhere: in Keras's safe mode, and first in a child within limits.
+"""Load `.keras` files of any origin: in Keras's safe mode, and first in a child process within limits.
 
 A kilobyte of configuration can ask for layers of any size, and a zip file of 3 MB can hold gigabytes. Keras itself is
-imported only when a file is loaded; nothing on the edge needs it.
+imported only when a file is loaded; nothing else on the edge needs it.
 """
 
 import hashlib
@@ -24,38 +24,38 @@ from ..common.processes.child import ChildError, Limits, call_in_child, first_li
 from ..common.scratch import scratch_folder
 from ..common.terminal.text import printable
 
-# What a file may hold beyond four times its size: Keras does not compress weights, and configurations are small.
+# Bytes allowed beyond four times the file's size: Keras does not compress weights, and configurations are small.
 FREE_BYTES = 64_000_000
 UNPACKED = 4
 # TensorFlow itself takes 0.8 GB; on the slowest machines its import takes a minute.
 LIMITS = Limits(memory_bytes=4_000_000_000, cpu_s=180, seconds=900)
-# Nothing is computed on a GPU, whose memory no limit holds.
+# Nothing is computed on a GPU, because no limit covers its memory.
 ENVIRONMENT = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 # As many images as an export runs at once.
 BATCH = 500
 CONFIG, METADATA = "config.json", "metadata.json"
-# A hundred layers take 100 kB; what is larger is not read to explain an error.
+# A hundred layers take 100 kB; a larger configuration is not read to explain an error.
 MOST_CONFIG_BYTES = 4_000_000
 
 _passed: set[str] = set()
 
 
 class KerasFileError(EdgeMnistError):
-    """A file cannot be loaded as a Keras model; the message names it and says why."""
+    """A file cannot be loaded as a Keras model; the message names it and gives the reason."""
 
 
 def load_keras_file(content: bytes, origin: str) -> Any:
-    """Load a file; one that did not come with this package, in a child first, which takes as long as importing Keras.
+    """Load a Keras file; a file from outside this package is first tried in a child, which takes one import of Keras.
 
     Args:
         content: The file's bytes.
-        origin: What error messages call it.
+        origin: Name of the file in error messages.
 
     Returns:
         The Keras model, not compiled.
 
     Raises:
-        KerasFileError: It is no `.keras` file, cannot be loaded safely, or takes far more memory than its size says.
+        KerasFileError: It is not a `.keras` file, cannot be loaded safely, or takes far more memory than its size.
     """
     if identify(content) not in {KERAS, ZIP}:
         raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
@@ -69,7 +69,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     except ChildError as error:
         reason = f"the process that tried it {error}"
     except Exception as error:
-        # Keras, h5py and layers of all kinds raise what they like.
+        # Keras, h5py and layers of all kinds raise any exception.
         reason = first_line(error)
     code, version = _explain(content)
     # Where a class is missing, Keras tells how to program one, at length.
@@ -78,21 +78,21 @@ def load_keras_file(content: bytes, origin: str) -> Any:
 
 
 def load_here(content: bytes) -> Any:
-    """Load a file in this process, for one that is itself a child or whose file was tried.
+    """Load a file in this process: one that is a child, or one that has tried the file in a child.
 
     Raises:
-        Exception: Whatever Keras does not like about it.
+        Exception: Any error that Keras raises for the file.
     """
     keras = importlib.import_module("keras")
     with scratch_folder() as folder:
-        # Keras loads from files alone; this one holds the very bytes that were checked.
+        # Keras loads from files only; this one holds exactly the bytes that were checked.
         path = folder / SOURCE_NAME
         path.write_bytes(content)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def _try(content: bytes) -> bytes:
-    """Load a file and run it once, where it takes images."""
+    """Load a file and run it once if it takes images."""
     model = load_here(content)
     inputs = getattr(model, "inputs", None) or []
     bytes_claimed = 4 * model.count_params() if inputs else 0
@@ -102,17 +102,17 @@ def _try(content: bytes) -> bytes:
         try:
             model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
         except Exception as error:
-            # What only this call does not like, such as a name that is no scope, the loading process mends or refuses.
+            # An error of this call only, such as a name that is not a valid scope, is handled when the file is loaded.
             return first_line(error).encode()
     return b""
 
 
 def _check_sizes(content: bytes) -> None:
-    """Refuse an archive that unpacks to far more than itself.
+    """Refuse an archive that unpacks to far more than its own size.
 
     Raises:
-        KerasFileError: It does, is no `.keras` file, or is packed in a way that Keras never uses.
-        zipfile.BadZipFile: It is no archive.
+        KerasFileError: It does, is not a `.keras` file, or is packed in a way that Keras never uses.
+        zipfile.BadZipFile: It is not an archive.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
@@ -125,7 +125,7 @@ def _check_sizes(content: bytes) -> None:
 
 
 def _explain(content: bytes) -> tuple[str, str]:
-    """What the file itself shows of why it cannot be loaded, of code and of versions: sentences for the end of another.
+    """Explain from the file itself why it cannot be loaded: by its code, and by its version, as sentences to append.
 
     Each is empty where there is nothing of it.
     """
@@ -136,7 +136,7 @@ def _explain(content: bytes) -> tuple[str, str]:
             foreign = sorted(set(_foreign_classes(msgspec.json.decode(archive.read(CONFIG)))))
             version = str(msgspec.json.decode(archive.read(METADATA)).get("keras_version", ""))
     except Exception:
-        # It explains an error; where the file is too damaged for that, the error stands alone.
+        # This only explains an error; if the file is too damaged for that, the error stands alone.
         return "", ""
     code = older = ""
     if "Lambda" in foreign:
@@ -155,7 +155,7 @@ def _explain(content: bytes) -> tuple[str, str]:
 
 
 def _foreign_classes(config: Any) -> Iterator[str]:
-    """Names of classes in a model's configuration that are not Keras's own, and of its layers that are code."""
+    """Yield names of classes in a model's configuration that are not Keras's own, and of its layers that are code."""
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module", "keras")
         is_own = isinstance(module, str) and module.split(".")[0] in {"keras", "builtins"}

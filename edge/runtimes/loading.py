@@ -1,7 +1,7 @@
-"""The first run of a model file that did not come with this package: in a child, within limits.
+"""Run a model file from outside this package for the first time: in a child process, within limits.
 
-A damaged or hostile file can crash a native runtime, never end, or take all memory. One whose golden vectors passed in
-a child is then loaded in the caller's own process, from the same bytes: see docs/decisions/0013.
+A damaged or hostile file can crash a native runtime, never end, or take all memory. A file whose golden vectors passed
+in a child is then loaded in the caller's own process, from the same bytes: see docs/decisions/0013.
 """
 
 from typing import get_args
@@ -17,13 +17,13 @@ from .golden import check_golden, unpack_pixels
 
 
 def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:
-    """Load the bundle's file of this precision into a runtime, and hold it to its golden vectors.
+    """Load the bundle's file of this precision into a runtime and check it against its golden vectors.
 
-    A file that did not come with this package is tried in a child process first, which takes as long as a start of the
-    command does, once for each file and runtime.
+    A file from outside this package is first tried in a child process, which takes as long as starting the command,
+    once for each file and runtime.
 
     Raises:
-        ValueError: No file has such a precision, or there are no such numbers of threads.
+        ValueError: There is no such precision, or the number of threads is not valid.
         ModelCardError: The bundle has no such file, it changed, or it does not compute what its card says.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
@@ -40,7 +40,7 @@ def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_
 
 
 class _Job(msgspec.Struct, frozen=True):
-    """A file's bytes, what its card says of it, the name of the runtime, and the golden images as the card has them."""
+    """A file's bytes, its record in the card, the name of the runtime, and the golden images as in the card."""
 
     content: bytes
     file: ModelFile
@@ -48,21 +48,21 @@ class _Job(msgspec.Struct, frozen=True):
     golden_pixels: str
 
 
-# What passed in a child of this process, by file, golden vectors and runtime.
+# Checks that passed in a child of this process, by file, golden vectors and runtime.
 _passed: set[tuple[str, str, int]] = set()
 
 
 def check_in_child(content: bytes, file: ModelFile, runtime: str, golden_pixels: str) -> None:
-    """Hold a file to its golden vectors in a child, unless it came with this package or has passed before.
+    """Check a file against its golden vectors in a child, unless it is part of this package or has passed before.
 
     Args:
-        content: The file, verified.
-        file: What its card says of it.
+        content: The file's verified bytes.
+        file: The file's record in the card.
         runtime: One of `RUNTIMES`.
-        golden_pixels: The card's.
+        golden_pixels: The golden images as in the card.
 
     Raises:
-        ModelCardError: It does not compute what its card says; or it crashed, hung, or took more memory than it may.
+        ModelCardError: It does not compute what its card says, crashed, hung, or took more memory than its limit.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
     key = (file.record.sha256, runtime, hash((file, golden_pixels)))

@@ -1,1 +1,1 @@
-"""Where live readings go: terminal, files, a window, the web page, a broker; each in its own time."""
+"""Destinations of live readings: terminal, files, a window, the web page, a broker; each on its own thread."""

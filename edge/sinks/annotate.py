@@ -1,7 +1,7 @@
-"""A reading drawn on what was read: boxes, and at each a tag with the digit. For files, windows and live views.
+"""Draw a reading on its picture: boxes, and at each a tag with the digit. For files, windows and live views.
 
-Digits that the model is unsure of have another colour and a question mark, so that the difference does not hang on
-colour alone. White text on either colour has a contrast of 5 to 1 or more.
+Uncertain digits have another colour and a question mark, so that the difference does not depend on colour alone. White
+text on either colour has a contrast of 5 to 1 or more.
 """
 
 from dataclasses import replace
@@ -18,14 +18,14 @@ from ..live.events import Sighting
 from ..reading.reader import Digit, Reading
 from ..reading.shapes import Box
 
-# Below this confidence it is worth a second look: more than one in ten is wrong.
+# Below this confidence a digit deserves a second look: more than one in ten is wrong.
 UNSURE_BELOW = 0.9
 SURE_COLOUR = (0, 96, 160)
 UNSURE_COLOUR = (190, 70, 0)
 HALO_COLOUR = (255, 255, 255)
 # A picture whose long side is smaller is enlarged: no text is legible within an MNIST image of 28 x 28 pixels.
 SMALLEST_LONG_SIDE = 320
-# The height of a tag: this share of the median digit's, but legible, and not much larger than text needs to be.
+# Height of a tag: this share of the median digit's, but legible, and not much larger than text needs to be.
 TAG_SHARE = 0.4
 SMALLEST_TAG = 16
 LARGEST_TAG_SHARE = 1 / 12
@@ -46,14 +46,14 @@ def annotate(frame: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
     """Draw a reading on its frame.
 
     Args:
-        frame: uint8 [height, width], gray, or [height, width, 3], RGB. It is left as it is.
-        reading: With boxes in pixels of the frame.
+        frame: Gray, uint8 [height, width], or RGB, uint8 [height, width, 3]. It is not changed.
+        reading: Reading with boxes in pixels of the frame.
 
     Returns:
         uint8 [height, width, 3], RGB, of the frame's size; small frames are enlarged by a whole factor.
 
     Raises:
-        ValueError: The frame is neither.
+        ValueError: The frame is neither gray nor RGB.
     """
     check_picture(frame)
     # Already a copy; another one of 50 megapixels would be 200 MB.
@@ -69,7 +69,7 @@ def annotate(frame: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
         draw = ImageDraw.Draw(picture)
         for mark in marks:
             _draw_box(draw, mark, _line_width(tag_height))
-        # After all boxes, so that none is covered by a neighbour's.
+        # After all boxes, so that no tag is covered by a neighbour's box.
         for mark in marks:
             _draw_tag(draw, mark, tag_height, picture.size)
     return np.asarray(picture)
@@ -83,7 +83,7 @@ def _mark(digit: Digit, factor: int) -> DigitMark:
 
 
 def _choose_tag_height(marks: list[DigitMark], long_side: int) -> int:
-    """One height in pixels for all tags of a picture."""
+    """Choose one height in pixels for all tags of a picture."""
     wanted = TAG_SHARE * float(np.median([mark.bottom - mark.top for mark in marks]))
     return round(max(SMALLEST_TAG, min(wanted, LARGEST_TAG_SHARE * long_side)))
 
@@ -93,7 +93,7 @@ def _line_width(tag_height: int) -> int:
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, mark: DigitMark, line: int) -> None:
-    """A coloured frame around the ink with a thin white one around that: seen on paper and on blackboards."""
+    """Draw a coloured frame around the ink with a thin white one around that: visible on paper and on blackboards."""
     halo = max(1, line // 2)
     for distance, width, colour in ((line + halo, halo, HALO_COLOUR), (line, line, mark.colour)):
         corner = (mark.right - 1 + distance, mark.bottom - 1 + distance)
@@ -101,7 +101,7 @@ def _draw_box(draw: ImageDraw.ImageDraw, mark: DigitMark, line: int) -> None:
 
 
 def _draw_tag(draw: ImageDraw.ImageDraw, mark: DigitMark, height: int, picture_size: tuple[int, int]) -> None:
-    """The digit in white on its colour: above the box, below it where there is no room, else within."""
+    """Draw the digit in white on its colour: above the box, below it if there is no room, else within."""
     line, font = _line_width(height), _load_font(height)
     width = max(round(0.75 * height), round(draw.textlength(mark.text, font) + 0.4 * height))
     places = (mark.top - 2 * line - height, mark.bottom + 2 * line, mark.top)
@@ -114,21 +114,21 @@ def _draw_tag(draw: ImageDraw.ImageDraw, mark: DigitMark, height: int, picture_s
 
 @cache
 def _load_font(tag_height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font inside Pillow, as large as a tag of this height holds."""
+    """Load the font inside Pillow, as large as fits into a tag of this height."""
     return ImageFont.load_default(size=0.95 * tag_height)
 
 
-# Light on a dark edge: seen on paper and on blackboards.
+# Light on a dark edge: visible on paper and on blackboards.
 CORNER_COLOURS = ((40, 40, 40), (255, 210, 0))
-# Of the shorter side of the box.
+# Length of a corner, as a share of the shorter side of the box.
 CORNER_SHARE = 0.3
 
 
 def draw_sighting(sighting: Sighting) -> NDArray[np.uint8] | None:
-    """Draw the digits that are followed, smoothed.
+    """Draw the followed, smoothed digits of a sighting.
 
-    Stable ones, which are announced, have a frame and a tag with the digit, as in `annotate`. Those that are still
-    looked at have only yellow corners.
+    Stable ones, which are announced, have a frame and a tag with the digit, as in `annotate`. Those that are not yet
+    stable have only yellow corners.
 
     Returns:
         uint8 [height, width, 3], RGB, of the picture's size; pictures smaller than 320 pixels are enlarged by a whole
@@ -139,7 +139,7 @@ def draw_sighting(sighting: Sighting) -> NDArray[np.uint8] | None:
     picture, scale = sighting.picture, _scale(sighting, sighting.picture)
     unstable = [track for track in sighting.tracks if not track.stable]
     if unstable:
-        # Others draw on the same picture.
+        # Other sinks draw on the same picture.
         picture = picture.copy()
         for track in unstable:
             _draw_corners(picture, _scale_box(track.digit.box, scale))
@@ -148,7 +148,7 @@ def draw_sighting(sighting: Sighting) -> NDArray[np.uint8] | None:
 
 
 def _scale(sighting: Sighting, picture: NDArray[np.uint8]) -> tuple[float, float]:
-    """Pixels of the picture for each pixel of the frame, across and down."""
+    """Return the pixels of the picture for each pixel of the frame, across and down."""
     return picture.shape[1] / sighting.frame_size[0], picture.shape[0] / sighting.frame_size[1]
 
 
@@ -162,7 +162,7 @@ def _scale_box(box: Box, scale: tuple[float, float]) -> Box:
 
 
 def _draw_corners(picture: NDArray[np.uint8], box: Box) -> None:
-    """An angle at each corner of the box."""
+    """Draw an angle at each corner of the box."""
     line = max(1, max(picture.shape) // 400)
     length = max(3, round(CORNER_SHARE * min(box.width, box.height)))
     for colour, thickness in zip(CORNER_COLOURS, (3 * line, line), strict=True):

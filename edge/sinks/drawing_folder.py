@@ -1,4 +1,4 @@
-"""Where annotated pictures go: a folder in which nothing but earlier drawings is ever overwritten."""
+"""A folder of annotated pictures, in which only earlier drawings are ever overwritten."""
 
 import os
 from pathlib import Path
@@ -12,19 +12,19 @@ from ..media.sources import STANDARD_INPUT, SourceFrame
 from ..reading.reader import Reading
 from .annotate import annotate
 
-# In the name of every drawing, so that a folder that also holds the pictures themselves keeps them.
+# Part of the name of every drawing, so that pictures in the same folder are kept.
 INFIX = ".digits"
 JPEG_QUALITY = 90
 
 
 class DrawingError(EdgeMnistError):
-    """An annotated picture cannot be written; the message says where and why."""
+    """An annotated picture cannot be written; the message names the file and the reason."""
 
 
 class DrawingFolder:
-    """Writes a reading of each frame as `NAME.digits.png`, `NAME.digits.jpg`, or `NAME.000012.digits.jpg`.
+    """A writer of drawings as `NAME.digits.png`, `NAME.digits.jpg`, or `NAME.000012.digits.jpg`.
 
-    Files of the same name from several folders become NAME, NAME-2, NAME-3, in the order they are read. What an
+    Files of the same name from several folders become NAME, NAME-2, NAME-3, in the order they are read. A file that an
     earlier run wrote under the same name is replaced.
     """
 
@@ -32,10 +32,10 @@ class DrawingFolder:
         """Make the folder, with its parents.
 
         Raises:
-            DrawingError: It cannot be made or written to.
+            DrawingError: It cannot be created or written to.
         """
         self._folder = folder
-        # By name, in lower case because some file systems do not tell cases apart: the source that has it.
+        # The source that owns each name, in lower case because some file systems ignore case.
         self._owners: dict[str, str] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)

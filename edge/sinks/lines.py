@@ -13,18 +13,18 @@ from ..live.documents import describe_event, format_time
 from ..live.events import CameraChange, Event
 from ..live.sink_thread import Backlog, SinkError
 
-# What may pass: a full disk, a quota.
+# Errors that may pass: a full disk, a quota.
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
 
 
 class StandardOutput:
-    """Writes whole lines; when the reader has gone, says so once and takes no more."""
+    """A writer of whole lines to standard output; when its reader has gone, it reports this once and stops."""
 
     def __init__(self, on_gone: Callable[[], None]) -> None:
-        """Write to what is standard output now.
+        """Write to the current standard output.
 
         Args:
-            on_gone: Called when whoever read it, e.g. `head`, has closed the pipe.
+            on_gone: Function called when the reader, e.g. `head`, has closed the pipe.
         """
         self._stream = sys.stdout
         self._on_gone = on_gone
@@ -35,7 +35,7 @@ class StandardOutput:
 
         Raises:
             OSError: It cannot be written now, because standard output is a file on a full disk.
-            SinkError: It cannot be written, and never will be: closed, or a terminal that has gone.
+            SinkError: It can never be written again: standard output is closed, or a terminal that has gone.
         """
         if self._gone:
             return
@@ -53,21 +53,21 @@ class StandardOutput:
             raise SinkError(f"standard output cannot be written ({error.strerror}).") from error
 
     def close(self) -> None:
-        """It is not ours to close."""
+        """Leave standard output open."""
 
     def _swallow_the_rest(self) -> None:
-        """What is still buffered goes nowhere, so that Python does not complain about it when it exits."""
+        """Discard what is still buffered, so that Python does not complain about it when it exits."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
 
 
-# Old files that are kept: FILE.1, the newest of them, to FILE.5.
+# Number of old files that are kept: FILE.1, the newest, to FILE.5.
 KEPT_FILES = 5
 
 
 class LineOutput(Protocol):
-    """Where lines go."""
+    """A destination of lines."""
 
     def write_line(self, line: str) -> None:
         """Write a line, or raise OSError and write nothing."""
@@ -79,7 +79,7 @@ class LineOutput(Protocol):
 
 
 class JsonLinesSink:
-    """Writes changes of the camera and new announcements, or every frame, one a line."""
+    """A sink that writes changes of the camera and new announcements, or every frame, one per line."""
 
     name: str
     backlog: Backlog = "all"
@@ -88,23 +88,23 @@ class JsonLinesSink:
         """Write to this output.
 
         Args:
-            output: Takes the lines.
-            name: For people.
-            every_frame: Whether frames that announce nothing new are written, too.
+            output: Destination of the lines.
+            name: Name for people.
+            every_frame: Whether frames without a new announcement are written, too.
         """
         self.name = name
         self._output = output
         self._every_frame = every_frame
 
     def wants_picture(self) -> bool:
-        """Never."""
+        """Return False: pictures are not used."""
         return False
 
     def take(self, event: Event) -> None:
-        """Write the event, if it is to be written.
+        """Write the event, unless it is a frame without a new announcement and those are left out.
 
         Raises:
-            OSError: It cannot be written; nothing of it is.
+            OSError: It cannot be written; no part of it is.
         """
         if self._every_frame or isinstance(event, CameraChange) or event.is_new:
             self._output.write_line(json.dumps(describe_event(event), separators=(",", ":")))
@@ -115,12 +115,12 @@ class JsonLinesSink:
 
 
 def write_json_to_stdout(on_gone: Callable[[], None], *, every_frame: bool) -> JsonLinesSink:
-    """A sink on standard output; `on_gone` is called when nobody reads it any more."""
+    """Make a sink on standard output; `on_gone` is called when its reader has gone."""
     return JsonLinesSink(StandardOutput(on_gone), "standard output", every_frame=every_frame)
 
 
 def write_json_to_file(path: Path, most_bytes: int, *, every_frame: bool) -> JsonLinesSink:
-    """A sink on a file, rotated before it grows beyond `most_bytes`.
+    """Make a sink on a file, rotated before it grows beyond `most_bytes`.
 
     Raises:
         SinkError: The file cannot be opened.
@@ -134,20 +134,20 @@ def write_json_to_file(path: Path, most_bytes: int, *, every_frame: bool) -> Jso
 class RotatedFile:
     """A file of lines that becomes FILE.1 when it is full, while FILE.1 becomes FILE.2, and so on.
 
-    Each line goes to the system at once and in one piece, so none is lost or torn when the process is killed, unless
+    Each line is written at once and in one piece, so none is lost or torn when the process is killed, unless
     that happens within those microseconds: Linux then stops where a page of the file ends (21 of 250 files whose
-    process did nothing but write when it was killed ended so). An older file of that name is continued; a torn last
-    line stays, and gets an end. Where somebody else has renamed or removed the file, as logrotate does, it is made
-    again.
+    process did nothing but write when it was killed ended in this way). An older file of that name is continued; a torn
+    last line stays, and gets a line end. If another program has renamed or removed the file, as logrotate does, it is
+    created again.
     """
 
     def __init__(self, path: Path, most_bytes: int, kept_files: int = KEPT_FILES) -> None:
-        """Open the file, or make it.
+        """Open the file, or create it.
 
         Args:
-            path: Of the file.
-            most_bytes: A line that would make the file longer begins a new one.
-            kept_files: The highest number after its name.
+            path: Path of the file.
+            most_bytes: Size limit; a line that would exceed it begins a new file.
+            kept_files: Highest number after its name.
 
         Raises:
             OSError: It cannot be opened.
@@ -161,7 +161,7 @@ class RotatedFile:
         """Append a line.
 
         Raises:
-            OSError: There is no room for it; what was written of it is taken back.
+            OSError: There is no room for it; the part that was written is removed.
         """
         data = f"{line}\n".encode()
         if not self._is_in_place():
@@ -171,7 +171,7 @@ class RotatedFile:
             self._rotate()
             size = 0
         try:
-            # A disk with room for a part of it takes that; the next attempt says why it does not take the rest.
+            # A disk with room for a part of it takes that; the next attempt raises the error for the rest.
             while data:
                 data = data[os.write(self._descriptor, data) :]
         except OSError:
@@ -192,7 +192,7 @@ class RotatedFile:
         return descriptor
 
     def _rotate(self) -> None:
-        # Where it is missing, the last attempt renamed it but could not open a new one.
+        # If it is missing, the last attempt renamed it but could not open a new one.
         if self._path.exists():
             for number in range(self._kept_files, 0, -1):
                 older = self._numbered(number - 1)
@@ -216,21 +216,21 @@ class RotatedFile:
 
 
 class TextLinesSink:
-    """Writes the time and what is announced, or what became of the camera."""
+    """A sink that writes the time and the announcement, or the change of the camera."""
 
     name: str = "standard output"
     backlog: Backlog = "all"
 
     def __init__(self, on_gone: Callable[[], None]) -> None:
-        """Write to standard output; `on_gone` is called when nobody reads it any more."""
+        """Write to standard output; `on_gone` is called when its reader has gone."""
         self._output = StandardOutput(on_gone)
 
     def wants_picture(self) -> bool:
-        """Never."""
+        """Return False: pictures are not used."""
         return False
 
     def take(self, event: Event) -> None:
-        """Write a line, if there is something new.
+        """Write a line if there is something new.
 
         Raises:
             OSError: It cannot be written.
@@ -241,4 +241,4 @@ class TextLinesSink:
             self._output.write_line(f"{format_time(event.captured_at)}  {' / '.join(event.rows) or 'no digits'}")
 
     def close(self) -> None:
-        """Every line is already written."""
+        """Do nothing: every line is already written."""

@@ -1,23 +1,23 @@
-"""New readings and the camera's state, told to an MQTT broker, so that many machines report to one place.
+"""Publish new readings and the camera's state to an MQTT broker, so that many machines report to one place.
 
-Below the topic of the address there are three:
+Below the topic of the address there are three topics:
 
-    reading  Each new announcement, as `describe_event` has it, at least once and in order (QoS 1).
+    reading  Each new announcement, in the form of `describe_event`, at least once and in order (QoS 1).
     camera   The camera's state, in the same order.
-    status   `online` or `offline`. The broker itself says `offline` when it no longer hears from us.
+    status   `online` or `offline`. The broker itself publishes `offline` when we no longer respond.
 
-The last message of each is retained for those who subscribe later. `camera_state` of a reading is `open` when it was
+The last message of each is retained for clients that subscribe later. `camera_state` of a reading is `open` when it was
 sent; when the camera is lost or ended, the last reading is sent again with that state and `is_new` false, and when the
-camera is back, what holds then. A retained reading of another run, of which nothing is known, is deleted by an empty
-message. So a reading holds while its `camera_state` is `open` and the status `online`.
+camera is back, the current announcement is sent. A retained reading of another run, whose state is unknown, is deleted
+by an empty message. So a reading is current while its `camera_state` is `open` and the status `online`.
 
-Readings and camera states also have `machine`, `started_at` and `sequence`: which machine, when it began, and a number
-that grows by one with each message since then. A receiver can tell by them what came twice and what is missing: after
-a lost connection the first message may come twice, as QoS 1 allows. They also tell two programs with one topic apart,
-which is reported: what they say would be mixed.
+Readings and camera states also have `machine`, `started_at` and `sequence`: which machine, when it started, and a
+number that grows by one with each message since then. A receiver can detect by them repeated and missing messages:
+after a lost connection the first message may come twice, as QoS 1 allows. They also distinguish two programs with one
+topic, which is reported, because their messages would be mixed.
 
-What the sink promises hangs on one message being on its way at a time: the next is sent when the broker has confirmed
-the last. So there is no order for a new connection to upset, and what a buffer holds is exactly what was not confirmed.
+These guarantees depend on sending one message at a time: the next is sent when the broker has confirmed the last.
+So a new connection cannot change the order, and the buffer holds exactly the messages that were not confirmed.
 """
 
 import json
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-# Messages that wait while the broker is away; then the oldest is lost first. At one announcement a second: 16 minutes.
+# Messages that wait while the broker is away; beyond it the oldest is lost. At one announcement a second: 16 minutes.
 CAPACITY = 1000
-# The broker says that we are offline after one and a half of these without a sign of life.
+# The broker publishes that we are offline after one and a half of these without a keep-alive.
 KEEPALIVE_S = 20
 # Pauses before connecting again double from the first to the last.
 FIRST_PAUSE_S, LAST_PAUSE_S = 1, 16
-# At the end, what still waits is sent as long as the broker confirms something in this time.
+# At the end, waiting messages are sent as long as the broker confirms one within this time.
 FLUSH_S = 0.2
-# After so many frames of a camera that was opened, digits are stable if there are any.
+# After this many frames of a newly opened camera, digits are stable if there are any.
 SETTLED_FRAMES = 5
-# No message of ours is longer; others are not looked at.
+# No message of ours is longer; longer ones are ignored.
 MOST_OWN_BYTES = 1_000_000
-# Trouble that comes and goes is not reported more often.
+# Repeated failures are not reported more often.
 REPORT_AGAIN_S = 60.0
 
 _logger = logging.getLogger(__name__)
@@ -66,17 +66,17 @@ class _Message(NamedTuple):
 
 
 class MqttSink:
-    """Publishes new announcements and changes of the camera; while the broker is away they wait.
+    """A sink that publishes new announcements and changes of the camera; while the broker is away they wait.
 
     Attributes:
-        lost: Messages that were lost because more than the capacity waited.
+        lost: Number of messages lost because more than the capacity waited.
     """
 
     name: str
     backlog: Backlog = "all"
 
     def __init__(self, broker: MqttAddress, capacity: int = CAPACITY) -> None:
-        """Start to connect. When that fails, it is reported once and tried again, as after a lost connection.
+        """Start to connect. A failure is reported once and retried, as after a lost connection.
 
         Raises:
             SinkError: The package paho-mqtt is missing.
@@ -89,11 +89,11 @@ class MqttSink:
         self._trouble = _Trouble(self.name)
         self._camera_state = "starting"
         self._reading: dict[str, Any] | None = None
-        # Of a camera that was opened: frames until what holds is said, new or not. None: it was said.
+        # Frames of a newly opened camera until the current announcement is sent, new or not. None: it was sent.
         self._frames_left: int | None = None
-        # Whether to listen for others with our topic; not again where the broker hung up on us for asking.
+        # Whether to subscribe to our topic to find other senders; not again if the broker disconnected us for that.
         self._may_listen = True
-        # Guards what follows. paho calls back with locks of its own held: never call paho with this one held.
+        # Guards the attributes below. paho calls back with its own locks held: never call paho with this one held.
         self._changed = threading.Condition()
         self._waiting: deque[_Message] = deque()
         self._sequence = 0
@@ -102,19 +102,19 @@ class MqttSink:
         self._in_flight: _Message | None = None
         self._confirmed: set[int] = set()
         self._connected = self._closing = False
-        # So that `online` is never said after the `offline` of `close`.
+        # So that `online` is never published after the `offline` of `close`.
         self._saying = threading.Lock()
         self._client = self._make_client()
-        # paho's thread, which calls the `_on_` methods, from now on.
+        # paho's thread, which calls the `_on_` methods, runs from now on.
         self._client.loop_start()
         threading.Thread(target=self._publish_all, name=f"publish {self.name}", daemon=True).start()
 
     def wants_picture(self) -> bool:
-        """Never."""
+        """Return False: pictures are not used."""
         return False
 
     def take(self, event: Event) -> None:
-        """Have it published, if it is a new announcement or about the camera. Does not wait for the broker."""
+        """Queue the event if it is a new announcement or about the camera. Does not wait for the broker."""
         if isinstance(event, CameraChange):
             self._camera_state = event.state
             self._camera = describe_event(event)
@@ -132,14 +132,14 @@ class MqttSink:
             self._put("reading", self._reading)
 
     def _mark_reading(self) -> None:
-        """The camera is gone: say of the last reading that nobody sees it any more."""
+        """Mark the last reading as no longer seen, because the camera is gone."""
         self._frames_left = None
         if self._reading is not None:
             self._reading |= {"is_new": False, "camera_state": self._camera_state}
         self._put("reading", self._reading)
 
     def _put(self, name: str, document: dict[str, Any] | None) -> None:
-        """Have a document published; None deletes what is retained."""
+        """Queue a document; None deletes the retained one."""
         with self._changed:
             payload = ""
             if document is not None:
@@ -153,7 +153,7 @@ class MqttSink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Send what waits as long as the broker takes it, say goodbye, disconnect."""
+        """Send waiting messages as long as the broker takes them, publish `offline`, disconnect."""
         with self._changed:
             left = self._unconfirmed
             while left and self._changed.wait_for(lambda left=left: self._unconfirmed < left, FLUSH_S):
@@ -163,10 +163,10 @@ class MqttSink:
             connected = self._connected
         if left:
             _logger.warning("%s: the last %d messages could not be sent.", self.name, left)
-        # In any case: paho's thread may just have said that we are online.
+        # In any case: paho's thread may just have published `online`.
         self._say("offline")
         self._client.disconnect()
-        # Without a connection, that thread may be trying to get one; it ends when it looks up.
+        # Without a connection, that thread may be trying to connect; it ends at its next check.
         if connected:
             self._client.loop_stop()
 
@@ -176,13 +176,13 @@ class MqttSink:
 
     def _make_client(self) -> "Client":
         try:
-            # Loaded here, because only who reports to a broker needs it.
+            # Loaded here, because only this sink needs it.
             from paho.mqtt.client import Client  # noqa: PLC0415
             from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
         except ImportError as error:
             raise SinkError("--mqtt needs the package paho-mqtt: pip install 'edge-mnist[mqtt]'") from error
         broker = self._broker
-        # Each process is a client of its own: a broker closes a connection when another client of that name connects.
+        # Each process has its own client id: a broker closes a connection when another client with that id connects.
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"edge-mnist-{secrets.token_hex(6)}")
         client.connect_timeout = time_limits.CONNECT_S
         client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
@@ -206,7 +206,7 @@ class MqttSink:
     def _publish_all(self) -> None:
         """Publish one message after the other; on a thread of its own, until closing."""
         while (message := self._next()) is not None:
-            # Without a connection, or when it is lost now, paho keeps the message and sends it with the next one.
+            # If there is no connection, or it is lost now, paho keeps the message and sends it with the next one.
             number = self._client.publish(message.topic, message.payload, qos=1, retain=True).mid
             with self._changed:
                 self._changed.wait_for(lambda number=number: number in self._confirmed or self._closing)
@@ -224,13 +224,13 @@ class MqttSink:
             return self._in_flight
 
     def _say(self, status: Literal["online", "offline"]) -> None:
-        """Without confirmation: with it, paho would keep one of each broken connection to send them all later."""
+        """Publish without confirmation; otherwise paho would keep one for each broken connection and send all later."""
         with self._saying:
             if status == "offline" or not self._closing:
                 self._client.publish(f"{self._broker.topic}/status", status, qos=0, retain=True)
 
     def _on_socket_open(self, client: "Client", userdata: None, connection: object) -> None:
-        # `close` came while paho was about to connect, and found nothing to disconnect.
+        # `close` was called while paho was about to connect, and found nothing to disconnect.
         if self._closing:
             client.disconnect()
 
@@ -257,7 +257,7 @@ class MqttSink:
             self._changed.notify_all()
 
     def _on_connect_fail(self, client: "Client", userdata: None) -> None:
-        # paho does not say why, but calls this while it handles the reason.
+        # paho does not state the reason, but calls this while it handles the error.
         self._trouble.report(describe_failure(sys.exception(), "--mqtt-ca FILE"))
 
     def _on_disconnect(
@@ -293,11 +293,11 @@ class MqttSink:
         self._may_listen = True
 
     def _on_message(self, client: "Client", userdata: None, message: "MQTTMessage") -> None:
-        # What is retained may be of a former run. A broker may send anything: even the topic's name can be no text.
+        # A retained message may be of a former run. A broker may send anything: the topic's name may not even be text.
         if message.retain or self._closing or len(message.payload) > MOST_OWN_BYTES:
             return
         if message.payload == b"offline":
-            # Of another with our topic, or of a connection of ours that the broker took so long to miss.
+            # From another sender with our topic, or from an old connection of ours that the broker noticed late.
             self._say("online")
             return
         machine, started_at = _read_origin(message.payload)
@@ -311,13 +311,13 @@ class MqttSink:
             machine,
             started_at,
         )
-        # So that the other one hears of us, too; it answers once, as we do.
+        # So that the other sender receives our state, too; it answers once, as we do.
         if self._camera is not None:
             self._put("camera", self._camera)
 
 
 def _read_origin(payload: bytes | bytearray) -> tuple[object, object]:
-    """`machine` and `started_at` of a message; None for each that it has not, whatever it is."""
+    """Read `machine` and `started_at` of a message; None for each that is missing, whatever the message is."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
@@ -326,7 +326,7 @@ def _read_origin(payload: bytes | bytearray) -> tuple[object, object]:
 
 
 class _Trouble:
-    """Reports trouble when it begins or has another reason, and its end."""
+    """A reporter of failures: when one begins or has another reason, and when it is over."""
 
     def __init__(self, name: str) -> None:
         self.is_on = False
@@ -335,7 +335,7 @@ class _Trouble:
         self._reported_s = -REPORT_AGAIN_S
 
     def report(self, text: str) -> None:
-        """There is trouble; while it goes on for the same reason, once is enough."""
+        """Report a failure, unless it goes on for the same reason."""
         again = text == self._text and (self.is_on or time.monotonic() - self._reported_s < REPORT_AGAIN_S)
         self.is_on = True
         if not again:
@@ -343,7 +343,7 @@ class _Trouble:
             _logger.warning("%s: %s. It is tried again, and readings wait.", self._name, text)
 
     def over(self, text: str) -> None:
-        """There is none any more."""
+        """Report that the failure is over."""
         if self.is_on:
             _logger.info("%s: connected again; %s.", self._name, text)
         self.is_on = False

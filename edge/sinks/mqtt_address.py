@@ -1,4 +1,4 @@
-"""What `--mqtt` says: where the broker is, the topic, and who we are, checked before anything connects."""
+"""The address of `--mqtt`: broker, topic, user and TLS, checked before anything connects."""
 
 import re
 import ssl
@@ -13,12 +13,12 @@ from ..live.sink_thread import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 EXPECTED = "Expected mqtt://[user@]host[:port]/topic, or mqtts:// for TLS."
-PASSWORD_VARIABLE = "EDGE_MNIST_MQTT_PASSWORD"  # noqa: S105 - where it is, not what it is
+PASSWORD_VARIABLE = "EDGE_MNIST_MQTT_PASSWORD"  # noqa: S105 - the name of the variable, not the password
 
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files. None: trust whom the system trusts; no client certificate; the key is in the certificate's file."""
+    """PEM files. None means: the system's certificate authorities; no client certificate; the key is in its file."""
 
     ca: Path | None = None
     certificate: Path | None = None
@@ -27,15 +27,15 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class MqttAddress:
-    """Where readings go.
+    """The destination of readings.
 
     Attributes:
-        host: Name or address.
+        host: Host name or IP address.
         port: TCP port.
-        topic: What our topics begin with.
-        user: None for nobody.
-        password: Never shown.
-        tls: None for a connection without encryption.
+        topic: Prefix of our topics.
+        user: User name; None if there is none.
+        password: Password; never shown.
+        tls: TLS settings; None for a connection without encryption.
     """
 
     host: str
@@ -47,21 +47,21 @@ class MqttAddress:
 
     @property
     def name(self) -> str:
-        """For people, without the user."""
+        """Name for people, without the user."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}/{self.topic}"
 
 
 def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> MqttAddress:
-    """Check an address and what belongs to it.
+    """Check an address and the options that belong to it.
 
     Args:
-        url: `mqtt://[user@]host[:port]/topic`, or `mqtts://` for TLS.
-        tls_files: For `mqtts` only.
-        password_file: Its first line is the password; without one $EDGE_MNIST_MQTT_PASSWORD is, if it is set.
+        url: Address `mqtt://[user@]host[:port]/topic`, or `mqtts://` for TLS.
+        tls_files: Certificate files, for `mqtts` only.
+        password_file: File whose first line is the password; None takes $EDGE_MNIST_MQTT_PASSWORD, if it is set.
 
     Raises:
-        SinkError: Not such an address, options that do not fit it, or files that do not hold what they should.
+        SinkError: The address is not valid, options do not fit it, or a file has no valid content.
     """
     try:
         address = parse_address(url, PORTS)
@@ -74,7 +74,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
             f"${PASSWORD_VARIABLE} or a --mqtt-password-file."
         )
     topic = unquote(address.target.removeprefix("/"))
-    # What other addresses give a meaning is not for topics.
+    # Parts that have a meaning in other addresses are not allowed in topics.
     if not topic or topic.endswith("/") or "#" in url or re.search(r"[+#\0]", topic):
         raise SinkError(
             f"--mqtt {shown}: expected a topic after the host, without + and #, e.g. mqtt://broker/kitchen/meter."
@@ -92,7 +92,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
 
 
 def _make_tls(files: TlsFiles) -> ssl.SSLContext:
-    """Demands a certificate that fits the host's name."""
+    """Make a TLS context that requires a certificate for the host's name."""
     for option, file in (("ca", files.ca), ("cert", files.certificate), ("key", files.key)):
         _check_file(f"--mqtt-{option}", file)
     if files.key and not files.certificate:
@@ -112,7 +112,7 @@ def _make_tls(files: TlsFiles) -> ssl.SSLContext:
 
 
 def _check_file(option: str, file: Path | None) -> None:
-    """Refuse a pipe, which OpenSSL would wait for."""
+    """Refuse a pipe, on which OpenSSL would wait."""
     if file is None:
         return
     try:
@@ -122,7 +122,7 @@ def _check_file(option: str, file: Path | None) -> None:
 
 
 def _explain(error: OSError, expected: str) -> str:
-    """Why certificates cannot be used; what OpenSSL says is for programmers."""
+    """Explain why certificates cannot be used; OpenSSL's messages are for programmers."""
     if not isinstance(error, ssl.SSLError):
         return f"cannot be read ({error.strerror})"
     return "the key belongs to another certificate" if error.reason == "KEY_VALUES_MISMATCH" else expected

@@ -1,4 +1,4 @@
-"""A window with what the camera sees, as it is read."""
+"""A window that shows the camera's view while it is read."""
 
 import gc
 import threading
@@ -22,9 +22,9 @@ INSTEAD = "--stills FOLDER"
 
 
 class PreviewSink:
-    """Shows the newest picture, darkened while the camera is away; q, Escape and closing the window stop the loop.
+    """A sink that shows the newest picture, darkened while the camera is lost; q, Escape and closing it stop the loop.
 
-    The window has a thread of its own, so that it answers while no events come, e.g. because the camera hangs.
+    The window has its own thread, so that it responds while no events come, e.g. because the camera hangs.
     """
 
     name: str = "preview window"
@@ -34,10 +34,10 @@ class PreviewSink:
         """Open the window, hidden until there is a picture.
 
         Args:
-            on_close: Called once, from the window's thread, when somebody quits it.
+            on_close: Function called once, from the window's thread, when the user closes it.
 
         Raises:
-            WindowError: There is no display, it does not answer, or Python came without tkinter.
+            WindowError: There is no display, it does not respond, or Python has no tkinter.
         """
         self._on_close = on_close
         # For the window's thread: the newest of each kind of event.
@@ -51,7 +51,7 @@ class PreviewSink:
         try:
             error = opened.get(timeout=OPEN_TIMEOUT_S)
         except Empty:
-            # A window that opens after all closes at once.
+            # A window that opens after this closes at once.
             self._closing.set()
             raise WindowError(
                 f"--show needs a display, and this one did not answer within {OPEN_TIMEOUT_S:g} s. Use "
@@ -61,18 +61,18 @@ class PreviewSink:
             raise error
 
     def wants_picture(self) -> bool:
-        """While the window is open, when the next picture is due and none waits."""
+        """Whether the window is open, the next picture is due, and none waits."""
         return self._sighting is None and time.monotonic() >= self._due_s and self._thread.is_alive()
 
     def take(self, event: Event) -> None:
-        """Leave it for the window's thread."""
+        """Leave the event for the window's thread."""
         if isinstance(event, CameraChange):
             self._change = event
         elif event.picture is not None:
             self._sighting = event
 
     def close(self) -> None:
-        """Close the window; `on_close` is not called for that."""
+        """Close the window without calling `on_close`."""
         self._closing.set()
         self._thread.join(CLOSE_TIMEOUT_S)
 
@@ -87,14 +87,14 @@ class PreviewSink:
         while (is_wanted := window.is_wanted()) and not self._closing.wait(POLL_S):
             picture = self._update(window, picture)
         window.close()
-        # Here and now: Tk ends the process when another thread collects what is left of it.
+        # Delete it in this thread: Tk ends the process when another thread collects its remains.
         del window
         gc.collect()
         if not is_wanted:
             self._on_close()
 
     def _update(self, window: Window, shown: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
-        """Show what is new, on a picture that was shown before if there is none; return the picture that is shown."""
+        """Show new events, on the last picture if there is no new one; return the picture that is shown."""
         change, self._change = self._change, None
         sighting, self._sighting = self._sighting, None
         if sighting is not None and (drawn := draw_sighting(sighting)) is not None:

@@ -1,4 +1,4 @@
-"""Annotated pictures of what the camera saw: as a video, or as stills in a folder."""
+"""Annotated pictures of the camera's view: as a video, or as stills in a folder."""
 
 import logging
 import os
@@ -21,36 +21,36 @@ from .drawing_folder import JPEG_QUALITY
 from .video_file import CODECS, VideoFile
 
 VIDEO_FPS = 15.0
-# A longer time without frames, as while the camera is away, is shortened to this: hours of one still would keep the
-# encoder busy for minutes.
+# A longer time without frames, as while the camera is lost, is shortened to this: hours of one still would keep
+# the encoder busy for minutes.
 LONGEST_STILL_S = 10.0
-# The end of the last one, because whoever stops gives the file little time to be finished.
+# Longest repetition of the last frame at the end, because a stopped loop leaves little time to finish the file.
 LONGEST_END_S = 0.5
-# A recording ends while there is room to finish the file. OpenCV does not say when a disk is full.
+# A recording ends while there is room to finish the file. OpenCV does not report a full disk.
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-# Between looks at the disk, when what was recorded goes there, too.
+# Seconds between checks of the disk, when the recording is flushed, too.
 LOOK_S = 2.0
-# Stills are named by their time in UTC, so that names sort by it. Files named otherwise are never deleted.
+# Stills are named by their time in UTC, so that names sort by it. Files with other names are never deleted.
 STILL_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z\.digits\.jpg")
 
 _logger = logging.getLogger(__name__)
 
 
 class VideoSink:
-    """Records a video; an older file of that name is kept.
+    """A sink that records a video; an older file of that name is kept.
 
-    A second of the file is a second of the clock: pictures are left out, or repeated where none came. All have the
-    size of the first; others are made to fit between black bars.
+    A second of the file is a second of the clock: pictures are left out, or repeated if none came. All have the
+    size of the first; others are fitted between black bars.
     """
 
     name: str
     backlog: Backlog = "newest"
 
     def __init__(self, path: Path, fps: float = VIDEO_FPS) -> None:
-        """Check that a video can be written there; the file is begun with the first picture.
+        """Check that a video can be written there; the file is created with the first picture.
 
         Args:
-            path: Ends in .mp4 or .avi. Where there is a file of that name already, NAME-2 is written, and so on.
+            path: Path that ends in .mp4 or .avi. If the file exists, NAME-2 is written, and so on.
             fps: Frames per second of the file.
 
         Raises:
@@ -69,15 +69,15 @@ class VideoSink:
         self._path = path
         self._fps = fps
         self._file: VideoFile | None = None
-        # By time.monotonic(): when the next frame of the file, and the next look at the disk, is due.
+        # By time.monotonic(): when the next frame of the file, and the next check of the disk, is due.
         self._due_s = self._look_s = 0.0
 
     def wants_picture(self) -> bool:
-        """When the next frame of the file is due."""
+        """Whether the next frame of the file is due."""
         return time.monotonic() >= self._due_s
 
     def take(self, event: Event) -> None:
-        """Write a frame, if one is due.
+        """Write a frame if one is due.
 
         Raises:
             SinkError: The disk is almost full, the file cannot be written, or OpenCV cannot write such a file.
@@ -90,14 +90,14 @@ class VideoSink:
             self._file = VideoFile(self._path, self._fps, drawn)
             if self._file.path != self._path:
                 _logger.warning("%s is there already: this recording is %s.", self._path, self._file.path.name)
-            # Each picture takes the place of the file that is nearest in time.
+            # Each picture takes the place in the file that is nearest in time.
             self._due_s = now_s - 0.5 / self._fps
         self._repeat_until(now_s, self._file, LONGEST_STILL_S)
         self._file.write(drawn)
         self._due_s += 1 / self._fps
 
     def close(self) -> None:
-        """Finish the file; the last frame stays until now, or half a second."""
+        """Finish the file; the last frame lasts until now, or half a second."""
         if self._file is not None:
             self._repeat_until(time.monotonic(), self._file, LONGEST_END_S)
             self._file.finish()
@@ -121,7 +121,7 @@ class VideoSink:
 
 
 class StillsSink:
-    """Writes a JPEG at each new announcement, or each so many seconds, and keeps the newest of them.
+    """A sink that writes a JPEG at each new announcement, or at fixed intervals, and keeps the newest files.
 
     An announcement that digits are gone is not worth a picture.
     """
@@ -133,19 +133,19 @@ class StillsSink:
         """Make the folder, with its parents.
 
         Args:
-            folder: For files such as 20250301T120000.250Z.digits.jpg; no others in it are touched.
+            folder: Folder for files such as 20250301T120000.250Z.digits.jpg; other files in it are not touched.
             every_s: Seconds between pictures; None for one at each new announcement.
-            kept_files: So many; beyond that the oldest are deleted, those of earlier runs included.
+            kept_files: Number of files to keep; beyond it the oldest are deleted, those of earlier runs included.
 
         Raises:
-            SinkError: It cannot be made or written to.
+            SinkError: The folder cannot be created or written to.
         """
         self.name = str(folder)
         self._folder = folder
         self._every_s = every_s
         self._kept_files = kept_files
         self._due_s = 0.0
-        # Whether what is announced now has no picture yet: the frame that announced it may have come without.
+        # Whether the current announcement has no picture yet: its frame may have come without one.
         self._is_owed = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -156,14 +156,14 @@ class StillsSink:
         self._written = deque(sorted(path for path in folder.iterdir() if STILL_NAME.fullmatch(path.name)))
 
     def wants_picture(self) -> bool:
-        """When the next one is due; which frame announces something is not known before it is read."""
+        """Whether the next picture is due; it is not known in advance which frame has a new announcement."""
         return self._every_s is None or time.monotonic() >= self._due_s
 
     def take(self, event: Event) -> None:
-        """Write the picture, if it is one to be written, and delete the oldest if there are too many.
+        """Write the picture if it is due, and delete the oldest if there are too many.
 
         Raises:
-            OSError: It cannot be written; nothing remains of it.
+            OSError: It cannot be written; no part of it remains.
         """
         if not isinstance(event, Sighting) or not self._is_due(event) or (drawn := draw_sighting(event)) is None:
             return
@@ -174,7 +174,7 @@ class StillsSink:
             self._written.popleft().unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Every picture is already written."""
+        """Do nothing: every picture is already written."""
 
     def _is_due(self, sighting: Sighting) -> bool:
         if sighting.is_new:

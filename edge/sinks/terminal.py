@@ -1,4 +1,4 @@
-"""A table in the terminal that is always up to date: what is announced, how fast it goes, and where the time goes."""
+"""A live table in the terminal: the announcement, the frame rates, and the time of each stage."""
 
 import time
 from collections.abc import Iterator
@@ -35,15 +35,15 @@ _SCALES = (2, 1)
 
 
 def draw_big(rows: tuple[str, ...], width: int, height: int) -> list[str]:
-    """Rows of digits, as large as fits.
+    """Draw rows of digits as large as fits.
 
     Args:
-        rows: Digits only.
-        width: Of the room, characters.
-        height: The same in lines.
+        rows: Digits of each row.
+        width: Available width in characters.
+        height: Available height in lines.
 
     Returns:
-        Lines of text, an empty one between rows; rows as they are where even small digits do not fit.
+        Lines of text, an empty one between rows; the rows unchanged if even small digits do not fit.
     """
     for scale in _SCALES:
         lines = "\n\n".join("\n".join(_draw_row(row, scale)) for row in rows).split("\n")
@@ -53,7 +53,7 @@ def draw_big(rows: tuple[str, ...], width: int, height: int) -> list[str]:
 
 
 def _draw_row(row: str, scale: int) -> list[str]:
-    """Two rows of points a line; between digits there is a column as wide as a point of them."""
+    """Draw two rows of points per line; digits are separated by a column as wide as a point."""
     points = [[_POINTS[int(digit)][i // scale] for digit in row] for i in range(5 * scale)]
     if len(points) % 2:
         points.append([0] * len(row))
@@ -67,12 +67,12 @@ def _draw_line(upper: int, lower: int, scale: int) -> str:
     return "".join(scale * _BLOCKS[2 * (upper >> bit & 1) + (lower >> bit & 1)] for bit in (2, 1, 0))
 
 
-# Times a second; people read no faster.
+# Draws per second; people read no faster.
 DRAW_FPS = 8.0
-# Of a new time in the average that is shown: figures that change eight times a second cannot be read.
+# Weight of a new time in the displayed average: figures that change eight times a second cannot be read.
 NEW_SHARE = 0.2
 STATE_STYLES = {"open": "bold green", "lost": "bold red", "ended": "bold yellow"}
-# Lines besides the announcement: the camera, the rates, a panel's frame; and those of the stages, where there is room.
+# Lines besides the announcement: the camera, the rates, a panel's frame; and those of the stages if there is room.
 FIXED_LINES = 4
 STAGE_LINES = len(STAGES) + 1
 LEAST_ANNOUNCEMENT_LINES = 3
@@ -81,16 +81,16 @@ WIDEST = 100
 
 
 class TerminalSink:
-    """Draws the table below what the terminal shows, again and again; it stays there when the loop ends."""
+    """A sink that draws a table below earlier output, repeatedly; it stays there when the loop ends."""
 
     name: str = "terminal"
     backlog: Backlog = "newest"
 
     def __init__(self, console: SafeConsole | None = None) -> None:
-        """Draw on standard output.
+        """Draw on standard output, unless another console is given.
 
         Args:
-            console: Another terminal.
+            console: Console to draw on; None for standard output.
         """
         self._console = console or open_console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
@@ -100,11 +100,11 @@ class TerminalSink:
         self._drawn_s = 0.0
 
     def wants_picture(self) -> bool:
-        """Never."""
+        """Return False: pictures are not used."""
         return False
 
     def take(self, event: Event) -> None:
-        """Draw the table anew. Takes its time, so that the newest event is always the next one and always drawn.
+        """Redraw the table. It takes its time, so that the newest event is always the next one and always drawn.
 
         Raises:
             SinkError: The terminal has gone.
@@ -120,7 +120,7 @@ class TerminalSink:
             # The cursor is hidden from here on, until `close`.
             if not self._live.is_started:
                 self._live.start()
-                # It has put its own streams in their place, so that what others print goes above the table.
+                # rich has replaced the streams, so that other output goes above the table.
                 make_streams_safe()
             self._live.update(self._draw(), refresh=True)
         except OSError as error:
@@ -128,7 +128,7 @@ class TerminalSink:
         self._drawn_s = time.monotonic()
 
     def close(self) -> None:
-        """Give the cursor back."""
+        """Show the cursor again."""
         self._live.stop()
 
     def _draw(self) -> RenderableType:
@@ -150,7 +150,7 @@ class TerminalSink:
 
 def _draw_camera(change: CameraChange) -> Text:
     state = (f"camera {change.state} ", STATE_STYLES[change.state])
-    # Why it was lost is worth a second line, what it is is not.
+    # The reason of a loss is worth a second line, a description is not.
     return Text.assemble(state, one_line(change.message), no_wrap=change.state == "open", overflow="ellipsis")
 
 
@@ -175,7 +175,7 @@ def _draw_rates(sighting: Sighting) -> Text:
 
 
 def _draw_stages(sighting: Sighting, timing_ms: dict[str, float], width: int) -> Table:
-    """A bar for each stage, beginning where the one before ends: together, what a frame takes of the time it has."""
+    """Draw a bar for each stage, beginning where the one before ends: together, the use of the time for a frame."""
     spent_ms = sum(ms for stage, ms in timing_ms.items() if stage != "capture")
     has_ms = 1000 / sighting.rates.camera_fps if sighting.rates.camera_fps > 0 else spent_ms
     table = Table(box=None, padding=(0, 1, 0, 0), show_header=False, show_footer=True, width=width)
@@ -192,7 +192,7 @@ def _draw_stages(sighting: Sighting, timing_ms: dict[str, float], width: int) ->
 
 
 def _line_up(timing_ms: dict[str, float]) -> Iterator[tuple[str, float, float]]:
-    """Each stage with the time at which it begins and its own; capture goes on beside the others."""
+    """Yield each stage with its start and its duration; capture runs in parallel with the others."""
     begin_ms = 0.0
     for stage in STAGES:
         ms = timing_ms.get(stage, 0.0)

@@ -1,9 +1,9 @@
-"""A video file that can be played up to its last second whatever ends the process: a signal, SIGKILL, a power cut.
+"""A video file that can be played up to its last second however the process ends: a signal, SIGKILL, a power cut.
 
 OpenCV writes the index of an MP4 file at its end, and without it nothing can be played. Its FFmpeg has a kind of MP4
-that is a row of fragments with an index each (.ismv), but keeps up to 256 kB of a file to itself, which may be minutes
-of a scene in which nothing moves. It passes fragments on at once where it writes to a pipe: so it does, and a thread
-takes them to the file. AVI needs no index to be played, and 256 kB of its JPEGs are seconds.
+that is a series of fragments with an index each (.ismv), but buffers up to 256 kB of a file, which may be minutes
+of a scene in which nothing moves. It passes fragments on at once if it writes to a pipe: so it does, and a thread
+copies them to the file. AVI needs no index to be played, and 256 kB of its JPEGs are seconds.
 """
 
 import os
@@ -26,23 +26,23 @@ class VideoFile:
     """A new video file.
 
     Attributes:
-        path: Of the file: the one that was asked for, or NAME-2, NAME-3, ... where that is taken.
+        path: Path of the file: the requested one, or NAME-2, NAME-3, ... if that exists.
     """
 
     def __init__(self, path: Path, fps: float, first: NDArray[np.uint8]) -> None:
-        """Begin the file.
+        """Create the file.
 
         Args:
-            path: Ends in one of CODECS.
+            path: Path that ends in one of CODECS.
             fps: Frames per second of the file.
-            first: uint8 [height, width, 3]; all frames get its size.
+            first: First picture, uint8 [height, width, 3], RGB; all frames get its size.
 
         Raises:
-            SinkError: It cannot be made, or OpenCV cannot write such a file.
+            SinkError: It cannot be created, or OpenCV cannot write such a file.
         """
-        # Encoders want even sides.
+        # Encoders require even sides.
         width, height = (side - side % 2 for side in first.shape[1::-1])
-        # What was written last, BGR.
+        # The last written frame, BGR.
         self._frame = np.zeros((height, width, 3), np.uint8)
         self._pump: _Pump | None = None
         try:
@@ -70,11 +70,11 @@ class VideoFile:
         self._writer.write(self._frame)
 
     def repeat(self) -> None:
-        """Write the last one again."""
+        """Write the last picture again."""
         self._writer.write(self._frame)
 
     def flush(self) -> None:
-        """Bring what was written so far onto the disk.
+        """Write everything so far to the disk.
 
         Raises:
             SinkError: It cannot be written.
@@ -90,7 +90,7 @@ class VideoFile:
         """Complete the file.
 
         Raises:
-            SinkError: The last of it cannot be written.
+            SinkError: The last part cannot be written.
         """
         self._writer.release()
         if self._pump is not None:
@@ -102,10 +102,10 @@ class VideoFile:
 
 
 class _Pump(threading.Thread):
-    """Takes what comes out of a pipe to a file, until nobody writes to the pipe any more.
+    """A thread that copies a pipe to a file until the pipe's writer closes it.
 
     Attributes:
-        error: Why the file takes no more; what comes after that is lost.
+        error: Why the file could not be written; later data are lost.
     """
 
     def __init__(self, pipe: int, file: BinaryIO) -> None:
@@ -126,7 +126,7 @@ class _Pump(threading.Thread):
 
 
 def _open_fragmented(file: BinaryIO, fps: float, size: tuple[int, int]) -> tuple[Any, _Pump]:
-    """OpenCV knows a format by the suffix of a name, so the pipe needs one, if only for a moment."""
+    """Open an encoder that writes to a pipe with a temporary name, because OpenCV knows a format by its suffix."""
     with tempfile.TemporaryDirectory() as folder:
         name = Path(folder) / "pipe.ismv"
         os.mkfifo(name)
@@ -144,7 +144,7 @@ def _open_writer(path: Path, fps: float, size: tuple[int, int], codec: str) -> A
 
 
 def _create_free(path: Path) -> BinaryIO:
-    """Make the file, or the first of NAME-2, NAME-3, ... that is not there."""
+    """Create the file, or the first of NAME-2, NAME-3, ... that does not exist."""
     free, number = path, 1
     while True:
         try:
@@ -155,7 +155,7 @@ def _create_free(path: Path) -> BinaryIO:
 
 
 def _letterbox(picture: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Make a picture fit into (height, width), with black bars where its proportions differ."""
+    """Fit a picture into (height, width), with black bars if its proportions differ."""
     height, width = shape
     if picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1):
         return np.ascontiguousarray(picture[:height, :width])

@@ -1,6 +1,6 @@
-"""A window that shows one picture after the other, by the tkinter that comes with most Pythons.
+"""A window that shows one picture after the other, by the tkinter that is shipped with most Pythons.
 
-The headless OpenCV that the package depends on has no windows, and the one that has them brings all of Qt along.
+The headless OpenCV that the package depends on has no windows, and the one that has them depends on all of Qt.
 """
 
 import time
@@ -15,10 +15,10 @@ from ..common.terminal.text import one_line
 
 # Share of the screen that a picture may fill: title bars and panels need the rest.
 SCREEN_SHARE = 0.85
-# Between looks at the keyboard: no person notices, no processor either.
+# Seconds between checks of the keyboard: too short to notice, too long to cost processor time.
 POLL_S = 0.02
 QUIT_KEYS = frozenset({"q", "Q", "Escape"})
-# They are pressed together with others, or on the way to another window: no wish to go on.
+# Keys pressed together with others, or on the way to another window: they do not mean to go on.
 MODIFIERS = ("Alt", "Caps", "Control", "ISO", "Meta", "Num", "Shift", "Super")
 
 
@@ -27,19 +27,19 @@ class WindowError(EdgeMnistError):
 
 
 class Window:
-    """One window for all pictures. Any key goes on to the next; q, Escape and closing the window quit.
+    """One window for all pictures. Any key shows the next picture; q, Escape and closing the window quit.
 
-    It belongs to the thread that opened it: Tk ends the process when another one lets go of the last reference.
+    It belongs to the thread that opened it: Tk ends the process when another one drops the last reference.
     """
 
     def __init__(self, instead: str = "--annotate FOLDER") -> None:
-        """Open it, hidden until there is a picture.
+        """Open the window, hidden until there is a picture.
 
         Args:
-            instead: The option that also shows what was read where there is no window.
+            instead: Option that also shows the results if there is no window.
 
         Raises:
-            WindowError: There is no display, or Python came without tkinter.
+            WindowError: There is no display, or Python has no tkinter.
         """
         # Loaded here, because a board without a display rarely has it.
         try:
@@ -64,38 +64,38 @@ class Window:
         self._root.protocol("WM_DELETE_WINDOW", lambda: self._press("q"))
 
     def show(self, pixels: NDArray[np.uint8], title: str) -> bool:
-        """Show a picture, made as small as the screen demands, until a key is pressed.
+        """Show a picture, shrunk to fit the screen, until a key is pressed.
 
         Args:
-            pixels: uint8 [height, width, 3], RGB.
-            title: Of the window.
+            pixels: Picture to show, uint8 [height, width, 3], RGB.
+            title: Title of the window.
 
         Returns:
             Whether to go on; False after q, Escape, or closing the window.
         """
         self.display(pixels, title)
         self._answer = None
-        # Tk's own waiting would hold back Ctrl-C in the terminal until something happens in the window.
+        # Tk's own waiting would delay Ctrl-C in the terminal until something happens in the window.
         while self._answer is None:
             self._root.update()
             time.sleep(POLL_S)
         return self._answer
 
     def display(self, pixels: NDArray[np.uint8], title: str) -> None:
-        """Put a picture, uint8 [height, width, 3], RGB, into the window, made as small as the screen demands."""
+        """Put a picture, uint8 [height, width, 3], RGB, into the window, shrunk to fit the screen."""
         picture = Image.fromarray(pixels)
         # Pillow's thumbnail never enlarges.
         picture.thumbnail(
             (int(SCREEN_SHARE * self._root.winfo_screenwidth()), int(SCREEN_SHARE * self._root.winfo_screenheight()))
         )
-        # Kept, because Tk does not: it shows nothing of a picture that Python has forgotten.
+        # Kept, because Tk does not: it shows nothing of a picture that Python has freed.
         self._photo = self._make_photo(picture, master=self._root)
         self._label.configure(image=self._photo)
         self._root.title(one_line(title))
         self._root.deiconify()
 
     def is_wanted(self) -> bool:
-        """Let the window deal with keys and the mouse, and say whether nobody has quit it yet."""
+        """Process keys and the mouse, and return whether the user has not quit yet."""
         self._root.update()
         return self._answer is not False
 
@@ -104,7 +104,7 @@ class Window:
             self._answer = key not in QUIT_KEYS
 
     def close(self) -> None:
-        """Take it from the screen."""
+        """Close the window."""
         self._root.destroy()
 
     def __enter__(self) -> "Window":

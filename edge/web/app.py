@@ -1,4 +1,4 @@
-"""The web application: routes, their errors in one form, and the gate before them."""
+"""The web application: routes, their errors in one form, and access control before them."""
 
 import logging
 import time
@@ -24,14 +24,14 @@ from .routes.live import add_watching_routes
 from .routes.reading import add_reading_routes
 from .service import WebService
 
-# The page must load before anybody can type a token into it, and its files are as public as this package.
+# The page must load before a token can be typed into it, and its files are as public as this package.
 OPEN_PATHS = frozenset(("", "/", "/healthz"))
 
 
 OPEN_FOLDERS = ("/static/", "/runtime/")
 
 
-# One each 30 ms: whoever watches is limited apart from who works.
+# One each 30 ms: clients that watch are limited separately from clients that upload.
 FRAME_PATH = "/v1/live/frame.jpg"
 
 
@@ -41,7 +41,7 @@ PAGE_POLICY = (
 )
 
 
-# Sent with each answer that does not say otherwise, beside the policy.
+# Sent with each response that does not set them itself, together with the policy.
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -57,7 +57,7 @@ _log = logging.getLogger("edge_mnist.web.access")
 
 
 class GateMiddleware:
-    """Checks each request, then hands it on; gives each answer its headers, and logs it."""
+    """Middleware that checks each request, then passes it on; it adds headers to each response, and logs it."""
 
     def __init__(self, app: ASGIApp, service: WebService) -> None:
         self._app = app
@@ -66,7 +66,7 @@ class GateMiddleware:
         self._headers = {"Content-Security-Policy": PAGE_POLICY.format(ancestors=ancestors), **HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
+        """Process a request, see ASGI."""
         begun_s = time.perf_counter()
         status = 0
         scope = place_below(scope, self._service.settings.root_path)
@@ -94,7 +94,7 @@ class GateMiddleware:
             _log.info(describe_request(scope, status, time.perf_counter() - begun_s))
 
     def _check(self, scope: Scope) -> None:
-        """Refuse what may not pass; the token comes last, so that guesses are counted, too."""
+        """Refuse requests that are not allowed; the token comes last, so that guesses are counted, too."""
         headers, service = Headers(scope=scope), self._service
         path = scope["path"].removeprefix(scope["root_path"])
         service.hosts.check(headers.get("host", ""))
@@ -113,18 +113,18 @@ class GateMiddleware:
 
 
 def describe_request(scope: Scope, status: int, seconds: float) -> str:
-    """A line of the access log: no query and no header, so no secret; whatever the path holds, one line."""
+    """Format a line of the access log: no query and no header, so no secret; always one line, whatever the path."""
     client = scope["client"][0] if scope.get("client") else "-"
     return f"{quote(client, safe=':')} {scope['method']} {quote(scope['path'])} {status} {1000 * seconds:.1f} ms"
 
 
 def create_app(service: WebService) -> ASGIApp:
-    """Everything that the server answers.
+    """Make the application with all routes.
 
     Args:
-        service: What the routes share; whoever made it closes its readers.
+        service: Parts that the routes share; its maker closes its readers.
     """
-    # Without pages that load scripts from elsewhere.
+    # Without documentation pages, which load scripts from elsewhere.
     app = FastAPI(
         title="edge-mnist",
         version="1",
@@ -145,7 +145,7 @@ def create_app(service: WebService) -> ASGIApp:
 
 
 def _refuse_unknown(request: Request) -> None:
-    """Refuse misspelt parameters: the answer would be one to another question."""
+    """Refuse misspelt parameters: the response would answer another question."""
     known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
     given = [name for name, _ in request.query_params.multi_items()]
     if not known.issuperset(given) or len(given) > len(set(given)):
@@ -154,14 +154,14 @@ def _refuse_unknown(request: Request) -> None:
 
 
 def _demand_token(description: dict[str, Any]) -> None:
-    """Say in the OpenAPI description what the gate does."""
+    """Describe access control in the OpenAPI description."""
     description["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     description["security"] = [{"token": []}]
     description["paths"]["/healthz"]["get"]["security"] = []
 
 
 def _answer_errors(app: FastAPI, service: WebService) -> None:
-    """Give every error the one form."""
+    """Return every error in the one form."""
 
     @app.exception_handler(RequestRefusedError)
     async def _(_request: Request, error: RequestRefusedError) -> Response:
@@ -189,10 +189,10 @@ def _answer_errors(app: FastAPI, service: WebService) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def _(_request: Request, _error: ClientDisconnect) -> Response:
-        # Nobody will read it, but whoever sends nothing is taken for broken.
+        # Nothing will read it, but a server without a response would be taken for broken.
         return Response(status_code=400)
 
     @app.exception_handler(Exception)
     async def _(_request: Request, _error: Exception) -> Response:
-        # It is raised on after this, so that it is logged.
+        # It is raised again after this, so that it is logged.
         return error_response(500, "Something went wrong in the server, and was logged there.")

@@ -1,8 +1,8 @@
 """Fetch onnxruntime-web, which runs the ONNX file inside the page: `python -m edge_mnist.edge.web.browser_runtime`.
 
-Its three files are taken from the npm package of one version, whose SHA-512 is known here, with the user's own npm and
-whatever registry that is set up for. They go to the user's cache; the server gives them out from there, so that the
-page loads nothing from anywhere else. Without them the server reads drawings itself.
+Its three files are taken from one version of the npm package, whose SHA-512 is known here, by the user's own npm and
+its configured registry. They go to the user's cache; the server sends them from there, so that the page loads nothing
+from anywhere else. Without them the server reads drawings itself.
 """
 
 import base64
@@ -25,55 +25,55 @@ from ..data.download import cache_dir
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
-# Of the package's archive, as npm's lock files state it.
+# Hash of the package's archive, as npm's lock files state it.
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-# By name in the archive: the interface, what loads the WebAssembly, and the WebAssembly.
+# Names in the archive: the interface, the loader of the WebAssembly, and the WebAssembly.
 FILES = (
     "package/dist/ort.wasm.min.mjs",
     "package/dist/ort-wasm-simd-threaded.mjs",
     "package/dist/ort-wasm-simd-threaded.wasm",
 )
-# Says which version lies there.
+# States the version of the files.
 MANIFEST = "package/package.json"
-# Of an archive of 33 MB.
+# For an archive of 33 MB.
 DOWNLOAD_TIMEOUT_S = 600
 
 
 class RuntimeFetchError(EdgeMnistError):
-    """The runtime could not be had; the message says why and what to do."""
+    """The runtime could not be fetched; the message gives the reason and what to do."""
 
 
 def runtime_dir() -> Path:
-    """Where the files lie once they are fetched."""
+    """Return the folder of the fetched files."""
     return cache_dir() / PACKAGE
 
 
 def runtime_version(folder: Path) -> str | None:
-    """Of the files in a folder, as their package says; None if not all of them are there."""
+    """Return the version of the files in a folder, from their package.json; None if some are missing."""
     if not all(is_file(folder / Path(name).name) for name in FILES):
         return None
     try:
         return msgspec.json.decode((folder / "package.json").read_bytes(), type=_Package).version
     except Exception:
-        # Unreadable, or JSON that is none: the folder does not hold the package.
+        # Unreadable, or not JSON: the folder does not hold the package.
         return None
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is one; Path.is_file raises where nobody may look, as below a home that systemd hides."""
-    return os.path.isfile(path)  # noqa: PTH113 - that is why
+    """Whether the path is a file; Path.is_file raises if access is denied, as below a home that systemd hides."""
+    return os.path.isfile(path)  # noqa: PTH113 - does not raise
 
 
 def fetch_runtime() -> Path:
-    """Put the files into the user's cache, in place of any that are there, and return their folder.
+    """Fetch the files into the user's cache, replacing any that are there, and return their folder.
 
     Raises:
-        RuntimeFetchError: There is no npm, it cannot get the package, or what it got is not this package.
+        RuntimeFetchError: There is no npm, it cannot fetch the package, or the archive is not this package.
     """
     destination = runtime_dir()
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its destination, for only there can it be renamed into place.
+        # Beside its destination, because it can only be renamed within a file system.
         with tempfile.TemporaryDirectory(prefix=f".{PACKAGE}.", dir=destination.parent) as temporary:
             archive = _download(Path(temporary))
             _verify(archive)
@@ -87,7 +87,7 @@ def fetch_runtime() -> Path:
 
 
 class _Package(msgspec.Struct):
-    """As much of a package.json as matters here."""
+    """The fields of a package.json that are used here."""
 
     version: str
 
@@ -101,7 +101,7 @@ def _download(folder: Path) -> Path:
     where = ("--pack-destination", str(folder))
     command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--ignore-scripts", *patience, *where]
     try:
-        done = subprocess.run(  # noqa: S603 - the user's own npm, with nothing that came from outside
+        done = subprocess.run(  # noqa: S603 - the user's own npm, with no outside input
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=DOWNLOAD_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
@@ -125,7 +125,7 @@ def _verify(archive: Path) -> None:
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    """Nothing but the files that are needed, under their own names."""
+    """Extract only the files that are needed, under their own names."""
     folder.mkdir()
     with tarfile.open(archive) as package:
         for name in (*FILES, MANIFEST):

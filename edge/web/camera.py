@@ -1,4 +1,4 @@
-"""The camera of `edge-mnist serve`: a live loop on a thread of its own, whose only sink is the board."""
+"""The camera of `edge-mnist serve`: a live loop on its own thread, whose only sink is the live feed."""
 
 import logging
 import threading
@@ -19,22 +19,22 @@ _logger = logging.getLogger(__name__)
 
 
 class CameraThread:
-    """Watches a camera from now on, whether it is there yet or not."""
+    """A thread that runs the live loop of a camera, even if the camera is not connected yet."""
 
     def __init__(
         self, source: str, options: CameraOptions, settings: LiveSettings, reader: Reader, board: LiveFeed
     ) -> None:
-        """Start.
+        """Start the live loop.
 
         Args:
             source: Name of the camera, as of `--camera`.
             options: How the camera is opened.
-            settings: Of the loop.
-            reader: From now on used by this thread alone.
-            board: Where it is shown.
+            settings: Settings of the live loop.
+            reader: Reader that only this thread uses from now on.
+            board: Live feed that shows the camera.
 
         Raises:
-            CameraRefusedError: It can never work.
+            CameraRefusedError: The camera can never work.
         """
         check_source(source)
         self._loop = LiveLoop(partial(open_camera, source, options), board.source, reader, [board], settings)
@@ -42,16 +42,16 @@ class CameraThread:
         self._thread = start_abandonable(threading.Thread(target=self._run, name="live", daemon=True))
 
     def check(self) -> None:
-        """Do nothing, as long as it goes well.
+        """Raise the error that ended the loop, if any.
 
         Raises:
-            CameraRefusedError: The camera turned out to be one that can never work.
+            CameraRefusedError: The camera can never work.
         """
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """Stop, within a second."""
+        """Stop within a second."""
         self._loop.stop()
         self._thread.join(STOPS_WITHIN_S)
 
@@ -59,7 +59,7 @@ class CameraThread:
         try:
             self._loop.run()
         except CameraFileError as error:
-            # The page shows it, too; pictures are read all the same.
+            # The page shows it, too; uploaded pictures are still read.
             _logger.error("%s", error)
         except Exception as error:
             self._error = error

@@ -1,4 +1,4 @@
-"""What the server says no to: a status, a word for the metrics, and a sentence for people.
+"""Errors of the web server: each has an HTTP status, a metrics label and a message.
 
 Nothing here needs the packages of the extra `web`: options and help load without them.
 """
@@ -12,16 +12,16 @@ from ..common.errors import EdgeMnistError
 
 
 class WebError(EdgeMnistError):
-    """The server cannot be set up; the message says why and what to do."""
+    """The server cannot be set up; the message gives the reason and what to do."""
 
 
 class RequestRefusedError(EdgeMnistError):
     """One request is refused.
 
     Attributes:
-        status: Of HTTP.
-        reason: What the metrics count it as.
-        headers: To send with the answer.
+        status: HTTP status of the response.
+        reason: Label under which the metrics count it.
+        headers: Headers of the response.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RequestRefusedError(EdgeMnistError):
 
 
 def encode_json(document: Any) -> bytes:
-    """A document as JSON in UTF-8, with what is none in names replaced."""
+    """Encode a document as JSON in UTF-8; invalid characters in names are replaced."""
     try:
         return msgspec.json.encode(document)
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""The board: what the live loop saw last, for all clients of the web server to look at.
+"""The live feed: the newest results of the live loop, for all clients of the web server.
 
-The loop's side is a sink. The clients' side is asyncio. Nobody queues: who is slow sees the newest and misses what was
-between. What is costly, the JPEG, is made once for all, and only when somebody waits for it.
+The loop's side is a sink. The clients' side is asyncio. There are no queues: a slow client gets the newest event and
+misses those between. The JPEG, which is costly, is made once for all clients, and only if a client waits for it.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from ..live.sink_thread import Backlog
 from .errors import encode_json
 
 JPEG_QUALITY = 80
-# A client that got a picture is back for the next one in tens of milliseconds: until then it still watches.
+# A client that got a picture asks for the next one within tens of milliseconds: until then it still counts.
 LINGER_S = 0.25
-# A camera at just the rate that is encoded gives some frames a little early: they count as in time.
+# A camera at exactly the encoded rate delivers some frames a little early: they count as in time.
 EARLY = 0.2
 
 
@@ -32,10 +32,10 @@ class FeedPicture:
     """A live picture.
 
     Attributes:
-        index: Of its sighting.
-        captured_at: Seconds since 1970.
-        captured_s: The same by the monotonic clock, which nobody sets.
-        jpeg: The file's bytes.
+        index: Index of its sighting.
+        captured_at: Time of capture, seconds since 1970.
+        captured_s: Time of capture by the monotonic clock, which is never adjusted.
+        jpeg: Bytes of the JPEG file.
     """
 
     index: int
@@ -45,7 +45,7 @@ class FeedPicture:
 
 
 class FeedEvent:
-    """An event on the board, and its text, which is made once and only if somebody reads it."""
+    """An event of the feed, and its text, which is made once and only if a client reads it."""
 
     def __init__(self, version: int, event: Event) -> None:
         self.version = version
@@ -53,18 +53,18 @@ class FeedEvent:
 
     @cached_property
     def text(self) -> bytes:
-        """As one JSON document, see `sinks/format.py`."""
+        """The event as one JSON document, see `live/documents.py`."""
         return encode_json(describe_event(self.event))
 
 
 class LiveFeed:
-    """Shows the newest sighting, change of the camera, and picture.
+    """A feed of the newest sighting, change of the camera, and picture.
 
     Attributes:
-        sighting: The newest.
-        change: The newest.
-        picture: The newest that somebody waited for.
-        source: The camera, as people may see it.
+        sighting: The newest sighting.
+        change: The newest change of the camera.
+        picture: The newest picture that a client waited for.
+        source: The camera's name without secrets.
         is_over: Whether the server stops.
     """
 
@@ -72,11 +72,11 @@ class LiveFeed:
     backlog: Backlog = "newest"
 
     def __init__(self, source: str, pictures_per_s: float = 30.0) -> None:
-        """An empty board.
+        """Make an empty feed.
 
         Args:
-            source: The camera, as people may see it.
-            pictures_per_s: At most so many are asked of the loop and encoded.
+            source: The camera's name without secrets.
+            pictures_per_s: Most pictures per second to request from the loop and encode.
         """
         self.source = source
         self.sighting: FeedEvent | None = None
@@ -96,11 +96,11 @@ class LiveFeed:
     # The loop's side.
 
     def wants_picture(self) -> bool:
-        """See `Sink`: while somebody watches, and not more often than is shown."""
+        """Whether a client waits and a picture is due, see `Sink`."""
         return self._is_watched and time.monotonic() - self._pictured_s >= self._picture_interval_s
 
     def take(self, event: Event) -> None:
-        """See `Sink`."""
+        """Add an event, see `Sink`."""
         picture = self._encode(event) if isinstance(event, Sighting) else None
         with self._lock:
             self._version += 1
@@ -116,15 +116,15 @@ class LiveFeed:
         self._wake()
 
     def close(self) -> None:
-        """See `Sink`. What was seen last stays on the board, for a file that ended can still be looked at."""
+        """Keep the last results, see `Sink`: a file that ended can still be looked at."""
 
     def hang_up(self) -> None:
-        """From any thread: nobody waits any longer, for the server stops."""
+        """End all waiting, because the server stops. Safe in any thread."""
         self.is_over = True
         self._wake()
 
     def add_listener(self, listener: Callable[[Sighting], None]) -> None:
-        """Have a function called with each sighting, on the sink's thread."""
+        """Add a function to call with each sighting, on the sink's thread."""
         self._listeners.append(listener)
 
     def _encode(self, sighting: Sighting) -> FeedPicture | None:
@@ -149,11 +149,11 @@ class LiveFeed:
 
     @property
     def state(self) -> str:
-        """Of the camera: open, lost, ended, or `starting` before it was opened."""
+        """State of the camera: open, lost, ended, or `starting` before it was opened."""
         return self.change.event.state if self.change and isinstance(self.change.event, CameraChange) else "starting"
 
     def describe_now(self) -> dict[str, Any]:
-        """What is so at this moment, as one JSON document: the sign of life of `/v1/live`."""
+        """Describe the current state as one JSON document: the keep-alive event of `/v1/live`."""
         newest = self.sighting.event if self.sighting else None
         seen = isinstance(newest, Sighting)
         return {
@@ -165,26 +165,26 @@ class LiveFeed:
         }
 
     def notes_after(self, version: int) -> list[FeedEvent]:
-        """The newest of each kind, as far as it is newer than this version, in the order in which they came."""
+        """Return the newest event of each kind that is newer than this version, in order of arrival."""
         with self._lock:
             notes = [note for note in (self.change, self.sighting) if note is not None and note.version > version]
         return sorted(notes, key=lambda note: note.version)
 
     async def wait_for_news(self, version: int, timeout_s: float) -> list[FeedEvent]:
-        """Wait until there are notes after this version; empty when the time or the server is over."""
+        """Wait for events after this version; return none when the time or the server is over."""
         await self._wait_until(lambda: bool(self.notes_after(version)), timeout_s)
         return self.notes_after(version)
 
     async def wait_for_picture(self, after: int | None, timeout_s: float) -> FeedPicture | None:
-        """Wait for another picture than that of frame `after`; None when time, camera or server are over first.
+        """Wait for a picture other than that of frame `after`; None when time, camera or server are over first.
 
-        Another, not a later one: when the loop starts anew, it counts from 0 again.
+        Not only a later one: when the loop restarts, it counts from 0 again.
         """
 
         def find() -> FeedPicture | None:
             return self.picture if self.picture and self.picture.index != after else None
 
-        # What nobody waited for is old by now: without `after`, too, the next one is meant.
+        # A picture that was not requested is old by now: without `after`, too, the next one is meant.
         if after is None:
             after = self.picture.index if self.picture else None
         with self._watching_pictures():
@@ -208,7 +208,7 @@ class LiveFeed:
             async with asyncio.timeout(timeout_s):
                 while not self.is_over:
                     waiter = _Waiter()
-                    # First on the list, then looked: what comes between wakes.
+                    # Register first, then check: an event in between wakes the waiter.
                     with self._lock:
                         self._waiting.add(waiter)
                     if self.is_over or holds():
@@ -222,18 +222,18 @@ class LiveFeed:
 
 
 def _find_capture(sighting: Sighting) -> float:
-    """When the frame was taken by the monotonic clock, for an event that comes just now."""
+    """Return when the frame was taken by the monotonic clock, for an event that has just arrived."""
     return time.monotonic() - sighting.latency_ms / 1000
 
 
 class _Waiter:
-    """One who waits on an event loop, to be woken from another thread."""
+    """A client that waits on an event loop, woken from another thread."""
 
     def __init__(self) -> None:
         self.woken = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
-        # A loop that is closed by now has nobody on it who waits.
+        # A loop that is closed by now has no more clients waiting.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.woken.set)

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: counted as it happens, or looked up when it asks."""
+"""Metrics for Prometheus: counted as requests arrive, or looked up when they are read."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,12 +8,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from ..live.events import Sighting
 from .live_feed import LiveFeed
 
-# Seconds. A stage takes from tens of microseconds to, with a large photograph on a small machine, a second.
+# Seconds. A stage takes from tens of microseconds to a second for a large photograph on a small machine.
 STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class Metrics:
-    """The server's own registry."""
+    """The server's own metrics registry."""
 
     def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
         self._registry = CollectorRegistry()
@@ -37,24 +37,24 @@ class Metrics:
             board.add_listener(self.count_sighting)
 
     def count_refusal(self, reason: str) -> None:
-        """A request was refused."""
+        """Count a refused request."""
         self._refused.labels(reason).inc()
 
     def count_reading(self, timing_ms: dict[str, float]) -> None:
-        """An uploaded picture was read."""
+        """Count a picture that was uploaded and read."""
         self._readings.labels("upload").inc()
         self._time("upload", timing_ms)
 
     def count_sighting(self, sighting: Sighting) -> None:
-        """A live frame was read, and so were those between it and the one before that was counted."""
-        # When the loop starts anew, it counts from 0 again.
+        """Count a live frame that was read, and those between it and the last one that was counted."""
+        # When the loop restarts, it counts from 0 again.
         before = self._read_before if sighting.index >= self._read_before else 0
         self._readings.labels("live").inc(sighting.index + 1 - before)
         self._read_before = sighting.index + 1
         self._time("live", sighting.timing_ms)
 
     def write(self) -> bytes:
-        """All of them as Prometheus reads them."""
+        """Write all metrics in Prometheus's format."""
         return generate_latest(self._registry)
 
     def _time(self, origin: str, timing_ms: dict[str, float]) -> None:
@@ -63,7 +63,7 @@ class Metrics:
 
 
 class _Gauges:
-    """What is so at the moment, looked up when it is asked for."""
+    """Current values, looked up when they are read."""
 
     def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
         self._board = board
@@ -71,7 +71,7 @@ class _Gauges:
         self._count_watchers = count_watchers
 
     def collect(self) -> Iterable[Metric]:
-        """See prometheus_client's `Collector`."""
+        """Collect the metrics; see prometheus_client's `Collector`."""
         yield _gauge("edge_mnist_waiting_pictures", "Pictures that arrive, wait or are read.", self._count_waiting())
         yield _gauge("edge_mnist_watchers", "Clients of the live view.", self._count_watchers())
         if self._board is not None:

@@ -1,7 +1,7 @@
 """The server's readers: a few threads, each with its own, and a short queue before them.
 
-A request may choose among models, runtimes and precisions. What no request asked for is not loaded: a small machine has
-no memory to spare.
+A request may choose among models, runtimes and precisions. Combinations that are never requested are not loaded, to
+save memory on small machines.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._changed = threading.Condition()
-        # By client, the one whose turn it is first.
+        # By client; the next to be served is first.
         self._waiting: OrderedDict[str, deque[tuple[Future[Any], Callable[[], Any]]]] = OrderedDict()
         self._running: set[Future[Any]] = set()
         self._closed = False
@@ -42,7 +42,7 @@ class Workers:
             start_abandonable(threading.Thread(target=self._work, name="web reader", daemon=True))
 
     def submit(self, client: str, job: Callable[[], Result]) -> Future[Result]:
-        """Run a job when it is this client's turn; the result raises what the job does, or `RequestRefusedError`."""
+        """Run a job when it is this client's turn; the result raises the job's error, or `RequestRefusedError`."""
         future: Future[Result] = Future()
         with self._changed:
             if self._closed:
@@ -53,7 +53,7 @@ class Workers:
         return future
 
     def close(self) -> None:
-        """Refuse what waits and what runs, at once; a job that runs goes on, and its result is dropped."""
+        """Refuse waiting and running jobs at once; a running job continues, and its result is dropped."""
         with self._changed:
             self._closed = True
             waiting = [future for jobs in self._waiting.values() for future, _ in jobs]
@@ -76,7 +76,7 @@ class Workers:
                 self._running.discard(future)
 
     def _take(self) -> tuple[Future[Any], Callable[[], Any]] | None:
-        """The next job; None at the end."""
+        """Return the next job; None at the end."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -86,7 +86,7 @@ class Workers:
                 future, job = jobs.popleft()
                 if jobs:
                     self._waiting[client] = jobs
-                # A client that left has cancelled.
+                # A client that left has cancelled its job.
                 if future.set_running_or_notify_cancel():
                     self._running.add(future)
                     return future, job
@@ -108,7 +108,7 @@ NOT_LOADED, PASSED = "not loaded", "passed"
 
 @dataclass(frozen=True)
 class ReaderChoice:
-    """What reads: a model's name, a runtime, and the precision of its file."""
+    """A way to read: a model's name, a runtime, and the precision of its file."""
 
     model: str
     runtime: str
@@ -117,13 +117,13 @@ class ReaderChoice:
 
 @dataclass(frozen=True)
 class PictureReading:
-    """What a picture says.
+    """The reading of a picture.
 
     Attributes:
-        choice: What read it.
-        reading: Its digits.
-        frame_size: (width, height), pixels, upright.
-        timing_ms: wait (for a reader), decode, and the stages of `Reading`.
+        choice: Model, runtime and precision that read it.
+        reading: Digits of the picture.
+        frame_size: Width and height in pixels, upright.
+        timing_ms: Milliseconds per stage: wait (for a reader), decode, and the stages of `Reading`.
     """
 
     choice: ReaderChoice
@@ -133,13 +133,13 @@ class PictureReading:
 
 
 class ReaderPool:
-    """Reads pictures on threads of its own.
+    """A pool of readers on its own threads.
 
     Attributes:
-        bundles: By the model's name.
-        choices: All there are; the first is what reads when nobody chooses.
-        golden: For each, `passed`, `not loaded`, or why it was refused.
-        places: For pictures that arrive, wait or are read.
+        bundles: Bundles by the model's name.
+        choices: All choices; the first is the default.
+        golden: State of each choice: `passed`, `not loaded`, or why it was refused.
+        places: Slots for pictures that arrive, wait or are read.
     """
 
     def __init__(
@@ -154,14 +154,14 @@ class ReaderPool:
 
         Args:
             models: Folders of bundles, one or more.
-            runtimes: Their names; none for all that are installed.
-            precisions: None for those of OFFERED that the bundles have.
-            threads: Of each inference.
-            limits: Of the server.
+            runtimes: Names of the runtimes; empty for all installed ones.
+            precisions: Precisions to offer; empty for those of OFFERED that the bundles have.
+            threads: Threads that a runtime may use for one inference.
+            limits: Limits of the server.
 
         Raises:
-            ModelCardError: A bundle does not hold, or has no file that was asked for.
-            RuntimeUnavailableError: A runtime that was asked for is not installed, or none is.
+            ModelCardError: A bundle is not valid, or has no requested file.
+            RuntimeUnavailableError: A requested runtime is not installed, or none is.
             WebError: Two models have the same name.
         """
         opened = [open_bundle(path) for path in models]
@@ -179,11 +179,11 @@ class ReaderPool:
         self._readers = threading.local()
 
     def start_loading(self) -> Future[Reader]:
-        """Load what reads when nobody chooses; the result raises what `Reader` does."""
+        """Load the default reader; the result raises the errors of `Reader`."""
         return self._workers.submit("", partial(self._find_reader, self.choices[0]))
 
     def choose(self, model: str | None, runtime: str | None, precision: str | None) -> ReaderChoice:
-        """The first choice with all that was asked for.
+        """Choose the first choice that matches the request.
 
         Raises:
             RefusedError: 400, there is none.
@@ -202,7 +202,7 @@ class ReaderPool:
         """Decode and read a picture.
 
         Raises:
-            RefusedError: 413 for too many pixels, 422 for what is no picture, 503 when the choice cannot be loaded or
+            RefusedError: 413 for too many pixels, 422 for anything but a picture, 503 if the choice cannot be loaded or
                 the server stops.
         """
         job = self._workers.submit(client, partial(self._read, content, choice, time.perf_counter()))
@@ -212,7 +212,7 @@ class ReaderPool:
             raise RequestRefusedError(422, "picture", str(error)) from error
 
     def close(self) -> None:
-        """Refuse at once what is being read and what waits."""
+        """Refuse all running and waiting jobs at once."""
         self._workers.close()
 
     def _read(self, content: bytes, choice: ReaderChoice, asked_s: float) -> PictureReading:
@@ -234,7 +234,7 @@ class ReaderPool:
         return PictureReading(choice, reading, (width, height), waited | reading.timing_ms)
 
     def _find_reader(self, choice: ReaderChoice) -> Reader:
-        """This thread's reader, for none may be used by two at a time."""
+        """Return this thread's reader, because a reader is not shared between threads here."""
         readers: dict[ReaderChoice, Reader] = self._readers.__dict__.setdefault("by_choice", {})
         if choice not in readers:
             try:
@@ -248,7 +248,7 @@ class ReaderPool:
 
 
 class _Room:
-    """Pixels that may be in memory at the same time; threads wait until there is room."""
+    """A limit on pixels in memory at the same time; threads wait until there is room."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -269,12 +269,12 @@ class _Room:
 
 
 def _list_choices(bundle: Bundle, runtimes: Sequence[str], precisions: Sequence[Precision]) -> list[ReaderChoice]:
-    """All that a bundle and this machine offer; what was asked for by name must be there."""
+    """List all choices of a bundle and this machine; requested names must be available."""
     names = [choose_runtime(name).name for name in runtimes] or [
         runtime.name for runtime in RUNTIMES.values() if runtime.installed
     ]
     if not names:
-        choose_runtime(None)  # says what to install
+        choose_runtime(None)  # raises an error that says what to install
     there = {(file.format, file.precision) for file in bundle.files}
     pairs: list[tuple[str, Precision]] = [(name, precision) for precision in precisions or OFFERED for name in names]
     if not precisions:

@@ -1,4 +1,4 @@
-"""Answers as JSON, and the one form of every refusal."""
+"""JSON responses, and the one form of every error."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from .metrics import Metrics
 
 
 def json_response(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A document as JSON."""
+    """Make a JSON response."""
     return Response(encode_json(document), status, headers, media_type="application/json")
 
 
 def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The one form of every refusal: `{"error": "one sentence"}`."""
+    """Make an error response, which always has the form `{"error": "one sentence"}`."""
     return json_response({"error": message}, status, headers)
 
 
 def refuse(refusal: RequestRefusedError, metrics: Metrics) -> Response:
-    """Answer a refused request, and count it."""
+    """Make the response to a refused request, and count it."""
     metrics.count_refusal(refusal.reason)
     return error_response(refusal.status, str(refusal), refusal.headers)

@@ -1,4 +1,4 @@
-"""The server: a socket, a thread, and an end to both."""
+"""The server: a socket, a thread, and the end of both."""
 
 import asyncio
 import errno
@@ -24,12 +24,12 @@ from .readers import ReaderPool
 from .service import WebService
 from .settings import WebSettings
 
-# For answers that are being sent when the server stops; then their connections are ended.
+# For responses that are being sent when the server stops; then their connections are closed.
 GRACE_S = 0.4
 STOPS_WITHIN_S = 2.0
-# Answers are made and sent by one thread, and the system holds so many connections until it gets to them.
+# One thread makes and sends all responses, and the system holds this many connections until they are accepted.
 BACKLOG = 128
-# Reserved for documentation (RFC 5737): nothing is sent there, but the system says by which address it would be.
+# Reserved for documentation (RFC 5737): nothing is sent there, but the system tells which address it would use.
 ELSEWHERE = ("192.0.2.1", 9)
 REPORT_S = 60.0
 
@@ -40,9 +40,10 @@ class WebServer:
     """A running server.
 
     Attributes:
-        url: Of the page, for people; with the token in its fragment, which browsers do not send, if one was made.
-        port: That it listens on.
-        service: Its parts.
+        url: Address of the page, for people; with the token in its fragment, which browsers do not send, if one was
+            made.
+        port: Port that it listens on.
+        service: Parts of the server.
     """
 
     def __init__(self, listener: socket.socket, service: WebService, url: str) -> None:
@@ -57,7 +58,7 @@ class WebServer:
         """Whether the model is loaded.
 
         Raises:
-            ModelCardError: It cannot be: it does not compute what its card says.
+            ModelCardError: It cannot be loaded: it does not compute what its card says.
             RuntimeUnavailableError: The runtime cannot run it.
         """
         if self.service.loading.done():
@@ -68,14 +69,14 @@ class WebServer:
         """Wait until the model is loaded.
 
         Raises:
-            ModelCardError: It cannot be: it does not compute what its card says.
+            ModelCardError: It cannot be loaded: it does not compute what its card says.
             RuntimeUnavailableError: The runtime cannot run it.
         """
         self.service.loading.result()
 
     def close(self) -> None:
-        """Stop within a second, whatever is connected and read. Calling it again does nothing."""
-        # First, so that clients that wait for a reading are still answered.
+        """Stop within a second, even with open connections and running jobs. Calling it again does nothing."""
+        # First, so that clients that wait for a reading still get a response.
         self.service.pool.close()
         self._server.should_exit = True
         self._thread.join(STOPS_WITHIN_S)
@@ -87,18 +88,18 @@ def start_server(
     port: int = 8000,
     settings: WebSettings = WebSettings(),  # noqa: B008 - it is frozen
 ) -> WebServer:
-    """Serve the page and the API from a thread of their own, and say on standard error where.
+    """Serve the page and the API from a thread of their own, and print the address on standard error.
 
     Args:
-        board: Of a live loop, if there is one; it is one of the loop's sinks.
-        host: Name or address to listen on. Any that other machines can reach demands a token.
-        port: 0 takes a free one.
-        settings: See there. Without a token in it, $EDGE_MNIST_TOKEN is looked at.
+        board: Feed of a live loop, if there is one; it is one of the loop's sinks.
+        host: Name or address to listen on. If other machines can reach it, a token is required.
+        port: Port to listen on; 0 takes a free one.
+        settings: Settings of the server. Without a token in them, $EDGE_MNIST_TOKEN is used.
 
     Raises:
-        ModelCardError: A bundle does not hold.
+        ModelCardError: A bundle is not valid.
         RuntimeUnavailableError: A runtime is not installed.
-        WebError: The host or port cannot be had, or the token cannot be used.
+        WebError: The host or port is not available, or the token cannot be used.
     """
     given = settings.token or find_token(None)
     pool = ReaderPool(settings.models, settings.runtimes, settings.precisions, settings.threads, settings.limits)
@@ -121,7 +122,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     """Listen on the first of a host's addresses that this machine has.
 
     Raises:
-        WebError: The host is not known or not ours, or the port is taken or privileged.
+        WebError: The host is unknown or not this machine's, or the port is taken or privileged.
     """
     where = f"{host}:{port}"
     try:
@@ -134,7 +135,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     for family, kind, protocol, _, address in found:
         listener = socket.socket(family, kind, protocol)
         try:
-            # Or the port of a server that just stopped would be taken for a minute.
+            # Otherwise the port of a server that just stopped would count as taken for a minute.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(BACKLOG)
@@ -153,13 +154,13 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def is_own(listener: socket.socket) -> bool:
-    """Whether nothing but this machine reaches the socket."""
+    """Whether only this machine can reach the socket."""
     return _address(listener).is_loopback
 
 
 def name_hosts(listener: socket.socket, host: str, allow_hosts: tuple[str, ...]) -> Hosts:
-    """By what names clients may call a server that listens there."""
-    # Whoever chose the host trusts its name; it may stand for another loopback address than the usual one.
+    """Name the hosts by which clients may address a server that listens there."""
+    # The chosen host is trusted by name; it may stand for another loopback address than the usual one.
     names = {"localhost", "127.0.0.1", "[::1]", _bracket(host.lower()), _bracket(str(_address(listener)))}
     own = is_own(listener)
     if not own:
@@ -170,7 +171,7 @@ def name_hosts(listener: socket.socket, host: str, allow_hosts: tuple[str, ...])
 
 
 def describe_url(listener: socket.socket) -> str:
-    """Where people find the page."""
+    """Return the address of the page for people."""
     address, port = _address(listener), listener.getsockname()[1]
     host = str(address) if not address.is_unspecified else _find_own_address()
     return f"http://{_bracket(host)}:{port}/"
@@ -182,12 +183,12 @@ def _address(listener: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6A
 
 
 def _bracket(address: str) -> str:
-    """As addresses stand before a port."""
+    """Put an IPv6 address in brackets, as before a port."""
     return f"[{address}]" if ":" in address else address
 
 
 def _find_own_address() -> str:
-    """One by which other machines reach this one; without a network, the one by which it reaches itself."""
+    """Find an address by which other machines reach this one; without a network, its own loopback address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(ELSEWHERE)
@@ -210,22 +211,22 @@ def _make_server(service: WebService) -> uvicorn.Server:
         ws="none",
         loop="asyncio",
         lifespan="off",
-        # Its own words would be among those of other sinks; what went wrong is still logged.
+        # Uvicorn's messages would mix with those of other sinks; errors are still logged.
         log_config=None,
         log_level=logging.ERROR,
         access_log=False,
         server_header=False,
-        # Anybody could say that they come from somewhere else: the middleware above believes named proxies only.
+        # Any client could claim another address: the middleware above trusts named proxies only.
         proxy_headers=False,
         timeout_graceful_shutdown=1,
-        # It listens again with this, and at its limit asyncio reports each of so many attempts.
+        # It listens again with this, and at its limit asyncio reports each failed attempt.
         backlog=BACKLOG,
     )
     return _Server(config, service.board)
 
 
 def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
-    """The same IPv4 networks as a socket sees them that listens on `::`."""
+    """Map IPv4 networks to the form that a socket sees that listens on `::`."""
     networks = [ipaddress.ip_network(proxy) for proxy in proxies]
     return [
         f"::ffff:{network.network_address}/{96 + network.prefixlen}" for network in networks if network.version == 4
@@ -233,7 +234,7 @@ def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's, which by itself waits for streams that do not end."""
+    """Uvicorn's server, which by itself waits for streams that do not end."""
 
     def __init__(self, config: uvicorn.Config, board: LiveFeed | None) -> None:
         super().__init__(config)
@@ -241,19 +242,19 @@ class _Server(uvicorn.Server):
         self._reported_s = -math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         asyncio.get_running_loop().set_exception_handler(self._report)
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up on those who watch at once, and on everybody else soon."""
+        """Close the connections of watching clients at once, and all others soon."""
         if self._board is not None:
             self._board.hang_up()
         asyncio.get_running_loop().call_later(GRACE_S, self._abort)
         await super().shutdown(sockets)
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what went wrong in the loop: a line once in a while where connections cannot be accepted."""
+        """Log errors of the loop: one line once in a while if connections cannot be accepted."""
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in EXHAUSTED:
             loop.default_exception_handler(context)

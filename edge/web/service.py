@@ -1,4 +1,4 @@
-"""What all routes share: one server's readers, board, limits and counts."""
+"""The parts that all routes share: the server's readers, live feed, limits and counts."""
 
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class WebService:
-    """A running server's parts.
+    """The parts of a running server.
 
     Attributes:
-        settings: How it was set up.
-        token: What clients must bear, None if nothing.
-        hosts: The names of this server.
-        board: Of the live loop, None without a camera.
+        settings: Settings of the server.
+        token: Token that clients must send; None if none is required.
+        hosts: Names of this server.
+        board: Feed of the live loop; None without a camera.
     """
 
     def __init__(self, settings: WebSettings, pool: ReaderPool, hosts: "Hosts", board: LiveFeed | None) -> None:
@@ -40,7 +40,7 @@ class WebService:
         self.loading = pool.start_loading()
 
     def describe_model_state(self) -> str:
-        """Of what reads when nobody chooses: `loading`, `loaded`, or why it cannot be."""
+        """Describe the default reader: `loading`, `loaded`, or why it cannot be loaded."""
         if not self.loading.done():
             return "loading"
         error = self.loading.exception()

@@ -1,4 +1,4 @@
-"""The buffers of a Raspberry Pi's camera: brightness as a view, colour as a copy, each given back exactly once."""
+"""Buffers of a Raspberry Pi's camera: brightness as a view, colour as a copy, each released exactly once."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -18,13 +18,13 @@ LUMA_FIRST = frozenset({"NV12", "NV21", "YUV420", "YVU420"})
 
 @dataclass(frozen=True)
 class BufferLayout:
-    """How a stream's pixels lie in its buffers.
+    """The layout of a stream's pixels in its buffers.
 
     Attributes:
-        pixels: Their format's name, e.g. `YUV420`.
-        width: Of a frame, pixels.
-        height: The same.
-        stride: From one row to the next, bytes.
+        pixels: Name of the pixel format, e.g. `YUV420`.
+        width: Frame width in pixels.
+        height: Frame height in pixels.
+        stride: Bytes from one row to the next.
     """
 
     pixels: str
@@ -34,16 +34,16 @@ class BufferLayout:
 
 
 def read_layout(stream: Mapping[str, Any]) -> BufferLayout:
-    """A stream as picamera2 describes it after libcamera had its way."""
+    """Read the layout of a stream as picamera2 describes it after libcamera has changed it."""
     (width, height), stride = stream["size"], stream["stride"]
     return BufferLayout(str(stream["format"]), width, height, stride)
 
 
 def view_luma(buffer: NDArray[np.uint8], layout: BufferLayout) -> NDArray[np.uint8]:
-    """The plane of brightness in a buffer, in place: uint8 [height, width], rows `stride` bytes apart.
+    """Return a view of the brightness plane of a buffer: uint8 [height, width], rows `stride` bytes apart.
 
     Raises:
-        CameraError: The buffer is too short for it.
+        CameraError: The buffer is too short for the layout.
     """
     length = layout.stride * layout.height
     if buffer.nbytes < length:
@@ -54,8 +54,8 @@ def view_luma(buffer: NDArray[np.uint8], layout: BufferLayout) -> NDArray[np.uin
     return buffer.reshape(-1)[:length].reshape(layout.height, layout.stride)[:, : layout.width]
 
 
-# By format, what makes RGB of picamera2's array. Its names are of numbers, whose first byte comes last in memory: of
-# BGR888 red comes first, of RGB888 blue.
+# Conversion of picamera2's array to RGB, by format. Format names are of numbers, whose first byte comes last in
+# memory: red comes first in BGR888, blue in RGB888.
 TO_RGB: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "BGR888": lambda array: array,
     "RGB888": lambda array: array[..., ::-1],
@@ -69,28 +69,28 @@ TO_RGB: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 
 
 def copy_rgb(request: Any, layout: BufferLayout) -> NDArray[np.uint8]:
-    """The main stream of a request in colour, uint8 [height, width, 3], a copy."""
+    """Copy the main stream of a request in colour, uint8 [height, width, 3]."""
     rgb = TO_RGB[layout.pixels](request.make_array("main"))
-    # Of planar formats picamera2 leaves the padding at the end of rows.
+    # picamera2 keeps the padding at the end of rows of planar formats.
     return np.ascontiguousarray(rgb[:, : layout.width])
 
 
 class HeldRequest:
-    """A request and the mapping of its buffer, given back once, by whoever comes first: the reader, or `close`."""
+    """A request and the mapping of its buffer, released once, by the reader or by `close`."""
 
     def __init__(self, request: Any, mapping: Any) -> None:
-        """Map the buffer; `array` is what is in it, uint8 [bytes]."""
+        """Map the buffer; `array` is its content, uint8 [bytes]."""
         self._request = request
         self._mapping = mapping
-        # So that nobody reads colours of a buffer that another thread gives back.
+        # So that no colours are read from a buffer that another thread releases.
         self._lock = threading.Lock()
         self.array: NDArray[np.uint8] = mapping.__enter__().array
 
     def read_rgb(self, layout: BufferLayout) -> NDArray[np.uint8]:
-        """See `copy_rgb`.
+        """Copy the main stream in colour, see `copy_rgb`.
 
         Raises:
-            CameraError: It was given back.
+            CameraError: It was released before.
         """
         with self._lock:
             if self._request is None:
@@ -98,15 +98,15 @@ class HeldRequest:
             return copy_rgb(self._request, layout)
 
     def release(self) -> None:
-        """Give it back, if it is not."""
+        """Release the request, unless it is released already."""
         with self._lock:
             request, self._request = self._request, None
             if request is None:
                 return
             del self.array
             try:
-                # An allocator that maps a buffer anew for each use cannot undo that as long as somebody has the pixels;
-                # then it is undone with them.
+                # An allocator that maps a buffer again for each use cannot undo that while its pixels are referenced;
+                # the mapping is then freed with them.
                 with suppress(BufferError):
                     self._mapping.__exit__(None, None, None)
             finally:

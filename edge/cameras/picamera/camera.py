@@ -1,4 +1,4 @@
-"""A Raspberry Pi's own camera through picamera2: a small stream to read, and one in colour to look at."""
+"""A Raspberry Pi's own camera through picamera2: a small stream to read, and one in colour to show."""
 
 import logging
 import os
@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 
 
 class PicameraCamera:
-    """A camera of libcamera's. Brightness is read where the camera put it; nothing is copied unless it is turned."""
+    """A camera of libcamera. Brightness is read in the camera's buffer; nothing is copied unless it is rotated."""
 
     waits = False
     sizes_differ = False
 
     def __init__(self, number: int, options: CameraOptions) -> None:
-        """Open and start it.
+        """Open and start the camera.
 
         Args:
-            number: Among the Raspberry Pi's own cameras, from 0.
-            options: Flips are the camera's, where it can; quarter turns are copies.
+            number: Number among the Raspberry Pi's own cameras, from 0.
+            options: Requested settings. The camera flips if it can; quarter turns are copies.
 
         Raises:
-            CameraRefusedError: picamera2 is not to be had here, or the camera has no such option.
-            CameraError: There is no such camera now, another program has it, or it does not do as it was told.
+            CameraRefusedError: picamera2 is not available here, or the camera does not have a requested option.
+            CameraError: There is no such camera now, another program uses it, or it does not accept its configuration.
         """
         self._name = f"picamera2:{number}"
         self._modules = load_picamera2()
@@ -53,10 +53,10 @@ class PicameraCamera:
         self.description = f"{self._name} ({model}), {self._left.describe(luma.width, luma.height)} {luma.pixels}"
 
     def grab(self) -> CameraFrame | None:
-        """The newest frame, or the next one.
+        """Return the newest frame, or wait for the next one.
 
         Raises:
-            CameraError: None came in time, see `time_limits.py`, or not as it was agreed.
+            CameraError: No frame arrived in time, see `time_limits.py`, or its format is not the configured one.
         """
         if self._camera is None:
             raise CameraError(f"{self._name}: it is closed.")
@@ -76,7 +76,7 @@ class PicameraCamera:
             raise
 
     def close(self) -> None:
-        """Stop it. Frames that were not given back are given back; nobody should read them any more."""
+        """Stop the camera and release all frames; they must no longer be read."""
         camera, self._camera = self._camera, None
         if camera is None:
             return
@@ -87,7 +87,7 @@ class PicameraCamera:
     def _start(self, orientation: Orientation, options: CameraOptions) -> None:
         camera = self._camera
         size = options.width, options.height
-        # Of previews the colour space is of full range, from 0 to 255, and noise is reduced the quick way.
+        # The colour space of previews has full range, from 0 to 255, and noise is reduced the quick way.
         camera.configure(
             camera.create_preview_configuration(
                 main={"format": "BGR888", "size": size},
@@ -99,7 +99,7 @@ class PicameraCamera:
                 encode=None,
             )
         )
-        # libcamera changes what it cannot do, without a word; what counts is what it settled for.
+        # libcamera silently changes what it cannot do; its final configuration counts.
         agreed = camera.camera_configuration()
         self._luma, self._colour = read_layout(agreed["lores"]), read_layout(agreed["main"])
         _check_layouts(self._luma, self._colour)
@@ -142,7 +142,7 @@ def _construct(modules: PicameraModules, number: int) -> Any:
     """Open a camera.
 
     Raises:
-        CameraError: There is none of this number now, or another program has it.
+        CameraError: There is no camera of this number now, or another program uses it.
     """
     name = f"picamera2:{number}"
     try:
@@ -166,7 +166,7 @@ def _construct(modules: PicameraModules, number: int) -> Any:
 
 
 def _close_pipe(camera: Any) -> None:
-    """Close what a constructor that failed leaves open: one that is tried for days would use up all descriptors."""
+    """Close what a failed constructor leaves open: repeated attempts over days would use up all descriptors."""
     if hasattr(camera, "notifymeread"):
         camera.notifymeread.close()
         os.close(camera.notifyme_w)
@@ -180,7 +180,7 @@ def _shut(camera: Any) -> None:
         camera.close()
     except (RuntimeError, OSError) as error:
         log.warning("the camera did not close as it should (%s)", _root_cause(error))
-    # Pixels that somebody still refers to keep their mapping, which goes with them. Were it the allocator's, too, that
+    # Pixels that are still referenced keep their mapping, which is freed with them. If the allocator also held it, it
     # would fail to close it, stop there, and keep every buffer's descriptor for ever.
     getattr(allocator, "mapped_buffers", {}).clear()
 
@@ -197,13 +197,13 @@ def _check_layouts(luma: BufferLayout, colour: BufferLayout) -> None:
 
 
 def _read_time(metadata: dict[str, Any]) -> float:
-    """When the sensor began with the frame; libcamera tells it in nanoseconds since the machine was switched on."""
+    """Return when the sensor began the frame; libcamera reports it in nanoseconds since the machine was started."""
     age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - metadata.get("SensorTimestamp", 0)
     return sane_timestamp(time.monotonic() - age_ns / 1e9)
 
 
 def _root_cause(error: BaseException) -> str:
-    """What was wrong first: picamera2 wraps errors in errors that say only that something failed."""
+    """Return the original error: picamera2 wraps errors in errors that only say that something failed."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Exposure, gain, focus and frame rate in libcamera's words, held to what the camera says that it can do."""
+"""Convert exposure, gain, focus and frame rate to libcamera's controls, within the ranges that the camera reports."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,21 +7,21 @@ from ..camera import CameraOptions, CameraUnsupportedError
 # Source: libcamera's controls AfMode and FrameDurationLimits.
 AF_MANUAL, AF_CONTINUOUS = 0, 2
 FRAME_DURATION = "FrameDurationLimits"
-# picamera2's own limits for previews: 12 frames a second in the dark, else as many as there are.
+# picamera2's own limits for previews: 12 frames a second in the dark, else as many as possible.
 FREE_DURATION_US = (100, 83_333)
 
 Range = tuple[float, float, float]
 
 
 def choose_controls(options: CameraOptions, available: Mapping[str, Range]) -> dict[str, object]:
-    """What to set before the camera starts.
+    """Choose the controls to set before the camera starts.
 
     Args:
-        options: What was asked for.
-        available: By control, its least, greatest and usual value, as the configured camera says.
+        options: Requested settings.
+        available: Least, greatest and usual value of each control, as the configured camera reports them.
 
     Raises:
-        CameraRefusedError: The camera has no such control, or not in this range.
+        CameraRefusedError: The camera does not have such a control, or not in this range.
     """
     controls: dict[str, object] = {}
     for name, what, value in _list_wishes(options):
@@ -35,12 +35,12 @@ def choose_controls(options: CameraOptions, available: Mapping[str, Range]) -> d
 
 
 def longest_frame_s(options: CameraOptions) -> float:
-    """How long a frame may take with these options, seconds."""
+    """Return how long a frame may take with these options, in seconds."""
     return (_choose_duration_us(options) or FREE_DURATION_US)[1] / 1e6
 
 
 def _list_wishes(options: CameraOptions) -> Iterator[tuple[str, str, float]]:
-    """Each control to set, what people call it, and its value."""
+    """Yield each control to set, its name for people, and its value."""
     if options.exposure_us is not None:
         yield "ExposureTime", "an exposure in microseconds", options.exposure_us
     if options.gain is not None:
@@ -55,16 +55,16 @@ def _check(name: str, what: str, value: float, available: Mapping[str, Range]) -
     if name not in available:
         raise CameraUnsupportedError(f"this camera cannot be set to {what}: it has no control {name}.")
     least, greatest = available[name][:2]
-    # Some sensors say of what has no limit that it is 0.
+    # Some sensors report a limit of 0 for unlimited values.
     if value < least or (greatest > least and value > greatest):
         raise CameraUnsupportedError(f"this camera takes {what} from {least:g} to {greatest:g}, got {value:g}.")
 
 
 def _choose_duration_us(options: CameraOptions) -> tuple[int, int] | None:
-    """The limits of a frame's duration; None leaves them as they are."""
+    """Choose the limits of a frame's duration in microseconds; None leaves them unchanged."""
     exposure_us = options.exposure_us or 0
     if options.fps is None:
-        # libcamera would cut a longer exposure without a word.
+        # libcamera would silently shorten a longer exposure.
         return (FREE_DURATION_US[0], exposure_us) if exposure_us > FREE_DURATION_US[1] else None
     duration_us = round(1e6 / options.fps)
     if exposure_us > duration_us:
@@ -80,7 +80,7 @@ def _check_rate(options: CameraOptions, available: Mapping[str, Range]) -> None:
         raise CameraUnsupportedError("this camera's frame rate cannot be set. Leave it to the camera.")
     shortest_us, longest_us = available[FRAME_DURATION][:2]
     wanted_us = 1e6 * longest_frame_s(options)
-    # Rates are told as whole microseconds, rounded.
+    # Rates are reported in whole microseconds, rounded.
     if options.fps and not shortest_us - 1 <= wanted_us <= longest_us + 1:
         raise CameraUnsupportedError(
             f"this camera gives {1e6 / longest_us:g} to {1e6 / shortest_us:g} frames per second at this size, "

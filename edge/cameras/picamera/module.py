@@ -1,4 +1,4 @@
-"""The package picamera2: loaded when it is needed, with what to do where it cannot be."""
+"""Load the package picamera2 when it is needed, and explain what to do if it cannot be loaded."""
 
 import importlib
 import sys
@@ -9,27 +9,27 @@ from typing import Any
 
 from ..camera import CameraUnsupportedError
 
-# libcamera lists webcams, too, but can give only one stream of them; they are read through V4L2.
+# libcamera lists webcams, too, but offers only one stream of them; they are read through V4L2.
 WEBCAM_MARK = "/usb"
 
 
 @dataclass(frozen=True)
 class PicameraModules:
-    """The two packages that a camera is used through, which is all that tests replace.
+    """The two packages that access a camera; tests replace only these.
 
     Attributes:
-        picamera2: The package of that name.
-        libcamera: The same, below it.
+        picamera2: The package picamera2.
+        libcamera: The package libcamera, which picamera2 uses.
     """
 
     picamera2: Any
     libcamera: Any
 
     def camera_names(self) -> list[str]:
-        """Models of a Raspberry Pi's own cameras, e.g. `imx708`, in the order of their numbers; no webcams.
+        """Return models of a Raspberry Pi's own cameras, e.g. `imx708`, in the order of their numbers; no webcams.
 
         Raises:
-            RuntimeError: libcamera cannot tell.
+            RuntimeError: libcamera cannot list them.
         """
         found = self.picamera2.Picamera2.global_camera_info()
         return [str(info.get("Model", info["Id"])) for info in found if WEBCAM_MARK not in info["Id"]]
@@ -39,13 +39,13 @@ def load_picamera2() -> PicameraModules:
     """Import picamera2 and libcamera.
 
     Raises:
-        CameraRefusedError: They are not there, or do not fit this environment.
+        CameraRefusedError: They are not installed, or do not fit this environment.
     """
     try:
         return PicameraModules(_load("picamera2"), _load("libcamera"))
     except ModuleNotFoundError as error:
         raise CameraUnsupportedError(f"picamera2 cannot be used: {_explain_missing(error.name or 'it')}") from error
-    # What extensions raise that were built for another numpy.
+    # ValueError: raised by extensions that were built for another NumPy.
     except (ImportError, ValueError) as error:
         raise CameraUnsupportedError(
             f"picamera2 cannot be used: it does not fit this environment ({error}). "

@@ -10,27 +10,27 @@ from dataclasses import dataclass
 # Best first.
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 _WORD = r"[\w!#$%&'*+.^`|~-]+"
-# A parameter, or the name of the scheme that those after it belong to.
+# A parameter, or the name of the scheme that the following parameters belong to.
 _PART = re.compile(rf'({_WORD})\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)|({_WORD})', re.ASCII)
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """One way to log in. Names of the scheme and the parameters are in lower case."""
+    """One authentication method that a server offers; names of the scheme and the parameters are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
 
     @property
     def is_stale(self) -> bool:
-        """Whether the password was right and only the server's number too old."""
+        """Whether the password was right and only the server's nonce expired."""
         return self.parameters.get("stale", "").lower() == "true"
 
 
 def read_challenges(headers: Sequence[str]) -> list[Challenge]:
-    """All ways that the WWW-Authenticate headers of an answer offer, several in one header or one in each."""
+    """Read all methods that the WWW-Authenticate headers of a response offer, several in one header or one in each."""
     found: list[tuple[str, dict[str, str]]] = []
-    # A header that goes on in the next line is one line.
+    # A header that is continued on the next line is one line.
     for name, value, scheme in _PART.findall(re.sub(r"[\0-\x1f\x7f]+", " ", ", ".join(headers))):
         if scheme:
             found.append((scheme.lower(), {}))
@@ -41,15 +41,15 @@ def read_challenges(headers: Sequence[str]) -> list[Challenge]:
 
 
 def answer(challenges: Sequence[Challenge], user: str, password: str, target: str) -> str | None:
-    """The Authorization header of a GET request, by the best way that is known; None where none is.
+    """Make the Authorization header of a GET request by the best supported method; None if none is supported.
 
     Args:
-        challenges: What the server offers. Where it offers nothing at all, Basic is tried.
-        user: As people write it.
-        password: The same.
+        challenges: Methods that the server offers. If it offers none, Basic is tried.
+        user: User name, not encoded.
+        password: Password, not encoded.
         target: Path and query, exactly as they are requested.
     """
-    # To http.client headers are Latin-1: so the bytes of UTF-8 go through it, and through the hashes, as they are.
+    # http.client encodes headers as Latin-1: so the bytes of UTF-8 pass through it and the hashes unchanged.
     user, password = (text.encode().decode("latin-1") for text in (user, password))
     digests = [challenge.parameters for challenge in challenges if challenge.scheme == "digest"]
     for name in _HASHES:
@@ -62,7 +62,7 @@ def answer(challenges: Sequence[Challenge], user: str, password: str, target: st
 
 
 def _answer_digest(name: str, asked: Mapping[str, str], login: tuple[str, str], target: str) -> str | None:
-    """The header for one challenge, if it asks for this hash and for no protection of what is sent."""
+    """Answer one challenge if it asks for this hash and for no protection of the body."""
     algorithm = asked.get("algorithm", "MD5").upper()
     offers = [offer.strip().lower() for offer in asked.get("qop", "").split(",") if offer.strip()]
     if algorithm.removesuffix("-SESS") != name or (offers and "auth" not in offers):
@@ -72,7 +72,7 @@ def _answer_digest(name: str, asked: Mapping[str, str], login: tuple[str, str], 
         return _HASHES[name](":".join(parts).encode("latin-1")).hexdigest()
 
     (user, password), realm, nonce = login, asked.get("realm", ""), asked.get("nonce", "")
-    # A number is used for one request, and then a new one is asked for.
+    # A nonce is used for one request; the next request asks for a new one.
     count, own_nonce = "00000001", secrets.token_hex(16)
     secret = digest(user, realm, password)
     if algorithm.endswith("-SESS"):

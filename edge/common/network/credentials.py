@@ -1,7 +1,7 @@
 """Users and passwords: in the address of a camera or a broker, from the environment or a file, and never shown.
 
-Everybody on a machine can see the command lines of its processes, so a password has two other ways in. Messages, events
-and reports show an address only as `Address.shown` or `mask_address` give it.
+Every user of a machine can see the command lines of its processes, so a password can be passed in two other ways.
+Messages, events and reports show an address only as `Address.shown` or `mask_address` return it.
 """
 
 import ipaddress
@@ -15,31 +15,31 @@ from urllib.parse import quote, unquote
 from ..errors import EdgeMnistError
 from ..files import open_file_or_pipe
 
-# Whatever stands before the last @ may be a user and a password.
+# Everything before the last @ may be a user and a password.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(?:([^/?#]*)@)?([^/?#@]*)([^#]*)(#.*)?", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"(?:\[(?P<number>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
 # Cameras take passwords in queries, and some in paths such as /user=admin&password=1234.
 _QUERY = re.compile(r"[?&;=]")
 # Control characters, and bytes that are not UTF-8.
 _UNUSABLE = re.compile(r"[\0-\x1f\x7f\ud800-\udfff]")
-# A first line that is longer is no password.
+# A longer first line is not a password.
 MOST_PASSWORD_CHARACTERS = 1000
 
 
 class CredentialsError(EdgeMnistError):
-    """An address or a password cannot be used; the message says why, and holds nothing of either."""
+    """An address or a password cannot be used; the message gives the reason and holds nothing of either."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where something is, and as whom to ask for it.
+    """An address with optional user and password.
 
     Attributes:
-        scheme: In lower case, e.g. `http`.
-        user: None for nobody.
-        password: None for none.
-        host: Its name or number, in lower case and without brackets.
-        port: None for the scheme's own.
+        scheme: Scheme in lower case, e.g. `http`.
+        user: User name; None if there is none.
+        password: Password; None if there is none.
+        host: Host name or number, in lower case and without brackets.
+        port: Port; None for the scheme's own.
         target: Path and query, as they were written; empty or from the first / or ? on.
     """
 
@@ -63,17 +63,17 @@ class Address:
 
 
 def parse_address(text: str, schemes: Collection[str]) -> Address:
-    """Understand an address. In user and password, %XX stands for a character, as in every address.
+    """Parse an address. In user and password, %XX stands for a character, as in every address.
 
     Raises:
-        CredentialsError: It is of another scheme, without a host, or may hold a password that cannot be told from
+        CredentialsError: It has another scheme or no host, or may hold a password that cannot be separated from
             what follows. The message is the end of a sentence about the address.
     """
     match = _ADDRESS.fullmatch(text)
     if match is None or match[1].lower() not in schemes:
         raise CredentialsError(f"expected an address that begins with {' or '.join(f'{name}://' for name in schemes)}")
     scheme, user_info, place, target, fragment = match.groups()
-    # Read by the letter, http://admin:4711#5@camera/ is the host admin.
+    # Taken literally, http://admin:4711#5@camera/ is the host admin.
     if "@" in target + (fragment or ""):
         raise CredentialsError(
             "there is an @ behind a /, ? or #, and it cannot be told where the password ends. In a user or password "
@@ -104,14 +104,14 @@ def _is_host(name: str | None, number: str | None) -> bool:
     try:
         if number:
             return ipaddress.ip_address(number).version == 6
-        # As the resolver does it; UnicodeError for what is no name.
+        # As the resolver does it; UnicodeError for an invalid name.
         return bool(name) and name.isprintable() and " " not in name and bool(name.encode("idna"))
     except ValueError:
         return False
 
 
 def mask_address(text: str) -> str:
-    """An address or another source as somebody wrote it, understood or not, without what may be a secret in it."""
+    """Mask everything in an address, valid or not, that may be a secret."""
     scheme = (re.match(r"\w+:/+", text) or [""])[0]
     user_info, at, place = text[len(scheme) :].rpartition("@")
     if not scheme and ":" not in user_info:
@@ -121,7 +121,7 @@ def mask_address(text: str) -> str:
 
 
 def hide_credentials(message: str, arguments: Iterable[str]) -> str:
-    """A message without the secrets of those addresses among a command's arguments that it quotes."""
+    """Hide the secrets of those addresses among a command's arguments that a message quotes."""
     for argument in arguments:
         value = argument.partition("=")[2] if argument.startswith("--") else argument
         if "://" in value:
@@ -131,10 +131,10 @@ def hide_credentials(message: str, arguments: Iterable[str]) -> str:
 
 
 def find_password(file: Path | None, variable: str) -> str | None:
-    """The first line of a file, else what the environment has; None if there is neither.
+    """Return the first line of a file, else the environment variable; None if there is neither.
 
     Raises:
-        CredentialsError: The file cannot be read, or there is no password in it.
+        CredentialsError: The file cannot be read, or holds no password.
     """
     password = os.environ.get(variable) if file is None else read_first_line(file)
     if password == "" and file is None:
@@ -148,14 +148,14 @@ def find_password(file: Path | None, variable: str) -> str | None:
 
 
 def read_first_line(file: Path) -> str:
-    """The first line of a file or a pipe with a secret in it, as in `--camera-password-file <(pass show camera)`.
+    """Read the first line of a file or a pipe with a secret in it, as in `--camera-password-file <(pass show camera)`.
 
     Raises:
-        CredentialsError: It cannot be read; the message holds nothing of it.
+        CredentialsError: It cannot be read; the message holds nothing of its content.
     """
     try:
         with open_file_or_pipe(file) as stream:
-            # Never much, and at most four bytes a character.
+            # A limited amount: at most four bytes per character.
             line = stream.readline(4 * (MOST_PASSWORD_CHARACTERS + 2))
         return line.decode().removesuffix("\n").removesuffix("\r")
     except EdgeMnistError as error:
@@ -166,10 +166,10 @@ def read_first_line(file: Path) -> str:
 
 
 def add_password(text: str, password: str) -> str:
-    """An address that has a user, with this password, in which every character stands for itself.
+    """Add this password to an address that has a user; every character of the password stands for itself.
 
     Raises:
-        CredentialsError: There is no user in it, or another password. See `parse_address`, too.
+        CredentialsError: The address has no user, or another password. See `parse_address`, too.
     """
     scheme, _, rest = text.partition("://")
     address = parse_address(text, [scheme.lower()])

@@ -1,4 +1,4 @@
-"""Why a connection failed, in sentences of ours: what OpenSSL and the system say is for programmers."""
+"""Explain in plain sentences why a connection failed; messages of OpenSSL and the system are for programmers."""
 
 import errno
 import http.client
@@ -27,11 +27,11 @@ _SYSTEM = {
 
 
 def describe_failure(error: BaseException | None, trust: str) -> str:
-    """The end of a sentence that begins with an address; nothing of what was sent is in it.
+    """Describe a failure as the end of a sentence that begins with an address; it holds nothing that was sent.
 
     Args:
-        error: What connecting or reading raised.
-        trust: How to name those who vouch for certificates, e.g. `SSL_CERT_FILE=FILE`.
+        error: Error that connecting or reading raised.
+        trust: How to name the trusted certificate authorities, e.g. `SSL_CERT_FILE=FILE`.
     """
     match error:
         case TimeoutError():
@@ -60,7 +60,7 @@ def describe_failure(error: BaseException | None, trust: str) -> str:
 
 
 def _describe_tls(reason: str) -> str:
-    """From OpenSSL's short name of it, e.g. WRONG_VERSION_NUMBER."""
+    """Describe a TLS failure from OpenSSL's short name of it, e.g. WRONG_VERSION_NUMBER."""
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
         return "speaks no TLS on this port: try another port, or the address without the s of https or mqtts"
     if "CERTIFICATE_REQUIRED" in reason:

@@ -1,29 +1,29 @@
-"""How long cameras and brokers may take, in one place. Only what the user asks of a camera makes a limit longer."""
+"""Time limits for cameras and brokers, in one place. Only the user's camera settings make a limit longer."""
 
-# For a camera to open and give its first frame: drivers load, and some streams only begin when somebody asks for them.
+# For a camera to open and return its first frame: drivers load, and some streams only begin on request.
 OPEN_S = 30.0
 # Of that, and for a broker: for a connection.
 CONNECT_S = 10.0
-# For each further frame, unless the camera is asked for slower ones.
+# For each further frame, unless slower frames are requested of the camera.
 FRAME_S = 3.0
 # A slower camera may miss two frames, too.
 FRAMES = 3
-# Files are played by their own clock, which may be slow, and no cable is pulled out of them.
+# Files are played by their own clock, which may be slow, and cannot be unplugged.
 FILE_FRAME_S = 60.0
-# A longer time between two frames of a file is shortened to this: it would be taken for one that hangs.
+# A longer time between two frames of a file is shortened to this, because the file would seem to hang.
 LONGEST_PERIOD_S = 30.0
-# For somebody to write into a pipe that is named as a file.
+# For another process to write into a pipe that is named as a file.
 PIPE_S = 10.0
-# What the live loop adds: a camera that can tell why no frame came shall do so first.
+# Added by the live loop, so that a camera that can explain why no frame came does so first.
 GRACE_S = 0.5
 
 
 def frame_limit_s(fps: float | None, exposure_us: int | None = None) -> float:
-    """How long a frame may take after the one before.
+    """Return how long a frame may take after the one before, in seconds.
 
     Args:
-        fps: Frames per second that were asked for; None or 0 for as many as there are.
-        exposure_us: Exposure time that was asked for, microseconds.
+        fps: Requested frames per second; None or 0 for as many as possible.
+        exposure_us: Requested exposure time in microseconds.
     """
     frame_s = max(1 / fps if fps else 0.0, (exposure_us or 0) / 1e6)
     return max(FRAME_S, FRAMES * frame_s)

@@ -1,6 +1,6 @@
-"""Accuracy as drawings have it: its error on a logarithmic axis, so that 99.7 and 99.8 % are as far apart as they feel.
+"""Accuracy on charts: its error on a logarithmic axis, so that 99.7 and 99.8 % are clearly apart.
 
-The front is drawn as stairs: between two of its marks, nothing is had but the cheaper one.
+The front is drawn as stairs: between two of its marks, only the cheaper one is available.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,14 +13,14 @@ ACCURACY_TICKS = (0, 50, 80, 90, 95, 98, 99, 99.5, 99.7, 99.8, 99.9, 99.95, 99.9
 
 
 def error_of(accuracy: float, count: int) -> float:
-    """The share of `count` images that is misread; at least half an image, for a logarithm cannot show none."""
+    """Return the share of `count` images that is misread, at least half an image: a logarithm cannot show 0."""
     return max(1 - accuracy, 0.5 / count)
 
 
 def pick_front(
     marks: Iterable[Mark], cost_of: Callable[[Mark], float], accuracy_of: Callable[[Mark], float]
 ) -> list[Mark]:
-    """Those that cost less than all that are as accurate, the cheapest first."""
+    """Pick the marks that cost less than all others of at least their accuracy, the cheapest first."""
     front: list[Mark] = []
     for mark in sorted(marks, key=lambda one: (cost_of(one), -accuracy_of(one))):
         if not front or accuracy_of(mark) > accuracy_of(front[-1]):
@@ -29,12 +29,12 @@ def pick_front(
 
 
 def render_front(style: str, places: Sequence[tuple[float, float]], right: float) -> str:
-    """An SVG path from mark to mark of the front and on to the right margin; nothing where there is no mark.
+    """Render an SVG path from mark to mark of the front and on to the right margin; empty if there is no mark.
 
     Args:
-        style: The path's class.
-        places: Of the marks, from left to right.
-        right: How far the last step reaches.
+        style: Class of the path.
+        places: Positions of the marks, from left to right.
+        right: Position at which the last step ends.
     """
     if not places:
         return ""

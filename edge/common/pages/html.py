@@ -1,6 +1,6 @@
-"""The parts that pages of results are made of: text, tables, sections, and links to the raw values.
+"""Building blocks of self-contained HTML reports: text, tables, sections, and links to the raw values.
 
-Pages have no scripts and nothing from elsewhere.
+Pages have no scripts and load nothing from elsewhere.
 """
 
 import re
@@ -37,28 +37,28 @@ dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; } 
     + PRINT_STYLE
 )
 
-# More links than this to raw values are behind a line that opens.
+# More links to raw values than this are folded.
 MOST_LINKS = 8
 
 
 class Html(str):
-    """Text that is HTML already; all other text is escaped."""
+    """Text that is already HTML; all other text is escaped."""
 
     __slots__ = ()
 
 
 def to_html(text: str) -> Html:
-    """Text as it is shown, whatever it looks like."""
+    """Escape text for HTML."""
     return text if isinstance(text, Html) else Html(escape_html(text))
 
 
 def join(parts: Iterable[Html], by: str = "") -> Html:
-    """Pieces of a page, one after the other."""
+    """Join pieces of a page."""
     return Html(by.join(parts))
 
 
 def render_page(title: str, style: str, parts: Iterable[Html]) -> str:
-    """A page."""
+    """Render a page."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -69,29 +69,29 @@ def render_page(title: str, style: str, parts: Iterable[Html]) -> str:
 
 
 def section(name: str, title: str, *parts: Html) -> Html:
-    """A section that links may lead to; none without parts."""
+    """Render a section that links may lead to; empty without parts."""
     content = "\n".join(part for part in parts if part)
     return Html(f'<section id="{name}"><h2>{to_html(title)}</h2>\n{content}\n</section>' if content else "")
 
 
 def paragraph(text: str, kind: str = "") -> Html:
-    """A paragraph of text in which `**` and backticks are Markdown's."""
+    """Render a paragraph of text in which `**` and backticks are Markdown's."""
     return Html(f'<p class="{kind}">{emphasize(text)}</p>' if kind else f"<p>{emphasize(text)}</p>")
 
 
 def bullets(sentences: Sequence[str]) -> Html:
-    """A list of sentences in Markdown."""
+    """Render a list of sentences in Markdown."""
     return Html(f"<ul>{''.join(f'<li>{emphasize(text)}</li>' for text in sentences)}</ul>" if sentences else "")
 
 
 def emphasize(text: str) -> Html:
-    """Markdown's bold and code as HTML; the rest is text."""
+    """Convert Markdown's bold and code to HTML and escape the rest."""
     bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", keep_percents(escape_html(text)))
     return Html(re.sub(r"`(.+?)`", r"<code>\1</code>", bold))
 
 
 def keep_percents(text: str) -> str:
-    """With each number and its percent sign on one line."""
+    """Keep each number and its percent sign on one line."""
     return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
 
 
@@ -102,13 +102,13 @@ def table(
     names: Sequence[str] = (),
     words: Collection[str] = (),
 ) -> Html:
-    """A table that scrolls by itself where it is wider than the page.
+    """Render a table that scrolls by itself if it is wider than the page.
 
     Args:
         head: Titles of the columns.
         rows: Cells of each line.
-        left: So many first columns hold names and are aligned to the left.
-        names: Of each line, for links; none if empty.
+        left: Number of first columns that hold names and are aligned to the left.
+        names: Name of each line, for links; none if empty.
         words: Titles of columns that hold sentences, which wrap.
     """
     if not rows:
@@ -117,7 +117,7 @@ def table(
     places = [f' id="{name}"' for name in names] or [""] * len(rows)
     lines = [f"<tr{place}>{_cells('td', row, kinds)}</tr>" for place, row in zip(places, rows, strict=True)]
     return Html(
-        # With a place in the order of the Tab key, so that who has no mouse can scroll it.
+        # In the order of the Tab key, so that it can be scrolled without a mouse.
         f'<div class="scroll" tabindex="0" role="region" aria-label="table"><table>'
         f"<thead><tr>{_cells('th', head, kinds)}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
@@ -125,21 +125,21 @@ def table(
 
 
 def two_lines(first: str, second: str) -> Html:
-    """A figure, and under it, smaller, how sure it is."""
+    """Render a figure, and under it, smaller, its uncertainty."""
     return Html(f"{to_html(first)}<small>{to_html(second)}</small>")
 
 
 def link(target: str, text: str) -> Html:
-    """A link to a place on the page."""
+    """Render a link to a place on the page."""
     return Html(f'<a href="#{target}">{to_html(text)}</a>')
 
 
 def link_raw(file: str, places: Mapping[str, str]) -> Html:
-    """Where the raw values of a figure are: a line of links into the JSON beside the page.
+    """Link the raw values of a figure: a line of links into the JSON beside the page.
 
     Args:
         file: Name of the JSON.
-        places: What stands there: by path in the JSON, e.g. `rows[3].latency.rounds`, the link's place on this page.
+        places: By path in the JSON, e.g. `rows[3].latency.rounds`, the place on this page that links to it.
     """
     links = join(
         (Html(f'<a href="#{target}"><code>{to_html(path)}</code></a>') for path, target in places.items()), ", "

@@ -1,7 +1,7 @@
-"""Text from strangers made safe for Markdown reports and for spreadsheets.
+"""Make untrusted text safe for Markdown reports and for spreadsheets.
 
 Names of models, peers, machines and conditions come from files and from other machines. A report escapes them all at
-once: it is written from a copy of its results in which every text is escaped, so a sentence cannot forget one.
+once: it is written from a copy of its results in which every text is escaped, so no sentence can forget one.
 """
 
 import re
@@ -11,18 +11,18 @@ import msgspec
 
 from ..terminal.text import one_line
 
-# What begins something in Markdown, at a line's beginning or anywhere, or ends a cell; within a word "_" is itself.
+# Characters with a meaning in Markdown, at a line's beginning or anywhere, or in a cell; "_" has none within a word.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|^[#+=>-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-# Tags and comments, and what would be shown as another character; GitHub makes links of bare addresses.
+# Tags and comments, and character references; GitHub makes links of bare addresses.
 _HTML = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
-# A spreadsheet computes a cell that begins so.
+# A spreadsheet computes a cell that begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 def escape_markdown(text: str) -> str:
-    """Make it text in Markdown: no cell, link, picture, code, HTML or line begins or ends in it."""
+    """Escape text for Markdown: no cell, link, picture, code, HTML or line begins or ends in it."""
     named = _HTML.sub(lambda match: f"&#{ord(match[0])};", text)
     return one_line(_MARKDOWN.sub(r"\\\g<0>", named))
 

@@ -1,6 +1,6 @@
 """Two kinds of charts as SVG, for pages without scripts: curves over an axis, and two histograms in one frame.
 
-Colours are the page's: the classes `first`, `second`, `axis` and `mark` are styled by `STYLE`, for light and dark.
+Colours come from the page: the classes `first`, `second`, `axis` and `mark` are styled by `STYLE`, for light and dark.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ h1, h2 { line-height: 1.2; } h2 { font-size: 1.1rem; margin-top: 2.5rem; } p, li
 
 
 def choose_ticks(low: float, high: float) -> list[float]:
-    """Two to eight round numbers at equal distances, from one that is at most `low` to one that is at least `high`."""
+    """Choose two to eight round numbers at equal distances that enclose `low` and `high`."""
     span = high - low or 1.0
     power = 10.0 ** np.floor(np.log10(span / 4))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 6)
@@ -32,7 +32,7 @@ def choose_ticks(low: float, high: float) -> list[float]:
     return [round(float(step * i), 10) for i in np.arange(first, max(last, first + 1) + 1)]
 
 
-# The drawing's size and the margins of its frame, in units that the browser scales.
+# Size of the drawing and margins of its frame, in units that the browser scales.
 WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 66, 14, 26, 46
 
@@ -47,7 +47,7 @@ svg.chart { width: 100%; height: auto; font: 13px system-ui, sans-serif; }
 .chart .mark { stroke: var(--ink); stroke-dasharray: 2 3; }
 """
 
-# On paper nothing scrolls or opens: tables show all they have, and so does what is folded.
+# On paper nothing scrolls or opens: tables and folded parts are shown whole.
 PRINT_STYLE = """
 @media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; }
   th, td { white-space: normal; font-size: .65rem; padding: .1rem .3rem; }
@@ -61,9 +61,9 @@ class Axis:
     """An axis of a chart.
 
     Attributes:
-        title: What it shows, with its unit.
-        ticks: Where values are written; the first and the last are its ends.
-        label: How they are written.
+        title: Quantity on the axis, with its unit.
+        ticks: Values that are written; the first and the last are its ends.
+        label: Function that formats a value.
     """
 
     title: str
@@ -71,18 +71,18 @@ class Axis:
     label: Callable[[float], str]
 
     def place(self, value: float, length: float) -> float:
-        """How far along an axis of this length a value lies; what lies beyond an end is put there."""
+        """Return the position of a value along an axis of this length, limited to the axis."""
         low, high = self.ticks[0], self.ticks[-1]
         return min(max((value - low) / (high - low), 0.0), 1.0) * length
 
 
 def render_curves(title: str, axes: tuple[Axis, Axis], curves: Sequence[Sequence[tuple[float, float]]]) -> str:
-    """At most two curves of (x, y) points, the second one dashed.
+    """Render at most two curves of (x, y) points, the second one dashed.
 
     Args:
-        title: Above the frame.
-        axes: Across and up.
-        curves: Their points, from one end to the other.
+        title: Text above the frame.
+        axes: Axes across and up.
+        curves: Points of each curve, from one end to the other.
     """
     paths = [
         f'<path class="{name}" d="M{" L".join(_point(axes, x, y) for x, y in curve)}"/>'
@@ -94,14 +94,14 @@ def render_curves(title: str, axes: tuple[Axis, Axis], curves: Sequence[Sequence
 def render_histograms(
     title: str, axes: tuple[Axis, Axis], edges: Sequence[float], shares: Sequence[Sequence[float]], mark: float
 ) -> str:
-    """At most two histograms over the same bins, one seen through the other, and a line at a value.
+    """Render at most two histograms over the same bins, one seen through the other, and a line at a value.
 
     Args:
-        title: Above the frame.
-        axes: Across and up.
-        edges: Of the bins, one more than there are.
-        shares: The height of each bar, for each histogram.
-        mark: Where the line is.
+        title: Text above the frame.
+        axes: Axes across and up.
+        edges: Edges of the bins, one more than there are bins.
+        shares: Height of each bar, for each histogram.
+        mark: Value at which the line is drawn.
     """
     paths = []
     for name, heights in zip(("first", "second"), shares, strict=False):
@@ -121,7 +121,7 @@ def _point(axes: tuple[Axis, Axis], x: float, y: float) -> str:
 
 
 def render_frame(title: str, axes: tuple[Axis, Axis], content: str) -> str:
-    """Axes, ticks and titles around what is drawn."""
+    """Render axes, ticks and titles around a drawing."""
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     parts = [f'<text class="title" x="{LEFT}" y="16">{escape_html(title)}</text>']
     for value in axes[0].ticks:

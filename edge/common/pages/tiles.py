@@ -24,24 +24,24 @@ GAP = 2
 
 
 def draw_tile(image: NDArray[np.uint8], caption: str) -> str:
-    """An image, uint8 [28, 28, 1], over its caption."""
+    """Draw an image, uint8 [28, 28, 1], over its caption."""
     return f"<figure>{_picture(image[..., 0], caption)}<figcaption>{escape_html(caption)}</figcaption></figure>"
 
 
 def draw_strip(images: NDArray[np.uint8], caption: str, alternative: str) -> str:
-    """Images side by side, uint8 [N, 28, 28, 1], behind a short caption."""
+    """Draw images side by side, uint8 [N, 28, 28, 1], behind a short caption."""
     gapped = np.pad(images[..., 0], ((0, 0), (0, 0), (0, GAP)))
     row = np.concatenate(list(gapped), axis=1)[:, :-GAP]
     return f"<figure><figcaption>{escape_html(caption)}</figcaption>{_picture(row, alternative)}</figure>"
 
 
 def draw_gallery(tiles: Iterable[str]) -> str:
-    """Tiles in as many columns as there is room for."""
+    """Lay out tiles in as many columns as fit."""
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
 def draw_strips(strips: Iterable[str]) -> str:
-    """Strips in as many columns as there is room for."""
+    """Lay out strips in as many columns as fit."""
     return f'<div class="tiles strips">{"".join(strips)}</div>'
 
 

@@ -1,7 +1,7 @@
-"""Child processes: what may crash, hang or take all memory does so there, and its parent gets a sentence.
+"""Child processes: code that may crash, hang or take all memory runs there, and its parent gets an error message.
 
 `bounded` makes any command end with this process and keeps it within limits. `call_in_child` runs a function of ours in
-a fresh Python: bytes in, bytes out. It is how a file that nobody vouches for meets a native parser or runtime first.
+a fresh Python: bytes in, bytes out. An untrusted file is first read by a native parser or runtime in this way.
 """
 
 import collections
@@ -22,23 +22,23 @@ import msgspec
 
 from ..errors import EdgeMnistError
 
-# What a parser makes of a file is smaller than the file, or a few megabytes.
+# The result of a parser is smaller than the file, or a few megabytes.
 MOST_ANSWER_BYTES = 64_000_000
-# Of what it says on standard error, the end is kept.
+# Of standard error, the end is kept.
 KEPT_CHUNKS, CHUNK_BYTES = 4, 1 << 16
-# For a thread to see that a pipe was closed.
+# For a thread to notice that a pipe was closed.
 LISTENER_S = 2.0
-# A thread each is enough to parse; more of them take more memory on machines with many processors.
+# One thread each is enough to parse; more would take more memory on machines with many processors.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class ChildError(EdgeMnistError):
-    """A child gave no answer; the message says why in a few words."""
+    """A child returned no answer; the message gives the reason in a few words."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may take; 0 is no limit. Processor time counts on a busy machine, too; `seconds` by the clock."""
+    """Limits of a child; 0 is no limit. Processor time counts on a busy machine, too; `seconds` is by the clock."""
 
     memory_bytes: int = 0
     cpu_s: int = 0
@@ -46,7 +46,7 @@ class Limits:
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """What comes back: the function's bytes, or the name of an error's class and its message."""
+    """The answer of a child: the function's bytes, or the name of an error's class and its message."""
 
     content: bytes = b""
     error: str = ""
@@ -54,7 +54,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 def limits_for(size_bytes: int) -> Limits:
-    """What parsing a model file of this size may take: far more than any real one does.
+    """Return the limits for parsing a model file of this size: far more than any real file needs.
 
     Shape inference of an ONNX file holds it about six times; a file of ours takes half a second of one core.
     """
@@ -63,7 +63,7 @@ def limits_for(size_bytes: int) -> Limits:
 
 
 def bounded(command: list[str], limits: Limits = Limits()) -> list[str]:
-    """The command line of a process that ends when this thread does and stays within limits of memory and processor."""
+    """Make the command line of a process that ends with this thread and stays within memory and processor limits."""
     start = Path(__file__).with_name("child_start.py")
     figures = map(str, (os.getpid(), limits.memory_bytes, limits.cpu_s))
     return [sys.executable, "-I", "-S", str(start), *figures, *command]
@@ -79,17 +79,17 @@ def call_in_child(
     """Run a module's function in a fresh process.
 
     Args:
-        function: Of a module that can be imported.
-        content: Its argument.
-        limits: What it may take.
-        raises: Errors of ours that are raised here when it raises them there.
-        environment: Added to ours.
+        function: Function of a module that can be imported.
+        content: Argument of the function.
+        limits: Limits of the child.
+        raises: Errors of this project that are raised here if the function raises them there.
+        environment: Variables added to this process's environment.
 
     Raises:
-        ChildError: It crashed, hung, took more than it may, or raised something else.
+        ChildError: It crashed, hung, exceeded a limit, or raised another error.
     """
     name = f"{function.__module__}:{function.__qualname__}"
-    # -P: a random.py in the current folder is not to be imported.
+    # -P: do not import a random.py in the current folder.
     command = bounded([sys.executable, "-P", "-m", "edge_mnist.edge.common.processes.child", name], limits)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
@@ -119,7 +119,7 @@ def call_in_child(
 
 
 class StandardError(threading.Thread):
-    """Reads what a process says on standard error, so that it never waits for us, until nobody can write there."""
+    """A thread that reads a process's standard error to its end, so that the process never waits for its reader."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         super().__init__(daemon=True)
@@ -127,26 +127,26 @@ class StandardError(threading.Thread):
         self._kept: collections.deque[bytes] = collections.deque(maxlen=KEPT_CHUNKS)
 
     def run(self) -> None:
-        """Keep the end of it."""
+        """Read it all and keep its end."""
         if self._stream:
             with self._stream as stream:
                 while chunk := os.read(stream.fileno(), CHUNK_BYTES):
                     self._kept.append(chunk)
 
     def end(self) -> str:
-        """The end of it."""
+        """Return its end."""
         return b"".join(self._kept).decode(errors="replace")
 
 
 @contextmanager
 def ended(process: "subprocess.Popen[bytes]") -> Iterator[StandardError]:
-    """See that a process that leads a session ends with the block, and with it all that it started."""
+    """Make sure that a process that leads a session, and everything it started, ends with the block."""
     listener = StandardError(process)
     listener.start()
     try:
         yield listener
     finally:
-        # Also when we are interrupted.
+        # Also if this process is interrupted.
         _kill(process)
         process.wait()
         listener.join(LISTENER_S)
@@ -157,7 +157,7 @@ def ended(process: "subprocess.Popen[bytes]") -> Iterator[StandardError]:
 
 
 def explain_end(returncode: int, said: str, limits: Limits = Limits()) -> str:
-    """Why a process ended without an answer, in a few words."""
+    """Explain in a few words why a process ended without an answer."""
     lines = [line for line in said.strip().splitlines() if line.strip()] or ["no message"]
     if returncode >= 0:
         return f"ended with code {returncode}: {lines[-1][:300]}"
@@ -172,12 +172,12 @@ def explain_end(returncode: int, said: str, limits: Limits = Limits()) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says first; the name of its class where it says nothing."""
+    """Return the first line of another package's error; the name of its class if it has no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
 
 
 def _converse(process: "subprocess.Popen[bytes]", content: bytes) -> bytes:
-    """Send the argument, and take the answer and the process's end."""
+    """Send the argument, and take the answer and the process's exit code."""
     if process.stdin is None or process.stdout is None:
         raise ChildError("was started without pipes")
     sender = threading.Thread(target=_send, args=(process.stdin, content), daemon=True)
@@ -189,7 +189,7 @@ def _converse(process: "subprocess.Popen[bytes]", content: bytes) -> bytes:
 
 
 def _send(stream: IO[bytes], content: bytes) -> None:
-    # Why it does not read on, its end says.
+    # If it stops reading, its exit code explains why.
     with contextlib.suppress(OSError, ValueError), stream:
         stream.write(content)
 
@@ -207,7 +207,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 def _open_answer(
     returncode: int, returned: bytes, said: str, limits: Limits, raises: tuple[type[EdgeMnistError], ...]
 ) -> bytes:
-    """What the function returned, or its error, which comes from a process that a file may have taken over."""
+    """Return the function's result or raise its error; the file may have taken over the process that sent it."""
     if returncode:
         raise ChildError(explain_end(returncode, said, limits))
     try:
@@ -225,7 +225,7 @@ def _open_answer(
 
 
 def main() -> None:
-    """Call the function that the command line names; whatever native code prints does not get into the answer."""
+    """Call the function that the command line names; output of native code does not get into the answer."""
     answer_to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     module, _, name = sys.argv[1].partition(":")
@@ -237,7 +237,7 @@ def main() -> None:
     except MemoryError as error:
         answer = _Answer(error=MemoryError.__name__, message=first_line(error))
     except Exception as error:
-        # Native packages raise what they like.
+        # Native packages raise any exception.
         answer = _Answer(error=type(error).__name__, message=first_line(error))
     with answer_to:
         answer_to.write(msgspec.msgpack.encode(answer))

@@ -1,7 +1,7 @@
-"""What a child process is before it becomes its command: tied to its parent, and within limits.
+"""The start of a child process before it becomes its command: tie it to its parent, and set its limits.
 
 Run by its path as `python -I -S child_start.py PARENT MEMORY_BYTES CPU_S COMMAND...`; 0 stands for no limit. It imports
-the standard library alone, so it costs some 20 ms. What it sets holds on for the command, whatever that is.
+the standard library only, so it costs some 20 ms. Its settings stay in force for the command.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Set everything, and become the command."""
+    """Apply all settings, and become the command."""
     parent, memory_bytes, cpu_s = map(int, sys.argv[1:4])
     command = sys.argv[4:]
     if sys.platform == "linux":
-        # Even a parent that is killed takes us along, and where memory runs out, the kernel ends us before others.
+        # A parent that is killed ends this process, too, and if memory runs out, the kernel ends it before others.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
@@ -32,7 +32,7 @@ def main() -> None:
     if memory_bytes:
         _limit(resource.RLIMIT_DATA, memory_bytes, memory_bytes)
     if cpu_s:
-        # SIGXCPU, and SIGKILL where that is not heeded.
+        # SIGXCPU, and SIGKILL if that is ignored.
         _limit(resource.RLIMIT_CPU, cpu_s, cpu_s + 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
-    """Lower a limit; one that is lower already stays."""
+    """Lower a limit; a limit that is already lower stays."""
     _, there = resource.getrlimit(kind)
     if there != resource.RLIM_INFINITY:
         soft, hard = min(soft, there), min(hard, there)

@@ -1,8 +1,8 @@
-"""The end of the process while threads are still inside native code.
+"""End the process while threads are still inside native code.
 
-A picture is decoded, a camera's driver hangs: nobody waits for such a thread. Python's own end takes the interpreter
-away from below it, and native code that then comes back ends the process with a signal
-(https://github.com/python/cpython/issues/87135). So where such a thread still runs, the process ends without that part.
+A picture is decoded, a camera's driver hangs: nothing waits for such a thread. Python's normal exit removes the
+interpreter while the thread runs, and native code that then returns ends the process with a signal
+(https://github.com/python/cpython/issues/87135). So if such a thread still runs, the process skips that part.
 """
 
 import logging
@@ -30,10 +30,10 @@ def start_abandonable(thread: threading.Thread) -> threading.Thread:
 def end_process(code: object) -> None:
     """End the process now if a thread still runs that Python could not end, or would wait for; otherwise return.
 
-    Threads that are no daemons have `ENDS_WITHIN_S` to end by themselves.
+    Threads that are not daemons have `ENDS_WITHIN_S` seconds to end by themselves.
 
     Args:
-        code: As of `SystemExit`: None, a number, or a message.
+        code: Exit code as of `SystemExit`: None, a number, or a message.
     """
     deadline = time.monotonic() + ENDS_WITHIN_S
     waited_for = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
@@ -48,10 +48,10 @@ def end_process(code: object) -> None:
 
 
 def end_now(code: int) -> None:
-    """End the process, whatever its threads do; what was printed and logged is written first."""
+    """End the process without waiting for threads; printed and logged text is written first."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        # One that was closed, or whose reader left, takes no more.
+        # A stream that was closed, or whose reader left, cannot be flushed.
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)

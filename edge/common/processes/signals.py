@@ -1,6 +1,6 @@
-"""The signals that end a command, so that all of them end it alike: the files are finished, what it started ends.
+"""Signals that end a command, handled alike: files are finished and started processes are ended.
 
-Ctrl-C, `kill` and service managers, and a terminal that goes away: a window that is closed, an SSH session that is cut.
+Ctrl-C, `kill` and service managers, and a terminal that closes: a closed window, a lost SSH session.
 """
 
 import signal
@@ -17,10 +17,11 @@ ENDS = (signal.SIGINT, *WITHOUT_KEYBOARD)
 def handling_ends(
     handler: Callable[[int, FrameType | None], object], numbers: tuple[signal.Signals, ...] = ENDS
 ) -> Iterator[None]:
-    """Have the signals that end a command call this within the block, on the main thread.
+    """Call this handler on the main thread for the signals that end a command, within the block.
 
-    A program that calls us in another thread, or has handlers of its own, has provided for them. What is ignored stays
-    so, as SIGHUP below `nohup`; but not SIGINT, which shells have ignored by all that they start in the background.
+    A program that calls us in another thread, or has its own handlers, handles them itself. An ignored signal stays
+    ignored, as SIGHUP below `nohup`; but not SIGINT, which shells have ignored by all processes that they start in the
+    background.
     """
     is_main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in numbers} if is_main else {}

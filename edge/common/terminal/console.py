@@ -1,4 +1,4 @@
-"""The console of rich, for colours and for tables that are drawn again and again: what it shows is cleaned."""
+"""The console of rich, for colours and for tables that are redrawn: what it shows is cleaned."""
 
 import sys
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ class SafeConsole(Console):
     """A console that shows control characters in text as escapes; only styles and cursor movements steer it."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """See rich."""
+        """Render and clean; see rich."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(clean(segment.text), segment.style)
 
 
 def open_console() -> SafeConsole:
-    """One on standard output."""
+    """Open a console on standard output."""
     return SafeConsole(file=stream_beneath(sys.stdout), highlight=False)

@@ -1,8 +1,8 @@
-"""The only way to a terminal: everything that is printed is cleaned, whatever it quotes and whoever prints it.
+"""The only way to print: everything printed is cleaned, independent of its content and of the code that prints it.
 
-`echo` prints one line. While a command runs, standard output and standard error are `SafeStream`s besides, so that
-usage errors, warnings, log lines and tracebacks are cleaned, too. Two of our own may steer the terminal: the bars of
-progress.py and the console of console.py. They clean what they show and write to the stream beneath.
+`echo` prints one line. While a command runs, standard output and standard error are `SafeStream`s as well, so that
+usage errors, warnings, log lines and tracebacks are cleaned, too. Two of our own classes may steer the terminal: the
+bars of progress.py and the console of console.py. They clean what they show and write to the stream beneath.
 """
 
 import json
@@ -21,25 +21,25 @@ def echo(text: object = "", *, err: bool = False) -> None:
     """Print one line; a line break within a name in it is shown as an escape.
 
     Args:
-        text: Of the line.
+        text: Text of the line.
         err: Whether it goes to standard error: progress and problems; results go to standard output.
     """
     click.echo(one_line(text), err=err)
 
 
 def echo_lines(lines: Iterable[object], *, err: bool = False) -> None:
-    """Print each of them as one line."""
+    """Print each item as one line."""
     for line in lines:
         echo(line, err=err)
 
 
 def echo_text(text: str) -> None:
-    """Print a table of `format_table`, or a JSON document: what they quote is within its line already."""
+    """Print a table of `format_table`, or a JSON document: values in it are already escaped to stay within a line."""
     click.echo(clean(text))
 
 
 def echo_json(document: object) -> None:
-    """Print a struct as one JSON document; names with bytes that are not UTF-8 have surrogates in it."""
+    """Print a struct as one JSON document; names with bytes that are not UTF-8 contain surrogates."""
     import msgspec  # noqa: PLC0415 - `--help` prints, too, and loads nothing
 
     try:
@@ -50,10 +50,10 @@ def echo_json(document: object) -> None:
 
 
 class SafeStream:
-    """A text stream that shows control characters as escapes, and has no way around that for bytes."""
+    """A text stream that shows control characters as escapes and offers no access to its bytes."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to this stream."""
+        """Wrap this stream."""
         self.beneath = stream
 
     def write(self, text: str) -> int:
@@ -62,11 +62,11 @@ class SafeStream:
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each of them, cleaned."""
+        """Write each line, cleaned."""
         self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
-        # click would open another text stream on it where the locale is plain C.
+        # click would open another text stream on it if the locale is plain C.
         if name == "buffer":
             raise AttributeError("text that is printed is cleaned; there is no way around it for bytes")
         return getattr(self.beneath, name)
@@ -74,9 +74,9 @@ class SafeStream:
 
 @contextmanager
 def safe_output() -> Iterator[None]:
-    """Clean all that is printed within the block, and keep log records that have no other handler to one line each.
+    """Clean everything printed within the block, and keep log records that have no other handler to one line each.
 
-    After an exception that nobody expected the streams stay as they are: Python prints its traceback later.
+    After an unexpected exception the streams stay wrapped, because Python prints its traceback later.
     """
     before = sys.stdout, sys.stderr
     make_streams_safe()
@@ -91,7 +91,7 @@ def safe_output() -> Iterator[None]:
 
 
 def make_streams_safe() -> None:
-    """Clean what is printed from here on; again, where somebody has put other streams in their place."""
+    """Clean everything printed from now on; call it again if other code has replaced the streams."""
     sys.stdout, sys.stderr = _make_safe(sys.stdout), _make_safe(sys.stderr)
 
 
@@ -101,26 +101,26 @@ def in_one_line() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        # click declares it final, and makes every sentence of it.
+        # click declares it final, and builds every sentence from it.
         setattr(error, "message", one_line(error.message))  # noqa: B010 - see above
         raise
 
 
 def stream_beneath(stream: TextIO) -> TextIO:
-    """The stream on which cursor movements have their effect, for those who clean what they write themselves."""
+    """Return the stream on which cursor movements have their effect, for code that cleans its own output."""
     return stream.beneath if isinstance(stream, SafeStream) else stream
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a log record as one line, whatever it quotes; a traceback still has its own lines."""
+    """A formatter that writes a log record as one line, whatever it quotes; a traceback keeps its own lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging calls it so
-        """Keep the message, not what follows it, to one line."""
+        """Keep the message, not the traceback after it, to one line."""
         return one_line(super().formatMessage(record))
 
 
 def _make_safe(stream: TextIO | None) -> TextIO:
-    """None, where a program was started with a closed stream, stays None."""
+    """Wrap a stream; None, from a program started with a closed stream, stays None."""
     if stream is None or isinstance(stream, SafeStream):
         return cast("TextIO", stream)
     return cast("TextIO", SafeStream(stream))

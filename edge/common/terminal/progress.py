@@ -1,4 +1,4 @@
-"""Bars on standard error, for people at a terminal who have to wait."""
+"""Progress bars on standard error, for people who wait at a terminal."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 class ProgressBar(tqdm, Generic[Item]):
-    """A bar that shows control characters in names as escapes, and is gone when the work is done."""
+    """A bar that shows control characters in names as escapes, and disappears when the work is done."""
 
     def __init__(
         self,
@@ -27,16 +27,16 @@ class ProgressBar(tqdm, Generic[Item]):
         bar_format: str | None = None,
         is_hidden: bool = False,
     ) -> None:
-        """Show it, unless standard error is no terminal.
+        """Show the bar, unless standard error is not a terminal.
 
         Args:
-            items: To go through; without them, `update` says how far the work is.
-            label: Before the bar.
-            total: Steps.
-            unit: Of a step.
+            items: Items to iterate over; without them, `update` reports the progress.
+            label: Text before the bar.
+            total: Number of steps.
+            unit: Name of one step.
             unit_scale: Whether numbers are shown with k, M and so on.
-            bar_format: See tqdm.
-            is_hidden: Whether it is not shown at all.
+            bar_format: Format of the bar, see tqdm.
+            is_hidden: Whether the bar is not shown at all.
         """
         super().__init__(
             items,
@@ -51,16 +51,16 @@ class ProgressBar(tqdm, Generic[Item]):
         )
 
     def __iter__(self) -> Iterator[Item]:
-        """Go through the items; tqdm has no type for them."""
+        """Iterate over the items; tqdm has no type for them."""
         return super().__iter__()
 
     def __str__(self) -> str:
-        """What is drawn, without the cursor movements around it."""
+        """Return the drawn text, without the cursor movements around it."""
         return one_line(super().__str__())
 
 
 @contextmanager
 def above_bars() -> Iterator[None]:
-    """Print within the block: bars are taken away first and drawn again below."""
+    """Print within the block: bars are removed first and drawn again below."""
     with ProgressBar.external_write_mode(file=stream_beneath(sys.stderr)):
         yield

@@ -1,8 +1,8 @@
 r"""Standard input, output and error in a state that every command can rely on, however the process was started.
 
-Shells, cron jobs and services close some of them, or choose an encoding that lacks characters of a file's name. What
-the encoding lacks is written as JSON writes it (`\u30e1`), so documents stay valid. Results that cannot be written are
-an error; messages on standard error that nobody can read are not, and must not stop the work.
+Shells, cron jobs and services close some of them, or choose an encoding that lacks characters of a file's name.
+Characters that the encoding lacks are written as in JSON (`\u30e1`), so documents stay valid. Results that cannot be
+written are an error; messages on standard error that cannot be written are dropped, and must not stop the work.
 """
 
 import codecs
@@ -15,7 +15,7 @@ ESCAPES = "edge_mnist.escapes"
 
 
 class _LossyFile(io.FileIO):
-    """A file whose text is lost where it cannot be written: a closed pipe, a full disk, a terminal that has gone."""
+    """A file that drops text if it cannot be written: a closed pipe, a full disk, a terminal that has gone."""
 
     def write(self, data: Any, /) -> int | None:
         try:
@@ -25,10 +25,10 @@ class _LossyFile(io.FileIO):
 
 
 def prepare_standard_streams() -> None:
-    """Open streams that were closed, and have no text fail for its encoding; streams that a program replaced stay."""
+    """Open closed streams, and escape characters that an encoding lacks; streams that a program replaced stay."""
     codecs.register_error(ESCAPES, _escape)
-    # In ascending order, because the system gives the lowest free number. No file opened later may be taken for one of
-    # the three. What is written to a closed standard output fails, for its results are lost.
+    # In ascending order, because the system assigns the lowest free number. No file opened later may take one of the
+    # three. Writing to a closed standard output fails, because results would be lost.
     for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         if not _is_open(number):
             os.open(os.devnull, mode)
@@ -54,7 +54,7 @@ def _is_open(number: int) -> bool:
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    """Write what cannot be encoded as JSON does: two escapes for a character beyond U+FFFF."""
+    """Escape characters that cannot be encoded as JSON does: two escapes for a character beyond U+FFFF."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")

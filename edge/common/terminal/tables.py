@@ -1,4 +1,4 @@
-"""Tables of text, at a terminal and in Markdown: every cell within its line, whatever name is in it."""
+"""Tables of text, at a terminal and in Markdown: every cell stays within its line, whatever its content."""
 
 import math
 import shutil
@@ -19,10 +19,10 @@ def format_table(
     """Lay out a table.
 
     Args:
-        rows: Cells of each line, shown as they are: numbers are already formatted. For Markdown they are escaped.
-        headers: Titles of the columns; none if empty.
+        rows: Cells of each line, shown as they are: numbers are already formatted. In Markdown they are escaped.
+        headers: Titles of the columns; an empty sequence for no header.
         style: `simple` or `plain` for people at a terminal, `github` for Markdown.
-        align: `left` or `right`, for each column.
+        align: Alignment of each column, `left` or `right`.
     """
     cells = [[one_line(cell) for cell in row] for row in rows]
     return tabulate(
@@ -33,14 +33,14 @@ def format_table(
 def format_table_to_width(
     head: Sequence[str], rows: Sequence[Sequence[str]], align: Sequence[str], secondary: Sequence[str]
 ) -> str:
-    """A table; at a terminal that is too narrow without some columns, which it names below.
+    """Lay out a table; at a narrow terminal without some columns, which are named below it.
 
     Args:
         head: Titles of the columns.
         rows: Cells of each line, as they are shown.
-        align: `left` or `right`, for each column.
-        secondary: Titles of columns that may be left out. The last goes first; if all have gone, lines may wrap.
-            Pipes and files get every column.
+        align: Alignment of each column, `left` or `right`.
+        secondary: Titles of columns that may be left out. The last is dropped first; if all are dropped, lines may
+            wrap. Pipes and files get every column.
     """
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else math.inf
     kept = len(secondary)
@@ -52,7 +52,7 @@ def format_table_to_width(
 
 
 def _measure(table: str) -> int:
-    """How wide it is, in letters."""
+    """Measure the width of a table in characters."""
     return max(map(len, table.splitlines()))
 
 

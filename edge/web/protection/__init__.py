@@ -1,1 +1,1 @@
-"""What keeps the server up and closed: names, tokens, limits, and time for slow clients."""
+"""Protection of the server: host names, tokens, limits, and timeouts for slow clients."""

@@ -1,4 +1,4 @@
-"""How much the web server takes on, how its clients share that, and who has to come back later."""
+"""Limits of the web server: how much it accepts, how clients share that, and which must come back later."""
 
 import asyncio
 import errno
@@ -20,36 +20,37 @@ from starlette.requests import Request
 from ...media.pictures import open_header
 from ..errors import RequestRefusedError
 
-# What the process or the system runs out of when a file is opened or a connection accepted.
+# The process or the system lacks these when a file is opened or a connection accepted.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True)
 class WebLimits:
-    """All limits; a client that exceeds one is refused, and others are served on.
+    """All limits; a client that exceeds one is refused, and others are still served.
 
-    Of what is limited for all together (held bytes, watchers, connections, pictures) one client address may take half
+    Of everything limited in total (held bytes, watchers, connections, pictures) one client address may take half
     of what the others leave: no address can take everything.
 
     Attributes:
-        upload_bytes: Of one picture as it is sent.
-        megapixels: Of one picture, and of all that are decoded and read at the same time: a large one is read alone. A
-            phone's 4032 x 3024 pixels are 12.2.
-        held_bytes: Of all pictures that are being received, wait or are read.
+        upload_bytes: Bytes of one picture as it is sent.
+        megapixels: Megapixels of one picture, and of all that are decoded and read at the same time: a large one is
+            read alone. A phone's 4032 x 3024 pixels are 12.2.
+        held_bytes: Bytes of all pictures that are being received, wait or are read.
         body_s: Seconds in which a picture must have arrived.
         header_s: Seconds in which a request's header must have arrived.
-        stall_s: Seconds for which a client may take nothing of what it is sent.
-        requests_per_s: Of one client address, on average; 0 = as many as it likes.
+        stall_s: Seconds for which a client may read nothing of its response.
+        requests_per_s: Mean requests per second of one client address; 0 = no limit.
         burst: Requests of one address that may come at once.
-        frames_per_s: The same for live pictures, which come at the camera's pace and cost little.
+        frames_per_s: Mean live pictures per second of one client address; they come at the camera's pace and cost
+            little.
         addresses: Client addresses that are remembered for that.
         watchers: Clients that follow live events or wait for a live picture, together.
-        connections: Open at the same time.
+        connections: Connections open at the same time.
         readers: Pictures that are read at the same time.
-        waiting: Pictures that arrive or wait for that.
-        poll_s: Seconds after which who waits for a live picture is told that there is no newer one.
-        ping_s: Seconds without an event after which a sign of life is sent: the camera's state and the reading's age.
-        events_per_s: Sent to one client; newer ones replace older ones.
+        waiting: Pictures that arrive or wait to be read.
+        poll_s: Seconds after which a client that waits for a live picture is answered that there is no newer one.
+        ping_s: Seconds without an event after which a keep-alive is sent: the camera's state and the reading's age.
+        events_per_s: Events per second sent to one client; newer ones replace older ones.
     """
 
     upload_bytes: int = 10_000_000
@@ -72,28 +73,28 @@ class WebLimits:
 
 
 class RateLimiter:
-    """A token bucket for each client; used on the event loop's thread alone."""
+    """A token bucket for each client; used on the event loop's thread only."""
 
     def __init__(
         self, per_second: float, burst: int, most_clients: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin with full buckets.
+        """Start with full buckets.
 
         Args:
-            per_second: Requests by which a bucket fills again; 0 switches the limiter off.
+            per_second: Requests per second by which a bucket fills; 0 switches the limiter off.
             burst: Requests that a full bucket holds.
-            most_clients: Buckets that are kept; whoever was not seen for longest is forgotten first.
-            clock: Seconds.
+            most_clients: Buckets that are kept; the least recently seen client is dropped first.
+            clock: Function that returns seconds.
         """
         self._per_second = per_second
         self._burst = burst
         self._most_clients = most_clients
         self._clock = clock
-        # Client: requests left, and when that was so. The least recently seen is first.
+        # Client: requests left, and the time of that count. The least recently seen is first.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Clients that are remembered."""
+        """Return the number of clients that are remembered."""
         return len(self._buckets)
 
     def check(self, client: str) -> None:
@@ -125,14 +126,14 @@ def may_take(most: int, others: int, own: int) -> bool:
 
 
 class Slots:
-    """A number of places that clients share; used on the event loop's thread alone.
+    """A number of places that clients share; used on the event loop's thread only.
 
     Attributes:
         used: Places that are taken.
     """
 
     def __init__(self, most: int, reason: str, message: str) -> None:
-        """Begin with all places free; `reason` and `message` are what a client that finds none is answered."""
+        """Start with all places free; `reason` and `message` answer a client that finds none."""
         self.used = 0
         self._most = most
         self._reason = reason
@@ -141,7 +142,7 @@ class Slots:
 
     @contextmanager
     def hold(self, client: str, count: int = 1) -> Iterator[None]:
-        """Take places for as long as the block runs.
+        """Hold places while the block runs.
 
         Raises:
             RefusedError: 503, this client may not have that many.
@@ -153,7 +154,7 @@ class Slots:
             self.release(client, count)
 
     def take(self, client: str, count: int) -> None:
-        """Take places; `release` gives them back.
+        """Take places; `release` returns them.
 
         Raises:
             RefusedError: 503, this client may not have that many.
@@ -165,7 +166,7 @@ class Slots:
         self._by_client[client] += count
 
     def release(self, client: str, count: int) -> None:
-        """Give places back."""
+        """Return places."""
         self.used -= count
         self._by_client[client] -= count
         if not self._by_client[client]:
@@ -174,7 +175,7 @@ class Slots:
 
 @lru_cache(maxsize=4096)
 def name_client(address: str) -> str:
-    """Whom a request counts for: its IPv4 address, or the /64 network that one household's IPv6 addresses share."""
+    """Name the client of a request: its IPv4 address, or the /64 network that one household's IPv6 addresses share."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -185,11 +186,11 @@ def name_client(address: str) -> str:
 
 
 def find_client(scope: Mapping[str, Any]) -> str:
-    """The client that an ASGI request counts for."""
+    """Find the client that an ASGI request counts for."""
     return name_client(scope["client"][0]) if scope.get("client") else "-"
 
 
-# What a picture may be called. Pages of other sites can only send forms and plain text without asking first.
+# Media types of pictures. Pages of other sites can only send forms and plain text without a preflight request.
 MEDIA_TYPES = (
     "image/png",
     "image/jpeg",
@@ -203,7 +204,7 @@ MEDIA_TYPES = (
 
 
 class Uploads:
-    """Receives pictures; used on the event loop's thread alone."""
+    """A receiver of pictures; used on the event loop's thread only."""
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
@@ -211,11 +212,11 @@ class Uploads:
 
     @asynccontextmanager
     async def receive(self, request: Request) -> AsyncIterator[bytes]:
-        """A request's body. Its bytes count as held by its client until the block ends.
+        """Receive a request's body. Its bytes count as held by its client until the block ends.
 
         Raises:
-            RefusedError: 415 for another media type, 413 for more bytes than allowed, said or sent, 408 when it takes
-                too long, 503 when too many bytes of others are held.
+            RefusedError: 415 for another media type, 413 for more bytes than allowed, announced or sent, 408 if it
+                takes too long, 503 if other requests hold too many bytes.
         """
         _check_media_type(request.headers.get("content-type", ""))
         self._check_length(request.headers.get("content-length", "0"))
@@ -240,7 +241,7 @@ class Uploads:
             self._held_bytes.release(client, len(body))
 
     def _check_length(self, content_length: str) -> None:
-        """Refuse by what the client says before anything is received."""
+        """Refuse by the announced length before anything is received."""
         if content_length.isdecimal() and int(content_length) > self._limits.upload_bytes:
             raise self._too_long()
 
@@ -261,15 +262,15 @@ def _check_media_type(content_type: str) -> None:
 
 
 def count_pixels(content: bytes) -> int:
-    """Look into a picture's header, decoding nothing; 0 for what is no picture."""
+    """Count the pixels in a picture's header without decoding; 0 for anything but a picture."""
     try:
         with warnings.catch_warnings():
-            # About size, which is what is looked at, and about metadata.
+            # Warnings are about the size, which is checked here, and about metadata.
             warnings.simplefilter("ignore")
             with open_header(content) as image:
                 return image.width * image.height
     except Image.DecompressionBombError:
-        # More than Pillow likes, so more than any limit here.
+        # More than Pillow's limit, so more than any limit here.
         return sys.maxsize
     except Exception:
         return 0

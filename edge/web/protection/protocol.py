@@ -1,4 +1,4 @@
-"""Connections that keep nobody waiting: uvicorn's, with the time limits and shares that it leaves to proxies."""
+"""Connections with time limits and shares per client, added to uvicorn's, which leaves them to proxies."""
 
 import asyncio
 import time
@@ -11,18 +11,18 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..responses import error_response
 from .limits import WebLimits, may_take, name_client
 
-# The place is needed.
+# The connection is needed for other clients.
 _CLOSE = {"Connection": "close", "Retry-After": "1"}
 
 
 class TimeLimitedProtocol(H11Protocol):
-    """Hangs up on clients that send no request, that take no answer, and that have more connections than their share.
+    """Abort connections that send no request or read no response in time, or exceed the connection limit.
 
     Attributes:
-        limits: Of the server.
-        proxies: Addresses of proxies, whose connections are many clients'.
+        limits: Limits of the server.
+        proxies: Addresses of proxies, whose connections carry many clients.
         client_name: The client that this connection counts for.
-        idle_since_s: When it last sent or was sent something.
+        idle_since_s: Time of the last data sent or received.
     """
 
     limits = WebLimits()
@@ -36,50 +36,50 @@ class TimeLimitedProtocol(H11Protocol):
         self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
-        """See asyncio."""
+        """Count the connection, see asyncio."""
         super().connection_made(transport)
         self.client_name = name_client(self.client[0]) if self.client else "-"
         self._make_room()
         self._expect_request()
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio."""
+        """Parse data, see asyncio."""
         self.idle_since_s = time.monotonic()
         super().data_received(data)
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio."""
+        """Release the connection, see asyncio."""
         super().connection_lost(exc)
         for timer in (self._request_due, self._stalled):
             if timer is not None:
                 timer.cancel()
 
     def on_response_complete(self) -> None:
-        """See uvicorn."""
+        """Wait for the next request, see uvicorn."""
         self.idle_since_s = time.monotonic()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """See asyncio: the client does not take what it is sent as fast as that comes."""
+        """Start the time limit for a client that reads too slowly, see asyncio."""
         super().pause_writing()
         self._stalled = self.loop.call_later(self.limits.stall_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """See asyncio."""
+        """Stop the time limit, see asyncio."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
 
     @property
     def serves(self) -> bool:
-        """Whether a request is being answered."""
+        """Whether a request is being processed."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _make_room(self) -> None:
-        """Hang up on what this client left idle for longest, where it has more than its share; else refuse in words.
+        """Close the client's longest idle connection if it exceeds its share; else refuse this one with a message.
 
-        Where all places are taken by many clients, the same goes for the connections of all.
+        If many clients use all connections, the same applies to the connections of all.
         """
         most = self.limits.connections
         patient = [each for each in self.connections if isinstance(each, TimeLimitedProtocol)]
@@ -99,7 +99,7 @@ class TimeLimitedProtocol(H11Protocol):
             self.app = _refuse_connection
 
     def _expect_request(self) -> None:
-        """Start the clock with a request's first byte, stop it with the header's last: slow bytes do not help."""
+        """Limit the time from a request's first byte to the last of its header, however many bytes arrive between."""
         if self.serves and self._request_due is not None:
             self._request_due.cancel()
             self._request_due = None
@@ -113,6 +113,6 @@ class TimeLimitedProtocol(H11Protocol):
 
 
 async def _refuse_connection(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer instead of the application."""
+    """Respond instead of the application."""
     answer = error_response(503, "Too many connections from your address: try again.", _CLOSE)
     await answer(scope, receive, send)

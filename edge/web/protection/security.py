@@ -1,10 +1,9 @@
-"""Who may ask: the gate before every route.
+"""Access control before every route.
 
 Pages of other sites run in the same browser as ours, so an address that only this machine reaches is no protection by
 itself. Requests must name this server as their host (against DNS rebinding), must not come from another site's page
-(`Origin`, `Sec-Fetch-Site`), and, where other machines can reach it, must bear the token. What is open to everybody is
-listed; the rest is not. A proxy may have replaced the Host by its own, so an `Origin` that was allowed by name is ours,
-too.
+(`Origin`, `Sec-Fetch-Site`), and, if other machines can reach it, must send the token. Public paths are listed; the
+rest is not public. A proxy may have replaced the Host by its own, so an `Origin` that was allowed by name is ours, too.
 """
 
 import hmac
@@ -23,22 +22,22 @@ from ...common.network.credentials import read_first_line
 from ..errors import RequestRefusedError, WebError
 
 TOKEN_VARIABLE = "EDGE_MNIST_TOKEN"  # noqa: S105 - the name of the variable
-# What fits into a header and into the fragment of a URL as it is, and cannot be guessed.
+# Characters that need no escape in a header and in the fragment of a URL, and a length that cannot be guessed.
 _USABLE = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}", re.ASCII)
 
 
 def make_token() -> str:
-    """A new one of 256 bits."""
+    """Make a new token of 256 bits."""
     return secrets.token_urlsafe(32)
 
 
 def find_token(file: Path | None) -> str | None:
-    """The token in a file's first line, else that of the environment; None if there is neither.
+    """Find the token in a file's first line, else in the environment; None if there is neither.
 
-    It is no option of the command, for everybody on the machine sees those.
+    It is not an option of the command, because all users of the machine can see those.
 
     Raises:
-        WebError: The file cannot be read, or the token is too short or has other characters than a token may have.
+        WebError: The file cannot be read, or the token is too short or has characters that are not allowed.
     """
     if file is None:
         token, origin = os.environ.get(TOKEN_VARIABLE), f"${TOKEN_VARIABLE}"
@@ -56,12 +55,12 @@ def find_token(file: Path | None) -> str | None:
 
 
 def matches(authorization: str, token: str) -> bool:
-    """Whether a request's Authorization header bears the token; takes as long when it is nearly right."""
+    """Whether a request's Authorization header holds the token; takes equally long for any wrong token."""
     scheme, _, given = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
-# Of an Origin: what may be repeated in a sentence.
+# The part of an Origin that may be repeated in a message.
 _PLAIN_HOST = re.compile(r"[a-z0-9.:\[\]-]{1,100}")
 
 
@@ -74,7 +73,7 @@ class Hosts:
         Args:
             names: Accepted with the server's port; lower case, IPv6 addresses in brackets.
             further: Accepted with the server's port, and just as they are.
-            port: Of the server; left out by clients if it is 80.
+            port: Port of the server; left out by clients if it is 80.
             any_address: Whether any IP address is accepted with the port, too: only names can be rebound.
         """
         self._names = names | further
@@ -83,10 +82,10 @@ class Hosts:
         self._any_address = any_address
 
     def check(self, host: str) -> None:
-        """Look at a Host header.
+        """Check a Host header.
 
         Raises:
-            RefusedError: 421, it is none of them.
+            RefusedError: 421, the name is not accepted.
         """
         host = host.lower()
         name, port = (host, "80") if host.endswith("]") or ":" not in host else host.rsplit(":", 1)
@@ -101,20 +100,20 @@ class Hosts:
 
 
 def place_below(scope: Scope, root_path: str) -> Scope:
-    """The same request with its path below the root path, which a proxy may have taken away before it passed it on."""
+    """Put a request's path below the root path, which a proxy may have removed before it forwarded the request."""
     path = scope["path"].removeprefix(root_path) if f"{scope['path']}/".startswith(f"{root_path}/") else scope["path"]
     return {**scope, "root_path": root_path, "path": root_path + path}
 
 
 def check_site(headers: Mapping[str, str], allow_hosts: Collection[str] = ()) -> None:
-    """Refuse what the page of another site sends.
+    """Refuse requests from pages of other sites.
 
     Args:
-        headers: Of the request.
-        allow_hosts: Names that are ours whatever the Host header says.
+        headers: Headers of the request.
+        allow_hosts: Names that are ours, whatever the Host header says.
 
     Raises:
-        RefusedError: 403.
+        RefusedError: 403, the request comes from another site.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
     host = None if origin is None else _find_host(origin)
@@ -131,7 +130,7 @@ def check_site(headers: Mapping[str, str], allow_hosts: Collection[str] = ()) ->
 
 
 def _find_host(origin: str) -> str | None:
-    """With its port, lower case; None where there is none to be found."""
+    """Return the host with its port, in lower case; None if there is none."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

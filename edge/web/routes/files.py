@@ -30,14 +30,14 @@ MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 RUNTIME_FILES = frozenset(Path(name).name for name in FILES)
-# Asked for each time, and sent only when it changed.
+# Checked with each request, and sent only if it changed.
 _REVALIDATE = "no-cache"
-# A report has its styles and pictures in itself. It runs no scripts and can reach nothing, not even this server.
+# A report contains its styles and pictures. It runs no scripts and can reach nothing, not even this server.
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
 def add_file_routes(app: FastAPI, service: WebService) -> None:
-    """Add what browsers load; none of it is part of the API but the report."""
+    """Add the files that browsers load; only the report is part of the API."""
     files = load_static_files(STATIC)
 
     async def send_page(request: Request) -> Response:
@@ -70,7 +70,7 @@ def add_file_routes(app: FastAPI, service: WebService) -> None:
 
 
 def load_static_files(folder: Path) -> dict[str, tuple[bytes, str]]:
-    """By name, each file's content and media type; what is not there now is never served."""
+    """Load each file's content and media type, by name; files that are added later are never served."""
     return {
         path.name: (path.read_bytes(), _media_type(path.name))
         for path in sorted(folder.iterdir())
@@ -79,23 +79,23 @@ def load_static_files(folder: Path) -> dict[str, tuple[bytes, str]]:
 
 
 def find_runtime_folder() -> Path:
-    """Where onnxruntime-web's files are, if they are installed."""
+    """Find the folder of onnxruntime-web's files, if they are installed."""
     given = os.environ.get(RUNTIME_VARIABLE)
     return Path(given) if given else runtime_dir()
 
 
 def send_runtime_file(request: Request, folder: Path, name: str) -> Response:
-    """One of these files, or nothing where the client has it already.
+    """Send one of these files, or nothing if the client already has it.
 
     Raises:
-        RefusedError: 404, there is none of that name.
+        RefusedError: 404, there is no file of that name.
     """
     path = folder / name
     if name not in RUNTIME_FILES or not is_file(path):
         raise RequestRefusedError(
             404, "path", "There is no such file here: onnxruntime-web is not installed, or not whole."
         )
-    # Megabytes, so not read into memory; Starlette's ETag is of time and size, and it leaves comparing it to others.
+    # Megabytes, so not read into memory; Starlette's ETag is of time and size, and it does not compare ETags itself.
     headers = {"Cache-Control": _REVALIDATE}
     answer = FileResponse(path, media_type=_media_type(name), headers=headers, stat_result=path.stat())
     headers["ETag"] = answer.headers["ETag"]
@@ -103,7 +103,7 @@ def send_runtime_file(request: Request, folder: Path, name: str) -> Response:
 
 
 def send_bytes(request: Request, content: bytes, media_type: str) -> Response:
-    """Content, or nothing where the client has it already."""
+    """Send content, or nothing if the client already has it."""
     headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"', "Cache-Control": _REVALIDATE}
     if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -111,7 +111,7 @@ def send_bytes(request: Request, content: bytes, media_type: str) -> Response:
 
 
 def _has(request: Request, etag: str) -> bool:
-    """Whether the client says that it has this version."""
+    """Whether the client reports that it has this version."""
     known = request.headers.get("if-none-match", "").split(",")
     return etag in [tag.strip().removeprefix("W/") for tag in known]
 

@@ -1,4 +1,4 @@
-"""For those who run the server: does it live, can it work, how does it go?"""
+"""Routes for operators of the server: is it alive, is it ready, and its metrics."""
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST

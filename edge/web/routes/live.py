@@ -1,4 +1,4 @@
-"""The live part of the API: events as they come, and the newest picture."""
+"""The live part of the API: events as they arrive, and the newest picture."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from ..protection.limits import Slots, WebLimits, find_client
 from ..service import WebService
 from .schemas import document_errors
 
-# A client whose stream broke comes back after so many milliseconds.
+# A client whose stream broke reconnects after this many milliseconds.
 _RETRY = b"retry: 2000\n\n"
 
 
@@ -79,10 +79,10 @@ class EventStream(Response):
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI.
+        """Send the stream, see ASGI.
 
         Raises:
-            RefusedError: 503, too many watch already.
+            RefusedError: 503, too many clients watch already.
         """
         with self._watchers.hold(self._client):
             tasks = [asyncio.create_task(self._send_events(send)), asyncio.create_task(_wait_until_gone(receive))]

@@ -1,4 +1,4 @@
-"""The API's main part: a picture in, a reading out; and what there is to read with."""
+"""The main part of the API: a picture in, a reading out; and the models to read with."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -43,7 +43,7 @@ def add_reading_routes(app: FastAPI, service: WebService) -> None:
         precision: str | None = of_precision,
     ) -> Response:
         choice, client = pool.choose(model, runtime, precision), find_client(request.scope)
-        # A picture has its place from its first byte: those that arrive slowly are as few as those that wait.
+        # A picture holds its place from its first byte: those that arrive slowly are limited like those that wait.
         with pool.places.hold(client):
             async with service.uploads.receive(request) as content:
                 answer = await pool.read(content, choice, client)
@@ -79,7 +79,7 @@ def add_reading_routes(app: FastAPI, service: WebService) -> None:
 
 
 def describe_answer(answer: PictureReading) -> dict[str, Any]:
-    """A reading, as `/v1/read` gives it."""
+    """Convert a reading to the response of `/v1/read`."""
     width, height = answer.frame_size
     return {
         "rows": answer.reading.rows,
@@ -102,7 +102,7 @@ def describe_answer(answer: PictureReading) -> dict[str, Any]:
 
 
 def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
-    """What the card says of a model, and where its file for the browser is."""
+    """Describe a model from its card, and where its file for the browser is."""
     card, abstention, file = bundle.card, bundle.export.abstention, _find_onnx_int8(bundle)
     evaluated = bundle.export.evaluations[0].images
     measured = next((file for file in bundle.files if file.precision == "int8"), bundle.files[0])
@@ -126,7 +126,7 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
 
 
 def describe_server(service: WebService) -> dict[str, Any]:
-    """What this server has to choose from."""
+    """Describe the choices of this server."""
     choices = service.pool.choices
     return {
         "runtime": choices[0].runtime,
@@ -143,7 +143,7 @@ def describe_server(service: WebService) -> dict[str, Any]:
 
 
 def _ask_for(description: str, values: Iterable[str]) -> Any:
-    """A query parameter that has one of these values."""
+    """Make a query parameter that has one of these values."""
     return Query(None, description=description, json_schema_extra={"enum": [*_unique(values)]})
 
 
@@ -176,7 +176,7 @@ def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    """Each once, in their order."""
+    """Return each name once, in order."""
     return list(dict.fromkeys(names))
 
 

@@ -1,4 +1,4 @@
-"""The answers as the OpenAPI description tells them. Routes encode plain dictionaries; a test compares the two."""
+"""Response schemas of the OpenAPI description. Routes encode plain dictionaries; a test compares the two."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class ErrorSchema(BaseModel):
-    """Why not."""
+    """The reason why a request failed."""
 
     error: str = Field(description="One sentence.")
 
@@ -34,7 +34,7 @@ class FrameSchema(BaseModel):
 
 
 class ReadingSchema(BaseModel):
-    """What a picture says."""
+    """The digits of a picture."""
 
     rows: list[str] = Field(description="The digits of each row, top to bottom.")
     digits: list[DigitSchema] = Field(description="The same digits in the same order.")
@@ -47,7 +47,7 @@ class ReadingSchema(BaseModel):
 
 
 class ChoiceSchema(BaseModel):
-    """What a picture can be read with."""
+    """The model, runtime and precision that read a picture."""
 
     model: str
     runtime: str
@@ -56,7 +56,7 @@ class ChoiceSchema(BaseModel):
 
 
 class OddsSchema(BaseModel):
-    """Weights of a logistic function: how likely what was read is a digit at all."""
+    """Weights of a logistic function: the probability that a shape is a digit."""
 
     intercept: float
     score: float = Field(description="For each nat of the score.")
@@ -65,7 +65,7 @@ class OddsSchema(BaseModel):
 
 
 class AbstentionSchema(BaseModel):
-    """When something is no digit, and how sure to be of what is one."""
+    """When a shape is rejected as a non-digit, and how certain an accepted digit is."""
 
     threshold: float = Field(description="What scores less, in nats, is no digit.")
     temperature: float = Field(gt=0, description="Logits are divided by it before their softmax is a probability.")
@@ -73,7 +73,7 @@ class AbstentionSchema(BaseModel):
 
 
 class TensorSchema(BaseModel):
-    """A file's input or output; real value = (integer - zero_point) * scale where these are given."""
+    """A file's input or output; real value = (integer - zero_point) * scale if these are given."""
 
     name: str
     shape: list[int]
@@ -93,7 +93,7 @@ class FileSchema(BaseModel):
 
 
 class AccuracySchema(BaseModel):
-    """How many of how many images the int8 TFLite file, or the first there is, reads correctly."""
+    """How many of how many images the int8 TFLite file, or else the first file, reads correctly."""
 
     images: str
     count: int
@@ -101,7 +101,7 @@ class AccuracySchema(BaseModel):
 
 
 class ModelSchema(BaseModel):
-    """A model, and what this server can do with it."""
+    """A model, and what this server offers for it."""
 
     name: str
     architecture: str
@@ -123,7 +123,7 @@ class ModelSchema(BaseModel):
 
 
 class ReadySchema(BaseModel):
-    """Whether the server can do its work."""
+    """Whether the server is ready to read."""
 
     ready: bool
     model: str = Field(description="`loaded`, `loading`, or why it cannot be.")
@@ -131,11 +131,11 @@ class ReadySchema(BaseModel):
 
 
 class HealthSchema(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
 
 def document_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: these statuses come with an error; 401, 403, 421 and 429 may come anywhere."""
+    """Document error statuses for a route's `responses`; 401, 403, 421 and 429 may be returned by any route."""
     return {status: {"model": ErrorSchema} for status in (*statuses, 401, 403, 421, 429)}
