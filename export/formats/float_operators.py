@@ -1,6 +1,6 @@
 """Operators of an int8 file that compute in float32 because the runtime has no integer kernel for them.
 
-Such a file is smaller than its float32 file, but it is not full-integer: a processor without floating point, or an
+Such a file is smaller than the float32 one, but it is not full-integer: a processor without floating point, or an
 accelerator that takes integers alone, cannot run it.
 """
 
