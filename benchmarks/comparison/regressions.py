@@ -39,8 +39,8 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
         p50_us: Medians in both runs, microseconds; None for a run without one.
         slowdown: Slowdown of the second run; None if it is not judged.
         speed: `regression` is slower by more than the threshold, with the whole interval, or gone although the second
-            run was to measure it; `slower` and `faster` are measurable and within the threshold; `same` is no measurable
-            difference.
+            run was to measure it; `slower` and `faster` are measurable and within the threshold; `same` means no
+            measurable difference.
         accuracies: Accuracies in both runs, in [0, 1].
         drop: Drop from the first run to the second, image by image; None if it is not judged.
         reading: Change of the accuracy; `regression` is measurably less accurate.
