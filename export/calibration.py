@@ -1,4 +1,4 @@
-"""Calibration: which training images quantization may look at, and proof that none of them is measured on."""
+"""Calibration: the training images that quantization may use, and the check that none of them is measured on."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from .errors import ExportError
 # Fifty of each digit: 500 images, the size of the offline sample's calibration part, so that both export alike.
 IMAGES_PER_DIGIT = 50
 
-# Of int8 ONNX files: how ranges are chosen, and how weights are stored, the default first. `onnx.py` has what they do.
+# The choices of int8 ONNX files, the default first: how ranges are chosen, and how weights are stored. See `onnx.py`.
 METHODS = ("minmax", "percentile", "entropy")
 WEIGHTS = ("int7", "int8", "uint8")
 
 
 def choose_calibration(pool: Images) -> Images:
-    """Take the first fifty of each digit, in turns of ten, so that every part of them from the start is balanced, too.
+    """Take the first fifty images of each digit, ordered in turns of the ten digits, so that every prefix is balanced.
 
     Raises:
-        ExportError: There are not fifty of each digit, or the images do not span 0 to 255, so that the input's range
-            would be wrong.
+        ExportError: There are fewer than fifty images of a digit, or the pixels do not span 0 to 255, so that the
+            input's range would be wrong.
     """
     fewest = int(np.bincount(pool.labels, minlength=10).min())
     if fewest < IMAGES_PER_DIGIT:
@@ -35,14 +35,14 @@ def choose_calibration(pool: Images) -> Images:
 
 
 def describe_calibration(images: Images, apart_from: Sequence[Images]) -> Calibration:
-    """What the card says of the calibration, once it is proved.
+    """Describe the calibration for the card, after proving that it is apart from other sets.
 
     Args:
         images: The calibration images.
-        apart_from: The sets that choices are made on and figures are measured on.
+        apart_from: The sets that choices are made on and figures are measured on, which may contain none of them.
 
     Raises:
-        ExportError: An image is in one of them, by index or pixel for pixel.
+        ExportError: A calibration image is in one of these sets, by index or pixel for pixel.
     """
     digests = _digests(images)
     for other in apart_from:
@@ -60,7 +60,7 @@ def describe_calibration(images: Images, apart_from: Sequence[Images]) -> Calibr
 
 
 def unit_images(images: Images) -> list[np.ndarray]:
-    """Single images as the network sees them behind its scaling layer: float32 [1, 28, 28, 1] in [0, 1]."""
+    """Return single images as the network reads them after its scaling layer: float32 [1, 28, 28, 1] in [0, 1]."""
     return [image[None].astype(np.float32) / 255 for image in images.pixels]
 
 

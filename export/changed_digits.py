@@ -1,4 +1,4 @@
-"""The contact sheet: every digit that a file reads otherwise than the trained model, to look at."""
+"""The contact sheet: every digit that an exported file reads differently from the trained model."""
 
 import io
 import math
@@ -19,14 +19,14 @@ PAPER, INK, SOFT, WRONG, RIGHT = "#ffffff", "#1c2530", "#5b6875", "#b3362b", "#1
 
 
 def draw_changed_digits(outcomes: Sequence[FileOutputs], reference: KerasReference) -> tuple[bytes | None, int]:
-    """Draw the digits whose class changed, a block a file.
+    """Draw the digits whose class changed, one block per file.
 
     Args:
         outcomes: The files' logits on the reference's images.
-        reference: Keras's, with images and labels.
+        reference: The Keras model's logits, with images and labels.
 
     Returns:
-        A PNG (the same bytes for the same digits) and the number of changes; None where there are none.
+        A PNG (the same bytes for the same digits) and the number of changes; None for the PNG if there are none.
     """
     before = reference.logits.argmax(axis=1)
     changed = [(outcome, np.flatnonzero(outcome.logits.argmax(axis=1) != before)) for outcome in outcomes]
@@ -34,7 +34,7 @@ def draw_changed_digits(outcomes: Sequence[FileOutputs], reference: KerasReferen
     if not blocks:
         return None, 0
     heights = [HEADING + TILE_HEIGHT * -(-min(len(places), MOST_TILES) // COLUMNS) for _, places in blocks]
-    # No wider than it must be: telephones have little room.
+    # No wider than necessary: phone screens are narrow.
     tiles = TILE_WIDTH * min(COLUMNS, max(len(places) for _, places in blocks))
     titles = max(_measure(_name_block(outcome, places)) for outcome, places in blocks)
     sheet = Image.new("RGB", (max(tiles, titles), sum(heights)), PAPER)
@@ -53,7 +53,7 @@ def _name_block(outcome: FileOutputs, places: NDArray) -> str:
 
 
 def _measure(title: str) -> int:
-    """How wide a title is, in pixels, with the room on either side of it."""
+    """Measure the width of a title in pixels, including the margin on both sides."""
     return 2 * TITLE_LEFT + math.ceil(ImageFont.load_default(TITLE_SIZE).getlength(title))
 
 

@@ -92,7 +92,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     if float_only and int8:
         raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
-    # Keras and its converters, without which help must do.
+    # Imported here so that `--help` works without Keras and its converters.
     from .adoption.source import find_source  # noqa: PLC0415
     from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
     from .settings import ExportSettings, find_exported, find_unmet  # noqa: PLC0415
@@ -129,7 +129,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 
 def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Format, ...]) -> tuple[Precision, ...]:
-    """The precisions that were asked for by name; `--all` names all that the formats have."""
+    """Return the precisions that were requested by name; `--all` names every precision that the formats have."""
     if everything:
         from .exporters import list_exporters  # noqa: PLC0415 - as above
 
@@ -138,7 +138,7 @@ def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Fo
 
 
 def format_export(card: ModelCard) -> str:
-    """The comparison with Keras as a table for people, and under it what it was measured on."""
+    """Format the comparison with Keras as a table, followed by what it was measured on."""
     if card.export is None:
         raise ValueError("the card has no exported files")
     evaluation = card.export.evaluations[0]

@@ -1,4 +1,4 @@
-"""Files as the converters make them, before anything is verified; and those that no converter could make."""
+"""Draft files as the converters write them, before verification, and the files that could not be converted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .quantize.sweep import QuantizationImages, Quantizer, WeightVariants, quant
 
 _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, max_logit_difference=0.0)
 _UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
-# What to try in place of a precision that a model cannot be converted to.
+# The precision to suggest when a model cannot be converted to one.
 INSTEAD = {
     "int8": "--float16 or --dynamic store its weights in fewer bytes",
     "int16x8": "--dynamic has 8-bit weights, too",
@@ -32,12 +32,12 @@ INSTEAD = {
 
 @dataclass(frozen=True)
 class Network:
-    """What files are made from.
+    """The network that files are made from.
 
     Attributes:
         model: Raw pixels in, logits out.
-        weights: The model's, as trained and refined.
-        images: To calibrate and to choose on.
+        weights: The model's weights, as trained and refined for quantization.
+        images: Images to calibrate on and to choose by.
     """
 
     model: keras.Model
@@ -47,7 +47,7 @@ class Network:
 
 @dataclass(frozen=True)
 class UnverifiedFile:
-    """A file that was written but not verified yet."""
+    """A file that is written but not verified yet."""
 
     exporter: Exporter
     content: bytes
@@ -57,16 +57,16 @@ class UnverifiedFile:
 def make_drafts(
     exporters: Sequence[Exporter], network: Network, name: str, folder: Path, say: Callable[[str], None]
 ) -> tuple[list[UnverifiedFile], list[MissingFile]]:
-    """Write every file that can be made, labelled with its precision only.
+    """Write every file that can be converted, labelled with its precision only.
 
-    A format's other files are not tried where its float32 file cannot be made: they are measured against it.
+    If a format's float32 file cannot be made, its other files are not tried: they are measured against it.
 
     Args:
-        exporters: float32 first in each format.
-        network: What the files are made from.
-        name: The model's.
-        folder: Where to write.
-        say: Hears which file is being made.
+        exporters: The exporters to run, float32 first in each format.
+        network: The network that the files are made from.
+        name: The model's name, used in the files' names.
+        folder: The folder to write into.
+        say: Called with a line of progress for each file.
 
     Returns:
         The files, and those that could not be made with their reasons.
@@ -87,7 +87,7 @@ def make_drafts(
 
 
 class _NotConvertedError(EdgeMnistError):
-    """The reason why a file could not be made."""
+    """The reason why a file could not be converted."""
 
 
 def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> UnverifiedFile:
@@ -100,7 +100,7 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Unv
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        # The converters raise errors of many packages for a layer that they do not support.
+        # For an unsupported layer, the converters raise errors of many packages.
         reason = str(error) if isinstance(error, EdgeMnistError) else _explain(error)
         advice = f". {INSTEAD[exporter.precision]}" if exporter.precision in INSTEAD else ""
         raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
@@ -111,10 +111,10 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Unv
 
 
 def _check_range(logits: NDArray[np.float32]) -> None:
-    """Refuse half precision for a network that needs larger numbers.
+    """Refuse half precision for a network whose values exceed its range.
 
     Raises:
-        ExportError: Some digits' logits are not finite, though those of float32 are.
+        ExportError: The logits of some digits are not finite, though they are in float32.
     """
     beyond = int((~np.isfinite(logits)).any(axis=1).sum())
     if beyond:
@@ -124,14 +124,14 @@ def _check_range(logits: NDArray[np.float32]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """The line of a converter's error that names the cause."""
+    """Return the line of a converter's error that names the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     naming = [line for line in lines if "error: 'tf." in line or "not supported" in line.lower()]
     return f"the converter does not support this model ({(naming or lines)[0]:.300})"
 
 
 def _convert(exporter: Exporter, network: Network) -> tuple[bytes, dict]:
-    """The file's content, and what the card says of how it was quantized."""
+    """Convert the network; return the file's content and the card's fields on its quantization."""
     if not isinstance(exporter.convert, Quantizer):
         return exporter.convert(network.model), {}
     classify = partial(_classify, exporter)
@@ -145,24 +145,24 @@ def _convert(exporter: Exporter, network: Network) -> tuple[bytes, dict]:
 
 
 def _find_noise(exporter: Exporter, network: Network, content: bytes, kind: str) -> tuple[LayerNoise, ...]:
-    """Each layer's noise; empty where the tensors of the two networks cannot be matched."""
+    """Measure the noise of each layer; empty if the tensors of the two networks cannot be matched."""
     pixels = network.images.validation.images.pixels
     try:
         return exporter.tools.noise(network.weights.before_rounding(kind), content, pixels)
     except (ValueError, RuntimeError, LookupError, TypeError):
-        # Only figures of the report are at stake, and the report then says that they are not there.
+        # Only figures of the report are lost, and the report says that they are missing.
         return ()
 
 
 def _classify(exporter: Exporter, content: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits of a trial's file, in this process and on all cores: nothing is timed here."""
+    """Return the logits of a trial's file, computed in this process on all cores: nothing is timed here."""
     sealed = exporter.tools.seal(content, {PRECISION_KEY: exporter.precision})
     file, runtime = describe_draft(exporter, sealed), RUNTIMES[exporter.tools.runtime]
     return load_file(runtime, sealed, file, count_cores()).logits(pixels)
 
 
 def describe_draft(exporter: Exporter, content: bytes) -> ModelFile:
-    """What can be said of a file before it has a name and was verified."""
+    """Describe a file before it has a name and is verified."""
     pixels, logits = exporter.tools.describe(content)
     return ModelFile(
         record=_UNWRITTEN,

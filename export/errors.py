@@ -1,4 +1,4 @@
-"""The failures that an export expects."""
+"""Errors of the export."""
 
 from ..edge.common.errors import EdgeMnistError
 

@@ -1,4 +1,4 @@
-"""The table of all files that can be written: what makes each, and what its format needs around that."""
+"""The table of all files that can be written: what makes each one, and the tools of its format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from .formats import float_operators, onnx, tflite, tflite_metadata
 from .quantize import noise
 from .quantize.sweep import Quantizer
 
-# Of calibration and validation images for int16x8, whose kernels in LiteRT take milliseconds an image.
+# Calibration and validation images for int16x8, whose LiteRT kernels take milliseconds per image.
 SLOW_CALIBRATION, SLOW_VALIDATION = 100, 250
-# Of int8 ONNX files, of `onnx.WEIGHT_TYPES`: right on every processor, and fast.
+# The default of `onnx.WEIGHT_TYPES` for int8 ONNX files: correct on every processor, and fast.
 DEFAULT_WEIGHTS = "int7"
 
 
 @dataclass(frozen=True)
 class FormatTools:
-    """What is done with every file of a format.
+    """The tools that handle every file of a format.
 
     Attributes:
-        runtime: The one that choices are made in.
-        describe: Reads input and output back from the file.
-        min_runtime: Reads which runtime it needs at least.
-        seal: Writes properties into the file.
-        noise: Finds each layer's noise in an int8 file, given the float network and images.
-        float_operators: Names the operators of an int8 file that compute in float32.
+        runtime: The runtime in which trials are evaluated.
+        describe: Reads the input and output tensors from the file.
+        min_runtime: Reads the oldest runtime version that can run the file.
+        seal: Writes metadata properties into the file.
+        noise: Measures each layer's noise in an int8 file, given the float network and images.
+        float_operators: Lists the operators of an int8 file that compute in float32.
     """
 
     name: Format
@@ -44,7 +44,7 @@ class FormatTools:
 
 @dataclass(frozen=True)
 class Exporter:
-    """A way to write a model: a converter as it is, or a quantizer that calibrates and chooses."""
+    """A way to write a model: a plain converter, or a quantizer that calibrates and chooses."""
 
     tools: FormatTools
     precision: Precision
@@ -52,11 +52,11 @@ class Exporter:
 
     @property
     def format(self) -> Format:
-        """The file's."""
+        """The format of the file."""
         return self.tools.name
 
     def file_name(self, model_name: str) -> str:
-        """What the bundle calls the file."""
+        """Return the file's name in the bundle."""
         return f"{model_name}-{self.precision}.{self.format}"
 
 
@@ -81,11 +81,11 @@ ONNX = FormatTools(
 
 
 def list_exporters(method: str | None = None, onnx_weights: str = DEFAULT_WEIGHTS) -> tuple[Exporter, ...]:
-    """All exporters, float32 first in each format.
+    """List all exporters, float32 first in each format.
 
     Args:
-        method: How ONNX files' ranges are chosen, of `onnx.METHODS`; None tries all. TFLite's converter knows minmax.
-        onnx_weights: How int8 ONNX files store weights, of `onnx.WEIGHT_TYPES`.
+        method: How ONNX files choose ranges, one of `onnx.METHODS`; None tries all. TFLite's converter has minmax only.
+        onnx_weights: How int8 ONNX files store weights, one of `onnx.WEIGHT_TYPES`.
     """
     methods = tuple(onnx.METHODS) if method is None else (method,)
     onnx_int8 = Quantizer(

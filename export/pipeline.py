@@ -1,4 +1,4 @@
-"""The export itself: from a Keras model to a sealed bundle of verified files."""
+"""The export: from a Keras model to a sealed bundle of verified files."""
 
 import sys
 from dataclasses import dataclass
@@ -59,18 +59,18 @@ from .verify import (
 
 
 class ExportProgress:
-    """Counts the steps of an export on standard error."""
+    """A progress display that counts the steps of an export on standard error."""
 
     def __init__(self, steps: int) -> None:
         self._bar = ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}")
         self._started = False
 
     def step(self, text: str) -> None:
-        """Say what begins now; the step before it is done."""
+        """Announce the next step and count the one before as done."""
         if not sys.stderr.isatty():
             echo(f"{text} …", err=True)
         self._bar.update(int(self._started))
-        # Draws in any case, the update only when the last drawing is a while ago.
+        # Always redraws; `update` alone redraws only some time after the last drawing.
         self._bar.set_description(text)
         self._started = True
 
@@ -85,26 +85,26 @@ class ExportProgress:
 
 REFERENCE_NAME, REPORT_NAME = "reference.npz", "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
-# One of each digit: the first turn of the calibration images.
+# One image of each digit: the first turn of the calibration images.
 GOLDEN_IMAGES = 10
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 
 
 def export_bundle(source: ModelSource, settings: ExportSettings, out: Path, data_dir: Path | None) -> ModelCard:
-    """Convert, verify and write, all or nothing.
+    """Convert, verify and write a bundle: either all of it or nothing.
 
     Args:
-        source: The model.
-        settings: What to write and how. What a bundle that is extended in place has already is written again, too.
+        source: The model to export.
+        settings: What to write and how. When a bundle is extended in place, its existing files are written again.
         out: The bundle's folder; an older bundle there is replaced once the new one is complete.
-        data_dir: Where MNIST lies, see `load_mnist`.
+        data_dir: The folder with MNIST, see `load_mnist`.
 
     Returns:
         The card that was written.
 
     Raises:
-        ExportError: A file would not be what its card promises, or drops more than the settings allow; then the report
-            lies beside `out`.
+        ExportError: A file would not be what its card promises, or loses more accuracy than the settings allow; the
+            report is then written beside `out`.
         ModelCardError: `out` cannot be written.
         RuntimeUnavailableError: A runtime cannot run its file.
     """
@@ -131,7 +131,7 @@ def export_bundle(source: ModelSource, settings: ExportSettings, out: Path, data
 
 
 def _name_files(source: ModelSource, exporters: list[Exporter], settings: ExportSettings) -> list[str]:
-    """What will be written beside the card."""
+    """List the names of the files that will be written beside the card."""
     name = source.bundle.card.name if source.bundle else source.name
     c_name = c_identifier(f"{name}-int8.tflite")
     c_source = [f"{c_name}.h", f"{c_name}.c"] if settings.c_array else []
@@ -139,7 +139,7 @@ def _name_files(source: ModelSource, exporters: list[Exporter], settings: Export
 
 
 def _find_failures(file: ModelFile, work: "_ExportInputs", settings: ExportSettings) -> list[str]:
-    """Why a file must not be installed, a sentence for each reason."""
+    """List the reasons why a file must not be installed, one sentence each."""
     count = len(work.reference.images)
     found = [
         check_drop(file, count, settings.most_drop_pp),
@@ -151,7 +151,7 @@ def _find_failures(file: ModelFile, work: "_ExportInputs", settings: ExportSetti
 
 @dataclass(frozen=True)
 class _ExportInputs:
-    """What every exporter works from, and what the card says of it."""
+    """The inputs that every exporter works from, and the card's description of them."""
 
     folder: Path
     card: ModelCard
@@ -163,7 +163,7 @@ class _ExportInputs:
 
     @property
     def reference(self) -> KerasReference:
-        """The one that figures are reported on."""
+        """The reference that the published figures are measured on."""
         return self.references[0]
 
     @property
@@ -198,7 +198,7 @@ def _prepare(source: ModelSource, folder: Path, data_dir: Path | None, settings:
 def _take_images(
     model: keras.Model, calibration: Images, validation: KerasReference, settings: ExportSettings
 ) -> Network:
-    """What files are made from: the model, and images, degraded copies among them if the settings want any."""
+    """Collect what files are made from: the model and images, with degraded copies if the settings ask for them."""
     if settings.clean_calibration:
         return Network(model, WeightVariants(model, calibration), QuantizationImages(calibration, validation, None))
     degraded_validation = keras_reference(model, degrade(validation.images))
@@ -207,7 +207,7 @@ def _take_images(
 
 
 def _check_pictures(source: ModelSource, held_out: HeldOut) -> None:
-    """Pictures of one's own may have changed since training; then nobody knows which of them the model has seen."""
+    """Refuse training pictures that may have changed since training: the model may have seen any of them."""
     training = source.bundle.card.training if source.bundle else None
     if training and training.dataset.startswith(PREFIX) and training.train.sha256 != held_out.calibration_pool.sha256:
         raise ExportError(
@@ -218,7 +218,7 @@ def _check_pictures(source: ModelSource, held_out: HeldOut) -> None:
 def _verify(
     work: _ExportInputs, drafts: list[UnverifiedFile], missing: list[MissingFile]
 ) -> tuple[ModelCard, ReportInputs]:
-    """Verify all files, write their metadata into them, and put them on the card."""
+    """Verify all files, write their metadata into them, and list them on the card."""
     outcomes = run_in_processes(work.folder, [draft.file for draft in drafts], work.reference, work.golden)
     first = {outcome.file.record.name: outcome for outcome in reversed(outcomes)}
     float_right = {
@@ -256,18 +256,18 @@ def _verify(
 
 
 def _count_macs(drafts: list[UnverifiedFile], card: ModelCard) -> int:
-    """Multiply-adds for one image in the float32 files' graphs, of that which can be counted most completely."""
+    """Count multiply-adds per image in the float32 graphs, taking the graph that can be counted most completely."""
     found = [inspect_file(one.content, one.file.record.name).model for one in drafts if one.file.precision == "float32"]
     best = min(found, key=lambda model: len(model.not_counted))
-    # Where a graph hides them, as loops do, the training's own count is nearer.
+    # Where a graph hides operations, as in loops, the count made in training is closer.
     return max(best.macs, card.architecture.macs) if best.not_counted else best.macs
 
 
 def _seal(work: _ExportInputs, draft: UnverifiedFile, file: ModelFile) -> ModelFile:
-    """Write what the file says of itself into it, and make sure that it still computes the same.
+    """Write the metadata into the file, and check that it still computes the same outputs.
 
     Raises:
-        ModelCardError: It does not.
+        ModelCardError: The file's outputs changed.
     """
     evaluation = work.reference.describe(work.certain)
     properties = describe_properties(work.card, file, evaluation, work.golden)
@@ -279,7 +279,7 @@ def _seal(work: _ExportInputs, draft: UnverifiedFile, file: ModelFile) -> ModelF
 
 
 def _finish(card: ModelCard, work: _ExportInputs, page: str, settings: ExportSettings) -> ModelCard:
-    """Write the report, the C source where it is asked for, and the card that seals it all."""
+    """Write the report, the C source if requested, and the card that seals the bundle."""
     (work.folder / REPORT_NAME).write_text(page, encoding="utf-8")
     written: dict[str, object] = {"report": describe_file(work.folder, REPORT_NAME)}
     if settings.c_array and any((file.format, file.precision) == ("tflite", "int8") for file in _files(card)):
@@ -299,8 +299,8 @@ def _write_c_source(card: ModelCard, folder: Path) -> tuple[FileRecord, ...]:
 
 
 def _refuse(out: Path, page: str, failures: list[str]) -> str:
-    """Leave the report beside the bundle that was not replaced, and say why."""
-    # Also of a folder that was named as `.`.
+    """Write the report beside the bundle that was not replaced, and return the error message."""
+    # Absolute, so that a folder given as `.` has a name, too.
     folder = out.absolute()
     report = folder.with_name(f"{folder.name}-refused.html")
     write_atomically(report, page.encode())
@@ -308,7 +308,7 @@ def _refuse(out: Path, page: str, failures: list[str]) -> str:
 
 
 def _card_of_unknown(model: keras.Model, source: ModelSource, folder: Path) -> ModelCard:
-    """A card for a model that came without one: nothing is known of its training."""
+    """Make a card for a model that has none: nothing is known of its training."""
     return ModelCard(
         name=source.name,
         # Counted in the exported graph once there is one.

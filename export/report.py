@@ -1,6 +1,6 @@
-"""The export's page for people: what each file costs and keeps, which digits changed, and where the noise is.
+"""The export's HTML report: what each file costs, how accurate it is, which digits changed, and where noise arises.
 
-One HTML file without scripts or anything from elsewhere, the same bytes for the same export. It explains its numbers.
+One HTML file without scripts or external resources, the same bytes for the same export. It explains its numbers.
 """
 
 import base64
@@ -18,7 +18,7 @@ from .quantize.noise import IMAGES
 from .verify import FileOutputs, KerasReference, describe_doubts
 
 SIGNIFICANCE = 0.05
-# Layers below this have an error of a tenth of their signal: where a drop comes from.
+# Below this, a layer's error is a tenth of its signal, large enough to explain a drop in accuracy.
 NOISY_DB = 20.0
 LONGEST_BAR_DB = 60.0
 TRIED = (
@@ -27,7 +27,7 @@ TRIED = (
     "should give the same ones as float32."
 )
 NO_DROP = "No file reads fewer of them right than its float32 file. "
-# How a runtime lets one look at every layer; otherwise than when it is used, so that it rounds a little otherwise, too.
+# How each runtime exposes every layer. This differs from normal use, so rounding differs slightly, too.
 LOOKED_INTO = {
     "tflite": "without its delegate, which keeps to itself what layers put out",
     "onnx": "with every layer's output asked for",
@@ -105,19 +105,19 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """What the report shows beside the card: every file's logits, and the images they were measured on."""
+    """The report's data beside the card: every file's logits, and the images they were measured on."""
 
     outcomes: Sequence[FileOutputs]
     reference: KerasReference
 
 
 def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[str] = ()) -> str:
-    """The page.
+    """Render the report as an HTML page.
 
     Args:
-        card: Of the export; its report may be any record.
-        evidence: Logits and images.
-        failures: Sentences on files that dropped too much; then nothing was installed.
+        card: The card of the export; its report entry may be any record.
+        evidence: The logits of every file and the images they belong to.
+        failures: One sentence for each file that lost too much accuracy; if any, nothing was installed.
     """
     export = card.export
     if export is None:
@@ -148,7 +148,7 @@ def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[st
 
 
 def describe_drop(file: ModelFile, count: int) -> str:
-    """A file's drop in words: points, images lost and gained, and whether chance explains it."""
+    """Describe a file's drop in words: points, images lost and gained, and whether chance explains it."""
     check = file.verification
     drop_pp = 100 * (check.lost - check.gained) / count
     p = mcnemar_p(check.lost, check.gained)
@@ -160,7 +160,7 @@ def describe_drop(file: ModelFile, count: int) -> str:
 
 
 def _interval(file: ModelFile, count: int) -> str:
-    """The drop's 95 % interval, in points."""
+    """Format the drop's 95 % interval, in percentage points."""
     ends = paired_interval(file.verification.lost, file.verification.gained, count)
     return " to ".join(f"{100 * end:+z.2f}" for end in ends)
 
@@ -241,7 +241,7 @@ def _noise(files: Iterable[ModelFile]) -> str:
 
 
 def _describe_look(file: ModelFile, quantization: Quantization) -> str:
-    """What the layers' noise rests on, which is not what the choice between the ways to quantize rests on."""
+    """Describe how the layers' noise was measured, which differs from how the quantization was chosen."""
     on = quantization.validation
     return (
         f"On the first {min(IMAGES, on.count)} images of {on.name}, in {file.verification.runtime} "
@@ -280,7 +280,7 @@ def _decibels(snr_db: float | msgspec.UnsetType) -> str:
 
 def _agreement(card: ModelCard, export: Export) -> str:
     total = export.evaluations[0].images.count
-    # The model's name, which all share, would make the columns too wide.
+    # Without the model's name, which all files share, so that the columns stay narrow.
     names = [name.removeprefix(f"{card.name}-") for name in export.agreement.names]
     counts = export.agreement.counts
     rows = [[name, *(f"{100 * count / total:.2f}" for count in row)] for name, row in zip(names, counts, strict=True)]
@@ -318,7 +318,7 @@ def _describe_calibration(calibration: Calibration, files: Iterable[ModelFile]) 
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """A table that scrolls by itself where it is wider than the page; its first columns hold words, `left` of them."""
+    """Render a table that scrolls when it is wider than the page; its first `left` columns hold text."""
     lines = "".join(f"<tr>{_cells('td', row, left)}</tr>" for row in rows)
     return (
         f'<div class="scroll"><table><thead><tr>{_cells("th", head, left)}</tr></thead><tbody>{lines}</tbody></table>'

@@ -1,4 +1,4 @@
-"""What an export is asked to write, and which exporters that takes."""
+"""The settings of an export, and the exporters that they require."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,19 +13,19 @@ from .formats import onnx
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What to export and how.
+    """Settings of an export.
 
     Attributes:
-        precisions: What to write; float32 is always written, as the measure of all others.
-        formats: The files' formats.
-        method: How ONNX ranges are chosen; None tries all and lets validation choose.
-        onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`; None as the bundle has them that is
-            extended, else `DEFAULT_WEIGHTS`.
+        precisions: The precisions to write; float32 is always written, since all others are measured against it.
+        formats: The file formats to write.
+        method: How ONNX files choose ranges; None tries all methods and lets validation choose.
+        onnx_weights: How int8 ONNX files store weights, see `onnx.WEIGHT_TYPES`; None keeps the choice of the bundle
+            that is extended, else `DEFAULT_WEIGHTS`.
         clean_calibration: Whether to calibrate on clean images alone, without trying degraded copies of them.
-        most_drop_pp: The largest drop of accuracy, in percentage points, that is let through.
+        most_drop_pp: The largest drop of accuracy that is accepted, in percentage points.
         c_array: Whether to write the int8 TFLite file as C source, too.
-        strict_int8: Whether to refuse an int8 file of which operators compute in float32.
-        named: The precisions that were asked for by name; where one cannot be made, the export did not do all of it.
+        strict_int8: Whether to refuse an int8 file with operators that compute in float32.
+        named: The precisions that were requested by name; if one cannot be made, the export is incomplete.
     """
 
     precisions: tuple[Precision, ...] = ("float32", "int8")
@@ -40,7 +40,7 @@ class ExportSettings:
 
 
 def carry_over(settings: ExportSettings, out: Path) -> ExportSettings:
-    """The settings, and what the bundle at `out` has of C source and ONNX weights besides."""
+    """Return the settings, extended by the C source and ONNX weights of the bundle at `out`."""
     there = find_exported(out)
     if there is None:
         return settings
@@ -52,9 +52,9 @@ def carry_over(settings: ExportSettings, out: Path) -> ExportSettings:
 
 
 def find_exported(out: Path) -> Bundle | None:
-    """The bundle with exported files at `out`: it would lose those that the new one does not have.
+    """Find the bundle with exported files at `out`, whose files must not be lost.
 
-    Only its card is read, as an export may be what repairs its files; None where the card does not hold either.
+    Only its card is read, since an export may repair its files; None if there is no valid card either.
     """
     if not (out / CARD_NAME).is_file():
         return None
@@ -66,7 +66,7 @@ def find_exported(out: Path) -> Bundle | None:
 
 
 def _find_weights(bundle: Bundle) -> str | None:
-    """How its int8 ONNX file stores weights, of `onnx.WEIGHT_TYPES`; None where it has no such file."""
+    """Read how a bundle's int8 ONNX file stores weights, one of `onnx.WEIGHT_TYPES`; None without such a file."""
     for file in bundle.files:
         if (file.format, file.precision) == ("onnx", "int8") and file.quantization:
             if file.quantization.weight_levels == onnx.WEIGHT_TYPES["int7"].levels:
@@ -76,16 +76,16 @@ def _find_weights(bundle: Bundle) -> str | None:
             except ModelCardError:
                 return None
             kinds = inspect_file(content, file.record.name).model.weights
-            # Biases are of 32 bits.
+            # Biases have 32 bits.
             return next(kind.dtype for kind in kinds if kind.dtype in onnx.WEIGHT_TYPES)
     return None
 
 
 def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
-    """The exporters that are asked for, and those whose files the bundle at `out` would lose otherwise.
+    """Return the requested exporters, and those whose files the bundle at `out` would lose otherwise.
 
     Raises:
-        ExportError: A precision is asked for that the formats do not have; or C source, but not what it is made of.
+        ExportError: A requested precision does not exist in the formats, or C source lacks the file it is made from.
     """
     exported = find_exported(out)
     there = {(file.format, file.precision) for file in exported.files} if exported else set[tuple[Format, Precision]]()
@@ -109,12 +109,12 @@ def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
 
 
 def find_unmet(card: ModelCard, settings: ExportSettings, earlier: Bundle | None) -> list[MissingFile]:
-    """The files that could not be made though they were asked for by name, or were there before.
+    """List the files that could not be made though they were requested by name or existed before.
 
     Args:
-        card: The new bundle's.
-        settings: What was asked for.
-        earlier: The bundle that was replaced.
+        card: The new bundle's card.
+        settings: The settings of the export.
+        earlier: The bundle that was replaced, if any.
     """
     had = {(file.format, file.precision) for file in earlier.files} if earlier else set[tuple[Format, Precision]]()
     wanted = had | {(format_, precision) for format_ in settings.formats for precision in settings.named}

@@ -1,4 +1,4 @@
-"""Verification: every file in a process of its own, held against the Keras model and the others, image by image."""
+"""Verification: run each file in its own process, and compare it image by image with the Keras model and the others."""
 
 import io
 import itertools
@@ -26,19 +26,19 @@ from .errors import ExportError
 
 BATCH = 500
 KERAS = "Keras"
-# Of the evaluation images: by how much a file's share of accepted digits may differ from the Keras model's.
+# The largest allowed difference between the shares of accepted digits of a file and of the Keras model.
 MOST_ACCEPTANCE_SHIFT = 0.01
 
 
 @dataclass(frozen=True)
 class KerasReference:
-    """What the Keras model says of a set of images: logits, float32 [N, 10]."""
+    """The Keras model's logits for a set of images, float32 [N, 10]."""
 
     images: Images
     logits: NDArray[np.float32]
 
     def first(self, count: int) -> "KerasReference":
-        """The same of `count` images, spread evenly over the set: where it is in order of its labels, all occur."""
+        """Return the reference for `count` images, spread evenly: if the set is sorted by label, all labels occur."""
         if count >= len(self.images):
             return self
         spread = np.linspace(0, len(self.images) - 1, count).astype(np.int64)
@@ -46,12 +46,12 @@ class KerasReference:
         return KerasReference(self.images.take(spread, name), self.logits[spread])
 
     def describe(self, held_out: bool) -> Evaluation:
-        """What the card says of it."""
+        """Describe the image set for the card."""
         return Evaluation(images=self.images.describe(), correct=int(self.right.sum()), held_out=held_out)
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which images the model reads correctly, [N]."""
+        """Mask of the images that the model reads correctly, bool [N]."""
         return self.logits.argmax(axis=1) == self.images.labels
 
 
@@ -63,7 +63,7 @@ def keras_reference(model: keras.Model, images: Images) -> KerasReference:
 
 
 def pack_references(references: Sequence[KerasReference]) -> bytes:
-    """All references as one .npz, an array a set's name: a machine without Keras can still compare in pairs."""
+    """Pack all references into one .npz, one array per set, so that machines without Keras can compare in pairs."""
     content = io.BytesIO()
     arrays: Any = {reference.images.name: reference.logits for reference in references}
     np.savez_compressed(content, **arrays)
@@ -72,7 +72,7 @@ def pack_references(references: Sequence[KerasReference]) -> bytes:
 
 @dataclass(frozen=True)
 class FileOutputs:
-    """A file's logits on the reference's images and on the golden images, on one runtime: float32 [N, 10], [M, 10]."""
+    """A file's logits for the reference's images and for the golden images on one runtime: float32 [N, 10], [M, 10]."""
 
     file: ModelFile
     runtime: Runtime
@@ -83,16 +83,16 @@ class FileOutputs:
 def run_in_processes(
     folder: Path, files: Sequence[ModelFile], reference: KerasReference, golden: NDArray[np.uint8]
 ) -> list[FileOutputs]:
-    """Run every file on every runtime installed here, each in a process of its own, as many at once as there are cores.
+    """Run every file on every installed runtime, each in its own process, with as many in parallel as there are cores.
 
     Args:
-        folder: Where the files lie.
-        files: What their cards will say of them.
-        reference: On whose images.
-        golden: Further images, uint8 [M, 28, 28, 1].
+        folder: The folder with the files.
+        files: The files' entries on the card.
+        reference: The reference whose images are classified.
+        golden: Further images to classify, uint8 [M, 28, 28, 1].
 
     Returns:
-        For each file, the runtimes in order of preference.
+        For each file, one entry per runtime, in order of preference.
 
     Raises:
         RuntimeUnavailableError: A process failed.
@@ -118,21 +118,21 @@ def run_in_processes(
 def verify(
     outcome: FileOutputs, reference: KerasReference, float_right: NDArray[np.bool_], abstention: Abstention
 ) -> Verification:
-    """Compare what a file gave with Keras on every image of the reference, and with its float sibling.
+    """Compare a file's logits with Keras on every image of the reference, and with the float32 file of its format.
 
     Args:
-        outcome: The file's.
-        reference: Keras's.
-        float_right: Which images the float32 file of the same format reads correctly, [N].
-        abstention: The threshold from which on a file's logits are taken for a digit.
+        outcome: The file's logits.
+        reference: The Keras model's logits.
+        float_right: Mask of the images that the float32 file of the same format reads correctly, [N].
+        abstention: The threshold at which a file's logits are accepted as a digit.
 
     Raises:
-        ExportError: A float32 file's logits are not those of the model: the conversion itself is wrong.
+        ExportError: A float32 file's logits differ from the model's: the conversion itself is wrong.
     """
     file, runtime, logits = outcome.file, outcome.runtime, outcome.logits
     difference = float(np.abs(logits - reference.logits).max())
     allowed = TOLERANCE["float32"] * float(np.ptp(reference.logits))
-    # Not "difference > allowed": a difference that is not a number must fail, too.
+    # Not "difference > allowed": NaN must fail, too.
     if file.precision == "float32" and not difference <= allowed:
         raise ExportError(
             f"{file.record.name}: its logits differ from the Keras model's by {difference:.3g} in {runtime.name}; "
@@ -152,7 +152,7 @@ def verify(
 
 
 def agree(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
-    """Count for each pair of Keras and the files on their runtimes on how many images they name the same digit."""
+    """Count, for each pair among Keras and the files on their runtimes, the images they classify alike."""
     names = [KERAS, *(_label(outcome, outcomes) for outcome in outcomes)]
     digits = [reference.logits.argmax(axis=1), *(outcome.logits.argmax(axis=1) for outcome in outcomes)]
     counts = [int((one == other).sum()) for one, other in itertools.product(digits, digits)]
@@ -161,16 +161,16 @@ def agree(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreeme
 
 
 def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
-    """Whether a quantized file lost too much: a sentence that says so and what to try, None where it did not.
+    """Check whether a quantized file lost too much accuracy; return a sentence with advice, or None.
 
     Args:
-        file: Verified.
-        count: Images it was verified on.
-        most_drop_pp: Allowed, in percentage points against the float32 file of the same format.
+        file: The verified file.
+        count: Number of images it was verified on.
+        most_drop_pp: Allowed drop, in percentage points against the float32 file of the same format.
     """
     check = file.verification
     drop_pp = 100 * (check.lost - check.gained) / count
-    # A hair's breadth for 0.1 not being a binary fraction.
+    # The tolerance is for 0.1, which is not a binary fraction.
     if file.precision == "float32" or drop_pp <= most_drop_pp + 1e-9:
         return None
     p = mcnemar_p(check.lost, check.gained)
@@ -185,7 +185,7 @@ def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
 
 
 def check_acceptance(file: ModelFile, reference: KerasReference, abstention: Abstention) -> str | None:
-    """Whether a file takes far fewer digits for digits than the Keras model, or far more: the reason, else None."""
+    """Check that a file accepts about as many digits as the Keras model; return the reason to refuse it, or None."""
     taken, count = file.verification.accepted, len(reference.images)
     wanted = int(accepted(reference.logits, abstention).sum())
     if not isinstance(taken, int) or abs(taken - wanted) <= MOST_ACCEPTANCE_SHIFT * count:
@@ -198,7 +198,7 @@ def check_acceptance(file: ModelFile, reference: KerasReference, abstention: Abs
 
 
 def check_integers(file: ModelFile) -> str | None:
-    """Whether operators of an int8 file compute in float32: the reason to refuse it under --strict-int8, else None."""
+    """Check for float32 operators in an int8 file; return the reason to refuse it under --strict-int8, or None."""
     if not file.float_operators:
         return None
     return (
@@ -208,27 +208,27 @@ def check_integers(file: ModelFile) -> str | None:
 
 
 def _label(outcome: FileOutputs, outcomes: Sequence[FileOutputs]) -> str:
-    """The file's name; with its runtime where it ran on several."""
+    """Label a file by its name, with its runtime if it ran on several."""
     several = sum(other.file is outcome.file for other in outcomes) > 1
     return f"{outcome.file.record.name} on {outcome.runtime.name}" if several else outcome.file.record.name
 
 
-# Of validation's digits. Nothing that is no digit has a say: what people will hold before a camera nobody knows.
+# Share of validation digits to accept. Non-digits have no say: nobody knows what people will show to a camera.
 ACCEPTED_SHARE = 0.995
-# Dividing the logits by less than 1 makes the model surer than the softmax says, by more than 1 less sure.
+# Dividing logits by less than 1 makes the model more certain than its softmax, by more than 1 less certain.
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))
 
 
 def choose_abstention(validation: KerasReference, earlier: Abstention | None = None) -> Abstention:
-    """Fix both numbers on the float model's logits for validation; int8 moves a score by hundredths.
+    """Fit threshold and temperature to the float model's logits for validation; int8 moves a score by hundredths.
 
     Args:
-        validation: Images, and the Keras model's logits for them.
-        earlier: What an earlier export of the same weights has. Its odds of a digit, which were fitted on scenes that
-            an export does not have, are kept.
+        validation: Validation images and the Keras model's logits for them.
+        earlier: The record of an earlier export of the same weights. Its odds of a digit, which were fitted on scenes
+            that an export does not have, are kept.
     """
     scores = score_digits(validation.logits)
-    # Rounded down, so that the card's decimal number accepts what was counted.
+    # Rounded down, so that the decimal number on the card accepts the digits that were counted.
     threshold = float(np.floor(1000 * np.quantile(scores, 1 - ACCEPTED_SHARE, method="lower")) / 1000)
     losses = [_negative_log_likelihood(validation.logits / t, validation.images.labels) for t in TEMPERATURES]
     return Abstention(
@@ -241,17 +241,17 @@ def choose_abstention(validation: KerasReference, earlier: Abstention | None = N
 
 
 def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
-    """Mean, in nats, of the right digit's softmax among the ten."""
+    """Compute the mean negative log-likelihood of the right digit under the softmax over ten classes, in nats."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
 
 
-# A model that reads less than twice what guessing reads is not worth its figures.
+# A model below twice the accuracy of guessing has no figures worth publishing.
 NEAR_CHANCE = 2 / NUM_CLASSES
 
 
 def describe_doubts(card: ModelCard) -> list[str]:
-    """Sentences on what is missing, on int8 files that are not full-integer, and on a model that reads nothing."""
+    """List sentences on missing files, on int8 files that are not full-integer, and on a model that cannot read."""
     export = card.export
     if export is None:
         return []

@@ -1,8 +1,8 @@
-"""Augmentation, as a layer: new digits from old ones on the accelerator, on any Keras backend.
+"""Augmentation as a layer: new digits from old ones on the accelerator, on any Keras backend.
 
-A digit that a camera sees is turned, slanted, stretched, shifted, written by another hand and with another pen. One
-resampling pass does the first five (so pixels are blurred once, not five times), a blend with the neighbourhood's
-maximum or minimum does the pen. Paper that is not quite white, and a camera's noise, come last.
+A digit before a camera is turned, slanted, stretched, shifted, in another handwriting and by another pen. One
+resampling pass does the first five (so pixels are blurred once, not five times); a blend with the neighbourhood's
+maximum or minimum imitates the pen. Paper that is not quite white, and a camera's noise, come last.
 
 Sources: affine and elastic distortions after Simard, Steinkraus and Platt, "Best practices for convolutional neural
 networks applied to visual document analysis" (ICDAR 2003); the displacement field is drawn on a coarse grid and
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .distortion import Distortion
 
-# Keras's annotations say that every operation may return None, so its tensors and operations go unchecked here.
+# Keras annotates every operation as possibly None, so its tensors and operations go unchecked here.
 KerasTensor = Any
 ops: Any = keras.ops
 
@@ -28,10 +28,10 @@ ELASTIC_SIGMA_PX = 4.0
 
 
 class Augment(keras.layers.Layer):
-    """Distort raw pixels: uint8 [N, 28, 28, 1] in, the same out; the identity unless `training`.
+    """A layer that distorts raw pixels: uint8 [N, 28, 28, 1] in and out; the identity unless `training`.
 
     Attributes:
-        share: Of the distortion, a variable in [0, 1] that may change from epoch to epoch without a new compilation.
+        share: Strength of the distortion, a variable in [0, 1] that may change between epochs without recompiling.
     """
 
     def __init__(self, distortion: Distortion, seed: int) -> None:
@@ -42,7 +42,7 @@ class Augment(keras.layers.Layer):
         self.elastic_basis = elastic_basis()
 
     def call(self, pixels: KerasTensor, training: bool = False) -> KerasTensor:
-        """Source: see the module. Sampling is bilinear; what lies outside is paper."""
+        """Distort a batch. Sources: see the module. Sampling is bilinear; pixels outside of the image are paper."""
         if not training:
             return pixels
         images = ops.cast(pixels, "float32")[..., 0]
@@ -65,12 +65,12 @@ class Augment(keras.layers.Layer):
         return images + amount * (mean - images)
 
     def _lay_on_paper(self, images: KerasTensor) -> KerasTensor:
-        """Paper that is lit from one side; ink stays as it is, for nothing is brighter."""
+        """Add paper that is lit from one side; ink does not change, since nothing is brighter."""
         if not self.distortion.paper:
             return images
         shape = (ops.shape(images)[0], 1, 1)
         level = ops.maximum(0.0, self._uniform(shape, self.distortion.paper))
-        # Of the brightest corner's light, the darkest has half.
+        # The darkest corner has at least half of the brightest corner's light.
         down, right = self._uniform(shape, 0.25), self._uniform(shape, 0.25)
         offsets = ops.arange(SIZE, dtype="float32") / (SIZE - 1) - 0.5
         light = 0.75 + down * offsets[None, :, None] + right * offsets[None, None, :]
@@ -83,7 +83,7 @@ class Augment(keras.layers.Layer):
         return images + 255 * amount * keras.random.normal(ops.shape(images), seed=self.random)
 
     def _sampling_grid(self, count: int) -> tuple[KerasTensor, KerasTensor]:
-        """Where in the source each output pixel comes from: rows and columns, float32 [N, 28, 28] each."""
+        """Compute where in the source each output pixel comes from: rows and columns, float32 [N, 28, 28] each."""
         limits = self.distortion
         shape = (count, 1, 1)
         angle = self._uniform(shape, float(np.radians(limits.rotation_degrees)))
@@ -112,9 +112,9 @@ class Augment(keras.layers.Layer):
 
 
 def elastic_basis() -> NDArray[np.float32]:
-    """Gaussian interpolation from the coarse grid to pixels, float32 [28, 7]; each row has unit length.
+    """Compute the Gaussian interpolation from the coarse grid to pixels, float32 [28, 7]; each row has unit length.
 
-    Unit length (not unit sum) keeps the displacement's variance the same at every pixel.
+    Unit length (not unit sum) keeps the displacement's variance equal at every pixel.
     """
     pixels = np.arange(SIZE)[:, None]
     points = np.linspace(0, SIZE - 1, ELASTIC_GRID)[None, :]
@@ -123,7 +123,7 @@ def elastic_basis() -> NDArray[np.float32]:
 
 
 def sample_bilinear(images: KerasTensor, rows: KerasTensor, columns: KerasTensor) -> KerasTensor:
-    """Read images [N, 28, 28] at fractional rows and columns [N, 28, 28]; outside is 0."""
+    """Sample images [N, 28, 28] at fractional rows and columns [N, 28, 28]; outside is 0."""
     top, left = ops.floor(rows), ops.floor(columns)
     down, right = rows - top, columns - left
     return (

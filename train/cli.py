@@ -111,7 +111,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         "last_distortion": last_distortion,
     }
     if extras or teachers:
-        # Then "not a digit" is a class, also where a description knows of ten alone.
+        # Then "not a digit" is a class, even if a published recipe has only ten.
         given["outlier_class"] = True
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
@@ -122,7 +122,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 
 def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
-    """The recipe that was named, with what was given by options instead of its own."""
+    """Choose the recipe by name, and replace its settings by the options that were given."""
     digits = data in {MNIST, SAMPLE}
     if not digits and given.get("extras"):
         raise click.UsageError(
@@ -135,11 +135,11 @@ def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> 
                 f"--recipe {RECIPES[0]}, or one of these: --model {', '.join(PUBLISHED_RECIPES)}."
             )
         return dataclasses.replace(PUBLISHED_RECIPES[model], **given)
-    # Among the shapes that are no digits are printed digits, which other data has no class for.
+    # The drawn shapes include printed digits, for which other data has no class.
     return Recipe(**{"epochs": EPOCHS, "seed": 1, "extras": Recipe.extras if digits else 0.0} | given)
 
 
 def _choose_distortion(usual: Distortion, augment: float | None, paper: float | None) -> Distortion:
-    """The recipe's, or as far as was asked for."""
+    """Return the recipe's distortion, changed as the options request."""
     distortion = usual if augment is None else Distortion().scaled(augment)
     return distortion if paper is None else distortion.on_paper(paper)

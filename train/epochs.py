@@ -1,4 +1,4 @@
-"""What each epoch trains on: all training images and fresh extras, shuffled, drawn while the last epoch trains."""
+"""The images of each epoch: all training images and fresh extras, shuffled, drawn while the epoch before trains."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,18 +17,18 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class EpochImages:
-    """Pixels, uint8 [N, 28, 28, 1], and targets, float32 [N, 11], of which the last is "not a digit"."""
+    """The images of an epoch: pixels, uint8 [N, 28, 28, 1], and targets, float32 [N, 11]; the last is "not a digit"."""
 
     pixels: NDArray[np.uint8]
     targets: NDArray[np.float32]
 
     def take(self, positions: NDArray[np.int64]) -> "EpochImages":
-        """Those at these positions, in that order."""
+        """Return the images at these positions, in that order."""
         return EpochImages(self.pixels[positions], self.targets[positions])
 
 
 def draw_epoch(train: Images, recipe: Recipe, epoch: int) -> EpochImages:
-    """The images of an epoch, counted from 0; they depend on the recipe's seed and the epoch alone."""
+    """Draw the images of an epoch, counted from 0; they depend only on the recipe's seed and the epoch."""
     random = np.random.default_rng([recipe.seed, epoch])
     extras = draw_extras(train, recipe.count_extras(train), random)
     order = random.permutation(recipe.count_images(train))
@@ -37,7 +37,7 @@ def draw_epoch(train: Images, recipe: Recipe, epoch: int) -> EpochImages:
 
 
 class EpochFeed:
-    """Draws the next epoch in a thread while this one trains; on a GPU, drawing takes as long as training."""
+    """A thread that draws the next epoch while this one trains; on a GPU, drawing takes as long as training."""
 
     def __init__(self, draw: Callable[[int], EpochImages], epochs: int) -> None:
         self._draw, self._epochs = draw, epochs
@@ -53,7 +53,7 @@ class EpochFeed:
         self._executor.shutdown(cancel_futures=True)
 
     def get(self, epoch: int) -> EpochImages:
-        """The images of this epoch; the drawing of the next one begins."""
+        """Return the images of this epoch, and start drawing the next one."""
         drawn = self._next[1] if self._next and self._next[0] == epoch else self._executor.submit(self._draw, epoch)
         images = drawn.result()
         following = epoch + 1

@@ -1,4 +1,4 @@
-"""The failures that a training run expects."""
+"""Errors of training."""
 
 from ..edge.common.errors import EdgeMnistError
 

@@ -1,15 +1,15 @@
-"""What is not a digit, drawn anew for each epoch, so that a model learns to say so.
+"""Non-digit images, drawn for each epoch, so that the model learns to reject them.
 
-A network that has seen digits alone calls everything a digit. Here are glyphs of many scripts, invented characters,
-scribbles, lines, blots, silhouettes and textures, and digits that went wrong: on their side, mirrored, glued to another
-one, white on black. None of it comes from a set of pictures that anyone measures on.
+A network that has seen only digits classifies everything as a digit. The images drawn here are glyphs of many
+scripts, invented characters, scribbles, lines, blots, silhouettes and textures, and spoiled digits: lying on their
+side, mirrored, glued together, white on black. None of them comes from a set of pictures that is used for measurements.
 
-Three in ten are digits and labelled so: printed ones, so that print is not what gives a letter away; training digits
-written larger with another pen and framed again, so that the reader's framing is not; and 1s with an upstroke, some
-with a foot, which half of Europe writes and MNIST hardly has.
+Three in ten are digits and labelled so: printed ones, so that print alone does not mark a letter; training digits
+written larger with another pen and framed again, so that the reader's framing does not mark a digit; and 1s with an
+upstroke, some with a foot, which are common in Europe and rare in MNIST.
 
-The loss has an eleventh class for them whose logit is fixed at 0. The network keeps its ten outputs, and
-logsumexp(logits) becomes the log odds that there is a digit at all; see `edge/runtimes/abstention.py`.
+For them, the loss has an eleventh class, whose logit is fixed at 0. The network keeps its ten outputs, and
+logsumexp(logits) becomes the log odds of there being a digit at all; see `edge/runtimes/abstention.py`.
 
 Sources: outlier exposure after Hendrycks, Mazeika and Dietterich, "Deep anomaly detection with outlier exposure" (ICLR
 2019); the score is the free energy of Liu, Wang, Owens and Li, "Energy-based out-of-distribution detection" (NeurIPS
@@ -44,7 +44,7 @@ REFRAMED_SHARE = 0.15
 UPSTROKE_SHARE = 0.05
 # Shapes are drawn at this size and scaled down, so that their edges are as soft as a camera's.
 CANVAS = 112
-# The text faces that matplotlib brings: serif, sans serif and monospaced, bold and slanted.
+# The text faces shipped with matplotlib: serif, sans serif and monospaced, bold and slanted.
 FONTS = (
     "DejaVuSans.ttf",
     "DejaVuSans-*.ttf",
@@ -53,29 +53,29 @@ FONTS = (
     "DejaVuSerif-*.ttf",
     "STIXGeneral*.ttf",
 )
-# Framed as a digit, these are one to most readers. In every script, whatever Unicode calls a number is left out too.
+# Framed like a digit, these look like one to most readers. Characters that Unicode calls numbers are left out, too.
 LOOKALIKES = frozenset("OoQDIl|!SsZzBbGgqyCOΟοОоЗзбЧчƐ∂δθΘΦσ°ºø∅○◯Øµ")  # noqa: RUF001 - looking alike is the point
-# So is a shape this narrow: a 1.
+# A narrower shape looks like a 1.
 NARROWEST = 0.4
-# A shape that fills the image instead of MNIST's central box is no framed digit, even if a letter O.
+# A shape that fills more than MNIST's central box is not a framed digit, even if it is a letter O.
 FILLING_SHARE = 0.35
 
 
 @dataclass(frozen=True)
 class DrawnImages:
-    """Images that training adds to the digits: uint8 [N, 28, 28, 1], and labels uint8 [N], 10 = not a digit."""
+    """Images that are added to the training digits: uint8 [N, 28, 28, 1], and labels uint8 [N], 10 = not a digit."""
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
 
 def draw_extras(train: Images, count: int, random: Random) -> DrawnImages:
-    """Draw shapes that are no digits, and some printed digits.
+    """Draw non-digit shapes and some digits that MNIST lacks.
 
     Args:
         train: Training digits, which the spoiled digits are made from.
-        count: How many to draw.
-        random: Equal generators give equal images.
+        count: Number of images to draw.
+        random: Random generator; equal generators give equal images.
     """
     pixels, labels = np.empty((count, *IMAGE_SHAPE), np.uint8), np.full(count, NOT_A_DIGIT, np.uint8)
     kinds = random.choice(len(KINDS), count, p=np.array([share for share, _ in KINDS]) / sum(s for s, _ in KINDS))
@@ -101,7 +101,7 @@ def draw_extras(train: Images, count: int, random: Random) -> DrawnImages:
 
 @cache
 def text_faces() -> tuple[ImageFont.FreeTypeFont, ...]:
-    """The text faces, at canvas size."""
+    """Load the text faces, at canvas size."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     paths = [path for pattern in FONTS for path in sorted(folder.glob(pattern))]
     return tuple(ImageFont.truetype(str(path), CANVAS * 3 // 4) for path in paths)
@@ -109,7 +109,7 @@ def text_faces() -> tuple[ImageFont.FreeTypeFont, ...]:
 
 @cache
 def _characters(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The Latin letters of a face, and all else that shows ink and is no number."""
+    """List the Latin letters of a face, and its other visible characters that are not numbers."""
     drawn = [chr(code) for code in FT2Font(path).get_charmap() if unicodedata.category(chr(code))[0] in "LSP"]
     latin = tuple(character for character in drawn if character.isascii() and character.isalpha())
     return latin, tuple(sorted(set(drawn) - set(latin)))
@@ -132,7 +132,7 @@ def _glyph(character: str, face: ImageFont.FreeTypeFont) -> Ink:
 
 
 def _invented_character(_train: Images, random: Random) -> Ink:
-    """Two to five strokes, as in the letters of no alphabet."""
+    """Draw two to five strokes, like a letter of an unknown alphabet."""
     ink, width = _blank(), int(random.integers(4, 15))
     for _ in range(random.integers(2, 6)):
         points = random.uniform(8, CANVAS - 8, (random.integers(2, 5), 2))
@@ -151,7 +151,7 @@ def _scribble(_train: Images, random: Random) -> Ink:
 
 
 def _line(_train: Images, random: Random) -> Ink:
-    """A dash, a rule, a crossing of rules, an edge of the paper: nothing that stands upright alone, as a 1 does."""
+    """Draw a dash, a rule, crossing rules or an edge of the paper, never a single upright line, which would be a 1."""
     ink, width = _blank(), int(random.integers(2, 16))
     middle = CANVAS / 2 + random.uniform(-20, 20, 2)
     tilts = {"dash": [0], "crossing": [0, 90], "corner": [35, 145], "rules": [0, 0]}
@@ -167,7 +167,7 @@ def _line(_train: Images, random: Random) -> Ink:
 
 
 def _blot(_train: Images, random: Random) -> Ink:
-    """A smudge, a dot, a silhouette: a filled outline, sometimes with a pattern on it."""
+    """Draw a smudge, a dot or a silhouette: a filled outline, sometimes with a pattern on it."""
     corners = int(random.integers(3, 12))
     angles = np.sort(random.uniform(0, 2 * np.pi, corners)) if random.random() < 0.5 else np.linspace(0, 6.28, corners)
     radii = random.uniform(random.uniform(0.3, 1), 1, corners) * CANVAS / 2
@@ -180,7 +180,7 @@ def _blot(_train: Images, random: Random) -> Ink:
 
 
 def _texture(_train: Images, random: Random) -> Ink:
-    """Cloth, grain, stripes, or a shadow over the whole image."""
+    """Draw cloth, grain, stripes, or a shadow over the whole image."""
     pattern = _choose((_noise, _stripes), random)(random)
     if random.random() < 0.4:
         pattern = (pattern > random.uniform(0.3, 0.7)).astype(np.float64)
@@ -190,7 +190,7 @@ def _texture(_train: Images, random: Random) -> Ink:
 
 
 def _noise(random: Random) -> NDArray[np.float64]:
-    """Smooth noise in [0, 1], its grain from a pixel to the whole image."""
+    """Draw smooth noise in [0, 1], with a grain from one pixel to the whole image."""
     cells = int(random.integers(2, 29))
     noise = cv.resize(random.random((cells, cells)), (CANVAS, CANVAS), interpolation=cv.INTER_CUBIC)
     return np.clip(noise, 0, 1)
@@ -202,11 +202,11 @@ def _stripes(random: Random) -> NDArray[np.float64]:
     return 0.5 + 0.5 * np.sin(2 * np.pi * waves * (np.cos(angle) * across + np.sin(angle) * down) + phase)
 
 
-# --- digits, and digits that went wrong ---
+# --- digits and spoiled digits ---
 
 
 def _one_with_upstroke(random: Random) -> Ink:
-    """A stem, and from its top a stroke down to the left that is too steep for the bar of a 7; maybe a foot."""
+    """Draw a stem with a stroke from its top down to the left, too steep for the bar of a 7; maybe a foot."""
     ink, width = _blank(), int(random.integers(4, 16))
     top, bottom = np.array([60.0, 14.0]), np.array([60 + random.uniform(-14, 10), 98.0])
     angle = np.radians(random.uniform(28, 65))
@@ -220,7 +220,7 @@ def _one_with_upstroke(random: Random) -> Ink:
 
 
 def _rewrite(digit: Ink, random: Random) -> Ink:
-    """The digit [28, 28] up to eight times as large, with a thinner or thicker pen, framed as the reader does."""
+    """Rewrite the digit [28, 28] up to eight times as large, with another pen, framed as the reader does."""
     scale = random.uniform(1, 8)
     ink = cv.resize(_crop(digit), None, fx=scale, fy=scale, interpolation=cv.INTER_LINEAR)
     change = int(scale * random.uniform(0, 1.2))
@@ -236,18 +236,18 @@ def _spoiled_digit(train: Images, random: Random) -> Ink:
 
 
 def _lying(train: Images, random: Random) -> Ink:
-    """On its side: anything but a 0."""
+    """Draw a digit on its side: any but a 0."""
     return np.ascontiguousarray(np.rot90(_pick(train, range(1, 10), random), random.choice([1, 3])))
 
 
 def _mirrored(train: Images, random: Random) -> Ink:
-    """As in a mirror, or on its head: those that then are no other digit."""
+    """Mirror a digit, or turn it upside down, unless it becomes another digit."""
     digit = _pick(train, (3, 4, 7), random)
     return np.ascontiguousarray(digit[:, ::-1] if random.random() < 0.5 else digit[::-1, ::-1])
 
 
 def _glued(train: Images, random: Random) -> Ink:
-    """Two digits that touch, or a digit and part of the next one, framed as one."""
+    """Draw two digits that touch, or a digit and part of the next one, framed as one."""
     left, right = (_crop(_pick(train, range(10), random)[..., 0]) for _ in range(2))
     ink = np.zeros((SIDE, left.shape[1] + right.shape[1]), np.uint8)
     overlap = int(random.integers(0, 4))
@@ -267,14 +267,14 @@ def _inverted(train: Images, random: Random) -> Ink:
 
 
 def _pick(train: Images, digits: range | tuple[int, ...], random: Random) -> Ink:
-    """A training image of one of these digits, uint8 [28, 28, 1]."""
+    """Pick a training image of one of these digits, uint8 [28, 28, 1]."""
     while True:
         i = random.integers(len(train))
         if train.labels[i] in digits:
             return train.pixels[i]
 
 
-# The share of each kind, and how one is drawn: uint8 [28, 28, 1] each.
+# The share of each kind, and the function that draws it: uint8 [28, 28, 1] each.
 KINDS: tuple[tuple[float, Callable[[Images, Random], Ink]], ...] = (
     (0.42, _letter),
     (0.16, _invented_character),
@@ -296,12 +296,12 @@ def _place(ink: Ink, random: Random) -> Ink:
 
 
 def _frame(ink: Ink) -> Ink:
-    """As the reader frames what it takes for a digit."""
+    """Frame ink as the reader frames a shape that it takes for a digit."""
     return frame_digit(ink)
 
 
 def _fill(ink: Ink, random: Random) -> Ink:
-    """Over most of the image, or all of it, with its proportions kept or stretched."""
+    """Stretch ink over most of the image or all of it, with or without its proportions."""
     side = random.integers(25, SIDE + 1)
     scale = side / max(ink.shape)
     shape = [side, side] if random.random() < 0.5 else [max(1, round(length * scale)) for length in ink.shape]
@@ -313,7 +313,7 @@ def _fill(ink: Ink, random: Random) -> Ink:
 
 
 def _crop(ink: Ink) -> Ink:
-    """To the ink; a blank canvas stays as it is, for a blank image is no digit either."""
+    """Crop to the ink; a blank canvas does not change, since a blank image is not a digit either."""
     x, y, width, height = cv.boundingRect(ink)
     return ink[y : y + height, x : x + width] if width and height else ink
 
@@ -327,7 +327,7 @@ def _draw_path(ink: Ink, points: NDArray[np.float64], width: int) -> None:
 
 
 def _round(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
-    """A smooth curve through points [N, 2]: Catmull-Rom's.
+    """Interpolate a smooth curve through points [N, 2]: a Catmull-Rom spline.
 
     Source: E. Catmull and R. Rom, "A class of local interpolating splines" (1974).
     """

@@ -1,4 +1,4 @@
-"""Everything that decides the weights of a model, apart from its architecture and the data."""
+"""The training recipe: everything that decides a model's weights, apart from its architecture and the data."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,32 +11,32 @@ from numpy.typing import NDArray
 from ..edge.data.images import Images
 from .distortion import Distortion
 
-# Whose: this project's own, or what the network's published description says.
+# The names of recipes: this project's own, or the one in the network's published description.
 RECIPES = ("ours", "described")
-# What the number of devices may be instead: as many as there are.
+# The value that stands for all available devices.
 ALL = "all"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """The settings of a training run.
 
     Attributes:
         epochs: Passes over the training images.
-        seed: Of the weights, the shuffles and the distortions.
-        batch_size: Images a step, over all devices.
-        learning_rate: AdamW's peak, reached after `warmup_epochs`, then a half cosine down to `last_rate`.
-        last_rate: Share of the peak; 1 keeps the learning rate as it is.
-        weight_decay: Decoupled, times the learning rate.
-        label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which int8 likes.
-        ema_share: Share of all steps that the moving average of the weights looks back on; the average is what is
-            evaluated and kept. 0 evaluates and keeps the weights themselves.
+        seed: Seed of the weights, the shuffles and the distortions.
+        batch_size: Images per step, over all devices.
+        learning_rate: Peak of AdamW's rate, reached after `warmup_epochs`, then a half cosine down to `last_rate`.
+        last_rate: Final learning rate as a share of the peak; 1 keeps the rate constant.
+        weight_decay: Decoupled weight decay, multiplied by the learning rate.
+        label_smoothing: Share of the target spread over all ten digits; also keeps logits small, which helps int8.
+        ema_share: Share of all steps that the moving average of the weights covers; the average is evaluated and kept.
+            0 evaluates and keeps the weights themselves.
         outlier_class: Whether "not a digit" is an eleventh class of the loss, with a logit of 0.
-        extras: Images an epoch that are drawn for each training digit, most of which are no digits; see `outliers.py`.
-        teacher_weight: With teachers, share of the loss that is the distance to their logits; the rest is the labels'.
-        temperature: Logits are divided by it before teachers and student are compared.
-        distortion: How far each training image is distorted in the first epoch.
-        last_distortion: Share of it that is left in the last epoch; it falls linearly. 1 keeps it as it is.
+        extras: Extra images drawn per epoch for each training digit, most of them non-digits; see `outliers.py`.
+        teacher_weight: With teachers, weight of the distance to their logits in the loss; the rest goes to the labels.
+        temperature: Divisor of the logits before teachers and student are compared.
+        distortion: Distortion of each training image in the first epoch.
+        last_distortion: Share of the distortion that is left in the last epoch; it falls linearly. 1 keeps it constant.
     """
 
     epochs: int
@@ -56,26 +56,26 @@ class Recipe:
     last_distortion: float = 0.4
 
     def count_extras(self, train: Images) -> int:
-        """How many images are drawn beside these."""
+        """Count the images drawn in an epoch beside the training images."""
         return round(self.extras * len(train))
 
     def count_images(self, train: Images) -> int:
-        """Images an epoch."""
+        """Count all images of an epoch."""
         return len(train) + self.count_extras(train)
 
     def share_of_distortion(self, epoch: int) -> float:
-        """How much of the distortion an epoch has, counted from 0."""
+        """Return the share of the distortion in an epoch, counted from 0."""
         return 1 - (1 - self.last_distortion) * epoch / max(1, self.epochs - 1)
 
     def as_numbers(self) -> dict[str, int | float]:
-        """Flat, for the card: `distortion.rotation_degrees` and so on; yes is 1."""
+        """Flatten the recipe for the card: `distortion.rotation_degrees` and so on; True is 1."""
         flat = dataclasses.asdict(self)
         distortion = {f"distortion.{key}": value for key, value in flat.pop("distortion").items()}
         return {**distortion, **flat, "outlier_class": int(self.outlier_class)}
 
 
 NO_DISTORTION = Distortion().scaled(0)
-# Descriptions name turning, shifting and zooming, and no amounts; these are the ones that tutorials take.
+# Descriptions name rotation, shift and zoom without amounts; these are the common ones of tutorials.
 USUAL_DISTORTION = Distortion(
     rotation_degrees=10.0, log_scale=0.1, shear=0.0, shift_px=2.8, elastic_px=0.0, thickness=0.0, blur=0.0
 )
@@ -100,9 +100,9 @@ def _adam(epochs: int, batch_size: int = 128, distortion: Distortion = NO_DISTOR
 
 
 PUBLISHED_RECIPES = {
-    # Nothing is said of it but what it reached.
+    # The description gives only the accuracy.
     "logistic": _adam(epochs=20),
-    # "About 20 s for 5 epochs"; batches as Keras makes them.
+    # "About 20 s for 5 epochs"; batches of Keras's default size.
     "compact-8-16": _adam(epochs=5, batch_size=32, distortion=USUAL_DISTORTION),
     "two-conv-122k": _adam(epochs=5),
     "dropout-cnn": _adam(epochs=30, batch_size=256),
@@ -115,14 +115,14 @@ PUBLISHED_RECIPES = {
 def make_schedule(
     peak: float, epochs: int, warmup_epochs: float, steps_per_epoch: int, last_share: float = 0.0
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """What the optimizer follows, step by step.
+    """Make the learning-rate schedule, per step.
 
     Args:
-        peak: Reached when the warm-up ends.
-        epochs: Of the whole run.
-        warmup_epochs: May be a fraction.
-        steps_per_epoch: Optimizer steps.
-        last_share: Of the peak, where the cosine ends.
+        peak: Learning rate at the end of the warm-up.
+        epochs: Number of epochs of the whole run.
+        warmup_epochs: Length of the warm-up in epochs, not necessarily an integer.
+        steps_per_epoch: Optimizer steps in an epoch.
+        last_share: Final learning rate as a share of the peak.
 
     Source: I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts" (ICLR 2017).
     """
@@ -137,5 +137,5 @@ def make_schedule(
 
 
 def sample_schedule(schedule: Any, steps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The learning rate at each of these steps, float32 [N]."""
+    """Sample the learning rate at each of these steps, float32 [N]."""
     return np.array([keras.ops.convert_to_numpy(schedule(step)) for step in steps], np.float32)

@@ -1,4 +1,4 @@
-"""Training what was ordered, and writing it, with its card and its report, as a bundle."""
+"""A training run from its order to a bundle with its card and its report."""
 
 import dataclasses
 import shlex
@@ -28,17 +28,17 @@ from .report.report import write_report
 
 @dataclass(frozen=True)
 class TrainingOrder:
-    """What to train, on what.
+    """The model to train, and the data to train it on.
 
     Attributes:
-        model: Network of the zoo.
+        model: Name of a network of the zoo.
         data: Name or folder of the data.
         data_dir: Folder with MNIST's files; None looks in the usual places.
-        recipe: With the first seed.
-        seeds: Networks to train, each with the next seed.
-        start: Bundle whose weights to start from.
+        recipe: Recipe with the first seed.
+        seeds: Number of networks to train, each with the next seed.
+        start: Bundle whose weights to start from; None starts from random ones.
         teachers: Bundles whose logits to learn from.
-        precision: Of the computation.
+        precision: Precision of the computation.
         devices: Number of devices, or `all`.
     """
 
@@ -54,10 +54,10 @@ class TrainingOrder:
 
 
 def train_bundle(order: TrainingOrder, out: Path) -> None:
-    """Train, write the bundle and its report, and say what came out of it.
+    """Train, write the bundle and its report, and print the outcome.
 
     Raises:
-        EdgeMnistError: The data, a bundle or a device is not there, or nothing can be written.
+        EdgeMnistError: The data, a bundle or a device is missing, or nothing can be written.
     """
     found, first = find_devices(order.devices), order.recipe.seed
     splits = load_splits(order.data, order.data_dir)
@@ -80,7 +80,7 @@ def train_bundle(order: TrainingOrder, out: Path) -> None:
         card = _write_bundle(folder, runs, splits, setup)
     _remove(state_paths)
     echo(_describe_result(out, runs, splits))
-    # After the bundle, which no failure here can harm.
+    # Written after the bundle, so that a failure here cannot harm it.
     echo(f"Report: {write_report(out, card, splits, runs)}")
     place = _place_of(splits, order.data, order.data_dir)
     echo(f"Next: edge-mnist export {shlex.quote(name_bundle(out))} --int8{place}")
@@ -92,7 +92,7 @@ def _describe_devices(devices: Devices) -> str:
 
 
 def _state_path(out: Path, seed: int | None, devices: Devices) -> Path:
-    """Beside the bundle; one for each seed and process."""
+    """Return the path of the resume file beside the bundle; each seed and process has its own."""
     parts = [out.absolute().name, *([f"seed-{seed}"] if seed is not None else [])]
     parts += [f"rank-{devices.rank}"] if devices.rank else []
     return out.absolute().with_name(".".join([*parts, "training-state", "npz"]))
@@ -135,7 +135,7 @@ def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
 
 
 def _place_of(splits: Splits, data: str, data_dir: Path | None) -> str:
-    """What the export needs to find the images again."""
+    """Return the option by which the export finds the images again."""
     place = data if splits.name.startswith(PREFIX) else data_dir
     return f" --data-dir {shlex.quote(str(place))}" if place else ""
 
@@ -176,16 +176,16 @@ def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: 
 
 
 def _command(recipe: Recipe) -> str:
-    """The command that would train the same again, without folders of this machine.
+    """Build the command that would repeat the training, without folders of this machine.
 
-    Every option is spelled out; only a distortion that was not asked for is as the recipe has it.
+    Every option is spelled out, except that a distortion without an option is the recipe's.
     """
     context = click.get_current_context()
     words: list[str] = []
     for option in context.command.params:
         value = context.params[name := option.name or ""]
         if value is None:
-            # An option that the recipe decided.
+            # The recipe decided this option.
             value = dataclasses.asdict(recipe).get(name)
         values = value if isinstance(value, tuple) else () if value is None else (value,)
         for one in () if option.name == "data_dir" else values:

@@ -1,13 +1,13 @@
 """The zoo: every architecture this project trains, one function each, and a table of them at the end.
 
-All take raw pixels, uint8 [N, 28, 28, 1] with 0 = paper and 255 = ink, and give logits, float32 [N, 10]. The scaling
-to [0, 1] is a layer of the model, so no caller can get it wrong; the softmax is in the loss, so no file computes it.
+All read raw pixels, uint8 [N, 28, 28, 1] with 0 = paper and 255 = ink, and give logits, float32 [N, 10]. The scaling to
+[0, 1] is a layer of the model, so no caller can get it wrong; the softmax is in the loss, so no file computes it.
 
 `standard`, `nano` (and `nano-2890`) and `max` are this project's own.
-`logistic` is the baseline that anything convolutional has to beat. The others are
-starting points that people publish, rebuilt from their descriptions: where a description leaves something open, the
-function says what was chosen and why. They train by this project's recipe or, as `described.py` has it, by theirs;
-`edge/bundle/catalogue.py` lists what their descriptions claim.
+`logistic` is the baseline that convolutional networks have to beat. The others are popular starting points, rebuilt
+from their published descriptions: if a description leaves something open, the function states the choice and its
+reason. They train by this project's recipe or by the published one, see `recipe.py`; `edge/bundle/catalogue.py` lists
+the claims of the descriptions.
 """
 
 import re
@@ -27,7 +27,7 @@ BATCH_NORM_MOMENTUM = 0.95
 
 @dataclass(frozen=True)
 class Residual:
-    """Layers whose outputs are added to their input, or to what `shortcut` makes of it; a ReLU follows the sum."""
+    """Layers whose outputs are added to their input, or to the output of `shortcut`; a ReLU follows the sum."""
 
     branch: tuple[keras.Layer, ...]
     shortcut: tuple[keras.Layer, ...] = ()
@@ -38,7 +38,7 @@ class Architecture:
     """A member of the zoo.
 
     Attributes:
-        name: What `--model` takes, and what the model and its bundle are called.
+        name: Name for `--model`, also of the model and its bundle.
         build: Makes the model with fresh weights.
     """
 
@@ -47,10 +47,10 @@ class Architecture:
 
 
 def standard() -> keras.Model:
-    """Five 3x3 convolutions, two of them strided, then the global average.
+    """Build five 3x3 convolutions, two of them strided, then the global average.
 
-    Strides, not pooling, and no layer at full resolution after the first. Most of its weights lie where the picture is
-    smallest, 7x7, and cost least; its receptive field of 27 pixels spans the whole 20x20 digit.
+    Strides instead of pooling, and no layer at full resolution after the first. Most weights lie where the picture is
+    smallest, 7x7, and cost least; the receptive field of 27 pixels spans the whole 20x20 digit.
     """
     return _network(
         "standard",
@@ -64,10 +64,10 @@ def standard() -> keras.Model:
 
 
 def nano() -> keras.Model:
-    """As many layers as `standard` in about a twentieth of the parameters, for int8 files of 14 kB.
+    """Build as many layers as `standard` with about a twentieth of the parameters, for int8 files of 14 kB.
 
-    The first layer looks at every pixel: strided it made more mistakes on validation. Eight and sixteen channels fill a
-    processor's vectors, which six and ten would leave half empty.
+    The first layer looks at every pixel: strided, it made more mistakes on validation. Eight and sixteen channels fill
+    a processor's vectors; six and ten would leave half of them empty.
     """
     return _network(
         "nano",
@@ -81,9 +81,9 @@ def nano() -> keras.Model:
 
 
 def nano_2890() -> keras.Model:
-    """What a network of at most 2,890 parameters can do, batch norm's moving statistics included.
+    """Build a network of at most 2,890 parameters, including batch norm's moving statistics.
 
-    Depthwise separable convolutions make six layers of so few.
+    Depthwise separable convolutions make six layers of so few parameters.
     """
     return _network(
         "nano-2890",
@@ -98,11 +98,11 @@ def nano_2890() -> keras.Model:
 
 
 def maximal() -> keras.Model:
-    """Ten convolutions, eight of them in residual blocks, for accuracy; `max` to the world, where no built-in has it.
+    """Build ten convolutions, eight of them in residual blocks, for accuracy; named `max`, which is a Python built-in.
 
     Plain blocks after He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (CVPR 2016): each
-    convolution with its batch norm becomes one int8 operator. A third more weights than `standard`, for the files stay
-    small so, and more than two and a half times the multiplications, half of them in the two blocks at 14x14.
+    convolution with its batch norm becomes one int8 operator. It has a third more weights than `standard`, so the files
+    stay small, and over two and a half times the multiplications, half of them in the two blocks at 14x14.
     """
     return _network(
         "max",
@@ -117,15 +117,15 @@ def maximal() -> keras.Model:
 
 
 def logistic() -> keras.Model:
-    """One weight for each pixel and digit: multinomial logistic regression."""
+    """Build multinomial logistic regression: one weight for each pixel and digit."""
     return _network("logistic", layers.Flatten())
 
 
 def compact_8_16() -> keras.Model:
-    """Two small convolutions, and ten units with a ReLU before the ten of the output.
+    """Build two small convolutions, and ten units with a ReLU before the ten outputs.
 
     The description asks for 'same' padding of the first convolution alone, so the second has none: 7,184 parameters
-    ('same' would make 9,264). The 2,890 that it claims fit neither. Its normalization is the scaling that all have.
+    ('same' would make 9,264). The claimed 2,890 fit neither. Its normalization is the scaling layer of the zoo.
     """
     return _network(
         "compact-8-16",
@@ -139,7 +139,7 @@ def compact_8_16() -> keras.Model:
 
 
 def two_conv_122k() -> keras.Model:
-    """Two convolutions, each pooled, and a dense layer.
+    """Build two convolutions, each with pooling, and a dense layer.
 
     Kernels and padding are not given. Chosen: 3x3 without padding, which is Keras's default and makes the 121,930
     parameters that its name rounds.
@@ -148,12 +148,12 @@ def two_conv_122k() -> keras.Model:
 
 
 def dropout_cnn() -> keras.Model:
-    """A stack of convolutions and pooling, a dense layer, dropout.
+    """Build a stack of convolutions and pooling, a dense layer, dropout.
 
-    The layers are not given. Chosen: two convolutions before each of three poolings, twice as many filters after each,
-    for much more is claimed of it than `two_conv_122k` reaches (docs/results.md); and twice that one's dense layer,
-    because a dropout of 0.5 leaves half of it standing. The first two and the last convolution have no padding: that
-    saves multiplications where there is only paper, and the last pooling comes out even.
+    The layers are not given. Chosen: two convolutions before each of three poolings, with twice as many filters after
+    each, because it claims much more accuracy than `two_conv_122k` reaches (docs/results.md); and twice that network's
+    dense layer, because a dropout of 0.5 keeps half of it. The first two and the last convolution have no padding: that
+    saves multiplications on empty paper, and makes the input of the last pooling even.
     """
     return _network(
         "dropout-cnn",
@@ -171,10 +171,10 @@ def dropout_cnn() -> keras.Model:
 
 
 def one_hot_cnn() -> keras.Model:
-    """Convolution, pooling, dropout, dense: one of each.
+    """Build one convolution, one pooling, one dropout and one dense layer.
 
-    The layers are not given. Chosen: the shortest network that has them all in this order. As the only convolution
-    there is, it is 5x5; nearly all of the 592,074 parameters lie in the dense layer behind it.
+    The layers are not given. Chosen: the shortest network that has them all in this order. The only convolution is 5x5;
+    nearly all of the 592,074 parameters lie in the dense layer behind it.
     """
     return _network(
         "one-hot-cnn",
@@ -187,7 +187,7 @@ def one_hot_cnn() -> keras.Model:
 
 
 def batchnorm_905k() -> keras.Model:
-    """Three convolutions with batch norm, two of them pooled, and two dense layers with dropout.
+    """Build three convolutions with batch norm, two of them pooled, and two dense layers with dropout.
 
     905,418 parameters come out exactly if the convolutions keep the bias that batch norm makes superfluous, and the
     batch norm's 448 moving statistics count. Whether it comes before or after the ReLU is not given and changes no
@@ -209,7 +209,7 @@ def batchnorm_905k() -> keras.Model:
 
 
 def _network(name: str, *hidden: keras.Layer | Residual) -> keras.Model:
-    """The head and the tail that all share, and these layers between: pixels, scaled to [0, 1], ..., logits."""
+    """Build a network from the common input and output layers, and these in between: pixels, scaling, ..., logits."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8", name="pixels")
     x, names = layers.Rescaling(1 / 255, name=SCALING_LAYER)(pixels), Counter[str]()
     for step in hidden:
@@ -218,7 +218,7 @@ def _network(name: str, *hidden: keras.Layer | Residual) -> keras.Model:
 
 
 def _apply(step: keras.Layer | Residual, x: Any, names: Counter[str]) -> Any:
-    """A step's output. Layers are numbered within their network, so that weights find their places in another one."""
+    """Apply a step. Layers are numbered within their network, so that another network can take over their weights."""
     if isinstance(step, Residual):
         added = [_apply_all(step.branch, x, names), _apply_all(step.shortcut, x, names)]
         return _apply_all((layers.Add(), layers.ReLU()), added, names)
@@ -237,7 +237,7 @@ def _apply_all(steps: tuple[keras.Layer, ...], x: Any, names: Counter[str]) -> A
 def _conv_norm(
     filters: int, strides: int = 1, padding: str = "same", use_bias: bool = False, kernel_size: int = 3
 ) -> tuple[keras.Layer, ...]:
-    """Convolution, batch norm, ReLU: the three fold into one operator on export."""
+    """Make a convolution, batch norm and ReLU, which fold into one operator on export."""
     return (
         layers.Conv2D(filters, kernel_size, strides=strides, padding=padding, use_bias=use_bias),
         layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM),
@@ -246,10 +246,10 @@ def _conv_norm(
 
 
 def _separable_norm(filters: int, strides: int = 1, padding: str = "same") -> tuple[keras.Layer, ...]:
-    """A 3x3 convolution of each channel by itself, a 1x1 convolution of them all, batch norm, ReLU.
+    """Make a 3x3 convolution of each channel by itself, a 1x1 convolution of all of them, batch norm, ReLU.
 
     After Howard et al., "MobileNets: efficient convolutional neural networks for mobile vision applications" (2017),
-    without what they put between the two.
+    without the layers that they put between the two.
     """
     return (
         layers.DepthwiseConv2D(3, strides=strides, padding=padding, use_bias=False),
@@ -258,7 +258,7 @@ def _separable_norm(filters: int, strides: int = 1, padding: str = "same") -> tu
 
 
 def _average_quarters(size: int) -> tuple[keras.Layer, ...]:
-    """An odd number of positions each way to 2x2, the middle row and column in both, each kept apart from the others.
+    """Average an odd number of positions each way to 2x2 separate values; both halves share the middle row and column.
 
     The average over all positions would forget where in the picture a stroke was: `nano` made more mistakes with it
     (docs/decisions/0011-four-quarters-instead-of-one-average.md).
@@ -267,13 +267,13 @@ def _average_quarters(size: int) -> tuple[keras.Layer, ...]:
 
 
 def _block(filters: int, strides: int = 1) -> Residual:
-    """Two 3x3 convolutions; where the shape changes, a 1x1 convolution makes the shortcut fit."""
+    """Make two 3x3 convolutions; if the shape changes, a 1x1 convolution fits the shortcut to it."""
     shortcut = _conv_norm(filters, strides, kernel_size=1)[:-1] if strides > 1 else ()
     return Residual((*_conv_norm(filters, strides), *_conv_norm(filters)[:-1]), shortcut)
 
 
 def _pooled_convs(*filters: int) -> tuple[keras.Layer, ...]:
-    """A 3x3 convolution without padding, ReLU and 2x2 maximum for each."""
+    """Make a 3x3 convolution without padding, a ReLU and a 2x2 maximum for each number of filters."""
     return tuple(layer for count in filters for layer in (_conv(count), layers.MaxPooling2D()))
 
 

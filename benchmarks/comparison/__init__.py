@@ -1,1 +1,1 @@
-"""Models side by side, runs one after the other."""
+"""Comparisons of models and of runs."""

@@ -1,18 +1,18 @@
-"""What two runs must share for their figures to compare, and in what they differ.
+"""The conditions that two runs must share to be comparable, and the differences between them.
 
-The code and the model files are what is compared; everything else should be the same. What changes all the time, such
-as load and temperature, is judged where it was measured, and makes a run unstable or invalid.
+The code and the model files are what is compared; everything else should be the same. Conditions that change all the
+time, such as load and temperature, are judged when they are measured, and make a run unstable or invalid.
 """
 
 from ..results.schema import MachineRun, Results
 from ..results.wording import format_or_unknown, row_label
 
-# Of the package itself: what a comparison is about.
+# The names of this package, whose version is the subject of a comparison.
 OWN_PACKAGE = {"edge-mnist", "edge_mnist"}
 
 
 def find_differences(first: Results, second: Results) -> list[str]:
-    """The conditions that differ, a phrase for each: what, in the first run, in the second."""
+    """List the conditions that differ, one phrase each: which, in the first run, in the second."""
     before, after = list_conditions(first), list_conditions(second)
     return [
         f"{name}: {before[name]}, then {after[name]}"
@@ -22,7 +22,7 @@ def find_differences(first: Results, second: Results) -> list[str]:
 
 
 def list_conditions(results: Results) -> dict[str, str]:
-    """Each condition with its value; those of machines and runtimes have their names in front."""
+    """List each condition with its value; those of machines and runtimes are prefixed by their names."""
     settings = results.settings
     conditions = {
         "images": f"{results.evaluated_on} (SHA-256 {results.images_sha256[:12]}…)",

@@ -1,4 +1,4 @@
-"""A folder of runs in the order of their time: how each row's latency and accuracy went from one to the next."""
+"""A folder of runs in chronological order: each row's latency and accuracy from one run to the next."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class HistoryError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run and what is different about it.
+    """A run and its changed conditions.
 
     Attributes:
-        changes: Conditions in which it differs from the run before.
+        changes: Conditions that differ from the run before.
     """
 
     path: Path
@@ -34,10 +34,10 @@ class PastRun:
 
 @dataclass(frozen=True)
 class History:
-    """Runs, the oldest first.
+    """A series of runs, the oldest first.
 
     Attributes:
-        skipped: Files that are no such runs, a sentence each.
+        skipped: Files that are not such runs, a sentence each.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class Trend:
 
     Attributes:
         name: The file, its target and the machine.
-        rows: Of each run; None where it was not measured.
+        rows: The row in each run; None if it was not measured.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Trend:
 
 
 def read_history(folder: Path) -> History:
-    """Read all runs in a folder and in those within it.
+    """Read all runs in a folder and its subfolders.
 
     Raises:
         HistoryError: There is no such folder, or no run in it.
@@ -85,7 +85,7 @@ def read_history(folder: Path) -> History:
 
 
 def trace_rows(history: History) -> list[Trend]:
-    """Every row that any run measured, in the order in which they first appear."""
+    """Collect every row that any run measured, in order of first appearance."""
     found: dict[str, dict[int, Row]] = {}
     for i, run in enumerate(history.runs):
         for row in run.results.rows:
@@ -96,7 +96,7 @@ def trace_rows(history: History) -> list[Trend]:
 
 
 def _when(results: Results) -> datetime:
-    """When it started; what is not a time comes first."""
+    """Return a run's start time, to sort by; an invalid time comes first."""
     try:
         started = datetime.fromisoformat(results.started)
     except ValueError:
@@ -115,11 +115,11 @@ figcaption { font-weight: 600; font-size: .9rem; overflow-wrap: anywhere; } .cha
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A run's figure of a row.
+    """The figure of a row in one run.
 
     Attributes:
-        run: Its place in the history.
-        doubtful: Quick, unstable or invalid.
+        run: Index of the run in the history.
+        doubtful: Whether the run is quick, or the figure unstable or invalid.
     """
 
     run: int
@@ -129,12 +129,12 @@ class TrendPoint:
     words: str
 
 
-# A value, its 95 % interval, and how far to believe it.
+# A value, its 95 % interval, and its validity.
 Figure = tuple[float, tuple[float, float], Validity]
 
 
 def format_history(history: History) -> str:
-    """The page."""
+    """Render the history as a page."""
     runs = history.runs
     trends = trace_rows(history)
     breaks = [i for i, run in enumerate(runs) if run.changes]
@@ -190,7 +190,7 @@ def _read_time(row: Row) -> Figure | None:
 
 
 def _read_accuracy(row: Row) -> Figure | None:
-    """Accuracy does not depend on how restless a machine was."""
+    """Return the accuracy as a figure, which is always valid: it does not depend on the machine's load."""
     if row.accuracy is None:
         return None
     low, high = row.accuracy.interval
@@ -219,7 +219,7 @@ def _draw_trend(
 
 
 def _make_axis(runs: int) -> Axis:
-    """Of their places; one alone stands in the middle."""
+    """Make an axis of the runs' indices; a single run stands in the middle."""
     if runs == 1:
         return Axis("the only run", [-1, 0, 1], lambda place: "" if place else "1")
     last = runs - 1

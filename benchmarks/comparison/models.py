@@ -1,7 +1,7 @@
-"""Models side by side: accuracy against latency against size, and which of them nothing else beats.
+"""Models side by side: accuracy against latency against size, and the files that no other file beats.
 
-Accuracy and size come from cards or benchmarks, latency from benchmarks alone. Runs that were measured on other images,
-or timed on another machine, are refused: their figures do not compare.
+Accuracy and size come from cards or benchmarks, latency only from benchmarks. Runs that were measured on other images,
+or timed on another machine, are refused: their figures are not comparable.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from ..results.files import read_results
 
 
 class CompareError(EdgeMnistError):
-    """Runs cannot be compared; the message says which and why."""
+    """Runs cannot be compared; the message names them and says why."""
 
 
 class ModelPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A file on a runtime.
 
     Attributes:
-        model: The bundle's name, with the run's where several have the same.
-        runtime: With its version.
+        model: The bundle's name, with the run's name if several bundles share it.
+        runtime: The runtime with its version.
         interval: 95 % Wilson interval of the accuracy, in [0, 1].
-        latency_us: Median at batch 1, microseconds; None where nobody timed it, or what was timed is invalid.
-        latency_invalid: It was timed on a throttled processor, so its latency is not used.
-        on_front: No other file is at least as good in everything and better in something.
+        latency_us: Median at batch 1, microseconds; None if it was not timed or is invalid.
+        latency_invalid: Whether it was timed on a throttled processor, so that its latency is not used.
+        on_front: Whether no other file is at least as good in everything and better in something.
     """
 
     model: str
@@ -51,12 +51,12 @@ class ModelPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accuracy(self) -> float:
-        """In [0, 1]."""
+        """Accuracy in [0, 1]."""
         return self.correct / self.count
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """What all latencies of a comparison share."""
+    """The conditions that all latencies of a comparison share."""
 
     processor: str
     machine: str
@@ -65,10 +65,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """What one argument of the command holds.
+    """The content of one argument of the command.
 
     Attributes:
-        images_sha256: Of the images that `evaluated_on` names.
+        images_sha256: SHA-256 of the images that `evaluated_on` names.
     """
 
     path: Path
@@ -84,7 +84,7 @@ def read_model_points(path: Path) -> ComparedModel:
     """Read a bundle's folder or a benchmark's JSON.
 
     Raises:
-        CompareError: It is neither.
+        CompareError: The path is neither.
     """
     if not path.exists():
         raise CompareError(
@@ -120,7 +120,7 @@ def _read_bundle(bundle: Bundle) -> ComparedModel:
 
 
 def _read_results(path: Path) -> ComparedModel:
-    """What a benchmark measured of our own files on the first machine, with the fewest threads and by default means."""
+    """Read our own files' figures on the first machine, with the fewest threads and default settings."""
     results = read_results(path)
     machine, threads = results.machines[0], min((row.threads for row in results.rows), default=1)
     return ComparedModel(
@@ -158,7 +158,7 @@ COMPARISON_VERSION = 1
 
 
 class PublishedClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """What the published description of a starting point claims; not measured here."""
+    """A claim of a starting point's published description; not measured here."""
 
     name: str
     accuracy: float
@@ -167,11 +167,11 @@ class PublishedClaim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is compared.
+    """A comparison of models.
 
     Attributes:
-        front_of: What the front is of: always accuracy and size, and latency where every file has one.
-        references: Empty where the images are not MNIST's.
+        front_of: The dimensions of the front: accuracy and size, and latency if every file has one.
+        references: Published claims; empty if the images are not MNIST's.
     """
 
     comparison_version: int = COMPARISON_VERSION
@@ -183,15 +183,16 @@ class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare_models(paths: Sequence[Path]) -> ModelComparison:
-    """Read bundles and results, check that they compare, and find the front.
+    """Read bundles and results, check that they are comparable, and find the front.
 
     Args:
-        paths: Folders of bundles, and JSON files that `benchmark` wrote. A file that both a bundle and its benchmark
-            have counts once, as the benchmark measured it.
+        paths: Folders of bundles, and JSON files written by `benchmark`. A file in both a bundle and its benchmark
+            counts once, as measured by the benchmark.
 
     Raises:
-        CompareError: Not a bundle or a benchmark's JSON, or measured under other conditions than the first one.
-        ModelCardError: A bundle that does not hold, or was never exported.
+        CompareError: A path is not a bundle or a benchmark's JSON, or was measured under other conditions than the
+            first.
+        ModelCardError: A bundle is damaged, or was never exported.
     """
     runs = [read_model_points(path) for path in paths]
     _check_alike(runs)
@@ -209,7 +210,7 @@ def compare_models(paths: Sequence[Path]) -> ModelComparison:
 
 
 def mark_front(points: Sequence[ModelPoint], timed: bool) -> list[ModelPoint]:
-    """The points, the best first, those that no other one dominates marked as on the front."""
+    """Return the points, the best first, and mark those that no other point dominates as on the front."""
     costs = [(-one.accuracy, one.size_bytes, (one.latency_us or 0.0) if timed else 0.0) for one in points]
 
     def is_dominated(mine: tuple[float, ...]) -> bool:
@@ -251,7 +252,7 @@ def _describe(run: ComparedModel) -> str:
 
 
 def _gather(runs: Sequence[ComparedModel]) -> list[ModelPoint]:
-    """All points, those that were timed instead of the same files untimed; names that clash with the run's added."""
+    """Collect all points; timed ones replace untimed ones of the same files, and the run's name resolves clashes."""
     timed = {(run.card_sha256, point.file) for run in runs for point in run.points if run.timing}
     owners: dict[str, set[str]] = {}
     for run in runs:
@@ -268,13 +269,13 @@ def _gather(runs: Sequence[ComparedModel]) -> list[ModelPoint]:
 
 
 def list_claims(evaluated_on: str) -> dict[str, Claim]:
-    """By its name, the claim of each starting point that is compared with: all are of MNIST, and of no other images."""
+    """List the claims of starting points by name: all are about MNIST, so there are none for other images."""
     claims = {entry.name: entry.reference for entry in CATALOGUE.values() if entry.reference}
     return claims if evaluated_on.startswith("mnist") else {}
 
 
 def list_references(evaluated_on: str) -> list[PublishedClaim]:
-    """The same, to be drawn."""
+    """List the same claims, to be drawn."""
     return [
         PublishedClaim(name=name, accuracy=claim.accuracy, split=claim.split, rough=claim.rough)
         for name, claim in list_claims(evaluated_on).items()

@@ -1,4 +1,4 @@
-"""A comparison for people: a table for the terminal and Markdown, drawings, and a page that has both."""
+"""The report of a comparison: a table for the terminal and Markdown, charts, and a page with both."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,11 +32,11 @@ th { color: var(--soft); } :is(th, td):nth-child(-n+4) { text-align: left; }
 
 
 def format_models(comparison: ModelComparison, style: str) -> str:
-    """A line for each file on each runtime, the most accurate first; a star for those on the front.
+    """Format a line for each file on each runtime, the most accurate first, with a star for those on the front.
 
     Args:
-        comparison: What to show.
-        style: One of tabulate's: `simple` for people at a terminal, `github` for Markdown.
+        comparison: The comparison to show.
+        style: A tabulate style: `simple` for a terminal, `github` for Markdown.
     """
     rows = [_cells(point) for point in comparison.points]
     align = (*["left"] * 4, *["right"] * (len(HEADERS) - 4))
@@ -44,7 +44,7 @@ def format_models(comparison: ModelComparison, style: str) -> str:
 
 
 def describe(comparison: ModelComparison) -> list[str]:
-    """What the stars, marks and lines are, and what was not measured."""
+    """Describe the stars, marks and lines, and what was not measured."""
     timing, points = comparison.timing, comparison.points
     untimed = [point for point in points if point.latency_us is None and not point.latency_invalid]
     invalid = [point for point in points if point.latency_invalid]
@@ -77,7 +77,7 @@ def describe(comparison: ModelComparison) -> list[str]:
 
 
 def draw_charts(comparison: ModelComparison) -> dict[str, str]:
-    """By the name of its file: accuracy against size, and against latency where any was measured."""
+    """Draw charts by file name: accuracy against size, and against latency if any was measured."""
     charts = {"size": render_scatter("Accuracy and size", SIZE, comparison.points, comparison.references)}
     if timed := [point for point in comparison.points if point.latency_us is not None]:
         charts["latency"] = render_scatter("Accuracy and latency", LATENCY, timed, comparison.references)
@@ -85,7 +85,7 @@ def draw_charts(comparison: ModelComparison) -> dict[str, str]:
 
 
 def format_markdown(comparison: ModelComparison) -> str:
-    """The table, the drawings by name, and what they show."""
+    """Format the table, the names of the charts, and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in draw_charts(comparison))
     notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
@@ -93,7 +93,7 @@ def format_markdown(comparison: ModelComparison) -> str:
 
 
 def format_comparison_page(comparison: ModelComparison) -> str:
-    """One HTML file without scripts or anything from elsewhere."""
+    """Render one HTML file without scripts or external resources."""
     notes = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in describe(comparison))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -109,10 +109,10 @@ def format_comparison_page(comparison: ModelComparison) -> str:
 
 
 def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
-    """Write `compare.html`, `.json`, `.md`, and each drawing as SVG; returns the paths, the page first.
+    """Write `compare.html`, `.json`, `.md`, and each chart as SVG; return the paths, the page first.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     contents = {
         "compare.html": format_comparison_page(comparison),

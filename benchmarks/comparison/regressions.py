@@ -1,7 +1,7 @@
-"""Two runs side by side: did anything get slower or less accurate from the first to the second?
+"""Two runs side by side: did anything become slower or less accurate from the first to the second?
 
-Runs that were measured under different conditions are refused: what differs between them may as well be the machine's
-doing. Latencies are compared by processes, accuracies image by image.
+Runs that were measured under different conditions are refused: the machine might explain any difference. Latencies are
+compared by processes, accuracies image by image.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from ..targets.targets import LEFT_OUT
 from .conditions import find_differences
 
 COMPARISON_VERSION = 1
-# Below it, another day on the same machine is enough to explain a difference.
+# Smaller differences occur between two days on the same machine.
 THRESHOLD_PERCENT = 5.0
 
 Speed = Literal["regression", "slower", "faster", "same", "not judged"]
@@ -28,23 +28,23 @@ Reading = Literal["regression", "better", "same", "not judged"]
 
 
 class ComparisonError(EdgeMnistError):
-    """Two runs do not compare; the message says why and what to do."""
+    """Two runs are not comparable; the message says why and what to do."""
 
 
 class RowChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A row from the first run to the second.
+    """The change of a row from the first run to the second.
 
     Attributes:
-        same_file: Whether the model file is the same to the byte; True of a row that is gone.
-        p50_us: Medians in both runs, microseconds; None where either has none.
-        slowdown: Of the second; None where it is not judged.
-        speed: `regression` is slower by more than the threshold, with all of the interval, or gone although the second
-            run was to measure it; `slower` and
-            `faster` are measurable and less than that; `same` is no measurable difference.
-        accuracies: In both runs, in [0, 1].
-        drop: From the first to the second, image by image; None where it is not judged.
-        reading: `regression` is measurably less accurate.
-        notes: Why something is not judged, or what else changed.
+        same_file: Whether the model file is identical; True for a row that is gone.
+        p50_us: Medians in both runs, microseconds; None for a run without one.
+        slowdown: Slowdown of the second run; None if it is not judged.
+        speed: `regression` is slower by more than the threshold, with the whole interval, or gone although the second
+            run was to measure it; `slower` and `faster` are measurable and within the threshold; `same` means no
+            measurable difference.
+        accuracies: Accuracies in both runs, in [0, 1].
+        drop: Drop from the first run to the second, image by image; None if it is not judged.
+        reading: Change of the accuracy; `regression` is measurably less accurate.
+        notes: Reasons why something is not judged, and other changes.
     """
 
     machine: str
@@ -63,18 +63,18 @@ class RowChange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_regression(self) -> bool:
-        """Slower by more than the threshold, or measurably less accurate, or gone."""
+        """Whether the row is slower by more than the threshold, or measurably less accurate, or gone."""
         return "regression" in {self.speed, self.reading}
 
 
 class RunComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """All rows that both runs have and at least one of them could measure, and those that are gone.
+    """All rows that both runs have and at least one could measure, and those that are gone.
 
     Attributes:
-        threshold_percent: More than this, with all of the interval, is a regression of latency.
+        threshold_percent: Slowdown in percent that the whole interval must exceed to be a regression.
         differences: Conditions that differ, as sentences; empty unless the comparison was forced.
-        only_first: Rows that the second run lacks altogether; those that the first one measured are in `rows`, too.
-        only_second: Rows that the first one lacks.
+        only_first: Rows that the second run lacks entirely; those that the first one measured are in `rows`, too.
+        only_second: Rows that the first run lacks.
     """
 
     comparison_version: int = COMPARISON_VERSION
@@ -88,20 +88,20 @@ class RunComparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def regressions(self) -> list[RowChange]:
-        """What got worse."""
+        """The rows that became worse."""
         return [row for row in self.rows if row.is_regression]
 
 
 def compare_runs(
     first: Results, second: Results, threshold_percent: float = THRESHOLD_PERCENT, force: bool = False
 ) -> RunComparison:
-    """Compare two runs, the second with the first as its reference.
+    """Compare two runs, with the first as the reference.
 
     Args:
-        first: The reference.
-        second: What may have got worse.
-        threshold_percent: How much slower is a regression, >= 0.
-        force: Compare runs made under different conditions, too; the comparison then names them.
+        first: The reference run.
+        second: The run that may be worse.
+        threshold_percent: Slowdown in percent that counts as a regression, >= 0.
+        force: Whether to compare runs made under different conditions, too; the comparison then lists them.
 
     Raises:
         ComparisonError: Conditions differ, or the runs have no row in common.
@@ -113,7 +113,7 @@ def compare_runs(
             "may be the machine's doing. Measure both alike, or compare them all the same with --force."
         )
     before, after = dict(_name_rows(first)), dict(_name_rows(second))
-    # What ran in neither says nothing.
+    # A row that ran in neither run carries no information.
     told = [
         name for name, row in before.items() if not (row.unavailable and (name not in after or after[name].unavailable))
     ]
@@ -148,7 +148,7 @@ def _describe(name: tuple[str, tuple[str, str, str, int]]) -> str:
 
 
 def _name_change(machine: str, row: Row, same_file: bool) -> RowChange:
-    """Which row it is, with nothing judged yet."""
+    """Identify the row, with nothing judged yet."""
     return RowChange(
         machine=machine,
         file=row.file,
@@ -160,7 +160,7 @@ def _name_change(machine: str, row: Row, same_file: bool) -> RowChange:
 
 
 def _describe_gone(machine: str, before: Row, first: Results, second: Results) -> RowChange:
-    """A row that the first run measured and the second one lacks."""
+    """Describe a row that the first run measured and the second one lacks."""
     reason = second.unreachable.get(machine)
     gone = _name_change(machine, before, same_file=True)
     if reason:
@@ -173,7 +173,7 @@ def _describe_gone(machine: str, before: Row, first: Results, second: Results) -
 
 
 def _was_left_out(before: Row, first: Results, second: Results) -> bool:
-    """Whether the second run was asked for less: a quick one after a full one, or other numbers of threads."""
+    """Whether the second run covers less: a quick one after a full one, or other numbers of threads."""
     if second.settings.is_quick and not first.settings.is_quick:
         return True
     threads = {row.threads for row in second.rows if row.runtime == before.runtime}
@@ -187,7 +187,7 @@ def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_
     if after.unavailable == LEFT_OUT:
         return msgspec.structs.replace(change, notes=["was left out of the second run, which was a quick one"])
     if after.unavailable is not None:
-        # Whoever watches for regressions wants to know of a file that does not run any more.
+        # A file that no longer runs is a regression, too.
         return msgspec.structs.replace(
             change, speed="regression", notes=[f"does not run in the second run: {after.unavailable}"]
         )

@@ -1,4 +1,4 @@
-"""A comparison of two runs for people at a terminal: a table, and what it says."""
+"""The report of a comparison of two runs at the terminal: a table, and the findings."""
 
 from ...edge.common.terminal.formatting import describe_p
 from ...edge.common.terminal.tables import format_table
@@ -17,11 +17,11 @@ READINGS = {"regression": "REGRESSION", "better": "better", "same": NO_DIFFERENC
 
 
 def format_comparison(comparison: RunComparison, style: str = "simple") -> str:
-    """A line for each row that both runs have, and for each that is gone.
+    """Format a line for each row that both runs have, and for each that is gone.
 
     Args:
-        comparison: What to show.
-        style: One of tabulate's.
+        comparison: The comparison to show.
+        style: A tabulate style.
     """
     lines = [_cells(row) for row in comparison.rows]
     align = ("left", "left", "right", "right", "right", "left", "right", "right", "left")
@@ -29,7 +29,7 @@ def format_comparison(comparison: RunComparison, style: str = "simple") -> str:
 
 
 def describe_comparison(comparison: RunComparison) -> list[str]:
-    """What it says: forced or not, regressions one by one, what could not be judged, and how it was judged."""
+    """Describe the findings: whether forced, regressions one by one, what could not be judged, and the criteria."""
     sentences = []
     if comparison.differences:
         sentences.append(

@@ -1,7 +1,7 @@
-"""A scatter of models as SVG: accuracy upwards, a cost to the right, both on logarithmic axes, better to the top left.
+"""A scatter plot of models as SVG: accuracy upwards, a cost to the right, both logarithmic, better to the top left.
 
-Whiskers are 95 % intervals. The colours are the model's, but shape and fill tell formats and precisions, and names are
-written beside the marks.
+Whiskers are 95 % intervals. Colours distinguish models, shape and fill distinguish formats and precisions, and names
+are written beside the marks.
 """
 
 import math
@@ -15,9 +15,9 @@ from .models import ModelPoint, PublishedClaim
 
 WIDTH, HEIGHT = 460, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 30, 48
-# Okabe and Ito's colours that are seen on white and on black; more models share them, and have their names.
+# Okabe and Ito's colours that are visible on white and on black; further models reuse them, and have their names.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98a00", "#56b4e9", "#8a6fd1")
-# The rest of the width is for what others claim, which has no place across.
+# The rest of the width is for published claims, which have no horizontal position.
 SHARE_FOR_POINTS = 0.64
 LETTER_WIDTH, LINE_HEIGHT = 7.2, 13
 # Left, top, right, bottom.
@@ -39,7 +39,7 @@ svg.scatter { --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --paper: #fff; w
 
 @dataclass(frozen=True)
 class CostAxis:
-    """What is drawn to the right: its title with the unit, and how it is read off a point."""
+    """The cost on the horizontal axis: its title with the unit, and the way to get it from a point."""
 
     title: str
     of: Callable[[ModelPoint], float]
@@ -47,7 +47,7 @@ class CostAxis:
 
 @dataclass(frozen=True)
 class CostScale:
-    """A logarithmic axis from one value to another, over so many units of the drawing, beginning at `start`."""
+    """A logarithmic axis from one value to another, over a length in units of the drawing, starting at `start`."""
 
     first: float
     last: float
@@ -55,13 +55,13 @@ class CostScale:
     length: float
 
     def place(self, value: float) -> float:
-        """Where a value lies."""
+        """Locate a value on the axis."""
         return self.start + self.length * math.log(value / self.first) / math.log(self.last / self.first)
 
 
 @dataclass(frozen=True)
 class Axes:
-    """The two axes of a drawing: the cost across, the error (1 - accuracy) up."""
+    """The two axes of a drawing: the cost horizontally, the error (1 - accuracy) vertically."""
 
     across: CostScale
     up: CostScale
@@ -70,13 +70,13 @@ class Axes:
 def render_scatter(
     title: str, cost: CostAxis, points: Sequence[ModelPoint], references: Sequence[PublishedClaim]
 ) -> str:
-    """Draw points and, as lines, what others claim.
+    """Draw points and, as lines, published claims.
 
     Args:
-        title: Above.
-        cost: To the right.
-        points: At least one.
-        references: They have an accuracy only, so they reach all across.
+        title: Text above the plot.
+        cost: The cost on the horizontal axis.
+        points: Points to draw, at least one.
+        references: Claims, which have only an accuracy, so their lines cross the whole plot.
     """
     frame = _fit(cost, points, references)
     models = list(dict.fromkeys(point.model for point in points))
@@ -92,7 +92,7 @@ def render_scatter(
     parts.append(_draw_front(frame, cost, points))
     parts += [
         _draw_point(frame, cost, point, colours[point.model], largest)
-        # The large ones first, so that none hides a smaller one.
+        # Large marks first, so that none hides a smaller one.
         for point in sorted(points, key=lambda one: -one.size_bytes)
     ]
     parts.append(_write_names(frame, cost, points, references, colours))
@@ -103,7 +103,7 @@ def render_scatter(
 
 
 def front_of(cost: CostAxis, points: Sequence[ModelPoint]) -> list[ModelPoint]:
-    """Those that cost less than every point that is as accurate, the cheapest first."""
+    """Find the points that cost less than every equally accurate point, the cheapest first."""
     return pick_front(points, cost.of, lambda point: point.accuracy)
 
 
@@ -139,7 +139,7 @@ def _draw_axes(title: str, cost: CostAxis, frame: Axes) -> str:
 
 
 def _choose_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; of a wide range, powers of ten alone."""
+    """Choose 1, 2 and 5 times powers of ten; for a wide range, powers of ten alone."""
     factors = (1, 2, 5) if high / low < 1000 else (1,)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [factor * 10.0**power for power in powers for factor in factors]
@@ -163,7 +163,7 @@ def _draw_front(frame: Axes, cost: CostAxis, points: Sequence[ModelPoint]) -> st
 
 
 def _draw_link(frame: Axes, cost: CostAxis, points: Sequence[ModelPoint], colour: str) -> str:
-    """A line that joins the marks of one model: more models than colours may be there."""
+    """Draw a line that joins the marks of one model, since models may share colours."""
     places = [_place(frame, cost, point) for point in sorted(points, key=cost.of)]
     path = " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     return f'<path d="M{path}" fill="none" stroke="{colour}" stroke-opacity=".35" stroke-width="3"/>'
@@ -199,9 +199,9 @@ def _write_names(
     references: Sequence[PublishedClaim],
     colours: Mapping[str, str],
 ) -> str:
-    """Each model's name beside one of its marks, the cheapest if nothing is written or marked there already.
+    """Write each model's name beside one of its marks, where it covers least; the cheapest mark is preferred.
 
-    A line of its colour leads to the mark, in case others are as near.
+    A line of its colour leads to the mark, in case other marks are as close.
     """
     largest = max(point.size_bytes for point in points)
     taken = [box for point in points for box in _cover(frame, cost, point, largest)]
@@ -220,7 +220,7 @@ def _write_names(
 
 
 def _surround(x: float, y: float, width: float) -> list[Box]:
-    """Where a name of this width may stand: above a mark, below, left, right, at the corners; never over the axis."""
+    """List the boxes around a mark for a name of this width: above, below, left, right, corners; never on the axis."""
     middle = min(max(x - width / 2, LEFT + 2), WIDTH - width)
     beside = (x - width - 12, x + 12)
     corners = [(middle, y - 26), (middle, y + 13), *((left, top) for top in (y - 7, y - 20, y + 8) for left in beside)]
@@ -232,13 +232,13 @@ def _surround(x: float, y: float, width: float) -> list[Box]:
 
 
 def _cover_claim(frame: Axes, reference: PublishedClaim) -> Box:
-    """What the text of a reference takes."""
+    """Return the box of a reference's text."""
     y = frame.up.place(1 - reference.accuracy)
     return (WIDTH - RIGHT - LETTER_WIDTH * len(_tell(reference)), y - LINE_HEIGHT, WIDTH - RIGHT, y)
 
 
 def _cover(frame: Axes, cost: CostAxis, point: ModelPoint, largest: int) -> list[Box]:
-    """Boxes around a mark and its whisker."""
+    """Return boxes around a mark and its whisker."""
     x, y = _place(frame, cost, point)
     radius = _radius(point, largest)
     low, high = (frame.up.place(error_of(bound, point.count)) for bound in point.interval)
@@ -246,7 +246,7 @@ def _cover(frame: Axes, cost: CostAxis, point: ModelPoint, largest: int) -> list
 
 
 def _overlap(one: Box, other: Box) -> float:
-    """The area that two boxes share."""
+    """Compute the area that two boxes share."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(0.0, width) * max(0.0, height)

@@ -1,1 +1,1 @@
-"""From targets to rows of results."""
+"""The way from targets to rows of results."""

@@ -1,4 +1,4 @@
-"""Accuracy in pairs: the same images through the Keras model, the float file and the quantized one."""
+"""Paired accuracy: the same images through the Keras model, the float file and the quantized file."""
 
 import io
 
@@ -17,10 +17,10 @@ from ..statistics.paired import measure_drop
 
 
 def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evaluation]:
-    """The best set of images that is here and that the bundle has Keras's logits for.
+    """Choose the best evaluation set that is available here and for which the bundle has Keras's logits.
 
     Raises:
-        ModelCardError: There is none: the bundle was exported where other images were at hand.
+        ModelCardError: There is none: the bundle was exported with other images.
     """
     known = {evaluation.images.sha256: evaluation for evaluation in bundle.export.evaluations}
     for images in held_out.evaluations:
@@ -33,10 +33,10 @@ def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evalua
 
 
 def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32]:
-    """Logits of the Keras model on the evaluation images, float32 [N, 10], from the bundle.
+    """Read the Keras model's logits on the evaluation images, float32 [N, 10], from the bundle.
 
     Raises:
-        ModelCardError: The file does not hold what the card says.
+        ModelCardError: The file does not hold what the card describes.
     """
     record = bundle.export.reference
     expected_bytes = sum(4 * NUM_CLASSES * one.images.count for one in bundle.export.evaluations)
@@ -56,13 +56,13 @@ def compare(
     float_logits: NDArray[np.float32] | None,
     labels: NDArray[np.uint8],
 ) -> Accuracy:
-    """One file's accuracy, what it loses, and whether that means anything.
+    """Compare one file with Keras and with its float file: accuracy, drops, and their significance.
 
     Args:
-        logits: Of the file, [N, 10].
-        reference: Of the Keras model; None for a peer, which was not made of it.
-        float_logits: Of the float32 file that it is compared with; None where there is none.
-        labels: uint8 [N].
+        logits: The file's logits, [N, 10].
+        reference: The Keras model's logits, [N, 10]; None for a peer, which was not made from that model.
+        float_logits: Logits of the float32 file to compare with, [N, 10]; None if there is none.
+        labels: The right digits, uint8 [N].
     """
     read = logits.argmax(axis=1)
     right = read == labels

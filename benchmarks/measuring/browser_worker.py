@@ -1,7 +1,7 @@
-"""The process that one measurement in a browser runs in: it starts a fresh browser, and leaves what the page found.
+"""The worker process of one measurement in a browser: it starts a fresh browser and saves what the page measured.
 
-Run as `python -m edge_mnist.benchmarks.measuring.browser_worker FOLDER`, as `worker.py` is. The page is that of
-`edge-mnist serve` as far as it runs models, so what is measured is what users get; times are of the page's own clock.
+Run as `python -m edge_mnist.benchmarks.measuring.browser_worker FOLDER`, like `worker.py`. The page runs models with
+the code of `edge-mnist serve`, so the measurement is what users get; times are by the page's own clock.
 """
 
 import re
@@ -39,28 +39,28 @@ MEDIA_TYPES = {
     ".wasm": "application/wasm",
 }
 HEADERS = {
-    # Nothing from anywhere else; WebAssembly has to be compiled.
+    # No external resources; `wasm-unsafe-eval`, because WebAssembly has to be compiled.
     "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self'; img-src data:",
-    # Isolated from other sites, a page has a clock of 5 us instead of 100 us; `edge-mnist serve` sends the same.
+    # A page that is isolated from other sites has a clock of 5 us instead of 100 us; `edge-mnist serve` sends the same.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-# Of one message: hundreds of thousands of timings.
+# Most bytes of one message: hundreds of thousands of timings.
 MOST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the page may have and say.
+    """The contents that the page may request, and the receiver of its messages.
 
     Attributes:
-        given: By name, what it may fetch.
+        given: The contents that the page may fetch, by name.
         runtime: The folder with onnxruntime-web's files.
-        on_message: Is told the name and content of each message, on a thread of the server.
+        on_message: Called with the name and content of each message, on a thread of the server.
     """
 
     given: Mapping[str, bytes]
@@ -68,7 +68,7 @@ class Site:
     on_message: Callable[[str, bytes], None]
 
     def find(self, folder: str, name: str) -> tuple[bytes, str] | None:
-        """Content and media type; None if there is no such thing."""
+        """Return content and media type; None if there is no such file."""
         if folder == "" and name in self.given:
             return self.given[name], "application/octet-stream"
         place = {"": PAGE, "static": STATIC, "runtime": self.runtime}[folder]
@@ -80,7 +80,7 @@ class Site:
 
 @contextmanager
 def serving_page(site: Site) -> Iterator[str]:
-    """Serve the page until the end of the block; yields its address, which nobody else can guess."""
+    """Serve the page until the end of the block; yields its address, which cannot be guessed."""
     secret = secrets.token_urlsafe(16)
     handler = type("Handler", (_Handler,), {"site": site, "secret": secret})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     secret: str
 
     def do_GET(self) -> None:
-        """Send a file, or a part of the job."""
+        """Send a file or a part of the job."""
         match = re.fullmatch(rf"/({re.escape(self.secret)}|static|runtime)/([\w.-]+)", self.path)
         folder = match[1].removeprefix(self.secret) if match else ""
         found = self.site.find(folder, match[2]) if match and self._is_meant() else None
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, *found)
 
     def do_POST(self) -> None:
-        """Take a message."""
+        """Receive a message from the page."""
         folder, _, name = self.path.rpartition("/")
         length = self.headers.get("Content-Length", "")
         if folder != f"/{self.secret}" or not self._is_meant() or not length.isdigit() or int(length) > MOST_BYTES:
@@ -119,10 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, b"")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the library
-        """Say nothing."""
+        """Log nothing."""
 
     def _is_meant(self) -> bool:
-        """Whether it came under the address that was given out: other names may be somebody else's for it."""
+        """Whether the request names the address that was given out: another name may point here from a foreign site."""
         return self.headers.get("Host") == f"127.0.0.1:{self.connection.getsockname()[1]}"
 
     def _answer(self, status: int, content: bytes, media_type: str = "text/plain") -> None:
@@ -133,17 +133,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-# How often it is looked whether the browser still runs.
+# Seconds between checks that the browser still runs.
 LOOK_S = 1.0
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page found. Milliseconds of its own clock.
+    """What the page measured, in milliseconds of its own clock.
 
     Attributes:
         clock_resolution_ms: The smallest step of that clock.
-        load_ms: Importing the runtime and loading the file, without the first inference.
-        golden: Of the golden images, what the file gives, flat.
+        load_ms: Duration of importing the runtime and loading the file, without the first inference.
+        golden: The file's outputs for the golden images, flattened.
     """
 
     runtime_version: str
@@ -161,7 +161,7 @@ class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageConnection:
-    """A page at work, from this side. Messages come on the server's threads."""
+    """The connection to a page at work. Messages arrive on the server's threads."""
 
     def __init__(self, desk: JobFolder) -> None:
         self._desk = desk
@@ -172,7 +172,7 @@ class PageConnection:
         self.pid = 0
 
     def take(self, name: str, content: bytes) -> None:
-        """A message of the page's."""
+        """Receive a message from the page."""
         self._desk.signal_alive()
         if name == "scores":
             self.scores.append(content)
@@ -182,10 +182,10 @@ class PageConnection:
             self._messages.put((name, content))
 
     def wait(self, is_alive: Callable[[], bool]) -> PageAnswer:
-        """Until the page is done.
+        """Wait until the page is done.
 
         Raises:
-            RuntimeUnavailableError: It failed, or the browser ended.
+            RuntimeUnavailableError: The page failed, or the browser ended.
         """
         while True:
             try:
@@ -203,16 +203,16 @@ class PageConnection:
 
 
 def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
-    """Do the job; logits of the evaluation go to the desk.
+    """Do the job; write the evaluation's logits to the job folder.
 
     Args:
-        job: On onnxruntime-web.
-        desk: For the signs of life and the logits.
-        folder: For the browser's profile.
+        job: A job on onnxruntime-web.
+        desk: The job folder, for signs of life and the logits.
+        folder: The folder for the browser's profile.
 
     Raises:
         RuntimeUnavailableError: There is no browser or no onnxruntime-web, or the page failed.
-        ModelCardError: The bundle does not hold, or the file does not compute in the page what its card says.
+        ModelCardError: The bundle is damaged, or the file's outputs in the page are not those on its card.
     """
     absence, runtime = explain_absence(), find_runtime_folder()
     if absence or runtime is None:
@@ -236,7 +236,7 @@ def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
 
 
 def _give(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
-    """What the page fetches: the job, the file, and pixels."""
+    """Collect what the page fetches: the job, the file and the pixels."""
     names = ("calls", "seconds", "batches", "paced_calls", "warmup_s")
     order = {name: getattr(job, name) for name in names} | {"is_evaluated": job.evaluation_images is not None}
     return {
@@ -249,7 +249,7 @@ def _give(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
 
 
 def _to_logits(values: NDArray[np.float32], file: ModelFile) -> NDArray[np.float32]:
-    """Real values, [N, 10], of what the file's output holds, flat."""
+    """Convert the flat values of the file's output to real values, [N, 10]."""
     return dequantize(values.reshape(-1, NUM_CLASSES), file.output)
 
 
@@ -277,7 +277,7 @@ def _to_us(values_ms: list[float]) -> list[float]:
 
 
 def main() -> None:
-    """Read the job, measure, leave the answer."""
+    """Read the job, measure, write the answer."""
     folder = Path(sys.argv[1])
     desk = JobFolder(folder)
     try:

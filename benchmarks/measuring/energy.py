@@ -1,7 +1,7 @@
-"""Energy per inference, where the machine has a counter: RAPL on PCs, the power chip of a Raspberry Pi 5.
+"""Energy per inference, if the machine has a counter: RAPL on PCs, the power chip of a Raspberry Pi 5.
 
-Measured in a window of its own, after the latencies: asking a Pi's firmware takes milliseconds. The figure is of the
-whole package or board, whatever else it does, so it is of use beside other targets and not by itself.
+Measured in a separate window after the latencies: reading a Pi's firmware takes milliseconds. The figure is of the
+whole package or board, including its other work, so it is useful in comparison with other targets, not by itself.
 """
 
 import re
@@ -17,38 +17,38 @@ WINDOW_S = 0.5
 PMIC_PERIOD_S = 0.05
 PMIC_COMMAND = ("vcgencmd", "pmic_read_adc")
 PMIC_TIMEOUT_S = 2
-# As the firmware writes it: VDD_CORE_A current(7)=1.06500000A, VDD_CORE_V volt(15)=0.87696000V.
+# The firmware's format: VDD_CORE_A current(7)=1.06500000A, VDD_CORE_V volt(15)=0.87696000V.
 _READING = re.compile(r"(\w+)_([AV])\s+\w+\(\d+\)=([0-9.]+)[AV]")
 
 
 class Meter(Protocol):
-    """Measures energy between two moments."""
+    """A meter of the energy between two moments."""
 
     source: str
 
     def start(self) -> None:
-        """From now on."""
+        """Start measuring."""
         ...
 
     def stop(self) -> float | None:
-        """Joules since the start; None where the counter did not answer."""
+        """Return joules since the start; None if the counter did not answer."""
         ...
 
 
 @dataclass
 class RaplMeter:
-    """The counters of x86 processors' packages, microjoules that wrap around."""
+    """The energy counters of x86 packages: microjoules that wrap around."""
 
     zones: tuple[Path, ...]
     source: str = "RAPL, processor packages"
     _before: list[int] = field(default_factory=list)
 
     def start(self) -> None:
-        """See `Meter`."""
+        """Start measuring, see `Meter`."""
         self._before = [_read_number(zone / "energy_uj") for zone in self.zones]
 
     def stop(self) -> float | None:
-        """See `Meter`."""
+        """Return joules since the start, see `Meter`."""
         total = 0
         for zone, before in zip(self.zones, self._before, strict=True):
             spent = _read_number(zone / "energy_uj") - before
@@ -58,7 +58,7 @@ class RaplMeter:
 
 @dataclass
 class PmicMeter:
-    """The power chip of a Raspberry Pi 5: power of all its rails, sampled while another thread works."""
+    """The power chip of a Raspberry Pi 5: the power of all its rails, sampled on another thread."""
 
     ask: Callable[[], str | None]
     source: str = "power chip, all rails that it measures"
@@ -68,7 +68,7 @@ class PmicMeter:
     _began: float = 0.0
 
     def start(self) -> None:
-        """See `Meter`."""
+        """Start sampling, see `Meter`."""
         self._watts.clear()
         self._stopped.clear()
         self._began = time.monotonic()
@@ -76,7 +76,7 @@ class PmicMeter:
         self._thread.start()
 
     def stop(self) -> float | None:
-        """See `Meter`."""
+        """Return joules since the start, see `Meter`."""
         seconds = time.monotonic() - self._began
         self._stopped.set()
         if self._thread:
@@ -92,7 +92,7 @@ class PmicMeter:
 
 
 def parse_pmic(text: str) -> float | None:
-    """Watts of all rails whose current and voltage both are there; None without any."""
+    """Sum the watts of all rails that report both current and voltage; None if no rail does."""
     found = {"A": dict[str, float](), "V": dict[str, float]()}
     for rail, kind, value in _READING.findall(text):
         found[kind][rail] = float(value)
@@ -101,14 +101,14 @@ def parse_pmic(text: str) -> float | None:
 
 
 def find_meter(root: Path = Path("/"), ask: Callable[[], str | None] | None = None) -> Meter | None:
-    """The machine's energy counter; None where it has none, or keeps it from us.
+    """Find the machine's energy counter; None if it has none or does not let this process read it.
 
     Args:
-        root: Where its /sys is.
-        ask: Asks the power chip; None for the real one.
+        root: The folder that contains /sys.
+        ask: Returns the power chip's report; None for the real chip.
     """
     zones = (root / "sys/class/powercap").glob("*-rapl:*")
-    # Other zones are parts of a package, or the platform that packages are part of.
+    # Other zones are parts of a package, or the platform that packages belong to.
     readable = tuple(sorted(zone for zone in zones if _is_package(zone)))
     if readable:
         return RaplMeter(readable)
@@ -118,7 +118,7 @@ def find_meter(root: Path = Path("/"), ask: Callable[[], str | None] | None = No
 
 
 def measure_energy(call: Callable[[], object], meter: Meter, seconds: float = WINDOW_S) -> float | None:
-    """Millijoules of one call, from as many as fit into the window; None where the counter did not answer."""
+    """Measure millijoules per call, over all calls that fit into the window; None if the counter did not answer."""
     calls, until = 0, time.perf_counter() + seconds
     meter.start()
     while time.perf_counter() < until:
@@ -139,7 +139,7 @@ def _ask_pmic() -> str | None:
 
 
 def _is_package(zone: Path) -> bool:
-    """Whether it counts for a whole package, and lets us read it: since 2020, most systems let only root."""
+    """Whether the zone counts for a whole package and is readable: since 2020, most systems let only root read it."""
     try:
         return (zone / "name").read_text(encoding="ascii").startswith("package") and _read_number(
             zone / "energy_uj"

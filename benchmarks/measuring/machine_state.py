@@ -1,6 +1,6 @@
-"""How the machine is at a moment: clock, heat, throttling, and how busy others keep it. What it does not tell is None.
+"""The machine's state at a moment: clock, temperature, throttling, and load by other processes. None is not reported.
 
-A processor's frequency counts only where the system measures it: what a virtual machine says is the number on the box.
+A processor's frequency counts only if the system measures it: a virtual machine reports the nominal frequency.
 """
 
 import os
@@ -17,11 +17,11 @@ FIRMWARE_TIMEOUT_S = 2
 
 @dataclass
 class MachineMonitor:
-    """Takes samples, and remembers what they have to be compared with.
+    """A monitor that samples the machine's state, and remembers earlier counters to compare with.
 
     Attributes:
-        root: Where the machine's /proc and /sys are.
-        samples: All so far.
+        root: The folder that contains /proc and /sys.
+        samples: All samples so far.
     """
 
     root: Path = Path("/")
@@ -30,12 +30,13 @@ class MachineMonitor:
     _before: "_Spent | None" = None
 
     def sample(self, frequency_mhz: list[float] | None = None, ours_known: bool = True) -> Sample:
-        """Look at the machine now.
+        """Sample the machine's state now.
 
         Args:
-            frequency_mhz: Of its processors while they were at work; None to look now, when they may be at rest.
-            ours_known: Whether the system has counted all that we did since the last sample as ours. Where it has not,
-                nobody can tell what others did.
+            frequency_mhz: Frequencies of the processors while they were at work; None to read them now, when they may
+                be idle.
+            ours_known: Whether the system has attributed all our work since the last sample to us. If not, the load by
+                other processes is unknown.
         """
         before, self._before = self._before, _Spent.now(self.root)
         taken = Sample(
@@ -52,7 +53,7 @@ class MachineMonitor:
 
 
 def read_frequencies(root: Path = Path("/")) -> list[float] | None:
-    """Of each processor that may be used, MHz."""
+    """Read the frequency of each processor that may be used, in MHz; None if not measured."""
     folder = root / "sys/devices/system/cpu"
     found = [_read_number(folder / f"cpu{cpu}/cpufreq/scaling_cur_freq") for cpu in list_affinity()]
     known = [kilohertz / 1000 for kilohertz in found if kilohertz is not None]
@@ -60,14 +61,14 @@ def read_frequencies(root: Path = Path("/")) -> list[float] | None:
 
 
 def read_temperature(root: Path = Path("/")) -> float | None:
-    """Of the hottest zone, degrees Celsius."""
+    """Read the temperature of the hottest zone, in degrees Celsius; None if not reported."""
     zones = (root / "sys/class/thermal").glob("thermal_zone*/temp")
     found = [value / 1000 for zone in zones if (value := _read_number(zone)) is not None]
     return max(found, default=None)
 
 
 def read_throttled(root: Path = Path("/")) -> int | None:
-    """A Raspberry Pi's throttling bits, from its kernel or its firmware."""
+    """Read a Raspberry Pi's throttling bits from its kernel or its firmware; None on other machines."""
     if not (root / "proc/device-tree/model").exists():
         return None
     text = _read(root / "sys/devices/platform/soc/soc:firmware/get_throttled") or _ask_firmware()
@@ -78,13 +79,13 @@ def read_throttled(root: Path = Path("/")) -> int | None:
 
 
 def list_affinity() -> list[int]:
-    """The processors that this process may use."""
+    """List the processors that this process may use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
 class _Spent:
-    """Seconds since some moment: of all processors together, busy ones, and those that our processes took."""
+    """Seconds since some moment: of all processors together, of busy ones, and of those that ran our processes."""
 
     total: float
     busy: float
@@ -92,7 +93,7 @@ class _Spent:
 
     @classmethod
     def now(cls, root: Path) -> "_Spent | None":
-        """None where the system does not tell."""
+        """Read the counters now; None if the system does not report them."""
         first = (_read(root / "proc/stat") or "").partition("\n")[0].split()
         if len(first) < 9 or first[0] != "cpu":
             return None

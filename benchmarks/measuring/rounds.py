@@ -1,6 +1,6 @@
-"""Measure all targets in rounds: each in a fresh process in every round, in random order.
+"""Measurement of all targets in rounds: each in a fresh process in every round, in random order.
 
-So a slow minute of the machine falls on all alike. The machine is looked at between processes.
+So a slow minute of the machine affects all targets alike. The machine's state is sampled between processes.
 """
 
 import random
@@ -26,7 +26,7 @@ from .machine_state import MachineMonitor
 from .stage_times import StageTimes, StageTimesJob, measure_budget
 
 TIMING_IMAGES = 100
-# When to give up waiting for steady latencies.
+# Seconds after which to stop waiting for steady latencies.
 WARMUP_S = 2.0
 QUICK_WARMUP_S = 1.0
 
@@ -40,7 +40,7 @@ class _Paths:
 
 @dataclass
 class StageTimingRun:
-    """The reader's budget on a runtime, and what its processes have measured; None is one that failed."""
+    """The reader's time budget on a runtime, and the measurements of its processes; None for one that failed."""
 
     job: StageTimesJob
     parts: list[StageTimes | None]
@@ -48,7 +48,7 @@ class StageTimingRun:
 
 @dataclass(frozen=True)
 class ImageSets:
-    """What all are measured on, and what other conventions of peers' inputs are tried on."""
+    """The images that all targets are measured on, and those that peers' input conventions are tried on."""
 
     evaluation: Images
     validation: Images
@@ -61,7 +61,7 @@ def measure_all(
     settings: BenchmarkSettings,
     watch: MachineMonitor,
 ) -> None:
-    """Fill in all targets and readings; a target that cannot run says why and is left out of later rounds."""
+    """Measure all targets and readings in place; a target that fails records the reason and skips later rounds."""
     order = random.Random(settings.seed)  # noqa: S311 - an order, not a secret
     with scratch_folder() as folder:
         paths = _write_images(folder, images)
@@ -81,10 +81,10 @@ def measure_all(
 
 
 def _write_images(folder: Path, images: ImageSets) -> _Paths:
-    """Write what the measuring processes read.
+    """Write the files that the measuring processes read.
 
     Raises:
-        FolderError: There is no room for it.
+        FolderError: There is no space for them.
     """
     paths = _Paths(folder / "timing.npy", folder / "evaluation.npy", folder / "validation.npy")
     pixels = images.evaluation.pixels
@@ -105,7 +105,7 @@ def _measure(
     """Run one process for the target; with images to classify at its end, if any."""
     job = _make_job(target, settings, paths, evaluated is not None)
     try:
-        # Calls are not interrupted to show signs of life.
+        # Calls are not interrupted to signal that the process is alive.
         silence_s = processes.SILENCE_S + settings.seconds
         measurement, logits = run_worker(target.launcher, job, Measurement, silence_s)
         if evaluated:
@@ -145,10 +145,10 @@ def _make_job(target: Target, settings: BenchmarkSettings, paths: _Paths, is_eva
 
 
 def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.uint8]) -> InputCheck | None:
-    """How well a peer reads by each convention; None for our own files.
+    """Check how well a peer reads under each convention; None for the bundle's own files.
 
     Raises:
-        WorkerError: Its process said nothing that can be used.
+        WorkerError: The process returned unusable digits.
     """
     if target.subject.peer is None:
         return None
@@ -159,10 +159,10 @@ def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.ui
 
 
 def _check_latencies(measurement: Measurement) -> None:
-    """Refuse times that are none, as a clock with coarse steps gives.
+    """Refuse latencies of zero, as a clock with coarse steps gives.
 
     Raises:
-        WorkerError: There are some.
+        WorkerError: There are no latencies, or one is not positive.
     """
     rounds = [measurement.latencies_us, measurement.bare_us, measurement.paced_us, *measurement.batches]
     if not measurement.latencies_us or any(not value > 0 for latencies in rounds for value in latencies):
@@ -170,10 +170,10 @@ def _check_latencies(measurement: Measurement) -> None:
 
 
 def _check_logits(logits: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:
-    """Refuse an evaluation that is none.
+    """Refuse an unusable evaluation.
 
     Raises:
-        WorkerError: There is none, of another shape, or with numbers that are not finite.
+        WorkerError: The logits are missing, have another shape, or are not finite.
     """
     if logits is None or logits.shape != (count, NUM_CLASSES):
         raise WorkerError(f"gave {'no scores' if logits is None else f'scores of {logits.shape}'} for {count} images")

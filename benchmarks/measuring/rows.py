@@ -1,4 +1,4 @@
-"""From what processes measured to rows: accuracy in pairs, latencies with their uncertainty, and how far to believe."""
+"""Rows of results from the measurements of processes: paired accuracy, latencies with uncertainty, and validity."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
 def summarize_rounds(rounds: Sequence[Sequence[float]], batch: int = 1, units_per_second: float = 1e6) -> Latency:
-    """Put figures to the latencies of several processes.
+    """Summarize the latencies of several processes.
 
     Args:
-        rounds: Of each process, every call; at least three processes.
-        batch: Images in each call.
-        units_per_second: Of what latencies are in: microseconds, unless it is said otherwise.
+        rounds: The latency of every call, one list per process; at least three processes.
+        batch: Number of images in each call.
+        units_per_second: Units of the latencies in a second: microseconds by default.
 
     Raises:
-        ValueError: There are fewer processes, or one without calls.
+        ValueError: There are fewer than three processes, or one without calls.
     """
     if not all(len(one) for one in rounds):
         raise ValueError("expected latencies of every process, got one without any.")
@@ -57,15 +57,15 @@ def make_rows(
     samples: Sequence[Sample],
     batch_sizes: Sequence[int],
 ) -> list[Row]:
-    """A row for each target, those that could not be measured with the reason.
+    """Make a row for each target; if a target could not be measured, its row has the reason.
 
     Args:
-        bundle: What they are of.
-        targets: Measured.
-        reference: Logits of the Keras model, float32 [N, 10].
-        labels: uint8 [N].
-        samples: Of the machine, all of the run's.
-        batch_sizes: That calls were timed with, besides one image.
+        bundle: The bundle that the targets belong to.
+        targets: The measured targets.
+        reference: The Keras model's logits, float32 [N, 10].
+        labels: The right digits, uint8 [N].
+        samples: All samples of the machine's state in the run.
+        batch_sizes: Numbers of images that calls were timed with, besides one.
     """
     floats = {
         _place(target): target.logits
@@ -87,7 +87,7 @@ def make_rows(
 
 
 def _place(target: Target) -> Place:
-    """What a file and the float32 file that it is compared with share."""
+    """Return what a file has in common with the float32 file that it is compared with."""
     return target.subject.format, target.runtime, target.delegate, target.threads
 
 
@@ -135,5 +135,5 @@ def _add_latencies(row: Row, target: Target, samples: Sequence[Sample], batch_si
 
 
 def _summarize(rounds: list[list[float]]) -> Latency | None:
-    """None where it was not asked for."""
+    """Summarize the rounds; None if nothing was timed."""
     return summarize_rounds(rounds) if all(rounds) else None

@@ -1,4 +1,4 @@
-"""A whole benchmark run: measure all targets here and put together what they found."""
+"""A whole benchmark run: measure all targets and assemble the results."""
 
 import hashlib
 import platform
@@ -26,17 +26,17 @@ from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
 HERE = "this machine"
-# Whose versions latencies may depend on, besides those of the runtimes.
+# Packages besides the runtimes whose versions latencies may depend on.
 PACKAGES = ("numpy", "opencv-python-headless")
 
 
 def run_benchmark(
     bundle: Bundle, held_out: HeldOut, settings: BenchmarkSettings, peers: Sequence[Peer] = ()
 ) -> Results:
-    """Measure every file of the bundle, and peers, on every runtime here.
+    """Measure every file of the bundle, and peers, on every available runtime.
 
     Raises:
-        ModelCardError: The bundle lacks the reference for the images at hand.
+        ModelCardError: The bundle lacks the reference for the available images.
     """
     images, evaluation = choose_evaluation(bundle, held_out)
     reference = read_reference(bundle, evaluation)
@@ -83,12 +83,12 @@ def run_benchmark(
 
 
 def _list_versions(rows: Iterable[Row]) -> dict[str, str]:
-    """Of Python, of packages, and of every runtime that ran."""
+    """List the versions of Python, of packages, and of every runtime that ran."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
-            # Systems bring it under other names.
+            # Some systems provide it under another name.
             continue
     return versions | {row.runtime: row.runtime_version for row in rows if row.runtime_version}

@@ -1,6 +1,6 @@
-"""Where the reader's time goes on one frame: find, frame, infer. In fresh processes, as every latency here.
+"""The reader's time on one frame, by stage: find, frame, infer. In fresh processes, like every latency here.
 
-Run as `python -m edge_mnist.benchmarks.measuring.stage_times FOLDER`, see `desk.py`.
+Run as `python -m edge_mnist.benchmarks.measuring.stage_times FOLDER`, see `JobFolder` in `targets/job.py`.
 """
 
 import sys
@@ -23,19 +23,19 @@ from .rows import summarize_rounds
 from .timing import warm_up
 
 MODULE = "edge_mnist.benchmarks.measuring.stage_times"
-# A webcam's frame.
+# The size of a webcam's frame.
 SIZE = (640, 480)
 DIGITS = 10
 CALLS = 60
 QUICK_CALLS = 20
 PAGE_SEED = 1
-# What people read with, the first file that there is.
+# The precisions that users read with; the first that exists is measured.
 PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
 RUNTIMES = ("litert", "onnxruntime")
 
 
 class StageTimesJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What to read with, and how often."""
+    """The file and runtime to read with, and the number of readings."""
 
     bundle: str
     runtime: str
@@ -44,14 +44,14 @@ class StageTimesJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds of every call: of each stage by the reader's own clock, and of the whole by another one."""
+    """Milliseconds of every call: of each stage by the reader's own clock, and of the whole by a separate one."""
 
     stages_ms: dict[str, list[float]]
     total_ms: list[float]
 
 
 def list_jobs(bundle: Bundle, is_quick: bool) -> list[StageTimesJob]:
-    """What is worth knowing of this bundle here: its int8 file (else its float32 one) on each runtime."""
+    """List the jobs worth measuring for this bundle: its int8 file (else its float32 one) on each runtime."""
     there = {(file.format, file.precision) for file in bundle.files}
     calls = QUICK_CALLS if is_quick else CALLS
     jobs: list[StageTimesJob] = []
@@ -65,7 +65,7 @@ def list_jobs(bundle: Bundle, is_quick: bool) -> list[StageTimesJob]:
 
 
 def measure_budget(job: StageTimesJob) -> StageTimes | None:
-    """One process's share of a budget; None where it failed, which its file's row then says, too."""
+    """Measure one process's share of a budget; None if it failed, which its file's row then reports, too."""
     try:
         return run_worker(Launcher(module=MODULE), job, StageTimes)[0]
     except WorkerError:
@@ -73,7 +73,7 @@ def measure_budget(job: StageTimesJob) -> StageTimes | None:
 
 
 def put_together(bundle: Bundle, job: StageTimesJob, parts: Sequence[StageTimes | None]) -> StageBudget | None:
-    """A budget of all its processes; None where any of them failed."""
+    """Combine the measurements of all processes into a budget; None if any of them failed."""
     whole = [part for part in parts if part is not None]
     if not whole or len(whole) < len(parts):
         return None
@@ -94,7 +94,7 @@ def put_together(bundle: Bundle, job: StageTimesJob, parts: Sequence[StageTimes 
 
 
 def read_frames(job: StageTimesJob) -> StageTimes:
-    """Read the same frame again and again.
+    """Read the same frame repeatedly and time each stage.
 
     Raises:
         RuntimeUnavailableError: The runtime cannot run the file.
@@ -117,7 +117,7 @@ def read_frames(job: StageTimesJob) -> StageTimes:
 
 
 def main() -> None:
-    """Read the job, measure, leave the answer."""
+    """Read the job, measure, write the answer."""
     desk = JobFolder(Path(sys.argv[1]))
     try:
         budget = read_frames(msgspec.json.decode(desk.job.read_bytes(), type=StageTimesJob))

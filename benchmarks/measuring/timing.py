@@ -1,6 +1,6 @@
-"""Timing calls: in turns with the bare interpreter, several images at once, and at a camera's rate.
+"""Timing of calls: in turns with the bare interpreter, with several images at once, and at a camera's rate.
 
-Every latency is kept, in microseconds. Clock and sleep can be exchanged, so that tests know what is to be found.
+Every latency is kept, in microseconds. Clock and sleep can be replaced, so that tests know the right result.
 """
 
 import time
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 Call = Callable[[NDArray[np.uint8]], object]
 
 CAMERA_RATE_HZ = 30
-# Calls with a new number of images before they are timed: runtimes plan their memory at the first.
+# Calls with a new batch size before timing starts: runtimes plan their memory at the first.
 BATCH_WARMUP_CALLS = 3
 LEAST_CALLS = 10
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Nanoseconds that only go forward, and a way to wait, in seconds."""
+    """A monotonic clock in nanoseconds, and a way to wait, in seconds."""
 
     now_ns: Callable[[], int] = time.perf_counter_ns
     sleep: Callable[[float], object] = time.sleep
@@ -33,18 +33,18 @@ REAL = Clock()
 def time_turns(
     first: Call, second: Call, images: Sequence[NDArray[np.uint8]], calls: int, seconds: float, clock: Clock = REAL
 ) -> tuple[list[float], list[float]]:
-    """Time two ways of classifying in turns, on the same images; who begins changes each time.
+    """Time two ways of classifying in turns, on the same images; the order alternates.
 
     Args:
-        first: Takes one image, uint8 [1, 28, 28, 1].
-        second: The same.
-        images: Gone through in turn.
-        calls: Of each, unless `seconds` are over first; at least ten.
-        seconds: For both together.
-        clock: To time with.
+        first: A function of one image, uint8 [1, 28, 28, 1].
+        second: Another function of one image.
+        images: Images of shape [1, 28, 28, 1], used in turn.
+        calls: Number of calls of each function, unless `seconds` end first; at least ten.
+        seconds: Time limit for both together.
+        clock: The clock to time with.
 
     Returns:
-        Latencies of both, microseconds, as many of each.
+        Latencies of both functions in microseconds, equally many.
     """
     latencies: tuple[list[float], list[float]] = ([], [])
     turns = ((0, first), (1, second)), ((1, second), (0, first))
@@ -62,15 +62,15 @@ def time_turns(
 def time_batch(
     call: Call, images: NDArray[np.uint8], batch: int, calls: int, seconds: float, clock: Clock = REAL
 ) -> list[float]:
-    """Latencies of calls with `batch` images each, microseconds a call, after a few that are not timed.
+    """Time calls with `batch` images each, in microseconds per call, after a few untimed calls.
 
     Args:
-        call: Takes images, uint8 [N, 28, 28, 1].
-        images: To choose from, repeated where they are too few.
-        batch: How many at once.
-        calls: As many; fewer where `seconds` are over first, but at least ten.
-        seconds: For all.
-        clock: To time with.
+        call: A function of images, uint8 [N, 28, 28, 1].
+        images: Images to choose from, repeated if they are too few.
+        batch: Number of images per call.
+        calls: Number of calls, unless `seconds` end first; at least ten.
+        seconds: Time limit for all calls.
+        clock: The clock to time with.
     """
     block = np.ascontiguousarray(images[np.arange(batch) % len(images)])
     for _ in range(BATCH_WARMUP_CALLS):
@@ -85,7 +85,7 @@ def time_batch(
 
 
 def time_paced(call: Call, images: Sequence[NDArray[np.uint8]], calls: int, clock: Clock = REAL) -> list[float]:
-    """Latencies of calls that begin a thirtieth of a second apart (later where one takes longer), microseconds."""
+    """Time calls that start a thirtieth of a second apart (later if one takes longer), in microseconds."""
     latencies: list[float] = []
     start = clock.now_ns()
     for number, image in zip(range(calls), cycle(images), strict=False):
@@ -98,27 +98,27 @@ def time_paced(call: Call, images: Sequence[NDArray[np.uint8]], calls: int, cloc
 
 
 def measure_timer_overhead_us(readings: int = 10_000) -> float:
-    """The median time between two readings of the clock with nothing between, microseconds: all latencies have it."""
+    """Measure the median time between two readings of the clock, in microseconds, which every latency includes."""
     now = time.perf_counter_ns
     differences = np.empty(readings, np.int64)
     for i in range(readings):
         before = now()
         differences[i] = now() - before
-    # Where the clock's steps are coarser than its reading, most differences are 0, and their mean is what is left.
+    # If the clock's steps are coarser than a reading, most differences are 0, and only their mean is informative.
     return float(np.median(differences) or differences.mean()) / 1000
 
 
-# Latencies are steady when the medians of so many windows in a row lie within this share of each other.
+# Latencies are steady when the medians of this many consecutive windows lie within a share of each other.
 WINDOWS = 3
 WITHIN = 0.05
-# Of a window, whichever is longer.
+# The minimum of a window in seconds and in calls, whichever takes longer.
 WINDOW_S = 0.1
 WINDOW_CALLS = 5
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """How long it took, and whether latencies were steady by then."""
+    """The duration of a warmup, and whether latencies were steady at its end."""
 
     seconds: float
     steady: bool
@@ -128,9 +128,9 @@ def warm_up(call: Callable[[], object], limit_s: float, clock: Callable[[], floa
     """Call until the medians of three windows of a tenth of a second each lie within 5 % of each other.
 
     Args:
-        call: What is to be timed later.
-        limit_s: When to give up.
-        clock: Seconds.
+        call: The function that is timed later.
+        limit_s: Time limit in seconds.
+        clock: A clock in seconds.
     """
     started = clock()
     medians: list[float] = []

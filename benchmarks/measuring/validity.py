@@ -1,7 +1,7 @@
-"""May these latencies be believed? What changed while they were measured speaks against it, and is said in words.
+"""The validity of latencies: changes during the measurement count against it, each with a reason in words.
 
-Invalid is what was measured on a throttled processor. Unstable is what may be right, but would come out otherwise at
-another time. What a machine does not tell is not held against it.
+Latencies measured on a throttled processor are invalid. Latencies that may be right, but would differ at another time,
+are unstable. What a machine does not report does not count against it.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from ...edge.doctor.health import HOT_C, SINCE_START, THROTTLE_BITS
 from ..results.schema import Latency, Sample, Validity
 from ..targets.job import Measurement
 
-# A processor that slows down by a tenth explains most differences between targets that anyone asks about.
+# A processor that slows down by a tenth explains most differences between targets that matter.
 FREQUENCY_MOVED = 0.10
-# Of all processors' time. Systems at rest take a few thousandths.
+# Share of the time of all processors. Idle systems use a few thousandths.
 BUSY_ELSEWHERE = 0.10
 # Half the width of the median's interval, as a share of the median.
 UNCERTAIN = 0.10
-# Steps of a clock, as a share of the median.
+# The clock's step, as a share of the median.
 COARSE = 0.10
 _ORDER: tuple[Validity, ...] = ("valid", "unstable", "invalid")
 
 
 @dataclass(frozen=True)
 class ValidityVerdict:
-    """How much may be believed, and what speaks against it."""
+    """A judgement on latencies: how far to trust them, and what counts against them."""
 
     validity: Validity = "valid"
     reasons: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ class _Doubt:
 def judge_row(
     latency: Latency, measurements: Sequence[Measurement], samples: Sequence[Sample], usual_mhz: float | None
 ) -> ValidityVerdict:
-    """Judge a row by its processes and by how the machine was in each of them.
+    """Judge a row by its processes and by the machine's state in each of them.
 
     Args:
-        latency: Of all its processes.
-        measurements: Of each process.
-        samples: Of the machine after each process, with what happened since the one before.
-        usual_mhz: The frequency of most processes of the run; None where it is not known.
+        latency: The summary of all its processes.
+        measurements: The measurement of each process.
+        samples: The machine's state after each process, with what happened since the sample before.
+        usual_mhz: The frequency in most processes of the run; None if unknown.
     """
     doubts = [*_judge_samples(samples), *_judge_frequency(samples, usual_mhz)]
     restless = sum(not one.steady for one in measurements)
@@ -64,11 +64,11 @@ def judge_row(
 
 
 def judge_machine(samples: Sequence[Sample], rows: Sequence[Validity]) -> ValidityVerdict:
-    """Judge a whole run: by all that happened, and by its rows."""
+    """Judge a whole run by all of the machine's samples and by its rows."""
     doubts = _judge_samples(samples)
     bits = [one.throttled for one in samples if one.throttled is not None]
     for bit, words in THROTTLE_BITS:
-        # Between two samples, so that none of them saw it.
+        # Throttled between two samples, so that none of them shows it.
         if bits and (bits[-1] & ~bits[0]) >> (bit + SINCE_START) & 1 and not any(one >> bit & 1 for one in bits):
             doubts.append(_Doubt("invalid", f"{words} for a moment while it measured"))
     rises = [one.throttle_count for one in samples if one.throttle_count is not None]
@@ -82,7 +82,7 @@ def judge_machine(samples: Sequence[Sample], rows: Sequence[Validity]) -> Validi
 
 
 def usual_frequency(samples: Sequence[Sample]) -> float | None:
-    """The median over samples of the fastest processor's frequency, MHz; None where none is told."""
+    """Compute the median over samples of the fastest processor's frequency, in MHz; None if none is reported."""
     fastest = sorted(max(one.frequency_mhz) for one in samples if one.frequency_mhz)
     return fastest[len(fastest) // 2] if fastest else None
 

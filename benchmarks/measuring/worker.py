@@ -1,7 +1,7 @@
-"""The process that one measurement runs in: load a file, time it, perhaps evaluate it, leave the answer, and end.
+"""The worker process of one measurement: load a file, time it, perhaps evaluate it, write the answer, and end.
 
-A process of its own, so that load time and peak memory are this file's alone and no measurement warms up the next.
-Run as `python -m edge_mnist.benchmarks.measuring.worker FOLDER`, see `desk.py`.
+A separate process, so that load time and peak memory are this file's alone and no measurement warms up the next.
+Run as `python -m edge_mnist.benchmarks.measuring.worker FOLDER`, see `JobFolder` in `targets/job.py`.
 """
 
 import resource
@@ -30,18 +30,18 @@ from .timing import LEAST_CALLS, time_batch, time_paced, time_turns, warm_up
 if TYPE_CHECKING:
     from ..targets.peers import LoadedPeer
 
-# Of the calls at batch 1, and of their time, so much goes into each other number of images.
+# The calls and seconds at batch 1 are divided by this for each other batch size.
 BATCH_SHARE = 8
-# Images evaluated at once: little memory, and a sign of life after each.
+# Images evaluated at once: needs little memory, and signals after each block that the process is alive.
 BLOCK = 250
 
 
 def measure(job: Job, desk: JobFolder) -> Measurement:
-    """Do the job; logits of the evaluation go to the desk.
+    """Do the job; write the evaluation's logits to the job folder.
 
     Raises:
         RuntimeUnavailableError: The runtime cannot run the file.
-        ModelCardError: The bundle does not hold.
+        ModelCardError: The bundle is damaged.
     """
     bundle = open_bundle(Path(job.bundle)) if job.bundle else None
     images = np.load(job.timing_images, allow_pickle=False)
@@ -72,14 +72,14 @@ def measure(job: Job, desk: JobFolder) -> Measurement:
 
 
 def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[], None]]:
-    """Load what the job names.
+    """Load the file that the job names.
 
     Returns:
-        It, the SHA-256 of its bytes, and what holds it to its golden vectors, for which it has to run.
+        The classifier, the SHA-256 of its bytes, and a function that runs it to check its golden vectors.
 
     Raises:
-        RuntimeUnavailableError: The runtime cannot run it.
-        ModelCardError: The bundle's file does not hold; or, when it is checked, does not compute what its card says.
+        RuntimeUnavailableError: The runtime cannot run the file.
+        ModelCardError: The bundle's file is damaged; or, when checked, its outputs are not those on its card.
     """
     if job.peer and job.peer_interface:
         from ..targets.peers import load_peer  # noqa: PLC0415 - only for peers
@@ -102,7 +102,7 @@ def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[],
 
 
 def describe_version(runtime: str) -> str:
-    """Of what was loaded."""
+    """Return the version of the loaded runtime."""
     if runtime.startswith("keras"):
         from ..targets.keras import describe_version as describe_keras  # noqa: PLC0415 - takes seconds
 
@@ -156,12 +156,12 @@ def _evaluate(target: Classifier, images: NDArray[np.uint8], desk: JobFolder) ->
 
 
 def _round(latencies_us: list[float]) -> list[float]:
-    """To ten nanoseconds: clocks tell no more."""
+    """Round to ten nanoseconds: clocks are no more precise."""
     return [round(value, 2) for value in latencies_us]
 
 
 def peak_memory_mb() -> float:
-    """This process's largest resident size so far, MB (10**6 bytes).
+    """Return this process's largest resident size so far, in MB (10**6 bytes).
 
     Linux keeps in `ru_maxrss` what the parent had at the fork, so its own figure for this program's image is preferred.
     """
@@ -175,7 +175,7 @@ def peak_memory_mb() -> float:
 
 
 def main() -> None:
-    """Read the job, measure, leave the answer."""
+    """Read the job, measure, write the answer."""
     desk = JobFolder(Path(sys.argv[1]))
     try:
         measurement = measure(msgspec.json.decode(desk.job.read_bytes(), type=Job), desk)

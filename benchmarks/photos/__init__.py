@@ -1,1 +1,1 @@
-"""Photographs with labels, scored."""
+"""Scores on labelled photographs."""

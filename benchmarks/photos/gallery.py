@@ -1,6 +1,6 @@
-"""The pictures that were not read exactly, to look at: each with its boxes, what was read and what it says.
+"""The gallery of misread pictures: each with its boxes, its reading and its label.
 
-One HTML file without scripts or anything from elsewhere.
+One HTML file without scripts or external resources.
 """
 
 import base64
@@ -17,7 +17,7 @@ from ...edge.media.pictures import read_gray
 from .photos import PhotoResult, PhotoResults, ReadDigit
 from .scores import find_misread
 
-# Pixels of a picture's longer side, and how many are shown: at 60 kB each, a browser still opens the page at once.
+# Pixels of a picture's longer side, and the number of pictures: at 60 kB each, a browser still opens the page at once.
 SHOWN_SIDE = 900
 MOST_SHOWN = 200
 QUALITY = 75
@@ -44,14 +44,14 @@ text.wrong { fill: #e0261b; }
 
 
 def format_gallery(results: PhotoResults, folder: Path) -> str:
-    """The page: the pictures with errors, those with the most errors first.
+    """Render the gallery: the pictures with errors, those with the most errors first.
 
     Args:
-        results: A run.
-        folder: Where its pictures are.
+        results: The run to show.
+        folder: The folder with its pictures.
 
     Raises:
-        PictureError: A picture cannot be read any more.
+        PictureError: A picture can no longer be read.
     """
     failures = sorted((image for image in results.images if not image.score.exact), key=_errors, reverse=True)
     count, total = len(failures), results.total.images
@@ -89,7 +89,7 @@ def _figure(image: PhotoResult, folder: Path) -> str:
 
 
 def _draw(image: PhotoResult, folder: Path) -> str:
-    """The picture as the reader saw it, gray and upright, and the boxes over it, in its own pixels."""
+    """Draw the picture as the reader saw it, gray and upright, with the boxes in its own pixels."""
     picture = Image.fromarray(read_gray(folder / image.file))
     width, height = picture.size
     picture.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
@@ -99,7 +99,7 @@ def _draw(image: PhotoResult, folder: Path) -> str:
     misread = find_misread(image.truth, image.reading)
     smallest_px, usual_px = max(width, height) / 45, median([digit.box[3] for digit in image.digits] or [0])
     marks = "".join(
-        # No larger than most, lest a tall box's label hide its neighbours.
+        # Limited, so that a tall box's label does not hide its neighbours.
         _mark(digit, i in misread, max(smallest_px, 0.4 * min(usual_px, digit.box[3])))
         for i, digit in enumerate(image.digits)
     )

@@ -1,4 +1,4 @@
-"""A folder of photographs and what they say: `labels.json`, `{"file.jpg": {"rows": ["123", ...]}}`."""
+"""A folder of photographs and their labels: `labels.json`, `{"file.jpg": {"rows": ["123", ...]}}`."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -10,7 +10,7 @@ from ...edge.common.files import read_file
 
 LABELS_NAME = "labels.json"
 MOST_BYTES = 64_000_000
-# What `edge-mnist scenes DIR --count 1 --seed 4 --most-megapixels 0.2` makes, without the picture of twelve megapixels.
+# Made by `edge-mnist scenes DIR --count 1 --seed 4 --most-megapixels 0.2`, without the picture of twelve megapixels.
 SHIPPED_PHOTOS = Path(__file__).parent / "shipped"
 
 
@@ -19,11 +19,11 @@ class LabelsError(EdgeMnistError):
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a photograph says. Other keys, such as its source and licence, are for people and not read.
+    """The label of a photograph. Other keys, such as its source and licence, are for people and not read.
 
     Attributes:
-        rows: The digits of each row, top to bottom; empty where there are none.
-        condition: What is special about it, to score the like of it together.
+        rows: The digits of each row, top to bottom; empty without digits.
+        condition: A name for its special property; photographs with the same one are scored together.
     """
 
     rows: tuple[str, ...]
@@ -32,7 +32,7 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph in its folder, and what it says."""
+    """A photograph in its folder, and its label."""
 
     name: str
     path: Path
@@ -43,7 +43,7 @@ def read_labels(folder: Path) -> list[Photo]:
     """List the photographs of a folder in the order of its labels.
 
     Raises:
-        LabelsError: No labels, malformed ones, or one of a file that is not there.
+        LabelsError: The labels are missing or malformed, or name a file that does not exist.
     """
     path = folder / LABELS_NAME
     try:

@@ -1,4 +1,4 @@
-"""The photo benchmark: read the pictures of a folder and score what was read.
+"""The photo benchmark: read the pictures of a folder and score the readings.
 
 Version history of the schema:
     1  First version.
@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 
 
 class ReadDigit(msgspec.Struct, frozen=True, kw_only=True):
-    """A digit as it was read: which, how certain, and its box in the upright picture, (x, y, width, height)."""
+    """A digit as read: its class, its confidence, and its box in the upright picture, (x, y, width, height)."""
 
     digit: int
     confidence: float
@@ -35,12 +35,12 @@ class ReadDigit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhotoResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture, what it says and what was read.
+    """A picture, its label and its reading.
 
     Attributes:
-        truth: Rows as labelled.
+        truth: Rows in the label.
         reading: Rows as read.
-        read_ms: Milliseconds from pixels to digits, opening the file excluded.
+        read_ms: Milliseconds from pixels to digits, without opening the file.
     """
 
     file: str
@@ -56,9 +56,9 @@ class PhotoResults(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run and its conditions.
 
     Attributes:
-        photos: The folder's name.
-        labels_sha256: Of its labels.
-        conditions: The scores of the pictures of each condition; empty where the labels name none.
+        photos: Name of the folder.
+        labels_sha256: SHA-256 of its labels.
+        conditions: Scores by condition; empty if the labels name none.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -79,7 +79,7 @@ class PhotoResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhotoSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What reads the pictures: a bundle's file of a precision on a runtime, None for the first one installed."""
+    """The settings of the reader: the bundle's file of a precision on a runtime, None for the first one installed."""
 
     bundle: Path
     runtime: str | None
@@ -93,7 +93,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
     Raises:
         LabelsError: The labels cannot be used.
         PictureError: A picture cannot be read.
-        ModelCardError: The bundle does not hold, or has no file of this format and precision.
+        ModelCardError: The bundle is damaged, or has no file of this format and precision.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.
     """
     photos, bundle = read_labels(folder), open_bundle(settings.bundle)
@@ -123,7 +123,7 @@ def read_photo(reader: Reader, photo: Photo) -> PhotoResult:
     """Read one picture and score it.
 
     Raises:
-        PictureError: It cannot be read.
+        PictureError: The picture cannot be read.
     """
     frame = read_gray(photo.path)
     started = time.perf_counter()
@@ -148,6 +148,6 @@ def read_photo(reader: Reader, photo: Photo) -> PhotoResult:
 
 
 def score_conditions(images: tuple[PhotoResult, ...]) -> dict[str, Score]:
-    """The score of each condition that the labels name, in their order."""
+    """Score each condition that the labels name, in their order."""
     names = dict.fromkeys(image.condition for image in images if image.condition is not None)
     return {name: sum_scores(image.score for image in images if image.condition == name) for name in names}

@@ -1,4 +1,4 @@
-"""What a photo benchmark found, for people: a table, a Markdown report, and the files that it is kept in."""
+"""The report of a photo benchmark: a table, Markdown, and the files to keep."""
 
 from pathlib import Path
 from statistics import median
@@ -18,11 +18,11 @@ HEADERS = ["pictures", "count", "exact", "digits", "precision %", "recall %", "F
 
 
 def format_scores(results: PhotoResults, style: str) -> str:
-    """A line for each condition and one for all.
+    """Format a line for each condition and one for all.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `simple` for people at a terminal, `github` for Markdown.
+        results: The run to show.
+        style: A tabulate style: `simple` for a terminal, `github` for Markdown.
     """
     rows = [_score_cells(name, score) for name, score in results.conditions.items()]
     rows.append(_score_cells("all", results.total))
@@ -31,7 +31,7 @@ def format_scores(results: PhotoResults, style: str) -> str:
 
 
 def format_photo_report(results: PhotoResults) -> str:
-    """The Markdown report: the table, every picture that was not read exactly, and how it was measured."""
+    """Format the Markdown report: the table, every misread picture, and the conditions of the measurement."""
     results = escape_all_markdown(results)
     failures = [image for image in results.images if not image.score.exact]
     lines = [[image.file, _join(image.truth), _join(image.reading)] for image in failures]
@@ -48,7 +48,7 @@ def format_photo_report(results: PhotoResults) -> str:
 
 
 def describe_total(results: PhotoResults) -> str:
-    """How many pictures were read without any error, as a sentence."""
+    """Describe in a sentence how many pictures were read without any error."""
     total = results.total
     low, high = wilson_interval(total.exact, total.images)
     return (
@@ -58,7 +58,7 @@ def describe_total(results: PhotoResults) -> str:
 
 
 def describe_photo_conditions(results: PhotoResults) -> list[str]:
-    """How the figures are meant, and on what they were made."""
+    """Describe the meaning of the figures, and the conditions of the measurement."""
     host = results.host
     return [
         "**Precision, recall, F1**: the digits of each picture as multisets. A digit counts as found when the picture "
@@ -78,16 +78,16 @@ def describe_photo_conditions(results: PhotoResults) -> list[str]:
 
 
 def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple[Path, Path, Path]:
-    """Write `photos.json`, `photos.md` and `photos.html` into `out`; returns the three paths.
+    """Write `photos.json`, `photos.md` and `photos.html` into `out`; return the three paths.
 
     Args:
-        results: A run.
-        folder: Where its pictures are; the gallery shows those with errors.
+        results: The run to write.
+        folder: The folder with its pictures; the gallery shows those with errors.
         out: An existing folder.
 
     Raises:
-        FolderError: Not all of them can be written.
-        PictureError: A picture went away meanwhile.
+        FolderError: A file cannot be written.
+        PictureError: A picture can no longer be read.
     """
     paths = (out / "photos.json", out / "photos.md", out / "photos.html")
     contents = (msgspec.json.encode(results) + b"\n", format_photo_report(results).encode(),

@@ -1,11 +1,11 @@
-"""How well a reading fits the truth: which digits were found, and whether the rows say the same.
+"""Scores of a reading against the truth: the digits found, and whether the rows agree.
 
 - **Precision, recall, F1** compare the digits of an image as multisets, wherever they are: true positives are, summed
   over the ten digits, the smaller of how often each was written and how often it was read.
 - **Row accuracy** is 1 - edit distance / number of digits, at least 0. The distance is Levenshtein's, between the rows
   of truth and reading, each joined by a line break that counts as a symbol: a digit that is missed, added or mistaken
-  costs 1, and so does a row that is torn in two or joined with the next; two digits in the wrong order cost 2.
-- **Exact** are the images whose rows are all the same.
+  costs 1, and so does a row that is split in two or joined with the next; two digits in the wrong order cost 2.
+  - **Exact** counts the images whose rows all agree.
 """
 
 from collections import Counter
@@ -20,15 +20,15 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """The score of an image or of several. Shares are in [0, 1], and None where they are 0 / 0.
 
     Attributes:
-        images: How many.
-        exact: How many of them were read without any error.
-        written: Digits in the truth.
-        read: Digits in the readings.
-        matched: Digits in both, image by image: true positives.
+        images: Number of images.
+        exact: Number of images read without any error.
+        written: Number of digits in the truth.
+        read: Number of digits in the readings.
+        matched: Number of digits in both, image by image: true positives.
         distance: Edit distance of the rows, summed over the images.
         precision: `matched / read`.
         recall: `matched / written`.
-        f1: Their harmonic mean; None, too, where nothing was written: then every digit read is a false positive.
+        f1: Harmonic mean of both; also None if nothing was written, when every digit read is a false positive.
         row_accuracy: `1 - distance / written`, at least 0.
     """
 
@@ -58,14 +58,14 @@ def score_image(truth: Sequence[str], reading: Sequence[str]) -> Score:
 
 
 def sum_scores(scores: Iterable[Score]) -> Score:
-    """The score of several images together: counts are added, and shares made anew of the sums."""
+    """Sum the scores of several images: counts are added, and shares computed from the sums."""
     counted = list(scores)
     names = ("images", "exact", "written", "read", "matched", "distance")
     return _make_score(**{name: sum(getattr(score, name) for score in counted) for name in names})
 
 
 def edit_distance(first: str, second: str) -> int:
-    """How many symbols to insert, delete or replace to make one text the other.
+    """Count the symbols to insert, delete or replace to turn one text into the other.
 
     Source: V. I. Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", Soviet
     Physics Doklady 10 (1966); by rows, as R. A. Wagner and M. J. Fischer, JACM 21 (1974).
@@ -74,9 +74,9 @@ def edit_distance(first: str, second: str) -> int:
 
 
 def find_misread(truth: Sequence[str], reading: Sequence[str]) -> set[int]:
-    """Which digits of a reading, counted through its rows from 0, are added or stand for another one.
+    """Find the digits of a reading, counted through its rows from 0, that are added or replace another one.
 
-    As in the fewest edits that make one the other; where several are as few, the digits that come late are right.
+    They follow the fewest edits that turn one into the other; among several such ways, late digits count as right.
     """
     written, read = LINE_BREAK.join(truth), LINE_BREAK.join(reading)
     costs = _edit_costs(written, read)
@@ -98,7 +98,7 @@ def find_misread(truth: Sequence[str], reading: Sequence[str]) -> set[int]:
 
 
 def _edit_costs(first: str, second: str) -> list[list[int]]:
-    """Distances between all beginnings of the one text and all beginnings of the other."""
+    """Compute distances between all prefixes of both texts."""
     costs = [list(range(len(second) + 1))]
     for i, symbol in enumerate(first, 1):
         above, row = costs[-1], [i]

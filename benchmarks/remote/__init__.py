@@ -1,1 +1,1 @@
-"""Measuring on other machines, through SSH."""
+"""Measurements on other machines over SSH."""

@@ -1,4 +1,4 @@
-"""Results that another machine sent are input like any other: checked before anything is made of them."""
+"""Results from another machine are untrusted input: they are checked before they are used."""
 
 import math
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from ..results.files import ResultsError, decode_results
 from ..results.schema import BenchmarkSettings, Results
 from .session import RemoteError, quote_machine
 
-# No name, version or reason is longer.
+# Longest name, version or reason.
 MOST_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What results must agree with, for that was sent. `files` are names, SHA-256 and sizes."""
+    """The properties of the sent job that results must agree with. `files` are names, SHA-256 and sizes."""
 
     edge_mnist: str
     card_sha256: str
@@ -28,10 +28,10 @@ class Expected:
 
 
 def check_results(content: bytes, expected: Expected) -> Results:
-    """Read what came back, and hold it to what was sent.
+    """Decode the received results, and check that they belong to the sent job.
 
     Raises:
-        RemoteError: It is no result, or one of something else.
+        RemoteError: The content is not a result, or belongs to something else.
     """
     results = _read(content)
     fault = next(_find_faults(results, expected), None)
@@ -63,7 +63,7 @@ def _find_faults(results: Results, expected: Expected) -> Iterator[str]:
 
 
 def _find_odd_values(value: Any) -> Iterator[str]:
-    """Words that a terminal or a page might take for more than words, and figures that are none."""
+    """Yield texts that may control a terminal or a page, and figures that are not finite numbers."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _find_odd_values(key)

@@ -1,9 +1,9 @@
-"""What runs on the other machine: its text is sent there and executed, before anything of the package is there.
+"""The program that runs on the other machine: its text is sent and executed there, before the package is installed.
 
-So it imports the standard library alone. On standard input come a line of JSON, the files that it announces, and then
-nothing: when that end is closed, whoever asked has gone, and everything here ends. All that it makes lies in one
-temporary folder, which is removed whatever happens. What it says are lines that begin with a mark that the other side
-chose, for a login script may print, too.
+So it imports only the standard library. Standard input carries a line of JSON, the files that it announces, and then
+nothing: when that stream ends, the client has disconnected, and everything here ends. All files are in one temporary
+folder, which is always removed. Messages are lines that begin with a mark chosen by the client, since a login script
+may print, too.
 """
 
 import contextlib
@@ -25,16 +25,16 @@ from typing import Any, BinaryIO
 
 CHUNK_BYTES = 1 << 20
 RESULT = "result.json"
-# From outside, when the connection is lost, and when it took too long.
+# Sent from outside, when the connection is lost, and at the time limit.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 
 class Failure(Exception):  # noqa: N818 - not an error of this program
-    """Why there is no result; the message continues the machine's name."""
+    """The reason why there is no result; the message continues the machine's name."""
 
 
 def main() -> None:
-    """Do what is ordered, and say how it went."""
+    """Execute the order, and report the outcome."""
     given = sys.stdin.buffer
     order = json.loads(given.readline())
 
@@ -58,10 +58,10 @@ def main() -> None:
 
 
 def serve(given: BinaryIO, order: dict[str, Any], say: Any) -> bytes:
-    """Unpack, install, measure; the result's bytes, and nothing left on the disk.
+    """Unpack, install and measure; return the result's bytes and leave nothing on the disk.
 
     Raises:
-        Failure: Installing or measuring did not work.
+        Failure: Installing or measuring failed.
         OSError: The disk is full, or the folder cannot be written.
     """
     with temporary_folder() as folder:
@@ -82,7 +82,7 @@ def serve(given: BinaryIO, order: dict[str, Any], say: Any) -> bytes:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that goes away, and is not kept from it: who asked may hang up at that very moment."""
+    """Make a folder that is always removed, even if the client disconnects during the removal."""
     folder = Path(tempfile.mkdtemp(prefix="edge-mnist-remote-"))
     try:
         yield folder
@@ -93,11 +93,11 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def receive(given: BinaryIO, files: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Write the announced files, each checked against its hash.
+    """Receive the announced files, and check each against its hash.
 
     Raises:
-        Failure: What came is not what was announced.
-        OSError: It cannot be written.
+        Failure: The received content is not the announced one.
+        OSError: A file cannot be written.
     """
     for file in files:
         path, digest, left = folder / file["name"], hashlib.sha256(), file["size"]
@@ -112,10 +112,10 @@ def receive(given: BinaryIO, files: Sequence[dict[str, Any]], folder: Path) -> N
 
 
 def check_installed() -> None:
-    """Look whether this Python has edge-mnist.
+    """Check that this Python has edge-mnist.
 
     Raises:
-        Failure: It has not.
+        Failure: It does not.
     """
     with contextlib.suppress(ModuleNotFoundError):
         if importlib.util.find_spec("edge_mnist.benchmarks"):
@@ -124,10 +124,10 @@ def check_installed() -> None:
 
 
 def install(folder: Path, wheel: str, extras: str, constraints: str | None) -> str:
-    """Make a virtual environment with the wheel, and with its extras where they can be had; returns its Python.
+    """Make a virtual environment with the wheel, and with its extras if they are available; return its Python.
 
     Raises:
-        Failure: There is no venv, or a package cannot be had.
+        Failure: There is no venv, or a package is not available.
     """
     if importlib.util.find_spec("ensurepip") is None:
         raise Failure("its Python cannot make virtual environments: apt install python3-venv there.")
@@ -136,17 +136,17 @@ def install(folder: Path, wheel: str, extras: str, constraints: str | None) -> s
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     pip += ["--constraint", constraints] if constraints else []
     run([*pip, wheel], folder, "installing edge-mnist")
-    # Not every machine has wheels of every runtime; a runtime that is missing is a row that says so.
+    # Some machines lack wheels of a runtime; the row of that runtime then reports it.
     with contextlib.suppress(Failure):
         run([*pip, f"{wheel}{extras}"], folder, "installing further runtimes")
     return python
 
 
 def run(command: list[str], folder: Path, what: str) -> None:
-    """Run a step in the folder, with its temporary files there, too; ended with us.
+    """Run a step in the folder, with its temporary files there, too; it ends with this process.
 
     Raises:
-        Failure: It failed; with the last thing that it said.
+        Failure: The step failed; the message has its last output.
     """
     process = subprocess.Popen(  # noqa: S603 - the order came through the user's own connection
         command,
@@ -160,7 +160,7 @@ def run(command: list[str], folder: Path, what: str) -> None:
     try:
         said, _ = process.communicate()
     finally:
-        # Whatever it started, too.
+        # The whole process group, with child processes.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -173,13 +173,13 @@ def run(command: list[str], folder: Path, what: str) -> None:
         hint = ", as systems do that run out of memory" if process.returncode == -signal.SIGKILL else ""
         raise Failure(f"{what} was ended there by signal {-process.returncode}{hint}.")
     lines = [line for line in words.splitlines() if line.strip()] or ["no message"]
-    # pip's last lines are advice; what is wrong is said before.
+    # pip ends with advice; the error is printed before.
     told = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
     raise Failure(f"{what} failed there: {told.strip()[:300]}")
 
 
 def explain(error: OSError) -> str:
-    """A failed write in words."""
+    """Describe a failed write in words."""
     where = tempfile.gettempdir()
     if error.errno == errno.ENOSPC:
         return f"its disk is full: there is no room where temporary files are kept ({where})."
@@ -187,7 +187,7 @@ def explain(error: OSError) -> str:
 
 
 def _watch(descriptor: int) -> None:
-    """End this process when the other side hangs up. Without Python's buffer, whose lock would outlast the thread."""
+    """End this process when the client disconnects. Bypasses Python's buffer, whose lock would outlast the thread."""
     while os.read(descriptor, CHUNK_BYTES):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""What is measured on another machine, packed to travel: the program that measures there unpacks it, and packs results.
+"""The job for another machine, packed for the transfer: the program there unpacks it, and packs its results.
 
-Run there as `python -m edge_mnist.benchmarks.remote.job FOLDER RESULT`; `remote_driver.py` sees to that. The images
-travel with the bundle, so that every machine answers the same questions, whatever it has.
+Run there as `python -m edge_mnist.benchmarks.remote.job FOLDER RESULT` by `driver.py`. The images are sent with the
+bundle, so that every machine evaluates the same images, whatever data it has.
 """
 
 import io
@@ -23,7 +23,7 @@ BUNDLE, IMAGES, ORDER = "bundle", "images.npz", "order.json"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """How much to measure, and on which images; whether the model is known not to have seen them."""
+    """The settings, and the images to measure on; whether the model is known not to have been trained on them."""
 
     settings: BenchmarkSettings
     images: str
@@ -32,7 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack_job(bundle: Bundle, images: Images, is_certain: bool, settings: BenchmarkSettings) -> dict[str, bytes]:
-    """The files that make the other machine measure a bundle on these images: by name, their content."""
+    """Pack the files by which another machine measures a bundle on these images: content by name."""
     order = Order(settings=settings, images=images.name, source=images.source, certain=is_certain)
     arrays = io.BytesIO()
     np.savez_compressed(arrays, pixels=images.pixels, labels=images.labels, indices=images.indices)
@@ -42,10 +42,10 @@ def pack_job(bundle: Bundle, images: Images, is_certain: bool, settings: Benchma
 
 
 def measure(folder: Path) -> bytes:
-    """Measure what was packed into a folder; the results as JSON.
+    """Measure the job in a folder; return the results as JSON.
 
     Raises:
-        ModelCardError: The bundle does not hold, or lacks the reference for these images.
+        ModelCardError: The bundle is damaged, or lacks the reference for these images.
     """
     order = msgspec.json.decode((folder / ORDER).read_bytes(), type=Order)
     with np.load(folder / IMAGES, allow_pickle=False) as arrays:

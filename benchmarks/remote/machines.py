@@ -1,6 +1,6 @@
-"""Measure on other machines over SSH: the same code, the same files, the same images, several machines at once.
+"""Measurements on other machines over SSH: the same code, the same files, the same images, several machines at once.
 
-A machine that fails costs the others nothing: it is named, with the reason, and has no rows.
+A machine that fails does not affect the others: it is named, with the reason, and has no rows.
 """
 
 import hashlib
@@ -34,19 +34,19 @@ from .ssh import SshOptions, parse_host
 from .wheel import build_wheel, find_constraints
 
 MODULE = "edge_mnist.benchmarks.remote.job"
-# For a run of five rounds, two seconds each, on a slow machine that installs first; and for whatever is asked.
+# The limit of five rounds of two seconds on a slow machine that installs first; scaled for longer runs.
 USUAL_LIMIT_S, USUAL_ROUNDS_S, LAST_LIMIT_S = 3600, 10.0, 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """How to measure elsewhere.
+    """The settings of remote measurements.
 
     Attributes:
-        ssh: How to connect.
-        python: An interpreter there that has edge-mnist of this version; None makes an environment each time.
-        wheel: To install there; None builds it from this checkout.
-        limit_s: For everything on one machine, installing included; None is an hour, and more for longer runs.
+        ssh: Settings of the connection.
+        python: A Python interpreter there with this version of edge-mnist; None makes an environment each time.
+        wheel: The wheel to install there; None builds it from this checkout.
+        limit_s: Time limit for one machine in seconds, including installation; None for an hour, more for longer runs.
     """
 
     ssh: SshOptions = field(default_factory=SshOptions)
@@ -57,9 +57,9 @@ class RemoteOptions:
 
 @dataclass
 class RemoteResults:
-    """What came of it, in the order in which the machines were named.
+    """The outcome on each machine, in the order of the hosts.
 
-    Rows and budgets have their machine's number: 1 is the first of these, 0 is left to the machine that asks.
+    Rows and budgets have their machine's number: 1 is the first of these, 0 is reserved for the local machine.
     """
 
     machines: list[MachineRun] = field(default_factory=list)
@@ -80,16 +80,16 @@ def measure_remotely(
     """Measure the bundle on all of these machines at the same time.
 
     Args:
-        hosts: As the user named them: `user@host` or `user@host:port`.
-        bundle: What to measure.
-        held_out: On these images; the same that are evaluated on here.
-        settings: How much.
-        options: How.
-        say: Is told what happens where, line by line.
+        hosts: Hosts as the user gave them: `user@host` or `user@host:port`.
+        bundle: The bundle to measure.
+        held_out: The images that are evaluated on here, to be used there, too.
+        settings: The settings of the benchmark.
+        options: The settings of remote measurements.
+        say: Called with each line of progress.
 
     Raises:
-        SshError: A host is not named as hosts are.
-        ModelCardError: The bundle lacks the reference for the images at hand.
+        SshError: A host's name is malformed.
+        ModelCardError: The bundle lacks the reference for the available images.
     """
     images, _ = choose_evaluation(bundle, held_out)
     sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
@@ -108,7 +108,7 @@ def _tell(say: Callable[[str], None], name: str, words: str) -> None:
 
 
 def choose_limit_s(settings: BenchmarkSettings) -> int:
-    """Seconds after which a machine is given up: an hour, more for more or longer rounds, a week at most."""
+    """Choose the seconds after which to give up on a machine: an hour, more for longer runs, a week at most."""
     usual = settings.rounds * settings.seconds / USUAL_ROUNDS_S
     return math.ceil(min(USUAL_LIMIT_S * max(1.0, usual), LAST_LIMIT_S))
 
@@ -142,13 +142,13 @@ def _expect(bundle: Bundle, images: Images, settings: BenchmarkSettings) -> Expe
 
 
 def _run_all(sessions: list[Session], parcel: Parcel, expected: Expected) -> dict[str, Results | EdgeMnistError]:
-    """Every machine's results, or why it has none."""
+    """Run every session; return each machine's results, or the error why it has none."""
     with ThreadPoolExecutor(max(1, len(sessions))) as pool:
         try:
             answers = pool.map(partial(_run, parcel=parcel, expected=expected), sessions)
             return {session.host.name: answer for session, answer in zip(sessions, answers, strict=True)}
         except BaseException:
-            # Ctrl-C: nobody would otherwise tell the machines, which end and tidy up when we hang up.
+            # Ctrl-C: the machines stop and clean up when the connection closes.
             for session in sessions:
                 session.hang_up("was stopped.")
             raise
@@ -160,7 +160,7 @@ def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | Edge
     except EdgeMnistError as error:
         return error
     except Exception as error:
-        # Whatever another machine makes go wrong here is its own row's, not the end of what the others measured.
+        # Any error caused by another machine's answer is reported in its row, and does not affect the other machines.
         return RemoteError(f"sent what cannot be used ({type(error).__name__}: {first_line(error):.200}).")
 
 
@@ -185,26 +185,26 @@ def run_on_all_machines(
     hosts: Sequence[str],
     options: RemoteOptions,
 ) -> Results:
-    """Measure here, then there: packing for the others would disturb what is timed here.
+    """Measure here, then on the other machines: packing for them would disturb what is timed here.
 
     Args:
-        bundle: What to measure.
-        held_out: On these images.
-        settings: How much.
-        peers: Measured here only; other projects' files are not copied to other machines.
-        hosts: As the user named them.
-        options: How they are reached.
+        bundle: The bundle to measure.
+        held_out: The images to evaluate on.
+        settings: The settings of the benchmark.
+        peers: Other projects' files, measured only here; they are not copied to other machines.
+        hosts: Hosts as the user gave them.
+        options: The settings of remote measurements.
 
     Raises:
-        SshError: A host is not named as hosts are.
-        ModelCardError: The bundle lacks the reference for the images at hand.
+        SshError: A host's name is malformed.
+        ModelCardError: The bundle lacks the reference for the available images.
     """
     results = run_benchmark(bundle, held_out, settings, peers)
     return add_machines(results, measure_remotely(hosts, bundle, held_out, settings, options)) if hosts else results
 
 
 def add_machines(results: Results, remote: RemoteResults) -> Results:
-    """Put what other machines found beside what this one did."""
+    """Combine the results of other machines with those of this one."""
     return msgspec.structs.replace(
         results,
         machines=[*results.machines, *remote.machines],

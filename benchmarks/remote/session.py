@@ -1,4 +1,4 @@
-"""One conversation with one other machine: send the driver and its files, listen, hang up."""
+"""A session with another machine: send the driver and its files, receive messages, disconnect."""
 
 import contextlib
 import hashlib
@@ -20,21 +20,21 @@ from ...edge.common.processes.child import first_line
 from ...edge.common.terminal.text import printable
 from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
 
-# Of everything that comes back, so that no machine fills this one's memory. A full run is some tens of megabytes.
+# Most bytes received, so that no machine fills this one's memory. A full run has some tens of megabytes.
 MOST_RESULT_BYTES = 256_000_000
 MOST_LINE_BYTES = 65_536
-# Of what login scripts print before the driver speaks.
+# Most lines that login scripts may print before the driver's first message.
 MOST_LINES = 1000
 MOST_CHARACTERS = 300
 MOST_SAID_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
-# For ssh to end once its connection has.
+# Seconds for ssh to end after its connection has.
 ENDS_WITHIN_S = 20
-# This side gives up first, and says why; the other one only where nobody tells it.
+# This side gives up first and reports why; the other one only if it loses the connection.
 GRACE_S = 60
 EXIT_NO_PYTHON = 97
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
-# Quoted once more for whatever shell the user has there, so without single quotes and in one line.
+# Quoted once more for the user's shell there, whichever it is, so without single quotes and in one line.
 _FIND_PYTHON = (
     'for python in "$@"; do '
     'if "$python" -c "import sys; sys.exit(sys.version_info < (3, 11))" </dev/null >/dev/null 2>&1; then '
@@ -49,12 +49,12 @@ class RemoteError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class Parcel:
-    """What is sent: files by their names, and of these the wheel and its constraints, where they are to be installed.
+    """The files to send, by name, and which of them are the wheel and its constraints, if they are to be installed.
 
     Attributes:
-        python: An interpreter there that has edge-mnist; None makes an environment.
-        module: What it runs, with the folder and the name of the result.
-        limit_s: After which both sides give up.
+        python: A Python interpreter there that has edge-mnist; None makes an environment.
+        module: The module to run, with the folder and the name of the result as arguments.
+        limit_s: Seconds after which both sides give up.
     """
 
     files: dict[str, bytes]
@@ -67,7 +67,7 @@ class Parcel:
 
 
 class _DriverMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """A line of the driver's."""
+    """A line from the driver."""
 
     kind: str
     text: str = ""
@@ -77,10 +77,10 @@ class _DriverMessage(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass
 class Session:
-    """A conversation that any thread may end.
+    """A session that any thread may end.
 
     Attributes:
-        say: Is told what happens there.
+        say: Called with each message about its progress.
     """
 
     host: RemoteHost
@@ -91,11 +91,11 @@ class Session:
     _over: str | None = None
 
     def run(self, parcel: Parcel) -> bytes:
-        """Have the parcel measured there; what came back, unread.
+        """Measure the parcel there; return the received bytes, not decoded.
 
         Raises:
-            RemoteError: Nothing did.
-            SshError: There is no ssh here, or a file of its options is missing.
+            RemoteError: Nothing was received.
+            SshError: There is no ssh here, or a file in its options is missing.
         """
         mark = secrets.token_hex(16)
         self._process = process = start_ssh(self.host, self.options, bootstrap_command(parcel.python))
@@ -123,23 +123,23 @@ class Session:
                 thread.join()
             process.wait()
             process.stdout.close()
-            # What was not sent any more is of no use.
+            # The rest of the upload is no longer needed.
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
 
     def hang_up(self, reason: str) -> None:
-        """End the conversation; the other side removes what it made."""
+        """End the session; the other side removes its files."""
         self._over = self._over or reason
         if self._process is not None:
             self._process.kill()
 
     def _listen(self, stream: IO[bytes], mark: str) -> bytes | None:
-        """Until there is a result; None if the other side falls silent before."""
+        """Receive lines until there is a result; None if the other side closes the stream before."""
         for _ in range(MOST_LINES):
             line = stream.readline(MOST_LINE_BYTES)
             if not line:
                 return None
-            # A login script's last words may lack their newline.
+            # A login script's output may end without a newline.
             _, found, words = line.partition(mark.encode() + b" ")
             if found:
                 message = _read_message(words)
@@ -151,7 +151,7 @@ class Session:
         raise RemoteError("sent anything but results.")
 
     def _overhear(self, stream: IO[bytes]) -> None:
-        """Keep the end of what ssh and the other side say on standard error."""
+        """Keep the end of what ssh and the other side print on standard error."""
         with stream:
             while chunk := stream.read1(CHUNK_BYTES):  # pyright: ignore[reportAttributeAccessIssue]
                 self._said += chunk
@@ -159,21 +159,21 @@ class Session:
 
 
 def bootstrap_command(python: str | None) -> str:
-    """A command for the shell there that finds a Python and has it execute the driver from standard input.
+    """Make a shell command that finds a Python there and lets it execute the driver from standard input.
 
     Raises:
-        RemoteError: The name of the Python has something in it that shells might take for more than a name.
+        RemoteError: The name of the Python has a character that is special to shells.
     """
     if python is not None and not re.fullmatch(r"(~/)?[\w./+][\w./+-]*", python):
         raise RemoteError(f"--remote-python {python!r}: expected the path of an interpreter there, without blanks.")
-    # A session begins in the user's folder.
+    # A session starts in the user's home folder.
     names = (python.removeprefix("~/"),) if python else PYTHONS
     script = _FIND_PYTHON.replace("SIZE", str(len(_driver())))
     return shlex.join(["exec", "/bin/sh", "-c", script, "edge-mnist", *names])
 
 
 def explain_end(code: int | None, said: str) -> str:
-    """Why a session ended without a word, from ssh's exit code and what came on standard error."""
+    """Explain why a session ended without a message, from ssh's exit code and standard error."""
     if code == EXIT_NO_PYTHON:
         version = re.search(r"its python: Python (\d[\w.+]*)", said)
         if version:
@@ -188,7 +188,7 @@ def explain_end(code: int | None, said: str) -> str:
 
 
 def quote_machine(text: str) -> str:
-    """What another machine says, as one short line that controls no terminal."""
+    """Quote another machine's text as one short line without control characters."""
     return printable(text)[:MOST_CHARACTERS]
 
 
@@ -197,7 +197,7 @@ def _driver() -> bytes:
 
 
 def _send(stream: IO[bytes], parcel: Parcel, mark: str) -> None:
-    """Write everything, and leave the pipe open: the other side takes its end for ours."""
+    """Send everything, and leave the stream open: the other side takes its end for a disconnect."""
     announced = [
         {"name": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in parcel.files.items()
@@ -212,7 +212,7 @@ def _send(stream: IO[bytes], parcel: Parcel, mark: str) -> None:
         "module": parcel.module,
         "limit_s": parcel.limit_s + GRACE_S,
     }
-    # Why nobody reads on, the thread that listens finds out.
+    # The reason of a broken pipe is found by the receiving thread.
     with contextlib.suppress(BrokenPipeError):
         for content in (_driver(), json.dumps(order).encode() + b"\n", *parcel.files.values()):
             stream.write(content)
@@ -223,7 +223,7 @@ def _read_message(words: bytes) -> _DriverMessage:
     try:
         return msgspec.json.decode(words, type=_DriverMessage)
     except Exception as error:
-        # Also of JSON that is nested ten thousand times.
+        # Also raised for JSON that is nested ten thousand times.
         raise RemoteError(f"sent a damaged message ({first_line(error)}).") from error
 
 

@@ -1,6 +1,6 @@
-"""Reaching another machine over the system's `ssh`: which one, how, and what went wrong in one sentence.
+"""Connections to another machine by the system's `ssh`: host, options, and any failure in one sentence.
 
-Never a question on the terminal and never an unknown host: keys only, and only hosts whose keys the user knows.
+It never asks on the terminal and never accepts unknown hosts: keys only, and only hosts whose keys the user knows.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.network.credentials import mask_address
 
-# A name, an address, or an IPv6 address in brackets; nothing that ssh could take for an option.
+# A name, an address, or an IPv6 address in brackets; nothing that ssh could read as an option.
 _HOST = re.compile(r"(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+(?:%\w+)?\])(?::(\d{1,5}))?")
 
 
@@ -23,7 +23,7 @@ class SshError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class RemoteHost:
-    """Another machine. `name` is how it was asked for; user and port may be left to ssh's own configuration."""
+    """Another machine. `name` is as the user gave it; user and port may be left to ssh's own configuration."""
 
     name: str
     user: str | None
@@ -33,13 +33,13 @@ class RemoteHost:
 
 @dataclass(frozen=True)
 class SshOptions:
-    """How to connect.
+    """The settings of a connection.
 
     Attributes:
-        key: The private key to use, and no other; None leaves the choice to ssh.
-        known_hosts: The only file of host keys that counts; None takes the user's.
-        connect_timeout_s: Until the other side has introduced itself.
-        silence_s: Without a sign of life after which a connection counts as dropped; at least 3.
+        key: The only private key to use; None leaves the choice to ssh.
+        known_hosts: The only file of host keys to use; None uses the user's.
+        connect_timeout_s: Time limit in seconds for the other side to introduce itself.
+        silence_s: Seconds without a sign of life after which a connection counts as dropped; at least 3.
     """
 
     key: Path | None = None
@@ -49,10 +49,10 @@ class SshOptions:
 
 
 def parse_host(text: str) -> RemoteHost:
-    """Read `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
+    """Parse `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
 
     Raises:
-        SshError: It is none of these.
+        SshError: The text has none of these forms.
     """
     match = _HOST.fullmatch(text)
     port = int(match[3]) if match and match[3] else None
@@ -65,10 +65,10 @@ def parse_host(text: str) -> RemoteHost:
 
 
 def ssh_command(host: RemoteHost, options: SshOptions, remote_command: str) -> list[str]:
-    """The command line that runs a command there.
+    """Build the command line that runs a command there.
 
     Raises:
-        SshError: There is no ssh here, or a file that was named is not there.
+        SshError: There is no ssh here, or a given file does not exist.
     """
     program = shutil.which("ssh")
     if program is None:
@@ -79,12 +79,12 @@ def ssh_command(host: RemoteHost, options: SshOptions, remote_command: str) -> l
         "ConnectTimeout": str(options.connect_timeout_s),
         "ServerAliveInterval": str(max(1, options.silence_s // 3)),
         "ServerAliveCountMax": "3",
-        # Latencies are digits and commas: they shrink to a third.
+        # Latencies are digits and commas, which compress to a third.
         "Compression": "yes",
         "ClearAllForwardings": "yes",
         "ForwardAgent": "no",
         "ControlPath": "none",
-        # Whatever the user's configuration has for sessions at a terminal.
+        # Overrides what the user's configuration has for interactive sessions.
         "RemoteCommand": "none",
         "LogLevel": "INFO",
     }
@@ -103,7 +103,7 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
     """Start a command there, with pipes to its standard streams.
 
     Raises:
-        SshError: See `ssh_command`.
+        SshError: ssh or a file is missing, see `ssh_command`.
     """
     return subprocess.Popen(  # noqa: S603 - every part was checked
         ssh_command(host, options, remote_command),
@@ -112,19 +112,19 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
         stderr=subprocess.PIPE,
         # The system's reasons are recognized by their English words.
         env={**os.environ, "LC_ALL": "C"},
-        # Ctrl-C is for us alone; we hang up.
+        # Ctrl-C goes only to this process, which closes the connection.
         start_new_session=True,
     )
 
 
 def _quote(path: Path, option: str) -> str:
-    """A file as a value of ssh's configuration, where blanks divide and percent signs stand for something."""
+    """Quote a path as a value in ssh's configuration, where blanks separate and percent signs are special."""
     if not path.is_file():
         raise SshError(f"{option} {path}: no such file.")
     return '"' + str(path.absolute()).replace("%", "%%") + '"'
 
 
-# What ssh says, and what that means for the user; the first that fits.
+# ssh's messages and their meaning for the user; the first match counts.
 _CAUSES = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -168,5 +168,5 @@ _CAUSES = (
 
 
 def explain_failure(said: str) -> str | None:
-    """What ssh's standard error means; None where it says nothing that is known to be about the connection."""
+    """Explain ssh's standard error; None if it has no known message about the connection."""
     return next((meaning for pattern, meaning in _CAUSES if re.search(pattern, said)), None)

@@ -1,4 +1,4 @@
-"""A wheel of this very installation, for a machine that shall measure the same code."""
+"""A wheel of this installation, so that another machine measures the same code."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = "constraints.txt"
 PACKAGE = "edge_mnist"
 BUILD_TIMEOUT_S = 300
-# As pyproject.toml asks for.
+# The version that pyproject.toml requires.
 SETUPTOOLS = 80
 
 
@@ -23,10 +23,10 @@ class WheelError(EdgeMnistError):
 
 
 def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
-    """Build a wheel of the checkout that this module runs from, leaving nothing there; returns its path in `folder`.
+    """Build a wheel of the checkout that contains this module, leaving nothing there; return its path in `folder`.
 
     Raises:
-        WheelError: This is no checkout, or the wheel cannot be built.
+        WheelError: This is not a checkout, or the wheel cannot be built.
     """
     if not (checkout / "pyproject.toml").is_file():
         raise WheelError(
@@ -55,25 +55,25 @@ def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
 
 
 def find_constraints(checkout: Path = CHECKOUT) -> Path | None:
-    """The tested versions of what the wheel needs, where the checkout has them."""
+    """Find the tested versions of the wheel's requirements; None if the checkout has none."""
     path = checkout / CONSTRAINTS
     return path if path.is_file() else None
 
 
 def _copy_sources(checkout: Path, destination: Path) -> None:
-    """What the build reads and no more: building in the checkout would leave folders there."""
+    """Copy only what the build reads: building in the checkout would leave folders there."""
     with (checkout / "pyproject.toml").open("rb") as file:
         described = tomllib.load(file)
     files = ["pyproject.toml", described["project"]["readme"], *described["project"]["license-files"]]
     destination.mkdir()
     for name in files:
         shutil.copy2(checkout / name, destination / name)
-    # The links in it become folders.
+    # Links become folders.
     shutil.copytree(checkout / PACKAGE, destination / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def _has_backend() -> bool:
-    """Whether what the build asks for is installed here; if not, it is fetched."""
+    """Whether the build's requirements are installed here; if not, they are downloaded."""
     try:
         return int(version("setuptools").partition(".")[0]) >= SETUPTOOLS
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The page's part on accuracy: figures and drops with intervals, digit by digit, confusions, what changed."""
+"""The page's section on accuracy: figures and drops with intervals, digit by digit, confusions, changed digits."""
 
 import base64
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ..results.wording import judge_drop, row_label
 from .latency_plots import kind_of
 from .range_chart import ChartRow, draw_interval, make_signed_axis, render_row_chart
 
-# A file that changes more digits is broken, and shows it with these.
+# A file that changes more digits is broken, and this many show it.
 MOST_SHOWN = 60
 
 STYLE = """
@@ -25,11 +25,11 @@ STYLE = """
 
 
 def draw_changed(groups: Sequence[AccuracyGroup], images: Images | None) -> Html:
-    """A sheet for each file that changes an image; a sentence where none does, or where pictures are not at hand.
+    """Draw a sheet for each file that changes an image; a sentence if none does, or if the images are not available.
 
     Args:
-        groups: Of rows that read every image alike.
-        images: What they were evaluated on.
+        groups: Groups of rows that read every image alike.
+        images: The images they were evaluated on; None if not available.
     """
     changed = [group for group in groups if group.accuracy.lost or group.accuracy.gained]
     parts = [Html('<h3 id="changed">Changed digits</h3>')]
@@ -76,11 +76,11 @@ HEAD = ["file", "on", "accuracy %", "right of", "drop vs float, points", "lost /
 
 
 def draw_accuracies(results: Results, images: Images | None, file: str) -> Html:
-    """All of it.
+    """Draw the whole section.
 
     Args:
-        results: A run.
-        images: Those that it was evaluated on, or None where they are not at hand.
+        results: The run to show.
+        images: The images that it was evaluated on; None if not available.
         file: Name of the JSON beside the page.
     """
     groups = group_alike(results)
@@ -159,7 +159,7 @@ def _drop(accuracy: Accuracy) -> tuple[float, tuple[float, float]]:
 
 
 def _tabulate_digits(results: Results, groups: Sequence[AccuracyGroup]) -> Html:
-    """The share of each digit's images that is read right."""
+    """Tabulate the share of each digit's images that is read correctly."""
     totals = [sum(line) for line in groups[0].accuracy.confusion]
     head = ["file", "on", *(two_lines(str(digit), f"n = {total:,}") for digit, total in enumerate(totals))]
     lines: list[list[str]] = []
@@ -178,7 +178,7 @@ def _digit_cell(right: int, total: int) -> Html:
 
 
 def _draw_confusions(results: Results, groups: Sequence[AccuracyGroup], file: str) -> Html:
-    """What was taken for what, a table for each group behind its name."""
+    """Draw the confusions: a table for each group behind its name."""
     parts: list[Html] = []
     for group in groups:
         name = f"{group.rows[0].file} on {name_group(results, group)}"

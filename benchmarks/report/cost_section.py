@@ -1,4 +1,4 @@
-"""The page's first part: what accuracy costs, in time and in size, and which files nothing else beats."""
+"""The page's first section: accuracy against time and size, and the files that no other file beats."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,13 +29,13 @@ svg.chart { overflow: visible; }
 .chart .several.number { fill: var(--ink); paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 """
 
-# Marks whose middles are nearer, units of the drawing, hide each other's numbers.
+# Marks with closer centres, in units of the drawing, hide each other's numbers.
 CLEAR_OF = 12.0
 
 
 @dataclass(frozen=True)
 class CostMark:
-    """A row as the drawing has it."""
+    """The mark of a row in the drawing."""
 
     place: int
     row: Row
@@ -45,7 +45,7 @@ class CostMark:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is drawn to the right, and how it is read off a mark."""
+    """The cost on the horizontal axis, and the way to get it from a mark."""
 
     title: str
     name: str
@@ -57,10 +57,10 @@ SIZE = Cost("size of the file, kB, logarithmic", "size", lambda mark: mark.row.s
 
 
 def draw_costs(results: Results, file: str) -> Html:
-    """Drawings and a table for each machine that timed anything.
+    """Draw charts and a table for each machine that timed anything.
 
     Args:
-        results: A run.
+        results: The run to show.
         file: Name of the JSON beside the page.
     """
     parts: list[Html] = []
@@ -114,7 +114,7 @@ def _draw_machine(marks: Sequence[CostMark], file: str) -> Html:
 
 
 def _pick_fastest(marks: Sequence[CostMark], each: Callable[[Row], object]) -> list[CostMark]:
-    """Of each such row, the target with the lowest median: all of them would cover one another."""
+    """Pick the target with the lowest median for each value of `each`: all targets would cover one another."""
     fastest: dict[object, CostMark] = {}
     for mark in sorted(marks, key=TIME.of, reverse=True):
         fastest[each(mark.row)] = mark
@@ -130,9 +130,9 @@ def _draw_scatter(cost: Cost, marks: Sequence[CostMark]) -> Html:
     worst = min((tick for tick in ticks if tick >= 100 * max(errors)), default=100.0)
     best = max((tick for tick in ticks if tick <= 100 * min(errors)), default=100 - ACCURACY_TICKS[-1])
     written = [tick for tick in ticks if best <= tick <= worst]
-    # From much error at the bottom to little at the top.
+    # From large errors at the bottom to small ones at the top.
     up = LogAxis(f"accuracy, %, n = {count:,}", written, lambda error: f"{100 - error:.6g}")
-    # The large ones first, so that none hides a smaller one.
+    # Large marks first, so that none hides a smaller one.
     ordered = sorted(marks, key=lambda mark: -mark.row.size_bytes)
     largest = ordered[0].row.size_bytes
     drawn = "".join(_draw_mark((across, up), cost, mark, largest) for mark in ordered)
@@ -179,7 +179,7 @@ def _radius(mark: CostMark, largest: int) -> float:
 
 
 def _write_numbers(axes: tuple[Axis, Axis], cost: Cost, marks: Sequence[CostMark], largest: int) -> str:
-    """Each mark's row in its middle; where marks cover each other, the rows of all of them above."""
+    """Write each mark's row number in its centre; if marks overlap, write all their numbers above."""
     groups: list[list[tuple[float, float, CostMark]]] = []
     for mark in marks:
         x, y = _place(axes, cost.of(mark), mark.accuracy.share, mark.accuracy.count)

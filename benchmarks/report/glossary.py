@@ -1,4 +1,4 @@
-"""What the words of a benchmark's report mean, for readers who do not measure for a living."""
+"""Definitions of the terms in a benchmark's report, for readers who are not benchmarking experts."""
 
 GLOSSARY = {
     "accuracy and 95 % interval": (

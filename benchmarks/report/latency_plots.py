@@ -1,4 +1,4 @@
-"""Plots of latencies: ranges on one axis, shapes beside their own medians, and ratios."""
+"""Plots of latencies: ranges on one axis, distributions relative to their medians, and ratios."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from .range_chart import (
     render_row_chart,
 )
 
-# A row's place in the results, and what there is of it.
+# A row's index in the results, the row, and its latency.
 Timed = tuple[int, Row, Latency]
 LEGEND = (
     '<span class="ours"><span class="swatch"></span> integers</span>, <span class="float"><span class="swatch"></span> '
@@ -29,19 +29,19 @@ LEGEND = (
 
 
 def kind_of(row: Row) -> str:
-    """Which colour a row has."""
+    """Return the kind of a row, which decides its colour."""
     if row.is_peer:
         return "peer"
     return "float" if row.precision in {None, "float32", "float16"} else "ours"
 
 
 def format_bounds(latency: Latency) -> str:
-    """The interval of the median, microseconds."""
+    """Format the interval of the median, in microseconds."""
     return " to ".join(map(format_us, latency.p50_interval))
 
 
 def draw_ranges(rows: Sequence[Timed], file: str) -> Html:
-    """Median, p99 and the slowest call of each row, all on one axis; `file` is the JSON beside the page."""
+    """Draw median, p99 and the slowest call of each row on one axis; `file` is the JSON beside the page."""
     axis = make_log_axis(
         "microseconds a call at batch 1, logarithmic",
         min(latency.p50_interval[0] for _, _, latency in rows),
@@ -66,11 +66,11 @@ def draw_ranges(rows: Sequence[Timed], file: str) -> Html:
 
 
 def draw_shapes(rows: Sequence[Timed], file: str) -> Html:
-    """Each distribution beside its own median: so far that all reach p90, and most p99 unless that is far away."""
+    """Draw each distribution relative to its median, up to every p90, and to p99 unless that is far away."""
     low = min(np.quantile(np.concatenate(latency.rounds), 0.001) / latency.p50 for _, _, latency in rows)
     tails = float(np.median([latency.p99 / latency.p50 for _, _, latency in rows]))
     furthest = max(latency.p90 / latency.p50 for _, _, latency in rows)
-    # A little beyond the last p90, so that its stroke is there.
+    # A little beyond the last p90, so that its stroke is visible.
     high = max(1.01 * furthest, min(tails, max(2.0, 1.2 * furthest)))
     axis = Axis("times the row's own median", choose_ticks(low, high), "{:.4g}".format)
     lanes: list[ChartRow] = []
@@ -109,7 +109,7 @@ def _paths(rows: Sequence[Timed]) -> dict[str, str]:
 
 
 def draw_ratios(title: str, explanation: str, rows: Sequence[Timed], sides: tuple[str, str], file: str) -> Html:
-    """How many percent longer the second of two measurements of each row takes, where it has both."""
+    """Draw by how many percent the second of two measurements of each row takes longer, if it has both."""
     found = [(place, row, ratio) for place, row, _ in rows if (ratio := measure_ratio(*_pick(row, sides)))]
     if not found:
         return Html("")

@@ -1,4 +1,4 @@
-"""The page's part on time: distributions, differences between targets, our own layer, camera rate, batches."""
+"""The page's section on latency: distributions, differences between targets, our own layer, camera rate, batches."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ SLOWER_HEAD = ["row", "file on target", "longer, %", "95 % interval", "p", "slow
 
 
 def draw_latencies(results: Results, file: str) -> Html:
-    """All of it, machine by machine.
+    """Draw the whole section, machine by machine.
 
     Args:
-        results: A run.
+        results: The run to show.
         file: Name of the JSON beside the page.
     """
     parts: list[Html] = []
@@ -33,7 +33,7 @@ def draw_latencies(results: Results, file: str) -> Html:
 
 
 def judge_validity(row: Row) -> Html:
-    """The row's mark with its reasons."""
+    """Render the row's validity mark with its reasons."""
     if row.validity == "valid":
         return Html("valid")
     reasons = "; ".join(row.reasons) or "no reason given"
@@ -68,7 +68,7 @@ def _draw_machine(rows: Sequence[tuple[int, Row]], file: str) -> list[Html]:
 
 
 def _tabulate_latencies(rows: Sequence[Timed]) -> Html:
-    """All quantiles; energy where any was measured."""
+    """Tabulate all quantiles, and energy if any was measured."""
     energies = [[_energy(row)] if any(one.energy_mj is not None for _, one, _ in rows) else [] for _, row, _ in rows]
     lines = [[*_cells(*timed), *energy] for timed, energy in zip(rows, energies, strict=True)]
     silent = "" if energies[0] else " No counter of energy is exposed here."
@@ -102,7 +102,7 @@ def _cells(place: int, row: Row, latency: Latency) -> list[str]:
 
 
 def _compare_with_fastest(rows: Sequence[Timed]) -> Html:
-    """Every other row beside the fastest file of ours, by what the processes show."""
+    """Compare every other row with our fastest file, by processes."""
     fastest = find_fastest([(place, row) for place, row, _ in rows])
     if fastest is None or fastest.latency is None:
         return Html("")

@@ -1,4 +1,4 @@
-"""The page's part on conditions: where the reader's time goes, and what each machine was doing while it measured."""
+"""The page's section on conditions: the reader's time budget, and the state of each machine while it measured."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from .range_chart import ChartRow, render_row_chart
 
 
 def describe_bits(told: Sequence[int]) -> str:
-    """In words, of all values that were seen; a machine that has no such bits says so.
+    """Describe throttling bits in words, over all samples; also if the machine reports none.
 
     Args:
         told: Values of `vcgencmd get_throttled`.
@@ -27,7 +27,7 @@ def describe_bits(told: Sequence[int]) -> str:
     return "; ".join(parts) or "none, now or since it was started"
 
 
-# Okabe and Ito's colours that are seen on white and on black; more stages share them.
+# Okabe and Ito's colours that are visible on white and on black; further stages reuse them.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98a00", "#56b4e9", "#8a6fd1")
 
 POWER = {None: "supply not told", True: "from a battery", False: "from the mains"}
@@ -39,7 +39,7 @@ VIRTUAL = {
 
 
 def draw_budgets(results: Results, file: str) -> Html:
-    """A bar for each measured frame, cut into the reader's stages, and the same as a table."""
+    """Draw a bar for each measured frame, divided into the reader's stages, and the same as a table."""
     if not results.budgets:
         return Html("")
     names = list(dict.fromkeys(name for budget in results.budgets for name in budget.stages_ms))
@@ -107,7 +107,7 @@ def _colour(names: Sequence[str], name: str) -> str:
 
 
 def draw_machines(results: Results, file: str) -> Html:
-    """Each machine: what it is, whether its latencies may be believed, and how it was over time."""
+    """Describe each machine: its hardware, the validity of its latencies, and its state over time."""
     parts: list[Html] = []
     for place, machine in enumerate(results.machines):
         raw = link_raw(file, {f"machines[{place}].samples": f"machine-{place}"})
@@ -143,7 +143,7 @@ def _describe(machine: MachineRun) -> list[str]:
 
 
 def _draw_timelines(machine: MachineRun, raw: Html) -> Html:
-    """A chart for each thing that the machine tells, and which it does not tell."""
+    """Draw a chart for each quantity that the machine reports, and list those that it does not."""
     charts, silent = [], []
     sources: dict[str, tuple[str, Callable[[Sample], Sequence[float] | None]]] = {
         "Frequency": ("MHz: lowest and, dashed, highest", lambda sample: sample.frequency_mhz),
@@ -167,7 +167,7 @@ def _draw_timelines(machine: MachineRun, raw: Html) -> Html:
 def _draw_timeline(title: str, unit: str, told: Sequence[tuple[float, Sequence[float]]]) -> str:
     lowest, highest = ([(at, bound(values)) for at, values in told] for bound in (min, max))
     ends = min(value for _, value in lowest), max(value for _, value in highest)
-    # Without some room, noise of a degree or a megahertz would look like a storm.
+    # Without a margin, noise of a degree or a megahertz would fill the chart.
     room = max(0.05 * abs(ends[1]), 0.5)
     low = max(0.0, ends[0] - room) if ends[0] >= 0 else ends[0] - room
     axes = (

@@ -1,6 +1,6 @@
-"""A benchmark's page for who decides: what was found, with intervals, plots, pictures, conditions and raw values.
+"""A benchmark's HTML page for decisions: findings, with intervals, plots, pictures, conditions and raw values.
 
-One HTML file without scripts or anything from elsewhere. The JSON with the raw values lies beside it.
+One HTML file without scripts or external resources. The JSON with the raw values lies beside it.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ HEAD = ["path in the JSON", "processes", "calls of each", "median of each proces
 
 
 def draw_raw_values(results: Results, file: str) -> Html:
-    """A table for each row, which links from all figures lead to.
+    """Draw a table of raw values for each row, the target of links from all figures.
 
     Args:
-        results: A run.
+        results: The run to show.
         file: Name of the JSON beside the page.
     """
     parts = [_draw_row(results, place, row) for place, row in enumerate(results.rows) if not row.unavailable]
@@ -84,12 +84,12 @@ CONTENTS = {
 
 
 def format_page(results: Results, images: Images | None, conditions: Sequence[str]) -> str:
-    """The page.
+    """Render the page.
 
     Args:
-        results: A run.
-        images: Those that it was evaluated on, for pictures of what changed; None where they are not at hand.
-        conditions: How it was measured, as sentences in Markdown.
+        results: The run to show.
+        images: The images that it was evaluated on, to show those that changed; None if not available.
+        conditions: The conditions of the measurement, as sentences in Markdown.
     """
     file = f"{results.name}.json"
     parts = [
@@ -124,7 +124,7 @@ def _introduce(results: Results) -> str:
 
 
 def _list_missing(results: Results) -> Html:
-    """Rows without figures and why, and rows without latencies."""
+    """List rows without figures and the reasons, and rows without latencies."""
     lines = [["", "", machine, reason] for machine, reason in results.unreachable.items()]
     for row in results.rows:
         reason = row.unavailable or ("" if row.latency else "checked for correctness only; its latency is not shown")

@@ -1,7 +1,7 @@
-"""Charts of many lines as SVG: a lane for each row, its name and its figure beside it, one axis under all of them.
+"""Charts of many rows as SVG: one lane per row, with its name and figure beside it, and one axis below.
 
-Across, places are percentages of the lane's width, so text keeps its size on any screen; on a phone, names stand above
-their lanes.
+Horizontal positions are percentages of the lane's width, so text keeps its size on any screen; on a phone, names stand
+above their lanes.
 """
 
 import math
@@ -15,7 +15,7 @@ from ...edge.common.pages.html import Html, to_html
 from ...edge.common.pages.svg import Axis, choose_ticks
 from ..results.schema import Latency
 
-# Bins of a distribution across a lane, and units of the lane's height.
+# Bins of a distribution across a lane, and the lane's height in units.
 BINS, LANE = 220, 44
 
 STYLE = """
@@ -38,10 +38,10 @@ STYLE = """
 
 @dataclass(frozen=True)
 class LogAxis(Axis):
-    """An axis on which factors are distances."""
+    """An axis on which equal distances are equal factors."""
 
     def place(self, value: float, length: float) -> float:
-        """How far along an axis of this length a value lies; what lies beyond an end is put there."""
+        """Locate a value on an axis of this length; values beyond an end are placed at it."""
         first, last = self.ticks[0], self.ticks[-1]
         within = min(max(value, min(first, last)), max(first, last))
         return length * math.log(within / first) / math.log(last / first)
@@ -49,15 +49,15 @@ class LogAxis(Axis):
 
 @dataclass(frozen=True)
 class ChartRow:
-    """A line of a chart.
+    """A row of a chart.
 
     Attributes:
-        name: At its left.
-        small: Under the name, smaller.
-        value: At its right.
-        content: SVG, in percent across and `LANE` units down.
-        kind: `ours`, `float` or `peer`: which colour it has.
-        target: The place on the page that its name leads to.
+        name: Text at the left.
+        small: Smaller text under the name.
+        value: Text at the right.
+        content: SVG, in percent horizontally and `LANE` units vertically.
+        kind: `ours`, `float` or `peer`, which decides the colour.
+        target: Anchor on the page that the name links to.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ChartRow:
 
 
 def make_log_axis(title: str, low: float, high: float) -> LogAxis:
-    """From a round value below to one above, with a few between them.
+    """Make an axis from a round value below to one above, with a few ticks between them.
 
     Raises:
         ValueError: `low` is not above 0.
@@ -85,19 +85,19 @@ def make_log_axis(title: str, low: float, high: float) -> LogAxis:
 
 
 def _shorten(value: float) -> str:
-    """A tick, thousands as k: long ones would run into one another on a phone."""
+    """Format a tick, with k for thousands: long labels would overlap on a phone."""
     return f"{value:g}" if value < 1000 else f"{value / 1000:g}k"
 
 
 def make_signed_axis(title: str, values: Sequence[float]) -> Axis:
-    """Of differences: 0 is on it."""
+    """Make an axis of differences, which contains 0."""
     return Axis(
         title, choose_ticks(min(0.0, *values), max(0.0, *values)), lambda value: f"{value:+g}" if value else "0"
     )
 
 
 def render_row_chart(axis: Axis, lanes: Sequence[ChartRow]) -> Html:
-    """The chart; nothing without lanes."""
+    """Render the chart; empty without lanes."""
     if not lanes:
         return Html("")
     grid = "".join(_line("grid", axis.place(tick, 100), 0, LANE) for tick in axis.ticks)
@@ -111,7 +111,7 @@ def render_row_chart(axis: Axis, lanes: Sequence[ChartRow]) -> Html:
 
 
 def draw_range(axis: Axis, latency: Latency) -> str:
-    """From the median to p99, the median with its interval, and the slowest call."""
+    """Draw the range from the median to p99, the median's interval, and the slowest call."""
     p50, p99, slowest = (axis.place(value, 100) for value in (latency.p50, latency.p99, latency.max))
     low, high = (axis.place(bound, 100) for bound in latency.p50_interval)
     return (
@@ -124,12 +124,12 @@ def draw_range(axis: Axis, latency: Latency) -> str:
 
 
 def draw_distribution(axis: Axis, latency: Latency, share: float) -> str:
-    """All calls that the axis reaches as a hill; medians of processes as dots; the median with its interval; p90, p99.
+    """Draw calls within the axis as a histogram, the processes' medians as dots, the median's interval, p90 and p99.
 
     Args:
-        axis: In shares of the median.
-        latency: What is drawn.
-        share: What to divide latencies by: the median.
+        axis: An axis in multiples of the median.
+        latency: The latency to draw.
+        share: The divisor of latencies: the median.
     """
     low, high = (axis.place(bound / share, 100) for bound in latency.p50_interval)
     dots = [
@@ -150,7 +150,7 @@ def draw_distribution(axis: Axis, latency: Latency, share: float) -> str:
 
 
 def draw_interval(axis: Axis, value: float, interval: tuple[float, float] | None) -> str:
-    """A difference with its interval, and where none would be."""
+    """Draw a difference with its interval, and the position of no difference."""
     low, high = (axis.place(bound, 100) for bound in interval or (value, value))
     middle = axis.place(value, 100)
     return (
@@ -161,7 +161,7 @@ def draw_interval(axis: Axis, value: float, interval: tuple[float, float] | None
 
 
 def _draw_hill(axis: Axis, values: NDArray[np.floating]) -> str:
-    """A histogram over the axis, as high as the lane where it is highest; what the axis does not reach is left out."""
+    """Draw a histogram on the axis, whose highest bin fills the lane; values beyond the axis are left out."""
     counts, _ = np.histogram(values, bins=BINS, range=(axis.ticks[0], axis.ticks[-1]))
     corners: list[str] = []
     for i, height in enumerate(32 * counts / max(1, counts.max())):

@@ -1,4 +1,4 @@
-"""The report: short tables for the terminal and a README, what they say, and the files that a run is kept in."""
+"""The reports of a run: short tables for the terminal and a README, findings, and the files to keep."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,18 +22,18 @@ from .summary import summarize
 
 ACCURACY_HEADERS = ["file", "on", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
 LATENCY_HEADERS = ["file", "on", "p50 us", "95 % interval", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
-# What is added to a row's target in tables where it is not valid.
+# Suffix of a row's target in tables if its latencies are not valid.
 MARKS = {"valid": "", "unstable": " (unstable)", "invalid": " (invalid)"}
 
 
 def format_tables(results: Results, style: str) -> str:
-    """Accuracy and latency as tables, and why a row has none.
+    """Format accuracy and latency as tables, with the reasons for rows that have none.
 
     Rows of a file that read every image alike share a line of the first table.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `simple` for people at a terminal, `github` for Markdown.
+        results: The run to show.
+        style: A tabulate style: `simple` for a terminal, `github` for Markdown.
     """
     accuracy = [_accuracy_cells(results, group) for group in group_alike(results)]
     latency = [_latency_cells(results, row) for row in results.rows if row.latency]
@@ -44,7 +44,7 @@ def format_tables(results: Results, style: str) -> str:
 
 
 def format_headlines(results: Results) -> str:
-    """The same tables for a README: runtimes that devices have, on one thread, by default means, where it was run."""
+    """Format the tables for a README: only common runtimes, on one thread, with default settings, on this machine."""
     rows = [
         row
         for row in results.rows
@@ -54,7 +54,7 @@ def format_headlines(results: Results) -> str:
 
 
 def format_report(results: Results) -> str:
-    """The Markdown report: tables, what they say, how it was measured."""
+    """Format the Markdown report: tables, findings, and the conditions of the measurement."""
     results = escape_all_markdown(results)
     findings = "\n".join(f"- {sentence}" for sentence in summarize(results))
     conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
@@ -69,7 +69,7 @@ def format_report(results: Results) -> str:
 
 
 def describe_conditions(results: Results) -> list[str]:
-    """How it was measured, on what, with what."""
+    """Describe the conditions: how it was measured, on which machine, with which software."""
     settings = results.settings
     doubt = "" if results.held_out else " (whether the model was trained on them is not known)"
     rounds, calls = format_count(settings.rounds, "fresh process", "fresh processes"), f"{settings.calls:,}"
@@ -95,16 +95,16 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
     """Write a run into an existing folder: `NAME.json` with every raw value, `NAME.md`, `NAME.html` and `NAME.csv`.
 
     Args:
-        results: A run.
-        folder: Where to.
-        images: Those that it was evaluated on, for pictures of what changed; without them, the page says so.
+        results: The run to write.
+        folder: An existing folder.
+        images: The images that it was evaluated on, to show those that changed; without them, the page says so.
 
     Returns:
         The paths, in this order.
 
     Raises:
-        ValueError: The images are others.
-        FolderError: Not all of them can be written.
+        ValueError: The images are not those of the run.
+        FolderError: A file cannot be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
         raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
@@ -157,7 +157,7 @@ def _median(values: Sequence[float]) -> str:
 
 
 def _list_missing(results: Results) -> list[str]:
-    """A line for each reason, with the rows that it keeps from being measured."""
+    """List the reasons why rows were not measured, one line per reason."""
     reasons: dict[str, list[str]] = {}
     for row in results.rows:
         if row.unavailable:
@@ -179,6 +179,6 @@ def _describe_machine(machine: MachineRun) -> str:
 
 
 def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
-    """Names to the left, figures to the right."""
+    """Tabulate, with names aligned left and figures aligned right."""
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return format_table(rows, headers, style, align)

@@ -1,4 +1,4 @@
-"""What a run's figures say, in sentences for who decides."""
+"""The findings of a run, in sentences for decisions."""
 
 from collections.abc import Sequence
 
@@ -21,17 +21,17 @@ from ..results.wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, jud
 from ..statistics.paired import measure_drop
 
 QUICK = "Quick run: few calls and processes; measure without --quick before deciding anything."
-# More doubtful rows than this are counted, not named one by one.
+# More doubtful rows than this are counted, not named.
 MOST_NAMED = 3
 
 
 def summarize(results: Results) -> list[str]:
-    """All that there is to say: doubts first, then what was found."""
+    """Summarize a run: doubts first, then findings."""
     return describe_doubts(results) + describe_findings(results)
 
 
 def describe_doubts(results: Results) -> list[str]:
-    """What to know before reading any figure; empty where nothing speaks against them."""
+    """List what limits the trust in the figures; empty if nothing does."""
     doubts = [QUICK] if results.settings.is_quick else []
     doubts += [f"{name} was not measured: {reason}" for name, reason in results.unreachable.items()]
     doubts += doubt_peers(results)
@@ -42,7 +42,7 @@ def describe_doubts(results: Results) -> list[str]:
 
 
 def describe_findings(results: Results) -> list[str]:
-    """What figures say about quantization, our own layer, and peers."""
+    """List findings on quantization, our own layer, and peers."""
     sentences = [
         _describe_quantization(results, group)
         for group in group_alike(results)
@@ -57,13 +57,13 @@ def describe_findings(results: Results) -> list[str]:
 
 
 def doubt_peers(results: Results) -> list[str]:
-    """Peers that were most likely given something else than they learned."""
+    """List peers that were most likely given inputs other than those they were trained on."""
     doubts = [(row, doubt_input(row.input_check)) for row in results.rows if row.input_check]
     return [f"Peer {row.file} {doubt}" for row, doubt in doubts if doubt]
 
 
 def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[Row]) -> list[str]:
-    """Why latencies may not be believed, of the machine and of single rows."""
+    """List the reasons to doubt latencies, for the machine and for single rows."""
     doubts: list[str] = []
     if machine.validity != "valid":
         reasons = "; ".join(machine.reasons) or "no reason given"
@@ -86,7 +86,7 @@ def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[
 
 
 def _describe_quantization(results: Results, group: AccuracyGroup) -> str:
-    """A quantized file's accuracy against float, and what time it takes beside it where nothing is unusual."""
+    """Describe a quantized file's accuracy against float, and its latency if its settings are usual."""
     row = group.rows[0]
     alike = [one for one in group_alike(results) if one.rows[0].file == row.file]
     where = f" ({name_group(results, group)})" if len(alike) > 1 else ""
@@ -109,7 +109,7 @@ def _describe_quantization(results: Results, group: AccuracyGroup) -> str:
 
 
 def _describe_layer(rows: Sequence[Row]) -> list[str]:
-    """What this package's Python layer adds to the interpreter's own call."""
+    """Describe the time that this package's Python layer adds to the interpreter's own call."""
     ratios = [(row, ratio) for row in rows if (ratio := measure_ratio(row.bare, row.latency))]
     if not ratios:
         return []
@@ -122,7 +122,7 @@ def _describe_layer(rows: Sequence[Row]) -> list[str]:
 
 
 def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
-    """Peers, each beside the fastest file of ours on as many threads."""
+    """Compare each peer with our fastest file on equally many threads."""
     sentences: list[str] = []
     for _, row in rows:
         ours = find_fastest([(place, one) for place, one in rows if one.threads == row.threads])

@@ -1,1 +1,1 @@
-"""What a run found: its structs, its JSON, and what follows from it."""
+"""The results of a run: their structs, their JSON, and the findings derived from them."""

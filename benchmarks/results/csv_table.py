@@ -1,4 +1,4 @@
-"""A run for spreadsheets: one line for each row, its figures in columns. Raw values are in the JSON beside it."""
+"""A run as a table for spreadsheets: one line per row, one figure per column. Raw values are in the JSON beside it."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ FIGURES = ("p50", "p90", "p99", "p999", "max")
 
 
 def format_csv(results: Results) -> str:
-    """The table, with one line of names first; what a row does not have is empty.
+    """Format the table, with a first line of column names; missing values are empty.
 
-    Accuracies and intervals are shares in [0, 1], drops percentage points, latencies microseconds a call.
+    Accuracies and intervals are shares in [0, 1], drops percentage points, latencies microseconds per call.
     """
     lines = [_line(results, row) for row in results.rows]
     names = dict.fromkeys(name for line in lines for name in line)

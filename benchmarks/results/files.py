@@ -1,4 +1,4 @@
-"""Reading the JSON of a benchmark, and saying in one sentence what is wrong with it."""
+"""Reading of a benchmark's JSON, with one sentence on what is wrong with a file."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,20 +12,20 @@ from ...edge.common.files import read_file
 from ...edge.common.processes.child import first_line
 from .schema import SCHEMA_VERSION, Accuracy, Latency, Results
 
-# Room for rounding of the places that a JSON file has.
+# Tolerance for the rounding of numbers in JSON.
 CLOSE = 1e-6
-# A full benchmark's have a few megabytes.
+# A full benchmark's file has a few megabytes.
 MOST_BYTES = 256_000_000
-# A full run has 200,000 values in 2,000 lists. As many as this take half a gigabyte.
+# A full run has 200,000 values in 2,000 lists. These limits correspond to half a gigabyte.
 MOST_VALUES, MOST_LISTS = 16_000_000, 500_000
 
 
 class ResultsError(EdgeMnistError):
-    """A file does not hold the results of a benchmark; the message says which and why."""
+    """A file does not hold results of a benchmark; the message names it and says why."""
 
 
 class _Versioned(msgspec.Struct):
-    """What every version of the schema has."""
+    """The fields that every version of the schema has."""
 
     schema_version: int
     rows: list[msgspec.Raw]
@@ -34,11 +34,11 @@ class _Versioned(msgspec.Struct):
 
 
 def read_results(path: Path) -> Results:
-    """Read what `edge-mnist benchmark` wrote.
+    """Read results written by `edge-mnist benchmark`.
 
     Raises:
-        ResultsError: It cannot be read, is damaged, is something else, has another schema's version, or lacks raw
-            values that its figures come from.
+        ResultsError: The file cannot be read, is damaged, is something else, has another version of the schema, or
+            lacks raw values that its figures come from.
     """
     try:
         content = read_file(path, MOST_BYTES)
@@ -48,14 +48,14 @@ def read_results(path: Path) -> Results:
 
 
 def decode_results(content: bytes, origin: str) -> Results:
-    """Decode what `edge-mnist benchmark` wrote.
+    """Decode results written by `edge-mnist benchmark`.
 
     Args:
-        content: JSON.
-        origin: What error messages call it.
+        content: The JSON document.
+        origin: The name of its source, for error messages.
 
     Raises:
-        ResultsError: See `read_results`.
+        ResultsError: The content cannot be used, see `read_results`.
     """
     results = _decode(content, origin)
     fault = next(_find_faults(results), None)
@@ -65,7 +65,7 @@ def decode_results(content: bytes, origin: str) -> Results:
 
 
 def _decode(content: bytes, origin: str) -> Results:
-    # Before anything is built of it: a list in Python takes 30 times what `[1],` does.
+    # Before anything is decoded: a list in Python takes 30 times the memory of `[1],`.
     values, lists = content.count(b","), content.count(b"[") + content.count(b"{")
     if values > MOST_VALUES or lists > MOST_LISTS:
         raise ResultsError(
@@ -77,7 +77,7 @@ def _decode(content: bytes, origin: str) -> Results:
     except msgspec.ValidationError as error:
         raise ResultsError(f"{origin}: these are not the results of edge-mnist benchmark ({error}).") from error
     except Exception as error:
-        # Also of JSON that is nested a hundred thousand times.
+        # Also raised for JSON that is nested a hundred thousand times.
         raise ResultsError(f"{origin}: damaged, this is not whole JSON ({first_line(error)}).") from error
     if found != SCHEMA_VERSION:
         raise ResultsError(
@@ -93,7 +93,7 @@ def _decode(content: bytes, origin: str) -> Results:
 
 
 def _find_faults(results: Results) -> Iterator[str]:
-    """What the schema cannot say: whether the figures and the values behind them belong together."""
+    """Yield what the schema cannot check: contradictions between the figures and the values behind them."""
     count = len(results.machines)
     for i, row in enumerate(results.rows):
         if not 0 <= row.machine < count:

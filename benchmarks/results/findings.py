@@ -1,6 +1,6 @@
-"""What follows from a run's rows: which belong together, which nothing else beats, and how they differ.
+"""Findings from a run's rows: which belong together, which no other row beats, and how they differ.
 
-Nothing here is measured; everything comes from raw values that the results hold.
+Nothing is measured here; everything is derived from raw values in the results.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,11 +18,11 @@ from .wording import place_label
 
 @dataclass(frozen=True)
 class AccuracyGroup:
-    """Rows of one file whose accuracies are the same to the image.
+    """Rows of one file with the same accuracy, image by image.
 
     Attributes:
-        places: Of the rows, in `Results.rows`.
-        accuracy: Theirs.
+        places: Indices of the rows in `Results.rows`.
+        accuracy: The accuracy of these rows.
     """
 
     places: tuple[int, ...]
@@ -31,9 +31,9 @@ class AccuracyGroup:
 
 
 def group_alike(results: Results) -> list[AccuracyGroup]:
-    """The rows with an accuracy, in the order of the rows: in one group those of a file that read every image alike.
+    """Group the rows with an accuracy, in the order of the rows: a group has one file and reads every image alike.
 
-    And that lose and gain the same against float, which need not read alike wherever it is compared.
+    Rows of a group also lose and gain the same images against float, which may read differently on another target.
     """
     groups: dict[bytes, list[int]] = {}
     for place, row in enumerate(results.rows):
@@ -49,7 +49,7 @@ def group_alike(results: Results) -> list[AccuracyGroup]:
 
 
 def name_group(results: Results, group: AccuracyGroup) -> str:
-    """Where a group's rows ran: the runtime alone where all of its targets are in the group, else each target."""
+    """Name the place of a group: the runtime alone if all of its targets are in the group, else each target."""
     names: list[str] = []
     for row in group.rows:
         alike = [one for one in results.rows if one.accuracy and _is_beside(one, row)]
@@ -60,12 +60,12 @@ def name_group(results: Results, group: AccuracyGroup) -> str:
 
 
 def timed_rows(results: Results, machine: int) -> list[tuple[int, Row]]:
-    """A machine's rows that were timed, each with its place in `Results.rows`."""
+    """List a machine's timed rows, each with its index in `Results.rows`."""
     return [(i, row) for i, row in enumerate(results.rows) if row.machine == machine and row.latency]
 
 
 def leave_out_doubtful(results: Results) -> Results:
-    """The same run with accuracies alone in rows whose latencies are unstable or invalid; these keep their reasons."""
+    """Return the run without latencies that are unstable or invalid; their rows keep the accuracy and the reasons."""
     rows = [
         row
         if row.validity == "valid"
@@ -76,14 +76,14 @@ def leave_out_doubtful(results: Results) -> Results:
 
 
 def find_left_out(rows: Iterable[Row]) -> list[Row]:
-    """Rows that were measured and whose latencies were left out."""
+    """List the rows that were measured and whose latencies were left out."""
     return [row for row in rows if row.accuracy and not row.latency]
 
 
 def mark_front(rows: Iterable[tuple[int, Row]]) -> set[int]:
-    """Places of the rows that no other one beats in accuracy, median latency and size of the file together.
+    """Return the indices of the rows that no other row beats in accuracy, median latency and file size together.
 
-    Rows whose latencies are invalid are neither on the front nor beat others.
+    Rows with invalid latencies are neither on the front nor beat others.
     """
     costs = {
         place: (-row.accuracy.share, row.latency.p50, row.size_bytes)
@@ -101,7 +101,7 @@ def mark_front(rows: Iterable[tuple[int, Row]]) -> set[int]:
 
 
 def find_float(results: Results, row: Row) -> Row | None:
-    """The float32 file of the same format, on the same target of the same machine."""
+    """Find the float32 file of the same format, on the same target of the same machine."""
     return next(
         (
             one
@@ -113,23 +113,23 @@ def find_float(results: Results, row: Row) -> Row | None:
 
 
 def find_fastest(rows: Sequence[tuple[int, Row]]) -> Row | None:
-    """Of the rows of ours that may be believed, the one with the lowest median."""
+    """Find our row with the lowest median among those with valid latencies."""
     believed = [row for _, row in rows if not row.is_peer and row.validity != "invalid"]
     return min(believed, key=lambda row: row.latency.p50 if row.latency else np.inf, default=None)
 
 
 def compare_latencies(first: Latency, second: Latency) -> Slowdown:
-    """What the second takes longer, asked of processes."""
+    """Compare the latencies of two targets by their processes."""
     return compare_rounds(to_arrays(first), to_arrays(second))
 
 
 def measure_ratio(first: Latency | None, second: Latency | None) -> Typical | None:
-    """How many times as long the second takes where both took turns in the same processes.
+    """Measure the ratio of the second latency to the first, where both took turns in the same processes.
 
-    The ratio of the medians of each process: its geometric mean over processes, with Student's interval.
+    The ratio of each process's medians: its geometric mean over processes, with Student's interval.
 
     Returns:
-        None where there are not both, or fewer than three processes.
+        None if a latency is missing, or there are fewer than three processes.
     """
     if first is None or second is None:
         return None
@@ -138,19 +138,19 @@ def measure_ratio(first: Latency | None, second: Latency | None) -> Typical | No
 
 
 def correct_mask(accuracy: Accuracy) -> NDArray[np.bool_]:
-    """Of each image, whether it is read right, [N]."""
+    """Return the mask of the correctly read images, bool [N]."""
     right = np.ones(accuracy.count, bool)
     right[[place for place, _ in accuracy.misread]] = False
     return right
 
 
 def to_arrays(latency: Latency) -> list[NDArray[np.float64]]:
-    """Raw values of each process."""
+    """Return the raw values of each process, [N] each."""
     return [np.asarray(one, np.float64) for one in latency.rounds]
 
 
 def _is_beside(one: Row, row: Row) -> bool:
-    """Whether both are the same file on the same runtime of the same machine, with whatever delegate and threads."""
+    """Whether both rows are of the same file, runtime and machine, with any delegate and threads."""
     return (one.file, one.runtime, one.machine) == (row.file, row.runtime, row.machine)
 
 

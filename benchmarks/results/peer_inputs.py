@@ -1,4 +1,4 @@
-"""What other projects' models read: named, or given as a mean and a deviation, and held against what else fits.
+"""Input conventions of other projects' models: by name or by mean and deviation, and checked against alternatives.
 
 A wrong convention costs a model most of its accuracy, and the figure would be published as the model's. So every other
 convention is tried on some validation images, too.
@@ -18,7 +18,7 @@ from ...edge.common.statistics import mcnemar_p
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 
-# Real pixels are (pixel / 255 - mean) / deviation; None for the integers themselves. 0 is paper, 255 is ink.
+# Real pixels are (pixel / 255 - mean) / deviation; None means the integers themselves. 0 is paper, 255 is ink.
 CONVENTIONS: dict[str, tuple[float, float] | None] = {
     "float01": (0.0, 1.0),
     "float255": (0.0, 1 / 255),
@@ -30,28 +30,28 @@ CONVENTIONS: dict[str, tuple[float, float] | None] = {
 INVERTED = "-inverted"
 SHOWN = {"float01": "0 to 1", "float255": "0 to 255", "float-1-1": "-1 to 1", "uint8": "raw pixels"}
 EXPECTED = f"{', '.join(CONVENTIONS)}, or MEAN/DEVIATION of pixels in [0, 1], e.g. 0.5/0.5; each may end in {INVERTED}"
-# Images that conventions are tried on.
+# The number of images that conventions are tried on.
 TRIED_ON = 500
-# A convention is called better than the stated one where chance alone would make any of those tried look so much
-# better less often than this (exact McNemar test, times the number of conventions).
+# A convention counts as better than the stated one if chance alone would make any of those tried look that much better
+# less often than this (exact McNemar test, times the number of conventions).
 CERTAINTY = 0.001
-# A model that reads less than twice what guessing reads was most likely given something else than it learned.
+# A model below twice the accuracy of guessing most likely gets other inputs than it was trained on.
 NEAR_CHANCE = 2 / NUM_CLASSES
 
 
 @dataclass(frozen=True)
 class PeerConvention:
-    """What an image becomes: real numbers by a mean and a deviation, or integers where `scaling` is None."""
+    """The scaling of an image: to real numbers by mean and deviation, or to integers if `scaling` is None."""
 
     scaling: tuple[float, float] | None
     is_inverted: bool
 
 
 class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the same digits a peer reads by the stated convention and by each other.
+    """The number of digits that a peer reads by the stated convention and by each other, on the same images.
 
     Attributes:
-        better: The convention that is clearly better than the stated one, if one is.
+        better: The convention that is clearly better than the stated one; None if there is none.
     """
 
     stated: str
@@ -61,10 +61,10 @@ class InputCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_convention(text: str) -> PeerConvention:
-    """Understand what a user says that a model reads.
+    """Parse a user's statement of what a model reads.
 
     Raises:
-        ValueError: It is none; the message says what is.
+        ValueError: The text is not a convention; the message lists the valid ones.
     """
     name = text.removesuffix(INVERTED)
     if name in CONVENTIONS:
@@ -80,7 +80,7 @@ def parse_convention(text: str) -> PeerConvention:
 
 
 def scale_pixels(images: NDArray[np.uint8], convention: PeerConvention) -> NDArray[np.floating] | NDArray[np.uint8]:
-    """What a model of that convention reads of raw pixels: float32, or uint8 for integers; of the same shape."""
+    """Convert raw pixels by a convention: to float32, or to uint8 for integers; the shape does not change."""
     pixels = 255 - images if convention.is_inverted else images
     if convention.scaling is None:
         return pixels
@@ -89,20 +89,20 @@ def scale_pixels(images: NDArray[np.uint8], convention: PeerConvention) -> NDArr
 
 
 def choose_images(images: Images) -> Images:
-    """Some of these from everywhere, to try conventions on."""
+    """Choose images, spread over the whole set, to try conventions on."""
     return images.take(np.linspace(0, len(images) - 1, min(TRIED_ON, len(images))).astype(int))
 
 
 def read_by_each(
     read_by: Callable[[str], Any], stated: str, images: NDArray[np.uint8], beat: Callable[[], None] = lambda: None
 ) -> dict[str, list[int]]:
-    """The digits that a peer reads by the stated convention and by each other that its input can take.
+    """Return the digits that a peer reads by the stated convention and by each other one that its input can take.
 
     Args:
-        read_by: Gives a classifier of that convention, or raises where the input cannot take it.
-        stated: By the user.
-        images: uint8 [N, 28, 28, 1].
-        beat: Called after each.
+        read_by: Returns a classifier for a convention, or raises if the input cannot take it.
+        stated: The convention that the user stated.
+        images: Images to classify, uint8 [N, 28, 28, 1].
+        beat: Called after each convention.
     """
     digits: dict[str, list[int]] = {}
     for name in dict.fromkeys((stated, *CONVENTIONS, *(name + INVERTED for name in CONVENTIONS))):
@@ -121,12 +121,12 @@ def check_input(stated: str, digits: Mapping[str, list[int]], labels: NDArray[np
     """Judge whether another convention is clearly better than the stated one.
 
     Args:
-        stated: By the user.
-        digits: See `read_by_each`; it may come from a process that a file took over.
-        labels: uint8 [N].
+        stated: The convention that the user stated.
+        digits: The digits read, see `read_by_each`; they may come from a process that a file took over.
+        labels: The right digits, uint8 [N].
 
     Raises:
-        ValueError: There are not as many digits as labels, or none by the stated convention.
+        ValueError: The numbers of digits and labels differ, or there are no digits for the stated convention.
     """
     if stated not in digits or any(len(one) != len(labels) for one in digits.values()):
         raise ValueError(f"expected {len(labels)} digits by {stated} and by each other convention")
@@ -139,7 +139,7 @@ def check_input(stated: str, digits: Mapping[str, list[int]], labels: NDArray[np
 
 
 def doubt_input(check: InputCheck) -> str | None:
-    """A sentence that continues the peer's name, where its figures are most likely not its own."""
+    """Return a sentence on a peer's figures that are most likely wrong, to follow its name; None without doubts."""
     share = check.correct[check.stated] / check.count
     read = f"reads {format_percent(share)} of {check.count} digits as stated ({describe(check.stated)})"
     if check.better:
@@ -154,7 +154,7 @@ def doubt_input(check: InputCheck) -> str | None:
 
 
 def describe(name: str) -> str:
-    """A convention for people: `-1 to 1`, `0 to 1 of inverted pixels`, `mean 0.5, deviation 0.5`."""
+    """Describe a convention for people: `-1 to 1`, `0 to 1 of inverted pixels`, `mean 0.5, deviation 0.5`."""
     base = name.removesuffix(INVERTED)
     scaling = CONVENTIONS.get(base)
     mean, _, deviation = (f"{scaling[0]}/{scaling[1]}" if scaling else base).partition("/")

@@ -1,4 +1,4 @@
-"""What a benchmark run found, as it is written to JSON. Every raw latency is kept.
+"""The JSON of a benchmark run. Every raw latency is kept.
 
 Version history of the schema:
     1  First version.
@@ -20,9 +20,9 @@ SCHEMA_VERSION = 2
 
 Delegate = Literal["default", "none"]
 Validity = Literal["valid", "unstable", "invalid"]
-# Of a measured file: an exported one's, or the Keras model that they were made of.
+# The format of a measured file: an exported format, or the Keras model that the files were made from.
 RowFormat = Format | Literal["keras"]
-# What a figure can be: a file with another one is refused where it is read.
+# Valid ranges of figures: a file with a value outside of them is refused when it is read.
 Count = Annotated[int, Meta(ge=0)]
 Several = Annotated[int, Meta(ge=1)]
 Amount = Annotated[float, Meta(ge=0)]
@@ -33,22 +33,22 @@ Celsius = Annotated[float, Meta(ge=-273.15)]
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """A file's accuracy on a runtime, alone and in pairs. Drops are in percentage points, positive when it got worse.
+    """A file's accuracy on a runtime, alone and in pairs. Drops are in percentage points, positive for a loss.
 
     Attributes:
         interval: 95 % Wilson interval of the accuracy, in [0, 1].
-        drop_vs_keras_pp: Against the Keras model, on the same images; None for a peer.
+        drop_vs_keras_pp: Drop against the Keras model, on the same images; None for a peer.
         p_vs_keras: Exact McNemar p-value of that comparison.
-        drop_vs_float_pp: Against the float32 file of the same format on the same runtime, with the same delegate and
-            threads; None where that did not run, for that file itself, and for a peer.
-        drop_interval_pp: 95 % paired score interval of that drop.
+        drop_vs_float_pp: Drop against the float32 file of the same format on the same runtime, with the same delegate
+            and threads; None if that did not run, for that file itself, and for a peer.
+        drop_interval_pp: 95 % paired score interval of the drop against float.
         p_vs_float: Exact McNemar p-value of that comparison.
-        lost: Images that float reads correctly and this file does not, by index.
-        gained: The other way round.
+        lost: Indices of images that float reads correctly and this file does not.
+        gained: Indices of images that this file reads correctly and float does not.
         agreement: Share of images on which it names the same digit as Keras; None for a peer.
-        confusion: Images of digit i that were read as j, [10][10].
-        misread: Every image that it reads wrong: its index, and the digit that it names instead. With it, files of
-            different runs are compared image by image.
+        confusion: Number of images of digit i that were read as j, [10][10].
+        misread: Every misread image: its index, and the digit that the file names instead. With it, files of different
+            runs are compared image by image.
     """
 
     correct: int
@@ -72,14 +72,14 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Of calls with `batch` images each, microseconds a call unless the owner says milliseconds.
+    """Latency of calls with `batch` images each, in microseconds per call unless the owner states milliseconds.
 
     Attributes:
         p50: The median call of a typical process: the geometric mean of the processes' medians.
-        p50_interval: 95 % interval of that over processes that might as well have been measured.
-        p90: As p99, p999 and max: of the calls of all processes together.
-        images_per_second: From the mean, not the median.
-        rounds: Every call, a list for each process.
+        p50_interval: 95 % interval of p50, as it varies between processes.
+        p90: Like p99, p999 and max: a quantile over the calls of all processes together.
+        images_per_second: Throughput computed from the mean, not the median.
+        rounds: The latency of every call, one list per process.
     """
 
     batch: Several
@@ -94,26 +94,26 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A file on a runtime of a machine. Either `unavailable` says why there are no figures, or they are there.
+    """A file on a runtime of a machine. Either it has figures, or `unavailable` gives the reason why not.
 
     Attributes:
         machine: Index into `Results.machines`.
-        file_sha256: Of the model file.
-        is_peer: Another project's model, measured beside ours.
+        file_sha256: SHA-256 of the model file.
+        is_peer: Whether it is another project's model, measured beside ours.
         input_check: How well a peer reads by the stated convention of its input, and by each other.
-        delegate: `default` is what the runtime does unless told otherwise (XNNPACK in LiteRT); `none` is without it.
-        latency: Back to back, through this package's Python layer. None in a row with an accuracy: it was left out, for
-            the reasons given.
-        bare: Of the interpreter's own call on the same images in the same processes, taking turns with `latency`.
-        paced: Through the layer, a call every 1/30 s as a camera has it; caches and clocks cool down meanwhile.
-        batches: Back to back with several images a call, where the runtime takes them.
-        load_ms: Of each process, importing the runtime included.
-        first_ms: The first inference of each process.
-        peak_memory_mb: Of each process before its evaluation, MB (10**6 bytes).
-        energy_mj: Of the whole package or board per image, millijoules; None where no counter is exposed.
-        energy_source: Which counter.
-        clock_resolution_us: Smallest step of the clock that timed it, where that is coarser than this machine's own.
-        validity: Whether its latencies may be believed; `reasons` says what speaks against it.
+        delegate: `default` is the runtime's own choice (XNNPACK in LiteRT); `none` runs without it.
+        latency: Back-to-back calls through this package's Python layer. None in a row with an accuracy: it was left
+            out, for the reasons given.
+        bare: The interpreter's own call on the same images in the same processes, taking turns with `latency`.
+        paced: Calls through the layer every 1/30 s, like a camera's; caches and clocks cool down meanwhile.
+        batches: Back-to-back calls with several images each, if the runtime takes them.
+        load_ms: Load time of each process in milliseconds, including the import of the runtime.
+        first_ms: Duration of the first inference of each process, in milliseconds.
+        peak_memory_mb: Largest memory of each process before its evaluation, MB (10**6 bytes).
+        energy_mj: Energy per image of the whole package or board, millijoules; None if no counter is exposed.
+        energy_source: Name of the energy counter.
+        clock_resolution_us: Smallest step of the timing clock, if that is coarser than this machine's own.
+        validity: Whether its latencies can be trusted; `reasons` states what counts against them.
     """
 
     machine: int = 0
@@ -147,21 +147,21 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What identifies it within a machine, from one run to the next: file, runtime, delegate, threads."""
+        """Identity of the row within a machine, from one run to the next: file, runtime, delegate, threads."""
         return self.file, self.runtime, self.delegate, self.threads
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine at one moment. None stands for what it does not tell.
+    """The state of the machine at one moment. None means not reported.
 
     Attributes:
         at_s: Seconds since the run started.
-        frequency_mhz: Of each processor that may be used.
-        temperature_c: The hottest thermal zone, degrees Celsius.
+        frequency_mhz: Frequency of each processor that may be used.
+        temperature_c: Temperature of the hottest thermal zone, degrees Celsius.
         throttled: A Raspberry Pi's throttling bits.
-        throttle_count: How often x86 processors were slowed for their heat since they were started, all added up.
-        load_1m: Load average over a minute.
-        busy_elsewhere: Share of all processors' time since the last sample that other processes took, in [0, 1].
+        throttle_count: Total number of times that x86 processors were slowed by heat since the system started.
+        load_1m: Load average over one minute.
+        busy_elsewhere: Share of all processors' time that other processes used since the last sample, in [0, 1].
     """
 
     at_s: Amount
@@ -174,14 +174,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine, and how it was while it measured.
+    """A machine, and its state while it measured.
 
     Attributes:
-        name: `this machine`, or the host as it was asked for.
+        name: `this machine`, or the host as the user gave it.
         affinity: Processors that the measuring processes may use.
         timer_overhead_us: Median time between two readings of the clock with nothing between.
-        samples: Before, during and after.
-        validity: Of the whole run there; `reasons` says what changed.
+        samples: States before, during and after the measurement.
+        validity: Validity of the whole run on this machine; `reasons` states what changed.
     """
 
     name: str
@@ -195,7 +195,7 @@ class MachineRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageBudget(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reader's time goes: median milliseconds of each stage on one frame, and of the whole, milliseconds."""
+    """The reader's time budget: median milliseconds of each stage on one frame, and of the whole reading."""
 
     machine: int = 0
     file: str
@@ -208,17 +208,18 @@ class StageBudget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BenchmarkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was measured.
+    """Settings of the measurement.
 
     Attributes:
-        rounds: Fresh processes of each row, at least 3.
-        calls: Of each process through our layer, and as many of the bare interpreter, unless `seconds` are over first.
-        seconds: After which a process stops calling.
-        threads: 0 stands for all processors that may be used.
+        rounds: Number of fresh processes for each row, at least 3.
+        calls: Number of calls per process through our layer, and as many of the bare interpreter, unless `seconds` end
+            first.
+        seconds: Seconds after which a process stops calling.
+        threads: Numbers of threads; 0 means all processors that may be used.
         batches: Numbers of images to time calls with, besides 1.
-        paced_calls: At a camera's rate, of each process on one thread.
-        seed: Of the order.
-        runtimes: Only these; empty stands for all.
+        paced_calls: Number of calls at a camera's rate, of each process on one thread.
+        seed: Seed of the order.
+        runtimes: The runtimes to measure; empty means all.
     """
 
     rounds: Several
@@ -236,7 +237,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run and its conditions.
 
     Attributes:
-        unreachable: Machines that were asked for and have no rows: by name, a sentence that says why not.
+        unreachable: Requested machines without rows: the reason in a sentence, by name.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -260,7 +261,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def format_schema() -> bytes:
-    """The schema as a document, the same bytes for the same structs; docs/results/schema-VERSION.json is this."""
+    """Render the schema as a document, the same for the same structs; docs/results/schema-VERSION.json is a copy."""
     described = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Results of edge-mnist benchmark, schema_version {SCHEMA_VERSION}",

@@ -1,6 +1,6 @@
-"""How findings are put into words, the same everywhere: on the page, in Markdown, at the terminal.
+"""The wording of findings, the same everywhere: on the page, in Markdown, at the terminal.
 
-A difference that chance explains is called none, whatever its figure.
+A difference that chance explains is called none, however large its figure.
 """
 
 from ...edge.common.terminal.formatting import describe_p
@@ -9,30 +9,30 @@ from ..statistics.slowdowns import Slowdown
 from .schema import Accuracy, Results, Row
 
 NO_DIFFERENCE = "no measurable difference"
-# Fewer processes of each cannot be told apart, however different they are: p is above 0.05 even then.
+# With fewer processes each, no difference is significant: p is above 0.05 however different they are.
 FEWEST_COMPARED = 4
 
 
 def target_label(row: Row) -> str:
-    """The runtime, and what is not as usual about it."""
+    """Name the target: the runtime, and its unusual settings."""
     delegate = ", no delegate" if row.delegate == "none" else ""
     threads = f", {row.threads} threads" if row.threads > 1 else ""
     return f"{row.runtime}{delegate}{threads}"
 
 
 def row_label(row: Row) -> str:
-    """The file and where it ran."""
+    """Name the file and its target."""
     return f"{row.file} on {target_label(row)}"
 
 
 def place_label(results: Results, row: Row) -> str:
-    """The target, and the machine where there are several."""
+    """Name the target, and the machine if there are several."""
     machine = f" ({results.machines[row.machine].name})" if len(results.machines) > 1 else ""
     return f"{target_label(row)}{machine}"
 
 
 def describe_drop(accuracy: Accuracy) -> str:
-    """A file's accuracy against its float file, with the interval and the images behind it; empty without a drop."""
+    """Describe a file's drop against its float file, with the interval and the images behind it; empty without one."""
     if accuracy.drop_vs_float_pp is None or accuracy.p_vs_float is None:
         return ""
     drop, p = accuracy.drop_vs_float_pp, accuracy.p_vs_float
@@ -45,7 +45,7 @@ def describe_drop(accuracy: Accuracy) -> str:
 
 
 def judge_drop(accuracy: Accuracy) -> str:
-    """The same in three words; empty where there is nothing to compare with."""
+    """Judge the same drop in a few words; empty if there is nothing to compare with."""
     drop, p = accuracy.drop_vs_float_pp, accuracy.p_vs_float
     if drop is None or p is None:
         return ""
@@ -55,7 +55,7 @@ def judge_drop(accuracy: Accuracy) -> str:
 
 
 def judge_slowdown(slowdown: Slowdown) -> str:
-    """Whether it is slower, and by how much, as far as the processes show it."""
+    """Judge whether it is slower, and by how much, as far as the processes show."""
     if min(slowdown.processes) < FEWEST_COMPARED:
         return f"too few processes to tell ({min(slowdown.processes)}, it takes {FEWEST_COMPARED} of each)"
     if not slowdown.measurable:
@@ -64,7 +64,7 @@ def judge_slowdown(slowdown: Slowdown) -> str:
 
 
 def describe_change(percent: float) -> str:
-    """A change in time as people say it: from a half more or a third less on as a factor."""
+    """Describe a change in time in words: as a factor from a half more or a third less on."""
     ratio = 1 + percent / 100
     if ratio >= 1.5:
         return f"takes {ratio:.1f} times as long"
@@ -74,22 +74,22 @@ def describe_change(percent: float) -> str:
 
 
 def format_interval(interval: tuple[float, float] | None, form: str = "+.1f") -> str:
-    """Two bounds, or why there are none."""
+    """Format two bounds, or the reason why there are none."""
     return f"{interval[0]:{form}} to {interval[1]:{form}}" if interval else "too few values"
 
 
 def format_us(value: float) -> str:
-    """Microseconds, to three digits."""
+    """Format microseconds with three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def format_count(number: int, noun: str, plural: str) -> str:
-    """A number with its noun."""
+    """Format a number with its noun."""
     return f"{number:,} {noun if number == 1 else plural}"
 
 
 def format_or_unknown(value: object, unit: str = "") -> str:
-    """What a machine says of itself, or that it does not."""
+    """Format a reported value, or `not told` if the machine does not report it."""
     if value is None:
         return "not told"
     return f"{value:.4g}{unit}" if isinstance(value, float) else f"{value}{unit}"

@@ -1,4 +1,4 @@
-"""From the writing surface to a photograph: where the camera stands, and what its lens and sensor add."""
+"""From the writing surface to a photograph: the camera's position, and the effects of its lens and sensor."""
 
 import io
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from PIL import Image
 
 from .surfaces import Canvas
 
-# How far the writing stays from the frame's edge, as a share of the frame.
+# Smallest distance of the writing from the frame's edge, as a share of the frame.
 INSET = 0.03
-# Most that a phone adds of the difference from a blurred copy.
+# Strongest sharpening of a phone: the factor of the difference from a blurred copy.
 SHARPENING = 0.6
 
 
 @dataclass(frozen=True)
 class CameraModel:
-    """Where it stands and how good it is.
+    """The camera's range of positions, and its quality.
 
     Attributes:
         megapixels: Smallest and largest frame.
-        aspects: Width divided by height.
+        aspects: Possible ratios of width to height.
         fill: Least and most of the frame's width or height that the writing fills.
-        turn_deg: Most rotation to either side.
-        tilt: Most change of scale from one side of the frame to the other, as a share.
+        turn_deg: Largest rotation to either side, in degrees.
+        tilt: Largest change of scale from one side of the frame to the other, as a share.
         blur: Least and most defocus, standard deviation in heights of a digit.
-        noise: Least and most noise, standard deviation of full scale.
+        noise: Least and most noise, standard deviation as a share of full scale.
         quality: Lowest and highest JPEG quality.
     """
 
@@ -41,19 +41,19 @@ class CameraModel:
     quality: tuple[int, int] = (70, 95)
 
     def limited(self, most_megapixels: float) -> "CameraModel":
-        """The same with frames no larger than this, or with its smallest ones if those are larger."""
+        """Limit the frames to this size, or to the smallest ones of the camera if those are larger."""
         least, most = self.megapixels
         return replace(self, megapixels=(least, max(least, min(most, most_megapixels))))
 
 
 @dataclass(frozen=True)
 class View:
-    """What the camera sees.
+    """The camera's view of the surface.
 
     Attributes:
         matrix: Homography from millimetres on the surface to pixels of the frame, float64 [3, 3].
         shape: The frame's (height, width).
-        px_per_mm: Pixels a millimetre in its middle.
+        px_per_mm: Pixels per millimetre in the middle of the frame.
     """
 
     matrix: NDArray[np.float64]
@@ -61,14 +61,14 @@ class View:
     px_per_mm: float
 
     def to_surface(self) -> NDArray[np.float64]:
-        """The frame's corners on the surface, float64 [4, 2], mm."""
+        """Return the frame's corners on the surface, float64 [4, 2], mm."""
         height, width = self.shape
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
         return transform(np.asarray(np.linalg.inv(self.matrix), np.float64), corners)
 
 
 def transform(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points [N, 2] through a homography [3, 3]."""
+    """Map points [N, 2] by a homography [3, 3]."""
     mapped = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
     return mapped[:, :2] / mapped[:, 2:]
 
@@ -89,7 +89,7 @@ def place_camera(points_mm: NDArray[np.float64], camera: CameraModel, random: np
 
 
 def _choose_shape(camera: CameraModel, random: np.random.Generator) -> tuple[int, int]:
-    """A frame's (height, width); small ones are as likely as large ones."""
+    """Choose a frame's (height, width); small ones are as likely as large ones."""
     area = 1e6 * float(np.exp(random.uniform(*np.log(camera.megapixels))))
     aspect = camera.aspects[random.integers(len(camera.aspects))]
     return round((area / aspect) ** 0.5), round((area * aspect) ** 0.5)
@@ -98,7 +98,7 @@ def _choose_shape(camera: CameraModel, random: np.random.Generator) -> tuple[int
 def _turn_and_tilt(
     points_mm: NDArray[np.float64], camera: CameraModel, fill: float, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Homography [3, 3] that moves the points' middle to the origin, and turns and tilts them there.
+    """Make the homography [3, 3] that moves the points' middle to the origin, and turns and tilts them there.
 
     The tilt is measured over the frame, which is larger than the points by 1 / `fill`.
     """
@@ -112,7 +112,7 @@ def _turn_and_tilt(
 
 
 def project(canvas: Canvas, view: View) -> NDArray[np.float32]:
-    """The part of the canvas that the camera sees, float32 [height, width, 3]."""
+    """Project the part of the canvas that the camera sees, float32 [height, width, 3]."""
     height, width = view.shape
     scale, (x, y) = 1 / canvas.px_per_mm, canvas.origin_mm
     to_mm = np.array([[scale, 0.0, x], [0.0, scale, y], [0.0, 0.0, 1.0]])
@@ -123,16 +123,16 @@ def project(canvas: Canvas, view: View) -> NDArray[np.float32]:
 def expose(
     frame: NDArray[np.float32], camera: CameraModel, digit_px: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Through the lens onto the sensor: blur, noise that grows in the dark, sharpening as phones do it.
+    """Simulate lens and sensor: blur, noise that grows in the dark, sharpening as in phones.
 
     Args:
-        frame: float32 [height, width, 3], light in [0, 1].
-        camera: Whose lens and sensor.
-        digit_px: Height of a digit in pixels, in which blur is measured.
-        random: The chance in it.
+        frame: Light in [0, 1], float32 [height, width, 3].
+        camera: The camera with this lens and sensor.
+        digit_px: Height of a digit in pixels, the unit of blur.
+        random: Random generator.
 
     Returns:
-        uint8 [height, width, 3].
+        The picture, uint8 [height, width, 3].
     """
     sigma = max(0.4, random.uniform(*camera.blur) * digit_px)
     light = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.float32)
@@ -144,7 +144,7 @@ def expose(
 
 
 def _add_noise(light: NDArray[np.float32], deviation: float, random: np.random.Generator) -> None:
-    """Add a sensor's noise in place: more in the light, as photons are counted, and some in every colour alone."""
+    """Add a sensor's noise in place: more in bright parts, as photons are counted, and some in every colour alone."""
     height, width = light.shape[:2]
     gray = random.standard_normal((height, width), np.float32)
     strength = deviation * (0.4 + 0.6 * np.sqrt(np.clip(light[:, :, 1], 0, 1)))
@@ -156,7 +156,7 @@ def _add_noise(light: NDArray[np.float32], deviation: float, random: np.random.G
 
 
 def encode_jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """A picture, uint8 [height, width, 3], as a JPEG file of this quality; the same bytes each time."""
+    """Encode a picture, uint8 [height, width, 3], as a JPEG file of this quality; the same bytes each time."""
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=quality)
     return content.getvalue()

@@ -1,4 +1,4 @@
-"""The kinds of pictures that scenes are made of, each with what it makes hard."""
+"""The kinds of pictures that scenes are drawn in, each with its own difficulty."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ from .surfaces import Paper
 
 @dataclass(frozen=True)
 class Condition:
-    """How the pictures of one kind come about. Of several pens and papers, each picture has one."""
+    """The settings of one kind of pictures. Of several pens and papers, each picture has one."""
 
     summary: str
     draft: ContentMaker = draft_rows

@@ -1,4 +1,4 @@
-"""What is on the surface before anybody takes a picture of it: rows of digits, on a page or a card, or no digit."""
+"""The contents of a surface before it is photographed: rows of digits, on a page or a card, or no digits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from .handwriting import Path, Writing, WritingLayout, write_rows
 from .pens import LIGHT_PEN, Layer, Pen
 from .surfaces import Rectangle
 
-# Of a digit's height; with a broader stroke, an 8 has no holes and neighbours touch.
+# As a share of a digit's height; with a broader stroke, an 8 has no holes and neighbours touch.
 WIDEST_STROKE = 0.14
-# What is looked at where nothing is written, mm.
+# The part in view if nothing is written, mm.
 EMPTY_VIEW = np.array([[0.0, 0.0], [90.0, 60.0]])
-# What blur is measured by where no digit is, mm.
+# The height by which blur is measured if there is no digit, mm.
 USUAL_HEIGHT_MM = 8.0
 
 
 @dataclass(frozen=True)
 class PageContent:
-    """What is about to be painted.
+    """The content to paint.
 
     Attributes:
-        rows: What it says.
+        rows: The written rows.
         layers: Strokes, pen by pen.
-        height_mm: Of a digit, or about that of one.
-        page: The page's edges, where they are in sight.
-        card: A dark card on the page.
+        height_mm: Height of a digit, at least approximately.
+        page: The page's edges, if they are in sight.
+        card: A dark card on the page, if there is one.
     """
 
     rows: tuple[str, ...]
@@ -37,7 +37,7 @@ class PageContent:
     card: Rectangle | None = None
 
     def extent(self) -> Path:
-        """Points that the camera has to see, float64 [N, 2], mm: all strokes, and the page's and card's corners."""
+        """Return the points that the camera has to see, float64 [N, 2], mm: strokes, and corners of page and card."""
         points = [path for layer in self.layers for path in layer.paths]
         points += [box.corners() for box in (self.page, self.card) if box]
         return np.concatenate(points) if points else EMPTY_VIEW
@@ -47,27 +47,27 @@ ContentMaker = Callable[[WritingLayout, tuple[Pen, ...], np.random.Generator], P
 
 
 def draft_rows(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
-    """Rows of digits on a surface whose edges are out of sight."""
+    """Draft rows of digits on a surface whose edges are out of sight."""
     writing = write_rows(layout, random)
     return PageContent(writing.rows, (_ink(writing, _choose(pens, random)),), writing.height_mm)
 
 
 def draft_page(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
-    """Rows of digits on a page whose edges are in sight."""
+    """Draft rows of digits on a page whose edges are in sight."""
     draft = draft_rows(layout, pens, random)
     margins = random.uniform(0.8, 3.0, 4) * draft.height_mm
     return replace(draft, page=_around(draft.extent(), margins))
 
 
 def draft_specks(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
-    """Rows of digits, and between them dots, dashes and smudges of the same pen."""
+    """Draft rows of digits, and between them dots, dashes and smudges of the same pen."""
     writing, pen = write_rows(layout, random), _choose(pens, random)
     specks = Layer(pen, scatter_specks(writing, random), WIDEST_STROKE * writing.height_mm)
     return PageContent(writing.rows, (_ink(writing, pen), specks), writing.height_mm)
 
 
 def draft_card(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
-    """Rows in dark ink on the page, and below them rows in light ink on a dark card."""
+    """Draft rows in dark ink on the page, and below them rows in light ink on a dark card."""
     above, pen = write_rows(layout, random), _choose(pens, random)
     below = write_rows(replace(layout, height_mm=(above.height_mm, above.height_mm)), random)
     upper, lower = _ink(above, pen), _ink(below, LIGHT_PEN)
@@ -80,17 +80,17 @@ def draft_card(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.G
 
 
 def draft_letters(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:  # noqa: ARG001 - a Drafter
-    """Words, and no digit."""
+    """Draft words without digits."""
     return _draft_no_digits(write_letters(random), _choose(pens, random))
 
 
 def draft_drawing(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:  # noqa: ARG001 - a Drafter
-    """A drawing, and no digit."""
+    """Draft a drawing without digits."""
     return _draft_no_digits(make_drawing(random), _choose(pens, random))
 
 
 def draft_nothing(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:  # noqa: ARG001 - a Drafter
-    """An empty surface."""
+    """Draft an empty surface."""
     return PageContent((), (), USUAL_HEIGHT_MM)
 
 
@@ -108,6 +108,6 @@ def _choose(pens: tuple[Pen, ...], random: np.random.Generator) -> Pen:
 
 
 def _around(points: Path, margins: np.ndarray) -> Rectangle:
-    """The points' bounding box with margins left, above, right, below."""
+    """Return the points' bounding box with margins left, above, right, below."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return Rectangle(left - margins[0], top - margins[1], right + margins[2], bottom + margins[3])

@@ -1,4 +1,4 @@
-"""What is on paper and is no digit: specks, dashes and smudges between digits; letters, scribbles, faces, charts."""
+"""Ink that is not a digit: specks, dashes and smudges between digits; letters, scribbles, faces, charts."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from .glyphs import LETTERS, parse_shape
 from .handwriting import Path, Writing, draw_hand, write_shape
 from .pages import round_corners
 
-# What is put between digits stays this far from them, in heights of a digit, so that nobody takes it for a part of one.
+# Specks stay this far from digits, in heights of a digit, so that they do not look like a part of one.
 KEPT_CLEAR = 0.2
 
 
 def scatter_specks(writing: Writing, random: np.random.Generator) -> tuple[Path, ...]:
-    """Ink dots, dashes and small smudges between and around the digits, mm."""
+    """Scatter ink dots, dashes and small smudges between and around the digits, mm."""
     height = writing.height_mm
     ink = np.concatenate([path for glyph in writing.glyphs for path in glyph])
     low, high = ink.min(axis=0) - 0.6 * height, ink.max(axis=0) + 0.6 * height
@@ -35,12 +35,12 @@ def _dash(random: np.random.Generator) -> Path:
 
 
 def _smudge(random: np.random.Generator) -> Path:
-    """A few short strokes to and fro."""
+    """Draw a few short strokes to and fro."""
     return np.cumsum(random.normal(0, 0.035, (6, 2)), axis=0)
 
 
 def write_letters(random: np.random.Generator) -> tuple[Path, ...]:
-    """A few words of letters that look like no digit, mm."""
+    """Write a few words of letters that do not look like digits, mm."""
     hand, height = draw_hand(random), random.uniform(6, 10)
     names = list(LETTERS)
     paths: list[Path] = []
@@ -55,12 +55,12 @@ def write_letters(random: np.random.Generator) -> tuple[Path, ...]:
 
 
 def make_drawing(random: np.random.Generator) -> tuple[Path, ...]:
-    """A scribble, a face, or a chart, mm."""
+    """Draw a scribble, a face, or a chart, mm."""
     return (scribble, draw_face, draw_chart)[random.integers(3)](random)
 
 
 def scribble(random: np.random.Generator) -> tuple[Path, ...]:
-    """Zigzags and hatching, as when somebody tries a pen, mm."""
+    """Draw zigzags and hatching, like someone trying a pen, mm."""
     paths: list[Path] = []
     for _ in range(random.integers(2, 5)):
         turns = int(random.integers(14, 30))
@@ -71,7 +71,7 @@ def scribble(random: np.random.Generator) -> tuple[Path, ...]:
 
 
 def draw_face(random: np.random.Generator) -> tuple[Path, ...]:
-    """A cartoon of a face with hair, eyes, brows, nose and a smile, mm."""
+    """Draw a cartoon of a face with hair, eyes, brows, nose and a smile, mm."""
     turn = np.linspace(0, 2 * np.pi, 60)
     wide, high = random.uniform(18, 26), random.uniform(22, 30)
     outline = np.stack([wide * np.cos(turn), high * np.sin(turn)], axis=1) * (1 + 0.02 * np.sin(3 * turn))[:, None]
@@ -91,7 +91,7 @@ def draw_face(random: np.random.Generator) -> tuple[Path, ...]:
 
 
 def draw_chart(random: np.random.Generator) -> tuple[Path, ...]:
-    """A curve between two axes with arrows, mm."""
+    """Draw a curve between two axes with arrows, mm."""
     wide, high = random.uniform(50, 90), random.uniform(30, 50)
     arrow = np.array([[-2.0, -1.2], [0.0, 0.0], [-2.0, 1.2]])
     across, up = np.array([[-3.0, 0.0], [wide, 0.5]]), np.array([[0.0, 3.0], [0.3, -high]])

@@ -1,4 +1,4 @@
-"""The shapes that people give to digits and letters: several for each, as strokes of a few corner points.
+"""The common shapes of digits and letters: several for each, as strokes of a few corner points.
 
 A shape is written as text, in hundredths of a box that is as high as the digit: `x,y` are corners, x to the right and
 y down; `|` lifts the pen. Corners are rounded when drawn, except those marked with `!`.
@@ -7,7 +7,7 @@ y down; `|` lifts the pen. Corners are rounded when drawn, except those marked w
 import numpy as np
 from numpy.typing import NDArray
 
-# How often a corner is repeated to survive rounding.
+# The number of copies of a corner that survive rounding.
 SHARP = 3
 
 DIGITS: dict[str, tuple[str, ...]] = {
@@ -76,7 +76,7 @@ DIGITS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Letters that nobody takes for a digit.
+# Letters that do not look like digits.
 LETTERS: dict[str, str] = {
     "A": "0,100 32,0! 64,100 | 12,62 52,60",
     "E": "54,0 4,2! 4,100! 58,98 | 4,50 46,48",
@@ -98,7 +98,7 @@ LETTERS: dict[str, str] = {
 
 
 def parse_shape(text: str) -> tuple[NDArray[np.float64], ...]:
-    """The strokes of a shape as corner points, each float64 [N, 2], in heights of the digit.
+    """Parse the strokes of a shape as corner points, each float64 [N, 2], in heights of the digit.
 
     Sharp corners are repeated; a stroke with two corners gets a third between them, so that it can bend.
     """

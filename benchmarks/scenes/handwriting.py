@@ -1,4 +1,4 @@
-"""Handwriting: a hand has its own shapes, slant and habits, and still writes no digit twice the same.
+"""Handwriting: each hand has its own shapes, slant and habits, and never writes a digit twice the same.
 
 Lengths are millimetres on the paper. The first row's baseline is y = 0, so that rows stand on ruled lines.
 """
@@ -14,29 +14,29 @@ from .pages import round_corners
 Path = NDArray[np.float64]
 Strokes = tuple[Path, ...]
 
-# Standard deviation of a hand's corner points from the tables', in heights: more, and a 6 may look like a 0.
+# Standard deviation of a hand's corner points from the tables', in heights: with more, a 6 may look like a 0.
 OWN_WAY = 0.035
-# Of ten digits, about one is not in the shape that the hand prefers.
+# Of ten digits, about one does not have the shape that the hand prefers.
 HABIT = 0.9
-# A digit may reach under its neighbour's overhang by this share of the height, as a 4 under a 7, and no further.
+# A digit may overlap its neighbour's overhang by this share of the height, as a 4 under a 7.
 DEEPEST_OVERLAP = 0.12
-# Digits that touch do so at one place: a 1 along the back of a 2 makes an R of it. Both in heights.
+# Digits that touch do so at one place: a 1 along the back of a 2 would look like an R. Both in heights.
 MERGING, LONGEST_CONTACT = 0.1, 0.35
 
 
 @dataclass(frozen=True)
 class Hand:
-    """Somebody's way of writing.
+    """The handwriting of one person.
 
     Attributes:
         shapes: For each digit, this hand's version of every shape: its strokes' corner points in heights, [N, 2].
         preferred: For each digit, the shape that the hand prefers.
-        sizes: For each digit, its size against the others.
-        slant: Shift to the right of the top against the bottom, in heights.
-        aspect: Width against that of the tables.
+        sizes: For each digit, its size relative to the others.
+        slant: Shift of the top to the right of the bottom, in heights.
+        aspect: Width relative to that of the tables.
         wobble: Standard deviation of each corner point, in heights.
-        size_spread: Standard deviation of a digit's size from one time to the next, as a share.
-        drop_spread: Standard deviation of their distance from the baseline, in heights.
+        size_spread: Standard deviation of a digit's size between repetitions, as a share.
+        drop_spread: Standard deviation of the digits' distance from the baseline, in heights.
     """
 
     shapes: dict[str, tuple[Strokes, ...]]
@@ -51,7 +51,7 @@ class Hand:
 
 @dataclass(frozen=True)
 class WritingLayout:
-    """What is written and how large.
+    """The amount and the size of the writing.
 
     Attributes:
         rows: Fewest and most rows.
@@ -59,8 +59,8 @@ class WritingLayout:
         height_mm: Smallest and largest height of a hand's digits.
         gap: Smallest and largest distance between the middles of neighbours' strokes, in heights.
         row_pitch: Smallest and largest distance of baselines, in heights.
-        pitch_mm: Baselines stand on multiples of this; None where there are no lines.
-        touching: Share of neighbours that are to touch; about a third of them have shapes that can, at one place.
+        pitch_mm: Distance of ruled lines that baselines stand on; None without lines.
+        touching: Share of neighbours that should touch; about a third of them have shapes that can, at one place.
         broken: Share of digits with a gap in a stroke.
     """
 
@@ -79,9 +79,9 @@ class Writing:
     """Rows of digits on paper.
 
     Attributes:
-        rows: What they say, top to bottom.
+        rows: The written digits, top to bottom.
         glyphs: The strokes of each digit, float64 [N, 2], mm, in the order of `rows`.
-        height_mm: Of the hand's digits.
+        height_mm: Height of the hand's digits.
     """
 
     rows: tuple[str, ...]
@@ -90,7 +90,7 @@ class Writing:
 
 
 def draw_hand(random: np.random.Generator) -> Hand:
-    """Somebody's hand, by chance."""
+    """Draw a random hand."""
     return Hand(
         shapes={digit: tuple(_own_way(shape, random) for shape in shapes) for digit, shapes in DIGITS.items()},
         preferred={digit: int(random.integers(len(shapes))) for digit, shapes in DIGITS.items()},
@@ -104,7 +104,7 @@ def draw_hand(random: np.random.Generator) -> Hand:
 
 
 def write_shape(shape: Strokes, hand: Hand, random: np.random.Generator) -> Strokes:
-    """One character of height 1 out of its corner points, its foot at y = 0 and its box's left side near x = 0."""
+    """Write one character of height 1 from its corner points, its foot at y = 0 and its box's left side near x = 0."""
     turn = np.radians(random.normal(0, 2.5))
     stretch = random.normal(1, 0.05, 2).clip(0.85, 1.15)
     bend, phase = random.normal(0, 0.012), random.uniform(0, 2 * np.pi)
@@ -119,7 +119,7 @@ def write_shape(shape: Strokes, hand: Hand, random: np.random.Generator) -> Stro
 
 
 def write_rows(layout: WritingLayout, random: np.random.Generator) -> Writing:
-    """Rows of digits in one hand."""
+    """Write rows of digits in one hand."""
     hand, height = draw_hand(random), float(random.uniform(*layout.height_mm))
     pitch = height * float(random.uniform(*layout.row_pitch))
     if layout.pitch_mm is not None:
@@ -141,7 +141,7 @@ def write_rows(layout: WritingLayout, random: np.random.Generator) -> Writing:
 
 
 def _write_row(row: str, hand: Hand, layout: WritingLayout, random: np.random.Generator) -> list[Strokes]:
-    """A row's digits from left to right in heights, its baseline at y = 0."""
+    """Write a row's digits from left to right in heights, its baseline at y = 0."""
     usual = random.uniform(*layout.gap)
     written: list[Strokes] = []
     for digit in row:
@@ -163,11 +163,11 @@ def _write_row(row: str, hand: Hand, layout: WritingLayout, random: np.random.Ge
 def _next_place(
     before: Strokes, glyph: Strokes, usual: float, layout: WritingLayout, random: np.random.Generator
 ) -> float:
-    """How far to move a digit to the right so that it follows the one before."""
+    """Compute how far to move a digit to the right so that it follows the one before."""
     last, first = (np.concatenate([resample(path, step=0.02) for path in paths]) for paths in (before, glyph))
     least = last[:, 0].max() - first[:, 0].min() - DEEPEST_OVERLAP
     if random.random() < layout.touching:
-        # The stroke's width does the rest: they meet, and do not cover one another.
+        # The stroke's width does the rest: they meet, but do not cover one another.
         meeting = _clearance(last, first, reach=0.02) + random.uniform(0.0, 0.03)
         if meeting > least and _contact(last, first + np.array([meeting, 0.0])) < LONGEST_CONTACT:
             return meeting
@@ -178,20 +178,20 @@ def _next_place(
 
 
 def _clearance(last: Path, first: Path, reach: float) -> float:
-    """The shift at which points that are level with one another, up to `reach`, would just meet."""
+    """Compute the shift at which points on the same level, up to `reach`, would just meet."""
     level = np.abs(last[:, None, 1] - first[None, :, 1]) < reach
     distance = np.where(level, last[:, None, 0] - first[None, :, 0], -np.inf).max()
     return float(distance) if np.isfinite(distance) else float(last[:, 0].max() - first[:, 0].min())
 
 
 def _contact(last: Path, first: Path) -> float:
-    """How high the part is along which two digits are so close that their strokes may merge, in heights."""
+    """Measure the height of the part along which the strokes of two digits may merge, in heights."""
     close = np.hypot(*(last[:, None] - first[None]).transpose(2, 0, 1)).min(axis=1) < MERGING
     return float(np.ptp(last[close, 1])) if close.any() else 0.0
 
 
 def _break(glyph: Strokes, random: np.random.Generator) -> Strokes:
-    """The longest stroke with one or two gaps, each 5 to 9 % of the digit's height long."""
+    """Break the longest stroke by one or two gaps, each 5 to 9 % of the digit's height long."""
     longest = max(range(len(glyph)), key=lambda i: len(glyph[i]))
     path = resample(glyph[longest], step=0.01)
     pieces = []
@@ -202,7 +202,7 @@ def _break(glyph: Strokes, random: np.random.Generator) -> Strokes:
 
 
 def resample(path: Path, step: float) -> Path:
-    """The same path [N, 2] with points about `step` apart, in its own unit; the ends stay."""
+    """Resample a path [N, 2] with points about `step` apart, in its own unit; the ends do not move."""
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
     places = np.linspace(0, along[-1], max(3, int(along[-1] / step)))
     return np.stack([np.interp(places, along, path[:, 0]), np.interp(places, along, path[:, 1])], axis=1)
@@ -213,6 +213,6 @@ def _own_way(shape: str, random: np.random.Generator) -> Strokes:
 
 
 def _wobble(corners: Path, deviation: float, random: np.random.Generator) -> Path:
-    """A shift of each corner; the copies of a sharp one move together, or it would grow a hook."""
+    """Draw a shift of each corner; the copies of a sharp one move together, or it would grow a hook."""
     new = np.concatenate([[True], np.any(np.diff(corners, axis=0) != 0, axis=1)])
     return random.normal(0, deviation, (int(new.sum()), 2))[np.cumsum(new) - 1]

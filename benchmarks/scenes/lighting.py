@@ -1,4 +1,4 @@
-"""How light falls on what is photographed: unevenly, and with shadows."""
+"""The light on a photographed surface: uneven, and with shadows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Light:
-    """How the light falls.
+    """The range of light on a surface.
 
     Attributes:
-        exposure: What white paper becomes, least and most, of full scale.
-        gradient: Most change from one side to the other, as a share.
-        vignette: Most darkening of the corners, as a share.
-        warmth: Most change of red against blue, as a share.
-        shadow: Gives the shadow's share of each pixel, from the frame's shape.
+        exposure: Darkest and brightest white paper, as a share of full scale.
+        gradient: Largest change from one side to the other, as a share.
+        vignette: Largest darkening of the corners, as a share.
+        warmth: Largest change of red against blue, as a share.
+        shadow: Returns the shadow's share of each pixel for the frame's shape.
         depth: Least and most light that the shadow takes, as a share.
     """
 
@@ -45,12 +45,12 @@ def apply_light(frame: NDArray[np.float32], light: Light, random: np.random.Gene
 
 
 def cast_edge(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
-    """The shadow of something straight, with a crisp edge across the frame: float32 [height, width], [0, 1]."""
+    """Cast the shadow of something straight, a crisp edge across the frame: float32 [height, width], [0, 1]."""
     return _cut(shape, random.uniform(0.001, 0.006), random)
 
 
 def cast_soft(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float32]:
-    """The shadow of somebody who leans over: a soft edge, and a soft blob, as of a hand with a phone."""
+    """Cast the shadow of a person leaning over: a soft edge, and a soft blob, as of a hand with a phone."""
     side = _cut(shape, random.uniform(0.06, 0.15), random)
     blob = np.zeros(shape, np.float32)
     centre = (random.uniform(0.0, 1.0, 2) * shape[::-1]).astype(int).tolist()
@@ -60,7 +60,7 @@ def cast_soft(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np
 
 
 def _cut(shape: tuple[int, int], softness: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """1 on one side of a line through the frame's middle part, 0 on the other; `softness` in shares of the frame."""
+    """Draw 1 on one side of a line through the frame's middle, 0 on the other; `softness` in shares of the frame."""
     height, width = shape
     side = max(shape)
     angle = random.uniform(0, 2 * np.pi)
@@ -71,7 +71,7 @@ def _cut(shape: tuple[int, int], softness: float, random: np.random.Generator) -
 
 
 def _blur(mask: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """A Gaussian blur so broad that it is done at an eighth of the size."""
+    """Blur by a Gaussian so broad that an eighth of the size is enough."""
     small = cv2.resize(mask, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(small, (0, 0), sigma / 8)
     return np.asarray(cv2.resize(smooth, mask.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,6 +1,6 @@
-"""Pages of handwriting-like digits that the project draws itself: to try the reader on, with the truth known.
+"""Pages of handwriting-like digits that the project draws itself, to try the reader on with the truth known.
 
-Nobody's handwriting and nobody's photograph is in them, so they can be shipped and shown.
+They contain no real handwriting and no photograph, so they can be shipped and shown.
 """
 
 from dataclasses import dataclass
@@ -49,11 +49,11 @@ STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 
 @dataclass(frozen=True)
 class PagePen:
-    """How the page is written.
+    """The pen of a page.
 
     Attributes:
-        height_px: Of a digit.
-        width_px: Of the stroke.
+        height_px: Height of a digit, in pixels.
+        width_px: Width of the stroke, in pixels.
         wobble: Standard deviation of each corner point, as a share of the digit's box.
     """
 
@@ -67,14 +67,14 @@ def draw_page(rows: tuple[str, ...], seed: int, pen: PagePen | None = None) -> N
 
     Args:
         rows: Strings of digits.
-        seed: Of the hand and the paper.
-        pen: How they are written.
+        seed: Seed of the hand and the paper.
+        pen: The pen to write with; None for the default.
 
     Returns:
-        uint8 [height, width], gray.
+        The page, uint8 [height, width], gray.
 
     Raises:
-        ValueError: A row holds something else than digits, or there is none.
+        ValueError: There are no rows, or a row holds other characters than digits.
     """
     pen = pen or PagePen()
     if not rows or not all(row.isdecimal() and row.isascii() for row in rows):
@@ -95,19 +95,19 @@ def draw_page(rows: tuple[str, ...], seed: int, pen: PagePen | None = None) -> N
 def draw_digit(
     ink: NDArray[np.uint8], digit: str, corner: NDArray[np.float64], pen: PagePen, random: np.random.Generator
 ) -> None:
-    """Draw one digit, slanted and sized a little differently each time, with its box's corner at (x, y)."""
+    """Draw one digit, with random slant and size, with its box's corner at (x, y)."""
     size = np.array([0.6 if digit != "1" else 0.5, 1.0]) * pen.height_px * random.uniform(0.9, 1.1, 2)
     slant = random.normal(0, 0.08)
     for stroke in STROKES[digit]:
         points = np.array(stroke) + random.normal(0, pen.wobble, (len(stroke), 2))
         points[:, 0] += slant * (0.5 - points[:, 1])
-        # OpenCV takes sixteenths of a pixel, which is what makes the strokes smooth.
+        # OpenCV takes sixteenths of a pixel, which makes the strokes smooth.
         path = np.round((corner + round_corners(points) * size) * 16).astype(np.int32)
         cv2.polylines(ink, [path], isClosed=False, color=255, thickness=pen.width_px, lineType=cv2.LINE_AA, shift=4)
 
 
 def round_corners(points: NDArray[np.float64], passes: int = 3) -> NDArray[np.float64]:
-    """Chaikin's corner cutting of an open path [N, 2]; the ends stay.
+    """Round the corners of an open path [N, 2] by Chaikin's corner cutting; the ends do not move.
 
     Source: G. M. Chaikin, "An algorithm for high-speed curve generation", Computer Graphics and Image
     Processing 3 (1974).

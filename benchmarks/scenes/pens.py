@@ -1,4 +1,4 @@
-"""Pens and what they leave: strokes of a width and pressure that vary, in ink that covers more or less."""
+"""Pens and their strokes, whose width and pressure vary, in ink that covers more or less."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .handwriting import Path, resample
 from .surfaces import Canvas, smooth_noise
 
-# Strokes are drawn this many pixels wide or wider, and then made smaller, so that thin ones keep their width.
+# Strokes are drawn at least this many pixels wide, and then scaled down, so that thin ones keep their width.
 DRAWN_WIDTH_PX = 8
 MOST_ENLARGEMENT = 6
 # Size of the spots that ink leaves out on rough paper.
@@ -18,14 +18,14 @@ GRAIN_MM = 0.12
 
 @dataclass(frozen=True)
 class Pen:
-    """A pen.
+    """A pen and its ink.
 
     Attributes:
-        width_mm: Thinnest and thickest.
-        colours: What the ink may look like, reflectance of red, green and blue in [0, 1].
-        cover: Least and most of the paper's light that a firm stroke takes the place of, in [0, 1].
-        pressure_spread: How much lighter and thinner a stroke becomes here and there, as a share.
-        grain: How much of the ink the paper's roughness keeps off, in [0, 1].
+        width_mm: Thinnest and thickest stroke.
+        colours: Possible colours of the ink, reflectance of red, green and blue in [0, 1].
+        cover: Least and most of the paper's light that a firm stroke replaces, in [0, 1].
+        pressure_spread: Largest local lightening and thinning of a stroke, as a share.
+        grain: Share of the ink that the paper's roughness keeps off, in [0, 1].
     """
 
     width_mm: tuple[float, float]
@@ -58,7 +58,7 @@ class Layer:
 
 
 def paint_layer(canvas: Canvas, layer: Layer, random: np.random.Generator) -> None:
-    """Put a pen's strokes on the paper, in one of the pen's colours and widths."""
+    """Paint a pen's strokes on the paper, in one of the pen's colours and widths."""
     if not layer.paths:
         return
     pen = layer.pen
@@ -79,7 +79,7 @@ def paint_layer(canvas: Canvas, layer: Layer, random: np.random.Generator) -> No
 
 
 def _part(points: Path, width_px: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The rows and columns of a picture in which a stroke along the points [N, 2] may lie."""
+    """Return the rows and columns of a picture in which a stroke along the points [N, 2] may lie."""
     margin = int(width_px) + 3
     low = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
     high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, (shape[1], shape[0]))
@@ -106,7 +106,7 @@ def _draw_path(
 def _draw_segments(
     patch: NDArray[np.uint8], path: Path, width_px: float, spread: float, random: np.random.Generator
 ) -> None:
-    """Draw a path as short lines, thinner and lighter where the pen is pressed less."""
+    """Draw a path as short lines, thinner and lighter where the pressure is lower."""
     points = resample(path, step=max(2.0, 0.4 * width_px))
     pressure = 1 - spread * _drift(len(points), random)
     # OpenCV takes sixteenths of a pixel.
@@ -118,5 +118,5 @@ def _draw_segments(
 
 
 def _drift(count: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A slow random curve in [0, 1], float64 [count]: a few knots and straight lines between them."""
+    """Draw a slow random curve in [0, 1], float64 [count]: a few knots and straight lines between them."""
     return np.interp(np.linspace(0, 1, count), np.linspace(0, 1, 6), random.uniform(0, 1, 6))

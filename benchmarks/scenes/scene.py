@@ -1,8 +1,8 @@
-"""Photo-like pictures of handwritten digits that the project makes itself, one kind for each thing that goes wrong.
+"""Photo-like pictures of handwritten digits that the project draws itself, one kind for each difficulty.
 
-Nobody's handwriting and nobody's photograph is in them, so they can be shipped, and their truth is certain. A picture
-comes about as a photograph does: a hand writes on a surface in millimetres, light falls, a camera looks at it, and the
-file is compressed.
+They contain no real handwriting and no photograph, so they can be shipped, and their truth is certain. A picture is
+made like a photograph: a hand writes on a surface in millimetres, light falls, a camera looks at it, and the file is
+compressed.
 """
 
 import io
@@ -23,11 +23,11 @@ from .surfaces import Canvas, paint_card, paint_paper, paint_table
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what it says.
+    """A picture and its truth.
 
     Attributes:
-        picture: uint8 [height, width, 3], as it comes out of `content`.
-        rows: The digits of each row, top to bottom; empty where there are none.
+        picture: The decoded picture of `content`, uint8 [height, width, 3].
+        rows: The digits of each row, top to bottom; empty without digits.
         content: The picture as a JPEG file.
     """
 
@@ -37,12 +37,12 @@ class Scene:
 
 
 def draw_scene(condition: str, seed: int, most_megapixels: float = np.inf) -> Scene:
-    """Make a picture; the same one for the same arguments.
+    """Draw a picture; equal arguments give equal pictures.
 
     Args:
         condition: A name in `CONDITIONS`.
-        seed: >= 0.
-        most_megapixels: Frames are no larger, unless the condition's smallest one is.
+        seed: Random seed, >= 0.
+        most_megapixels: Largest frame, unless the condition's smallest one is larger.
 
     Raises:
         ValueError: There is no such condition.
@@ -50,7 +50,7 @@ def draw_scene(condition: str, seed: int, most_megapixels: float = np.inf) -> Sc
     if condition not in CONDITIONS:
         raise ValueError(f"expected a condition out of {', '.join(CONDITIONS)}, got {condition!r}.")
     chosen = CONDITIONS[condition]
-    # Each condition has a sequence of its own, so that adding one changes no other.
+    # Each condition has its own sequence, so that adding one does not change the others.
     random = np.random.default_rng([seed, zlib.crc32(condition.encode())])
     draft = chosen.draft(chosen.layout, chosen.pens, random)
     view = place_camera(draft.extent(), chosen.camera.limited(most_megapixels), random)
@@ -63,7 +63,7 @@ def draw_scene(condition: str, seed: int, most_megapixels: float = np.inf) -> Sc
 
 
 def _paint(draft: PageContent, view: View, condition: Condition, random: np.random.Generator) -> Canvas:
-    """The part of the surface that the camera sees, with everything on it."""
+    """Paint the part of the surface that the camera sees, with everything on it."""
     corners = view.to_surface()
     low, high = corners.min(axis=0), corners.max(axis=0)
     width, height = np.ceil((high - low) * view.px_per_mm).astype(int) + 2

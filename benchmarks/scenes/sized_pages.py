@@ -1,6 +1,6 @@
 """Frames of any size with any number of digits, in rows on grainy, unevenly lit paper: to time the reader on.
 
-However large the frame, its digits keep their share of it: more pixels show the same page more finely.
+Digits keep their share of the frame, whatever its size: more pixels show the same page more finely.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ MARGIN = 1.0
 TALLEST = 1 / 8
 # Width of a stroke, in heights.
 STROKE = 0.08
-# Gray levels: of the paper in the middle, how much lighter one side is, and the grain's standard deviation.
+# Gray levels: the paper in the middle, the lightening of one side, and the grain's standard deviation.
 PAPER, GRADIENT, GRAIN = 205, 25, 2.5
-# How much of the light ink takes away.
+# Share of the light that ink takes away.
 INK = 0.75
 
 
@@ -29,9 +29,9 @@ class DrawnPage:
     """A frame whose digits are known.
 
     Attributes:
-        frame: uint8 [height, width], gray.
-        rows: What is written, top to bottom.
-        digit_px: Height of a digit.
+        frame: The picture, uint8 [height, width], gray.
+        rows: The written rows, top to bottom.
+        digit_px: Height of a digit, in pixels.
     """
 
     frame: NDArray[np.uint8]
@@ -44,11 +44,11 @@ def draw_sized_page(size: tuple[int, int], count: int, seed: int) -> DrawnPage:
 
     Args:
         size: (width, height), pixels.
-        count: Of digits, at least 1; each of the ten about equally often.
-        seed: Of the hand and the paper.
+        count: Number of digits, at least 1; each of the ten about equally often.
+        seed: Seed of the hand and the paper.
 
     Raises:
-        ValueError: There is nothing to draw.
+        ValueError: `count` is below 1.
     """
     if count < 1:
         raise ValueError(f"expected at least 1 digit, got {count}.")
@@ -67,7 +67,7 @@ def draw_sized_page(size: tuple[int, int], count: int, seed: int) -> DrawnPage:
 
 
 def fit_digits(size: tuple[int, int], count: int) -> tuple[int, int]:
-    """How many digits a row has, and the largest height at which all of them fit: (columns, pixels)."""
+    """Compute the number of digits in a row, and the largest height at which all fit: (columns, pixels)."""
     width, height = size
     tallest, best = 0.0, 1
     for columns in range(1, count + 1):
@@ -79,7 +79,7 @@ def fit_digits(size: tuple[int, int], count: int) -> tuple[int, int]:
 
 
 def _light(ink: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Paper under ink, uint8 [height, width], lighter towards one corner; in float32, for 12 megapixels are many."""
+    """Put ink on paper, uint8 [height, width], lighter towards one corner; in float32, which saves memory."""
     height, width = ink.shape
     towards = random.uniform(-1, 1, 2)
     across = np.linspace(-towards[0], towards[0], width, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What digits are written on: paper of several colours, lines and squares, a blackboard, a page on a table, a card."""
+"""The surfaces that digits are written on: coloured, ruled or squared paper, a board, a page on a table, a card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Canvas:
     """A part of the writing surface, seen from straight above.
 
     Attributes:
-        pixels: float32 [height, width, 3], reflectance of red, green and blue, [0, 1]. Painted on in place.
-        origin_mm: Where the top left corner lies, (x, y).
-        px_per_mm: Pixels a millimetre.
+        pixels: Reflectance of red, green and blue, [0, 1], float32 [height, width, 3]. Painted on in place.
+        origin_mm: Position of the top left corner, (x, y), mm.
+        px_per_mm: Pixels per millimetre.
     """
 
     pixels: NDArray[np.float32]
@@ -25,7 +25,7 @@ class Canvas:
     px_per_mm: float
 
     def to_pixels(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points in mm [N, 2] as points in pixels [N, 2]."""
+        """Convert points in mm [N, 2] to points in pixels [N, 2]."""
         return (points_mm - self.origin_mm) * self.px_per_mm
 
 
@@ -39,13 +39,13 @@ class Rectangle:
     bottom: float
 
     def corners(self) -> NDArray[np.float64]:
-        """All four, float64 [4, 2], mm."""
+        """Return the four corners, float64 [4, 2], mm."""
         return np.array(
             [[self.left, self.top], [self.right, self.top], [self.right, self.bottom], [self.left, self.bottom]]
         )
 
     def mask(self, canvas: Canvas) -> NDArray[np.float32]:
-        """1 inside and 0 outside, with a soft edge of a pixel: float32 [height, width]."""
+        """Draw 1 inside and 0 outside, with a soft edge of a pixel: float32 [height, width]."""
         height, width = canvas.pixels.shape[:2]
         corners = canvas.to_pixels(np.array([[self.left, self.top], [self.right, self.bottom]]))
         across, down = np.arange(width)[None, :], np.arange(height)[:, None]
@@ -59,10 +59,10 @@ class Paper:
     """A writing surface.
 
     Attributes:
-        colours: What it may look like, reflectance.
+        colours: Possible colours, reflectance in [0, 1].
         mottle: Standard deviation of slow changes of shade.
-        grain: Standard deviation of fine ones.
-        pattern: Paints what is printed on it.
+        grain: Standard deviation of fine changes of shade.
+        pattern: Paints the print on it.
     """
 
     colours: tuple[Colour, ...]
@@ -72,20 +72,20 @@ class Paper:
 
 
 def smooth_noise(shape: tuple[int, ...], size_px: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """Noise of standard deviation about 1 whose spots are `size_px` wide: float32 [height, width]."""
+    """Make noise of standard deviation about 1 whose spots are `size_px` wide: float32 [height, width]."""
     height, width = shape[:2]
     step = max(1.0, size_px)
     coarse = random.standard_normal((int(height / step) + 2, int(width / step) + 2), np.float32)
     if step == 1:
         return coarse[:height, :width]
     noise = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-    # Interpolation averages neighbours, which costs some of the deviation.
+    # Interpolation averages neighbours, which reduces the deviation.
     noise *= 1.2
     return noise
 
 
 def paint_paper(canvas: Canvas, paper: Paper, random: np.random.Generator) -> None:
-    """Cover the canvas with a paper and what is printed on it."""
+    """Cover the canvas with a paper and the print on it."""
     shape = canvas.pixels.shape
     colour = np.array(paper.colours[random.integers(len(paper.colours))], np.float32)
     canvas.pixels[:] = colour * random.uniform(0.97, 1.0)
@@ -125,7 +125,7 @@ def paint_card(canvas: Canvas, card: Rectangle, random: np.random.Generator) -> 
 
 
 def print_lines(canvas: Canvas, random: np.random.Generator) -> None:
-    """Lines to write on, 8 mm apart, and often a margin line."""
+    """Print writing lines, 8 mm apart, and often a margin line."""
     height, width = canvas.pixels.shape[:2]
     ruling = _print_ruling(height, canvas.origin_mm[1] - 0.4, 8.0, canvas.px_per_mm, random.uniform(0.15, 0.3))
     _tint(canvas, np.broadcast_to(ruling[:, None], (height, width)), _draw_line_colour(random))
@@ -135,7 +135,7 @@ def print_lines(canvas: Canvas, random: np.random.Generator) -> None:
 
 
 def print_squares(canvas: Canvas, random: np.random.Generator) -> None:
-    """Squares of 5 mm."""
+    """Print squares of 5 mm."""
     height, width = canvas.pixels.shape[:2]
     line_mm = random.uniform(0.12, 0.22)
     down = _print_ruling(height, canvas.origin_mm[1] - 0.4, 5.0, canvas.px_per_mm, line_mm)
@@ -145,7 +145,7 @@ def print_squares(canvas: Canvas, random: np.random.Generator) -> None:
 
 
 def wipe(canvas: Canvas, random: np.random.Generator) -> None:
-    """The dust of what was wiped off a board: broad, soft strokes."""
+    """Paint the dust of a wiped board: broad, soft strokes."""
     shape = canvas.pixels.shape
     dust = cv2.GaussianBlur(smooth_noise(shape, 8 * canvas.px_per_mm, random), (0, 0), 2 * canvas.px_per_mm)
     streaks = cv2.blur(smooth_noise(shape, 1.5, random), (1, max(3, int(12 * canvas.px_per_mm))))
@@ -153,7 +153,7 @@ def wipe(canvas: Canvas, random: np.random.Generator) -> None:
 
 
 def lay_fibres(canvas: Canvas, random: np.random.Generator) -> None:
-    """Short fibres, darker and lighter than the paper, as in wrapping paper."""
+    """Lay short fibres, darker and lighter than the paper, as in wrapping paper."""
     height, width = canvas.pixels.shape[:2]
     fibres = np.zeros((height, width), np.float32)
     length = 1.2 * canvas.px_per_mm
@@ -170,7 +170,7 @@ def _draw_line_colour(random: np.random.Generator) -> NDArray[np.float32]:
 
 
 def _print_ruling(count: int, start_mm: float, pitch_mm: float, px_per_mm: float, line_mm: float) -> NDArray:
-    """How much of each pixel along an axis lies under lines at multiples of the pitch: float64 [count], [0, 1]."""
+    """Compute the share of each pixel under lines at multiples of the pitch: float64 [count], [0, 1]."""
     pitch, half = pitch_mm * px_per_mm, 0.5 * line_mm * px_per_mm
     place = np.arange(count) + start_mm * px_per_mm
     distance = np.abs((place + pitch / 2) % pitch - pitch / 2)

@@ -1,1 +1,1 @@
-"""Intervals and tests."""
+"""Confidence intervals and significance tests."""

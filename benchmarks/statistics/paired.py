@@ -1,7 +1,7 @@
 """Two files on the same images: how far accuracy drops, and whether that is more than chance.
 
-Images that both files read right, or both wrong, say nothing of a difference. So files are compared image by image,
-and never by whether the intervals of their accuracies overlap.
+Images that both files read correctly, or both wrongly, carry no information on a difference. So files are compared
+image by image, and never by whether the intervals of their accuracies overlap.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from ...edge.common.statistics import mcnemar_p, paired_interval
 
-# Differences that chance explains at this level are called none.
+# A difference with a p-value above this level counts as none: chance explains it.
 SIGNIFICANCE = 0.05
 RESAMPLES = 4000
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
-    """What a second file loses against a first one.
+    """The loss of a second file against a first one.
 
     Attributes:
         points: Accuracy of the first minus that of the second, in percentage points; negative where the second gains.
-        interval: 95 % score interval of that, see `paired_interval`.
-        only_first: Images that only the first file reads right.
-        only_second: Images that only the second file does.
-        p: Exact McNemar p-value that both err equally often.
+        interval: 95 % score interval of `points`, see `paired_interval`.
+        only_first: Number of images that only the first file reads correctly.
+        only_second: Number of images that only the second file reads correctly.
+        p: Exact McNemar p-value of the hypothesis that both err equally often.
     """
 
     points: float
@@ -36,19 +36,19 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def measurable(self) -> bool:
-        """Whether there is more to it than chance explains."""
+        """Whether the difference is more than chance explains."""
         return self.p <= SIGNIFICANCE
 
 
 def measure_drop(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Drop:
-    """Compare what two files read right of the same images.
+    """Compare the correctly read images of two files.
 
     Args:
-        first: Of each image, whether the file that is the reference reads it right, [N].
-        second: The same of the other file.
+        first: Mask of the images that the reference file reads correctly, bool [N].
+        second: Mask of the images that the other file reads correctly, bool [N], in the same order.
 
     Raises:
-        ValueError: They are not of the same images, or there are none.
+        ValueError: The masks differ in length, or are empty.
     """
     if first.shape != second.shape or not first.size:
         raise ValueError(f"expected outcomes of the same images, got {first.shape} and {second.shape}.")
@@ -64,14 +64,14 @@ def measure_drop(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Drop:
 
 
 def bootstrap_mean(values: NDArray[np.floating], seed: int) -> tuple[float, float]:
-    """95 % percentile interval of a mean, from resampling values [N].
+    """Compute the 95 % percentile interval of a mean, from resampling values [N].
 
-    Values that never differ give an interval of no width: what did not happen in the sample cannot happen in a
-    resample. Where few differ, it is too narrow.
+    Equal values give an interval of width zero: what did not happen in the sample cannot happen in a resample. If few
+    values differ, the interval is too narrow.
 
     Source: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993).
     """
-    # As few values are different, how often each is drawn stands for drawing all of them.
+    # Few values are distinct, so counting how often each is drawn replaces drawing all of them.
     different, counts = np.unique(values, return_counts=True)
     drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), RESAMPLES)
     low, high = np.percentile(drawn @ different / len(values), (2.5, 97.5))
@@ -79,7 +79,7 @@ def bootstrap_mean(values: NDArray[np.floating], seed: int) -> tuple[float, floa
 
 
 def correct_holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values of tests that are asked together, so that any error among them is as rare as in one.
+    """Adjust p-values of tests that are made together, so that any error among them is as rare as in one.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6
     (1979).

@@ -1,7 +1,7 @@
-"""Quantiles of latencies with their uncertainty: of one process's calls, and of what a fresh process will do.
+"""Quantiles of latencies with their uncertainty: of the calls in one process, and as expected in a fresh process.
 
-The two are not the same. Calls of a process share where its memory lies and what the machine does meanwhile, so a
-million of them give the quantile of that process to a hair, and little of the next one.
+The two are not the same. The calls of a process share its memory layout and the machine's other work, so a million of
+them give the quantile of that process very precisely, but hardly that of the next process.
 """
 
 import math
@@ -11,26 +11,26 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-# With two, the interval would be twelve times as wide as they are apart: no help to anybody.
+# With two processes, the interval would be twelve times as wide as their distance: of no use.
 FEWEST_PROCESSES = 3
 
 
 class Typical(msgspec.Struct, frozen=True, kw_only=True):
-    """A quantile of a typical process, and its 95 % interval, in the unit of the latencies."""
+    """A quantile in a typical process, and its 95 % interval, in the unit of the latencies."""
 
     value: float
     interval: tuple[float, float]
 
 
 def typical_quantile(rounds: Sequence[NDArray[np.floating]], share: float) -> Typical:
-    """A quantile as a fresh process will have it: the geometric mean over processes, with Student's t on logarithms.
+    """Estimate a quantile in a fresh process: the geometric mean over processes, with Student's t on logarithms.
 
     Args:
         rounds: Latencies of each process, [N] each, > 0; at least three processes.
-        share: Which quantile, in (0, 1).
+        share: The quantile's probability, in (0, 1).
 
     Raises:
-        ValueError: There are fewer processes, or a quantile is not above 0.
+        ValueError: There are fewer than three processes, or a quantile is not above 0.
 
     Source: T. Kalibera, R. Jones, "Rigorous benchmarking in reasonable time" (ISMM 2013): repeat, and take the
     interval, at the level at which results vary.
@@ -45,7 +45,7 @@ def typical_quantile(rounds: Sequence[NDArray[np.floating]], share: float) -> Ty
 
 
 def student_quantile(freedom: int) -> float:
-    """97.5 % quantile of Student's t, from its distribution function by bisection.
+    """Compute the 97.5 % quantile of Student's t, from its distribution function by bisection.
 
     Source: M. Abramowitz, I. A. Stegun, "Handbook of mathematical functions" (1964), 26.7.3 and 26.7.4.
     """
@@ -57,7 +57,7 @@ def student_quantile(freedom: int) -> float:
 
 
 def _student_central(t: float, freedom: int) -> float:
-    """Probability that Student's t lies between -t and t."""
+    """Compute the probability that Student's t lies between -t and t."""
     angle = math.atan(t / math.sqrt(freedom))
     term = total = math.cos(angle) if freedom % 2 else 1.0
     for k in range(2 if freedom % 2 else 1, freedom - 1, 2):

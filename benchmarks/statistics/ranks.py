@@ -1,6 +1,6 @@
-"""Two samples compared by ranks: is one larger, how often, and by how much? No shape of a distribution is assumed.
+"""Comparison of two samples by ranks: is one larger, how often, and by how much? No distribution is assumed.
 
-Written out because SciPy, which has most of it, is larger than a Raspberry Pi's whole environment.
+Implemented here because SciPy, which has most of it, is larger than a Raspberry Pi's whole environment.
 """
 
 import functools
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from ...edge.common.statistics import Z_95
 from .selective import measure_auroc
 
-# Up to so many values of each, probabilities are counted; beyond that, the normal distribution is close enough.
+# Up to this many values per sample, probabilities are counted; beyond, the normal distribution is close enough.
 MOST_COUNTED = 30
-# Pairs of values that are kept in memory at once: 80 MB.
+# Most pairs of values in memory at once: 80 MB.
 MOST_PAIRS = 10_000_000
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a second sample lies above a first one, in their unit.
+    """The distance of a second sample above a first one, in their unit.
 
     Attributes:
         shift: Hodges and Lehmann's estimate: the median of all differences, a second value minus a first one.
-        interval: Of at least 95 % confidence; None where there are too few values for any.
+        interval: Interval of at least 95 % confidence; None if there are too few values for one.
     """
 
     shift: float
@@ -32,16 +32,16 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exceedance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """The probability that a value of the second sample is larger than one of the first, ties counted half.
+    """Compute the probability that a value of the second sample exceeds one of the first, ties counted half.
 
-    It is Vargha and Delaney's A12, and 2 * A12 - 1 is Cliff's delta.
+    This is Vargha and Delaney's A12, and 2 * A12 - 1 is Cliff's delta.
 
     Args:
-        first: [N].
-        second: [M].
+        first: Values of the first sample, [N].
+        second: Values of the second sample, [M].
 
     Raises:
-        ValueError: Either is empty.
+        ValueError: A sample is empty.
 
     Source: A. Vargha, H. D. Delaney, "A critique and improvement of the CL common language effect size statistics",
     Journal of Educational and Behavioral Statistics 25 (2000).
@@ -50,13 +50,13 @@ def exceedance(first: NDArray[np.floating], second: NDArray[np.floating]) -> flo
 
 
 def mann_whitney_p(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Two-sided p-value that neither of two samples, [N] and [M], tends to larger values.
+    """Compute the two-sided p-value of the hypothesis that neither of two samples, [N] and [M], tends to larger values.
 
     Exact for up to 30 values of each without ties, else from the normal distribution, with corrections for ties and
     continuity.
 
     Raises:
-        ValueError: Either is empty.
+        ValueError: A sample is empty.
 
     Source: H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18 (1947).
     """
@@ -74,9 +74,9 @@ def mann_whitney_p(first: NDArray[np.floating], second: NDArray[np.floating]) ->
 
 @functools.cache
 def u_probabilities(n: int, m: int) -> tuple[float, ...]:
-    """Of each value of Mann and Whitney's U, 0 to n * m, its probability where samples of n and m do not differ.
+    """Compute the probability of each value of Mann and Whitney's U, 0 to n * m, if the samples do not differ.
 
-    Counted as coefficients of the Gaussian binomial, whole numbers until the last step.
+    Counted as coefficients of the Gaussian binomial, integers until the last step.
     """
     counts = [1] + [0] * (n * m)
     for i in range(1, n + 1):
@@ -88,12 +88,12 @@ def u_probabilities(n: int, m: int) -> tuple[float, ...]:
 
 
 def measure_shift(first: NDArray[np.floating], second: NDArray[np.floating]) -> Shift:
-    """Hodges and Lehmann's shift between two samples, [N] and [M], with the interval that belongs to Mann and Whitney.
+    """Compute Hodges and Lehmann's shift between two samples, [N] and [M], with the interval of the Mann-Whitney test.
 
-    For up to 30 values of each without ties, the interval leaves out 0 exactly where `mann_whitney_p` is at most 0.05.
+    For up to 30 values each without ties, the interval excludes 0 exactly if `mann_whitney_p` is at most 0.05.
 
     Raises:
-        ValueError: Either is empty, or there are more than ten million pairs.
+        ValueError: A sample is empty, or there are more than ten million pairs.
 
     Source: J. L. Hodges, E. L. Lehmann, "Estimates of location based on rank tests", Annals of Mathematical Statistics
     34 (1963).
@@ -108,7 +108,7 @@ def measure_shift(first: NDArray[np.floating], second: NDArray[np.floating]) -> 
 
 
 def _count_outside(n: int, m: int) -> int:
-    """Which of the sorted differences from either end bounds the interval, counted from 1; 0 where none may."""
+    """Return which of the sorted differences, counted from either end, bounds the interval; 0 if none does."""
     if max(n, m) <= MOST_COUNTED:
         return int((np.cumsum(u_probabilities(n, m)) <= 0.025).sum())
     return max(0, math.floor(n * m / 2 - Z_95 * math.sqrt(n * m * (n + m + 1) / 12)))

@@ -1,11 +1,11 @@
-"""How well a score tells digits from what is none, and how well a confidence tells right from wrong: three measures.
+"""How well a score separates digits from non-digits, and a confidence right from wrong: three measures.
 
-- **AUROC** is the probability that a digit chosen by chance scores higher than a non-digit chosen by chance. Equal
+- **AUROC** is the probability that a randomly chosen digit scores higher than a randomly chosen non-digit. Equal
   scores count half. 1 is perfect, 0.5 is guessing.
 - **Expected calibration error** sorts digits into bins by confidence. In each, the mean confidence should be the share
   that is right; the error is the mean distance between the two, weighted by how many digits a bin holds.
-- **Risk and coverage**: let go of the digits that the model is least sure of. Coverage is the share that is kept, risk
-  the share of wrong ones among those.
+- **Risk and coverage**: drop the digits of which the model is least certain. Coverage is the share that is kept, risk
+the share of wrong ones among them.
 """
 
 import msgspec
@@ -16,12 +16,12 @@ CALIBRATION_BINS = 15
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A point of the risk-coverage curve: what keeping all digits of at least this confidence gives.
+    """A point of the risk-coverage curve: the effect of keeping all digits of at least this confidence.
 
     Attributes:
-        confidence: The least that is kept.
+        confidence: Lowest confidence that is kept.
         coverage: Share of all digits, (0, 1].
-        risk: Share of wrong ones among the kept, [0, 1].
+        risk: Share of wrong digits among the kept ones, [0, 1].
     """
 
     confidence: float
@@ -30,14 +30,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure_auroc(digits: NDArray[np.floating], others: NDArray[np.floating]) -> float:
-    """The area under the ROC curve, exactly, in [0, 1].
+    """Compute the area under the ROC curve, exactly, in [0, 1].
 
     Args:
         digits: Scores of digits, [N].
-        others: Scores of what is none, [M].
+        others: Scores of non-digits, [M].
 
     Raises:
-        ValueError: Either is empty.
+        ValueError: `digits` or `others` is empty.
 
     Source: H. B. Mann, D. R. Whitney, "On a test of whether one of two random variables is stochastically larger than
     the other", Annals of Mathematical Statistics 18 (1947): the area is their U divided by N M.
@@ -52,15 +52,15 @@ def measure_auroc(digits: NDArray[np.floating], others: NDArray[np.floating]) ->
 def measure_calibration_error(
     confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
 ) -> float:
-    """The expected calibration error, in [0, 1], with bins of equal width: (0, 1/bins], ..., (1 - 1/bins, 1].
+    """Compute the expected calibration error, in [0, 1], with equally wide bins: (0, 1/bins], ..., (1 - 1/bins, 1].
 
     Args:
-        confidence: In (0, 1], [N].
-        right: Whether each digit was read correctly, [N].
-        bins: How many.
+        confidence: Confidence of each digit, in (0, 1], [N].
+        right: Whether each digit was read correctly, bool [N].
+        bins: Number of bins.
 
     Raises:
-        ValueError: There is nothing to measure, or a confidence is no probability.
+        ValueError: There are no digits, or a confidence is not a probability.
 
     Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks" (ICML 2017).
     """
@@ -73,13 +73,13 @@ def measure_calibration_error(
 
 
 def trace_risk(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[Kept, ...]:
-    """The risk-coverage curve, from keeping all digits down to keeping those of the highest confidence.
+    """Trace the risk-coverage curve, from keeping all digits to keeping those of the highest confidence.
 
-    Digits of the same confidence are kept or let go together, so each point can really be had.
+    Digits of equal confidence are kept or dropped together, so each point can be reached by a threshold.
 
     Args:
-        confidence: [N].
-        right: Whether each digit was read correctly, [N].
+        confidence: Confidence of each digit, [N].
+        right: Whether each digit was read correctly, bool [N].
 
     Raises:
         ValueError: There are no digits.
@@ -99,7 +99,7 @@ def trace_risk(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tu
 
 
 def thin_out(curve: tuple[Kept, ...], apart: float) -> tuple[Kept, ...]:
-    """The same curve with fewer points: its ends, and what is at least so much coverage below the point before."""
+    """Thin out a curve: keep its ends, and points that are at least `apart` of coverage below the one before."""
     kept = [curve[0]]
     for point in curve[1:-1]:
         if kept[-1].coverage - point.coverage >= apart:
@@ -108,5 +108,5 @@ def thin_out(curve: tuple[Kept, ...], apart: float) -> tuple[Kept, ...]:
 
 
 def risk_at(curve: tuple[Kept, ...], coverage: float) -> Kept:
-    """The point that keeps the fewest digits among those that keep at least this share of them."""
+    """Return the point that keeps the fewest digits among those with at least this coverage."""
     return min((point for point in curve if point.coverage >= coverage), key=lambda point: point.coverage)

@@ -1,7 +1,7 @@
-"""Is one target slower than another, and by how much? Asked of processes, not of calls.
+"""Is one target slower than another, and by how much? Compared by processes, not by calls.
 
-Calls of one process are alike for reasons that have nothing to do with the target. Taken as independent, thousands of
-them find a difference between a target and itself almost every time; medians of processes do not.
+Calls of one process resemble each other for reasons unrelated to the target. Treated as independent, thousands of them
+find a difference between a target and itself almost every time; medians of processes do not.
 """
 
 import math
@@ -16,16 +16,16 @@ from .ranks import exceedance, mann_whitney_p, measure_shift
 
 
 class Slowdown(msgspec.Struct, frozen=True, kw_only=True):
-    """What a second target takes longer than a first one.
+    """The extra time of a second target against a first one.
 
     Attributes:
         percent: Hodges and Lehmann's shift between logarithms of the processes' medians, as a percentage; negative
             where the second is faster.
-        interval_percent: Of at least 95 % confidence; None where there are too few processes for any.
-        p: Mann and Whitney's, of the processes' medians.
+        interval_percent: Interval of at least 95 % confidence; None if there are too few processes for one.
+        p: Mann-Whitney p-value on the medians of the processes.
         slower_share: The probability that a call of the second takes longer than one of the first, ties counted half
-            (Vargha and Delaney's A12): how much of it a single call shows.
-        processes: Of the first and of the second.
+            (Vargha and Delaney's A12): how visible the difference is in a single call.
+        processes: Number of processes of the first and of the second target.
     """
 
     percent: float
@@ -36,19 +36,19 @@ class Slowdown(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def measurable(self) -> bool:
-        """Whether there is more to it than chance explains; never with fewer than four processes of each."""
+        """Whether the difference is more than chance explains; never with fewer than four processes each."""
         return self.p <= SIGNIFICANCE
 
 
 def compare_rounds(first: Sequence[NDArray[np.floating]], second: Sequence[NDArray[np.floating]]) -> Slowdown:
-    """Compare latencies of two targets, measured in fresh processes that took turns.
+    """Compare the latencies of two targets, measured in alternating fresh processes.
 
     Args:
         first: Latencies of each process of the reference, [N] each, > 0.
-        second: The same of the other target, in the same unit.
+        second: Latencies of each process of the other target, in the same unit.
 
     Raises:
-        ValueError: There are no processes of either, or latencies that are not above 0.
+        ValueError: A target has no processes, or a latency is not above 0.
     """
     medians = [np.array([np.median(one) for one in rounds]) for rounds in (first, second)]
     if not all(len(one) and (one > 0).all() for one in medians):

@@ -1,1 +1,1 @@
-"""What can be measured, and how its process is started."""
+"""The targets of a benchmark, and the start of their processes."""

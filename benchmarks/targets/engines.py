@@ -1,6 +1,6 @@
-"""Every way that a file can be run and measured here: the runtimes of `edge`, and those that only a benchmark wants.
+"""Every engine that a benchmark can measure: the runtimes of `edge`, and those that only a benchmark needs.
 
-TensorFlow and Keras are imported by the process that measures them, and by no other.
+TensorFlow and Keras are imported only by the process that measures them.
 """
 
 import warnings
@@ -18,17 +18,17 @@ from ..results.schema import Delegate, RowFormat
 
 @dataclass(frozen=True)
 class Engine:
-    """A runtime as the benchmark knows it.
+    """A runtime as the benchmark describes it.
 
     Attributes:
-        name: In reports.
-        format: The files that it runs.
-        packages: Any of which it may come in, as the package index calls them, the usual one first.
-        module: What to look for, without importing it; empty where it is no Python module.
-        delegates: With which it is measured.
-        takes_threads: Whether it is measured with all processors, too.
-        is_heavy: Seconds to import: left out of a quick run.
-        extra: Of this project, that brings it; empty where its package is to be installed by name.
+        name: The name in reports.
+        format: The format of the files that it runs.
+        packages: The packages that may contain it, by their names in the package index, the usual one first.
+        module: The module to look for, without importing it; empty if it is not a Python module.
+        delegates: The delegates that it is measured with.
+        takes_threads: Whether it is measured on all processors, too.
+        is_heavy: Whether it takes seconds to import, so that a quick run leaves it out.
+        extra: The extra of this project that installs it; empty if its package has to be installed by name.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Engine:
 
     @property
     def version(self) -> str | None:
-        """Of the package in this environment; None if it is not there."""
+        """The version of the package in this environment; None if it is not installed."""
         for package in self.packages:
             try:
                 return version(package)
@@ -61,7 +61,7 @@ class Engine:
         return f"pip install 'edge-mnist[{self.extra}]'" if self.extra else f"pip install {self.packages[0]}"
 
 
-# In a browser: nothing of this environment, see browser.py.
+# Runs in a browser and uses no package of this environment, see browser.py.
 WEB_RUNTIME = "onnxruntime-web"
 TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-aarch64")
 ENGINES = {
@@ -81,7 +81,7 @@ ENGINES = {
 
 
 def find_runtime(name: str, delegate: Delegate) -> Runtime:
-    """The runtime that loads a bundle's file, with or without the delegate that it chooses by itself."""
+    """Return the runtime that loads a bundle's file, with or without its default delegate."""
     if name == "tf.lite":
         return Runtime(name, "tflite", "tensorflow", "tensorflow", _load_tf_lite)
     runtime = RUNTIMES[name]
@@ -89,10 +89,10 @@ def find_runtime(name: str, delegate: Delegate) -> Runtime:
 
 
 def make_interpreter(name: str, content: bytes, delegate: Delegate, num_threads: int) -> Any:
-    """An interpreter of LiteRT, tflite-runtime or tf.lite, allocated.
+    """Make an allocated interpreter of LiteRT, tflite-runtime or tf.lite.
 
     Raises:
-        Exception: Whatever it does not like about the file.
+        Exception: The interpreter rejects the file, with an error of any type.
     """
     is_tensorflow = name == "tf.lite"
     module = import_module("tensorflow").lite if is_tensorflow else import_module(RUNTIMES[name].module)
@@ -100,7 +100,7 @@ def make_interpreter(name: str, content: bytes, delegate: Delegate, num_threads:
     if delegate == "none":
         options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with quiet_native_log(), warnings.catch_warnings():
-        # tf.lite's says so each time; that is why LiteRT is measured beside it.
+        # tf.lite warns of its deprecation each time; that is why LiteRT is measured beside it.
         warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
         interpreter = module.Interpreter(model_content=content, num_threads=num_threads, **options)
         interpreter.allocate_tensors()

@@ -1,4 +1,4 @@
-"""What a process is told to measure, and what it answers. Imports little: it is used in any environment."""
+"""The job of a worker process, and its answer. Imports little, since it is used in any environment."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from ..results.schema import Delegate
 
 
 class PeerInterface(msgspec.Struct, frozen=True):
-    """How another project's model is used.
+    """The interface of another project's model.
 
     Attributes:
-        reads: What its input takes, see `peer_inputs`.
-        output: The name of the output with its scores; None for the only one with ten numbers.
+        reads: The convention of its input, see `peer_inputs`.
+        output: The name of the output with its scores; None if only one output has ten numbers.
     """
 
     reads: str
@@ -21,18 +21,18 @@ class PeerInterface(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One process's work: a bundle's file or a peer on a runtime.
+    """The work of one process: to measure a bundle's file or a peer on a runtime.
 
     Attributes:
-        bundle: The folder, with `precision`; None for a peer.
-        peer: The file, with `peer_interface`; None for a bundle's file.
-        calls: To time, each after one of the bare interpreter; fewer where `seconds` are over first.
+        bundle: The bundle's folder, used with `precision`; None for a peer.
+        peer: The peer's file, used with `peer_interface`; None for a bundle's file.
+        calls: Number of calls to time, each followed by one of the bare interpreter, unless `seconds` end first.
         batches: Numbers of images to time calls with.
-        paced_calls: To time at a camera's rate.
-        warmup_s: When to give up waiting for steady latencies.
-        timing_images: An .npy file, uint8 [N, 28, 28, 1], gone through in turn.
-        evaluation_images: Another one, to classify after the timing; None skips that.
-        validation_images: Another one, to try other conventions of a peer's input on; None skips that.
+        paced_calls: Number of calls to time at a camera's rate.
+        warmup_s: Seconds after which to stop waiting for steady latencies.
+        timing_images: An .npy file, uint8 [N, 28, 28, 1], whose images are used in turn.
+        evaluation_images: An .npy file of images to classify after the timing; None skips that.
+        validation_images: An .npy file of images to try other conventions of a peer's input on; None skips that.
     """
 
     bundle: str | None = None
@@ -53,19 +53,19 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process found; latencies in microseconds a call, in order.
+    """The measurements of one process; latencies in microseconds per call, in order.
 
     Attributes:
-        file_sha256: Of the bytes that were loaded.
-        load_ms: Importing the runtime, loading the file and holding it to its golden vectors.
-        first_ms: The first inference, before the golden ones.
-        peak_memory_mb: Of the process, before the evaluation, MB (10**6 bytes).
-        warmup_s: How long it took until latencies were steady; `steady` is False where they were not by then.
-        batches: As the job's, each call's latency.
-        energy_mj: Per image, of the whole package or board.
-        frequency_mhz: Of each processor that may be used, at the end of the timing, while they were at work.
+        file_sha256: SHA-256 of the bytes that were loaded.
+        load_ms: Duration of importing the runtime, loading the file and checking its golden vectors, in ms.
+        first_ms: Duration of the first inference, before the golden ones, in ms.
+        peak_memory_mb: Largest resident size of the process before the evaluation, MB (10**6 bytes).
+        warmup_s: Seconds until latencies were steady; `steady` is False if they never were.
+        batches: Latencies of every call, one list for each of the job's batch sizes.
+        energy_mj: Energy per image of the whole package or board, in millijoules.
+        frequency_mhz: Frequency of each processor that may be used, at the end of the timing, while they were at work.
         digits_by_convention: The digits that a peer reads on the validation images, see `peer_inputs`.
-        clock_resolution_us: Smallest step of the clock, where it is not this machine's own.
+        clock_resolution_us: Smallest step of the clock in microseconds, if it is not this machine's own clock.
     """
 
     runtime_version: str
@@ -87,7 +87,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobFolder:
-    """A folder for one job."""
+    """The folder through which a worker process receives its job, returns its result and signals that it is alive."""
 
     def __init__(self, folder: Path) -> None:
         self.job = folder / "job.json"
@@ -96,9 +96,9 @@ class JobFolder:
         self._pulse = folder / "pulse"
 
     def signal_alive(self) -> None:
-        """Show that work goes on. Whoever does not for long is taken to hang."""
+        """Signal that work goes on. A process without signals for long counts as hung."""
         self._pulse.write_bytes(b"")
 
     def last_sign_of_life_ns(self) -> int:
-        """When that was, by the file system's clock; 0 if never."""
+        """Return the time of the last signal, by the file system's clock; 0 without any."""
         return self._pulse.stat().st_mtime_ns if self._pulse.exists() else 0

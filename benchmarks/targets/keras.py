@@ -1,6 +1,6 @@
-"""The Keras model that the files were made of, as a target: what deployment without any export would cost.
+"""The Keras model that the files were made from, as a target: the cost of deployment without any export.
 
-Through `predict_on_batch`, which compiles the model once; calling it directly takes many times as long.
+Called through `predict_on_batch`, which compiles the model once; calling it directly takes many times as long.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from ...edge.bundle.folder import Bundle
 from ...edge.common.errors import RuntimeUnavailableError
 from ...edge.runtimes.keras_files import load_here
 
-# What a model wants instead of raw pixels: factor and offset.
+# The scaling that a model reads instead of raw pixels: factor and offset.
 _RANGES = {"uint8": None, "0-1": (1 / 255, 0.0), "0-255": (1.0, 0.0), "-1-1": (2 / 255, -1.0)}
 
 
 class KerasClassifier:
-    """The loaded model."""
+    """A loaded Keras model."""
 
     def __init__(self, model: Any, convention: Convention) -> None:
         self._model = model
@@ -29,11 +29,11 @@ class KerasClassifier:
         self._shape = tuple(model.inputs[0].shape[1:])
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores, [N, 10]: logits, or the probabilities of a model that ends in a softmax."""
+        """Return scores, float32 [N, 10]: logits, or the probabilities of a model that ends in a softmax."""
         return np.asarray(self._model.predict_on_batch(self._prepare(images)), np.float32)
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """Keras's own call."""
+        """Return Keras's own call, without this package's layer."""
         predict, prepare = self._model.predict_on_batch, self._prepare
         return predict if self._range is None else lambda image: predict(prepare(image))
 
@@ -46,10 +46,10 @@ class KerasClassifier:
 
 
 def load_keras(bundle: Bundle, on_gpu: bool) -> KerasClassifier:
-    """Load the bundle's Keras model; its number of threads is set by the environment.
+    """Load the bundle's Keras model; the environment sets its number of threads.
 
     Raises:
-        RuntimeUnavailableError: The file changed, or Keras cannot be loaded, cannot run the model, or sees no GPU.
+        RuntimeUnavailableError: The file changed, or Keras cannot be loaded, cannot run the model, or finds no GPU.
     """
     try:
         keras = import_module("keras")
@@ -59,21 +59,21 @@ def load_keras(bundle: Bundle, on_gpu: bool) -> KerasClassifier:
     except RuntimeUnavailableError:
         raise
     except Exception as error:
-        # A missing backend, a library built for another one: they raise what they like.
+        # A missing backend or a library built for another one raises errors of any type.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeUnavailableError(f"keras cannot run {bundle.card.source.name}: {reason}") from error
     return KerasClassifier(model, bundle.card.convention)
 
 
 def describe_version() -> str:
-    """Keras's, and that of what computes for it."""
+    """Return the versions of Keras and of its backend."""
     keras = import_module("keras")
     name = keras.config.backend()
     return f"{keras.__version__} on {name} {import_module(name).__version__}"
 
 
 def thread_environment(threads: int, on_gpu: bool) -> dict[str, str]:
-    """What limits Keras's backends to so many threads, and hides GPUs from one that is to use the processor."""
+    """Return the variables that limit Keras's backends to N threads, and hide GPUs unless `on_gpu`."""
     count = str(threads)
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     hidden = {} if on_gpu else {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
@@ -81,7 +81,7 @@ def thread_environment(threads: int, on_gpu: bool) -> dict[str, str]:
 
 
 def has_gpu(root: Path = Path("/")) -> bool:
-    """Whether there might be a GPU that Keras uses; only loading it tells."""
+    """Whether there may be a GPU that Keras uses; only loading Keras can confirm it."""
     return (root / "dev/nvidia0").exists() or (root / "dev/kfd").exists()
 
 

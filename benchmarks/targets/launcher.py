@@ -1,6 +1,6 @@
-"""Start a process for a job, and make one sentence of whatever becomes of it.
+"""Start a process for a job, and describe any failure of it in one sentence.
 
-A model that crashes natively, hangs or answers nonsense takes its own process along and nothing else.
+A model that crashes natively, hangs or returns nonsense ends its own process and nothing else.
 """
 
 import os
@@ -22,30 +22,30 @@ from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
 from ...edge.common.scratch import scratch_folder
 from .job import JobFolder
 
-# The slowest boards take half a minute to import TensorFlow. What a job asks to be timed without a pause comes on top.
+# The slowest boards take half a minute to import TensorFlow. Uninterrupted timing adds to this.
 SILENCE_S = 90.0
 LOOK_S = 2.0
-# Five times what TensorFlow takes with the largest model of the zoo.
+# Five times the memory that TensorFlow takes with the largest model of the zoo.
 MEMORY_BYTES = 4_000_000_000
 
 Answer = TypeVar("Answer")
 
 
 class WorkerError(EdgeMnistError):
-    """A process did not answer; the message says why in a few words."""
+    """A process returned no result; the message says why in a few words."""
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """How a worker is started.
+    """The way to start a worker.
 
     Attributes:
-        python: The interpreter.
-        module: What it runs.
-        environment: What is added to ours.
-        outlived: Whether it starts processes that nobody waits for, as a browser does: the system never counts their
-            time as ours, and they look like other people's.
-        memory_bytes: What it may take; 0 where the system cannot count it, as on a GPU and in a browser.
+        python: The Python interpreter.
+        module: The module to run.
+        environment: Variables that are added to the current environment.
+        outlived: Whether the worker starts processes that it does not wait for, as a browser does: the system never
+            attributes their time to us, so they look like other users' processes.
+        memory_bytes: Memory limit; 0 if the system cannot count it, as on a GPU and in a browser.
     """
 
     python: str = sys.executable
@@ -58,19 +58,19 @@ class Launcher:
 def run_worker(
     launcher: Launcher, job: msgspec.Struct, answer: type[Answer], silence_s: float | None = None
 ) -> tuple[Answer, NDArray[np.float32] | None]:
-    """Have a job done in a fresh process.
+    """Run a job in a fresh process.
 
     Args:
-        launcher: Starts `python -P -m MODULE FOLDER`, which reads the job from the folder's desk.
-        job: As JSON.
-        answer: What is to be made of the answer's JSON.
-        silence_s: How long it may show no sign of life; None for `SILENCE_S`.
+        launcher: Starts `python -P -m MODULE FOLDER`, which reads the job from the folder.
+        job: The job, written as JSON.
+        answer: The type to decode the answer's JSON into.
+        silence_s: Longest time in seconds without a sign of life; None for `SILENCE_S`.
 
     Returns:
-        The answer, and the logits, float32 [N, 10], if the worker left any.
+        The answer, and the logits, float32 [N, 10], if the worker wrote any.
 
     Raises:
-        WorkerError: It could not start, crashed, hung, or gave no answer that can be read.
+        WorkerError: The worker could not start, crashed, hung, or gave no readable answer.
     """
     with scratch_folder() as folder:
         desk = JobFolder(folder)
@@ -82,14 +82,14 @@ def run_worker(
         except FileNotFoundError as error:
             raise WorkerError("ended without an answer") from error
         except Exception as error:
-            # A file may have taken the process over: what it left is anybody's.
+            # A malicious file may have taken the process over, so its answer can be anything.
             raise WorkerError(f"gave an answer that cannot be read ({error})") from error
 
 
 def _run(launcher: Launcher, folder: Path, desk: JobFolder, silence_s: float) -> None:
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            # -P: a random.py in the current folder is not to be imported.
+            # -P: a random.py in the current folder must not be imported.
             bounded([launcher.python, "-P", "-m", launcher.module, str(folder)], Limits(launcher.memory_bytes)),
             env={**os.environ, **launcher.environment},
             stdin=subprocess.DEVNULL,
@@ -108,15 +108,15 @@ def _run(launcher: Launcher, folder: Path, desk: JobFolder, silence_s: float) ->
 
 
 def _await(process: subprocess.Popen[bytes], listener: StandardError, desk: JobFolder, silence_s: float) -> None:
-    """Wait for its end, which is the end of its standard error.
+    """Wait for the process to end, which closes its standard error.
 
-    To ask again and again whether it lives would disturb what it measures.
+    Polling the process would disturb what it measures.
     """
     beat, alive = desk.last_sign_of_life_ns(), time.monotonic()
     while listener.is_alive():
         listener.join(min(LOOK_S, silence_s))
         if process.poll() is not None:
-            # What it left behind may hold standard error open for ever.
+            # Its own child processes may hold standard error open for ever.
             return
         if desk.last_sign_of_life_ns() != beat:
             beat, alive = desk.last_sign_of_life_ns(), time.monotonic()

@@ -1,7 +1,7 @@
-"""tflite-runtime 2.14, the last of its name, which boards that nobody updates still have: in an environment of its own.
+"""tflite-runtime 2.14, the last version, still in use on boards that are not updated: in an environment of its own.
 
-It needs Python 3.11 and numpy 1, so it cannot share one with what people install today. Its Python imports this
-package from where it is here.
+It needs Python 3.11 and numpy 1, so it cannot share an environment with current packages. Its Python imports this
+package from its current location.
 """
 
 import hashlib
@@ -26,19 +26,19 @@ VARIABLE = "EDGE_MNIST_OLD_RUNTIME"
 VERSION = "2.14.0"
 PYTHON = (3, 11)
 PINS = (f"tflite-runtime=={VERSION}", "numpy==1.26.4")
-# What this package itself needs in it, as it is here.
+# The packages that this package itself needs there, in the versions installed here.
 OURS = ("click", "msgspec")
-# Without a network it is to give up soon, and to compile nothing where there are no wheels.
+# Without a network pip must give up soon, and without wheels it must not compile.
 OPTIONS = ("--disable-pip-version-check", "--quiet", "--timeout=15", "--retries=1", "--only-binary=:all:", "--no-deps")
 TIMEOUT_S = 300
 
 
 class OldRuntimeError(EdgeMnistError):
-    """The environment cannot be made, or is not where it is said to be; the message says why."""
+    """The environment cannot be made, or is not at the given place; the message says why."""
 
 
 def find_old_runtime() -> Path | None:
-    """The Python of an environment with tflite-runtime: the one that the variable names, else the one in the cache.
+    """Find the Python of an environment with tflite-runtime: the one that the variable names, else the cached one.
 
     Raises:
         OldRuntimeError: The variable names something else.
@@ -56,10 +56,10 @@ def find_old_runtime() -> Path | None:
 
 
 def make_old_runtime() -> Path:
-    """The Python of an environment with tflite-runtime, which is made in the user's cache if there is none.
+    """Return the Python of an environment with tflite-runtime, making it in the user's cache if there is none.
 
     Raises:
-        OldRuntimeError: There is no Python 3.11, or its packages cannot be had; the variable names something else.
+        OldRuntimeError: There is no Python 3.11, its packages are not available, or the variable names something else.
     """
     found = find_old_runtime()
     if found:
@@ -78,10 +78,10 @@ def make_old_runtime() -> Path:
             pins = [*PINS, *(f"{name}=={version(name)}" for name in OURS)]
             _run(base, "-m", "venv", str(staging))
             _run(str(staging / "bin" / "python"), "-m", "pip", "install", *OPTIONS, *pins)
-            # One whose Python was removed from this machine is of no use to anybody.
+            # An environment whose Python was removed from this machine is useless.
             if environment.exists():
                 shutil.rmtree(environment)
-            # The last step gives it its name, so where there is one it is complete.
+            # The last step gives it its name, so an environment with that name is complete.
             staging.rename(environment)
     except OSError as error:
         raise OldRuntimeError(f"{environment}: cannot be made ({error.strerror}).") from error
@@ -90,7 +90,7 @@ def make_old_runtime() -> Path:
 
 @contextmanager
 def launch_old_runtime(python: Path) -> Iterator[Launcher]:
-    """How its Python starts a worker of this package: through a folder that links to it."""
+    """Make a launcher by which that Python starts a worker of this package, through a folder that links to it."""
     with scratch_folder() as folder:
         (folder / "edge_mnist").symlink_to(Path(__file__).parents[2])
         yield Launcher(str(python), environment={"PYTHONPATH": str(folder)})

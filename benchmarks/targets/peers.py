@@ -1,6 +1,6 @@
-"""Other projects' models, measured beside ours: what they read is said by the user, and never guessed.
+"""Other projects' models, measured beside ours: the user states what they read, and it is never guessed.
 
-They are loaded in a process that measures, and nowhere else: nobody knows what such a file does to a runtime.
+They are loaded only in a process that measures, since such a file may do anything to a runtime.
 """
 
 import os
@@ -27,17 +27,17 @@ from .job import PeerInterface
 
 FORMATS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
 KINDS = {".tflite": TFLITE, ".onnx": ONNX}
-# What an image may be for a peer, behind the number of images.
+# The shapes of an image that a peer may read, after the number of images.
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
 
 
 class PeerError(EdgeMnistError):
-    """A peer cannot be measured at all; the message says which and why."""
+    """A peer cannot be measured at all; the message names it and says why."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Another project's file, and how it is used. Hash and size are those of all its weights, see `identify_model`."""
+    """Another project's file and its interface. Hash and size are those of all its weights, see `identify_model`."""
 
     path: Path
     interface: PeerInterface
@@ -47,15 +47,15 @@ class Peer:
 
 
 def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
-    """Look at a file without loading it.
+    """Describe a file without loading it.
 
     Args:
         path: The file.
-        reads: What its input takes, see `peer_inputs`.
-        output: The name of the output with its scores, where several have ten numbers.
+        reads: The convention of its input, see `peer_inputs`.
+        output: The name of the output with its scores, if several have ten numbers.
 
     Raises:
-        PeerError: It is neither .tflite nor .onnx, or cannot be read; or weights outside of it cannot.
+        PeerError: The file is neither .tflite nor .onnx, or it or its external weights cannot be read.
     """
     if path.suffix not in FORMATS:
         raise PeerError(f"{path}: expected a .tflite or .onnx file.")
@@ -73,7 +73,7 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
 
 
 def _identify(path: Path, content: bytes) -> tuple[str, int]:
-    """SHA-256 and size of a peer with all of its weights."""
+    """Compute the SHA-256 and the size of a peer with all of its weights."""
     data_files = list_data_files(content) if FORMATS[path.suffix] == "onnx" else ()
     return identify_model(content, path.parent, data_files)
 
@@ -82,7 +82,7 @@ def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Dele
     """Load a peer into a runtime.
 
     Raises:
-        RuntimeUnavailableError: It cannot be loaded, or is not a classifier of 28x28 pixels into ten digits.
+        RuntimeUnavailableError: It cannot be loaded, or does not classify 28x28 pixels into ten digits.
     """
     try:
         content = read_file(path, MOST_FILE_BYTES)
@@ -93,14 +93,14 @@ def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Dele
         loaded.sha256, _ = _identify(path, content)
         return loaded
     except Exception as error:
-        # Native packages raise what they like.
+        # Native packages raise errors of any type.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise RuntimeUnavailableError(f"{runtime} cannot run {path.name}: {reason}") from error
 
 
 @dataclass(frozen=True)
 class _Entrance:
-    """What a peer's input takes; a scale of 0 means that it is not quantized."""
+    """The input of a peer; a scale of 0 means that it is not quantized."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -109,10 +109,10 @@ class _Entrance:
 
 
 class LoadedPeer:
-    """A peer in its runtime: how an image is prepared, and what is then called. One at a time: more it may not take.
+    """A peer in its runtime, with the preparation of an image. One image at a time: it may not accept more.
 
     Attributes:
-        sha256: Of the bytes that were loaded.
+        sha256: SHA-256 of the bytes that were loaded.
     """
 
     sha256 = ""
@@ -122,22 +122,22 @@ class LoadedPeer:
         self._prepare = _prepare(reads, entrance)
 
     def reading(self, reads: str) -> "LoadedPeer":
-        """The same peer with another convention.
+        """Return a peer that reads by another convention, in the same runtime.
 
         Raises:
-            RuntimeUnavailableError: Its input cannot take that.
+            RuntimeUnavailableError: Its input cannot take that convention.
         """
         return LoadedPeer(self._entrance, reads, self._call)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores, whatever they are: only which is the largest is used."""
+        """Return scores of any kind, [N, 10]: only the position of the largest is used."""
         scores = np.empty((len(images), NUM_CLASSES), np.float32)
         for i in range(len(images)):
             scores[i] = self._call(self._prepare(images[i : i + 1])).reshape(NUM_CLASSES)
         return scores
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """On images that were prepared before, so that preparing them is not counted."""
+        """Return a call on images that were prepared before, so that the preparation is not timed."""
         call, prepared = self._call, _Remembered(self._prepare)
         return lambda image: call(prepared(image))
 
@@ -159,7 +159,7 @@ def _load_session(path: Path, content: bytes, interface: PeerInterface, num_thre
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
-    # Weights outside the file would else be sought in the current folder.
+    # Otherwise, weights outside the file would be searched in the current folder.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     entrance, exits = _only(session.get_inputs(), "input"), session.get_outputs()
@@ -172,12 +172,12 @@ def _load_session(path: Path, content: bytes, interface: PeerInterface, num_thre
 
 
 def _close(shape: list[int | str | None]) -> tuple[int, ...]:
-    """A shape for one image: what is left open has a name, or none."""
+    """Return the shape for one image: open dimensions, which have a name or nothing, become 1."""
     return tuple(size if isinstance(size, int) else 1 for size in shape)
 
 
 class _Remembered:
-    """Prepares each image once; the timing goes through a hundred again and again."""
+    """A cache that prepares each image once; the timing uses a hundred images repeatedly."""
 
     def __init__(self, prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]) -> None:
         self._prepare = prepare
@@ -186,16 +186,16 @@ class _Remembered:
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         known = self._known.get(id(image))
         if known is None:
-            # With the image itself, so that its id stays its own.
+            # Stored with the image itself, so that its id stays unique.
             known = self._known[id(image)] = (image, self._prepare(image))
         return known[1]
 
 
 def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
-    """From an image, uint8 [1, 28, 28, 1], to what the peer's input takes.
+    """Make a function from an image, uint8 [1, 28, 28, 1], to what the peer's input takes.
 
     Raises:
-        RuntimeUnavailableError: It takes something else than was said.
+        RuntimeUnavailableError: The input takes something else than the user stated.
     """
     shape, dtype, convention = entrance.shape, entrance.dtype, parse_convention(reads)
     if shape[1:] not in SHAPES and shape not in SHAPES:
@@ -223,10 +223,10 @@ def _only(tensors: Any, what: str) -> Any:
 
 
 def _find_scores(outputs: Sequence[tuple[str, tuple[int, ...]]], wanted: str | None) -> int:
-    """Which of the outputs, by name and shape, has the ten scores, counted from 0.
+    """Find which of the outputs, given by name and shape, has the ten scores, counted from 0.
 
     Raises:
-        RuntimeUnavailableError: None has, several have and none of them is named, or the named one has not.
+        RuntimeUnavailableError: No output has, several have and none of them is named, or the named one has not.
     """
     names = [name for name, _ in outputs]
     tens = [place for place, (_, shape) in enumerate(outputs) if np.prod(shape) == NUM_CLASSES]

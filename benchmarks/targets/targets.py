@@ -1,4 +1,4 @@
-"""What is measured: every file on every runtime of its format, with each delegate and number of threads."""
+"""The targets: every file on every runtime of its format, with each delegate and number of threads."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ ALL_PROCESSORS = 0
 
 @dataclass(frozen=True)
 class MeasuredFile:
-    """A file to be measured: one of the bundle's, its Keras model, or a peer."""
+    """A file to measure: one of the bundle's, its Keras model, or a peer."""
 
     name: str
     sha256: str
@@ -41,12 +41,12 @@ class MeasuredFile:
 
 @dataclass
 class Target:
-    """A file on a runtime, and what its processes have measured so far.
+    """A file on a runtime, and the measurements of its processes so far.
 
     Attributes:
-        launcher: Starts its process.
-        unavailable: Why it is not measured, or no longer.
-        places: Of its processes' samples of the machine, in the order of measuring.
+        launcher: The way to start its process.
+        unavailable: The reason why it is not, or no longer, measured.
+        places: Indices of its processes' samples of the machine, in the order of measuring.
     """
 
     subject: MeasuredFile
@@ -62,25 +62,25 @@ class Target:
 
     @property
     def label(self) -> str:
-        """What the progress bar says."""
+        """The text for the progress bar."""
         return f"{self.subject.name} on {self.runtime}"
 
     @property
     def is_plain(self) -> bool:
-        """As most people run it: one thread, and the delegate that the runtime chooses."""
+        """Whether it is the usual configuration: one thread, and the delegate that the runtime chooses."""
         return self.threads == 1 and self.delegate == "default"
 
 
 def list_targets(
     bundle: Bundle, peers: Sequence[Peer], settings: BenchmarkSettings, old_runtime: Launcher | None = None
 ) -> list[Target]:
-    """All that could be measured here; what cannot be says why.
+    """List all possible targets; those that are not available have the reason.
 
     Args:
-        bundle: Its files, and the Keras model.
-        peers: Measured on the runtime that most people have for their format.
-        settings: Its runtimes and threads, and whether it is quick.
-        old_runtime: Starts a worker in an environment with tflite-runtime; None where there is none.
+        bundle: The bundle whose files and Keras model are measured.
+        peers: Peers, measured on the most common runtime of their format.
+        settings: The runtimes and threads to measure with, and whether the run is quick.
+        old_runtime: Starts a worker in an environment with tflite-runtime; None if there is none.
     """
     subjects = [_describe(bundle, file) for file in bundle.files]
     source = bundle.card.source
@@ -109,8 +109,8 @@ def _describe(bundle: Bundle, file: ModelFile) -> MeasuredFile:
 
 
 def _describe_peer(peer: Peer, taken: set[str]) -> Target:
-    """Under its name, or where that is taken, its whole path."""
-    # Bytes that are not UTF-8 have no place in the JSON of results.
+    """Describe a peer under its file name, or under its whole path if that name is taken."""
+    # The JSON of results cannot hold bytes that are not UTF-8.
     name = os.fsencode(peer.path if peer.path.name in taken else peer.path.name).decode(errors="backslashreplace")
     subject = MeasuredFile(name, peer.sha256, peer.format, None, peer.size_bytes, peer=peer)
     engine = ENGINES["litert" if peer.format == "tflite" else "onnxruntime"]
@@ -120,7 +120,7 @@ def _describe_peer(peer: Peer, taken: set[str]) -> Target:
 def _spread(
     subject: MeasuredFile, engine: Engine, settings: BenchmarkSettings, old_runtime: Launcher | None
 ) -> list[Target]:
-    """A target for each delegate and number of threads that the engine is measured with."""
+    """Make a target for each delegate and number of threads that the engine is measured with."""
     if engine.name == "keras-gpu" and not has_gpu():
         return []
     launcher, unavailable = _launch(engine, old_runtime)
@@ -134,12 +134,12 @@ def _spread(
 
 
 def resolve_threads(threads: Sequence[int]) -> list[int]:
-    """Numbers of threads, 0 standing for all processors that may be used; each once."""
+    """Resolve numbers of threads, where 0 means all processors that may be used; without duplicates."""
     return list(dict.fromkeys(count_cores() if count == ALL_PROCESSORS else count for count in threads))
 
 
 def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str | None]:
-    """How to start its process, and why that is not possible here, if so."""
+    """Choose how to start the engine's process, and the reason if that is not possible here."""
     if engine.name == WEB_RUNTIME:
         return Launcher(
             module="edge_mnist.benchmarks.measuring.browser_worker", outlived=True, memory_bytes=0
@@ -162,7 +162,7 @@ def _missing(engine: Engine) -> str:
 
 @dataclass(frozen=True)
 class TargetListing:
-    """A target as `--list-targets` shows it; `here` is a version or None, `note` says what it is or how to get it."""
+    """A target for `--list-targets`; `here` is a version or None, `note` a description or the command to install it."""
 
     name: str
     here: str | None
@@ -170,7 +170,7 @@ class TargetListing:
 
 
 def list_offers() -> list[TargetListing]:
-    """Every kind of target, whether it is here, and how to get what is not."""
+    """List every kind of target, whether it is available here, and how to install it if not."""
     ssh = shutil.which("ssh")
     elsewhere = "--host USER@HOST measures there, too" if ssh else "apt install openssh-client"
     return [*map(_offer, ENGINES.values()), TargetListing("other machines", ssh, elsewhere)]

@@ -1,1 +1,1 @@
-"""Keras models from anywhere, brought to the contract of pixels and logits."""
+"""Adoption of foreign Keras models to the contract of raw pixels in and logits out."""

@@ -1,8 +1,8 @@
-"""Models of other projects: put this project's contract around what they read and give.
+"""Models of other projects: wrap them in this project's contract of raw pixels in and logits out.
 
-A copy of the model gets a head that takes raw pixels to what the model wants, and loses the softmax (or other function)
-at its end. The copy is flat: models within the model become their layers, so that everything else works on it as on a
-model of our own. It computes in float32, whatever precision the model was trained in.
+A copy of the model gets a head that converts raw pixels to what the model reads, and loses the softmax (or other
+function) at its end. The copy is flat: nested models become their layers, so that the export treats it like a model
+of this project. It computes in float32, whatever precision the model was trained in.
 """
 
 import re
@@ -15,12 +15,12 @@ from ...edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convent
 from ..errors import ExportError
 from .output_function import find_function, is_network, last_operation
 
-# Ways to arrange the 784 pixels of an image, all in the same order.
+# Input shapes that hold the 784 pixels of an image in the same order.
 INPUT_SHAPES = {IMAGE_SHAPE, (28, 28), (784,), (1, 28, 28), (784, 1), (1, 784)}
-# From [0, 1] to what the model reads. For 0-255 the scaling layer itself only casts, which int8 files express exactly.
+# Scaling from [0, 1] to the model's range. For 0-255 the scaling layer only casts, which int8 files express exactly.
 FURTHER_SCALING = {"-1-1": {"scale": 2.0, "offset": -1.0}}
 HOW = "Say what it reads with --pixels 0-1, 0-255 or -1-1 (paper to ink)."
-# Names of the head's layers. A model's own layer of such a name is renamed.
+# Names of the head's layers. A foreign layer with such a name is renamed.
 HEAD_NAMES = {"pixels", SCALING_LAYER, "to_own_range", "to_own_shape"}
 
 
@@ -32,11 +32,11 @@ def keeps_contract(model: keras.Model) -> bool:
 
 
 def check_shapes(model: keras.Model, path: Any) -> None:
-    """Refuse a model for other pictures or classes.
+    """Refuse a model that reads other pictures or has other classes.
 
     Raises:
-        ExportError: Not one input of 784 pixels, such as [N, 28, 28, 1], [N, 28, 28] or [N, 784], and one output
-            [N, 10].
+        ExportError: The model does not have one input of 784 pixels, such as [N, 28, 28, 1], [N, 28, 28] or [N, 784],
+            and one output [N, 10].
     """
     wanted = f"one input [N, {', '.join(map(str, IMAGE_SHAPE))}] or [N, 784] and one output [N, {NUM_CLASSES}]"
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -49,16 +49,16 @@ def check_shapes(model: keras.Model, path: Any) -> None:
 
 
 def wrap_in_contract(model: keras.Model, convention: Convention, path: Any) -> keras.Model:
-    """Put the contract around a model: raw pixels in, logits out.
+    """Wrap a model in the contract: raw pixels in, logits out.
 
     Args:
-        model: With the right shapes.
-        convention: What it reads and gives.
-        path: What error messages call it.
+        model: A model with accepted shapes.
+        convention: The range of its pixels and the kind of its outputs.
+        path: The model's file, for error messages.
 
     Raises:
-        ExportError: It reads floats and the convention does not say which, or the reverse; it ends in a softmax that
-            the convention does not mention, or in none that can be taken off.
+        ExportError: The model reads floats and the convention does not say which, or the reverse; it ends in a softmax
+            that the convention does not mention, or in none that can be removed.
     """
     is_raw = model.inputs[0].dtype == "uint8"
     if is_raw != (convention.pixels == "uint8"):
@@ -72,7 +72,7 @@ def wrap_in_contract(model: keras.Model, convention: Convention, path: Any) -> k
         return model
     adopted = _Copy(convention, path).build(model)
     while find_function(last_operation(adopted)) == convention.outputs:
-        # A model that applies it twice.
+        # Once more, for a model that applies it twice.
         adopted = _Copy(convention, path).build(adopted, with_head=False)
     return adopted
 
@@ -90,7 +90,7 @@ def _check_output(last: Any, convention: Convention, path: Any) -> None:
 
 
 class _Copy:
-    """A model's graph rebuilt, operation by operation, with the same weights."""
+    """A model's graph, rebuilt operation by operation with the same weights."""
 
     def __init__(self, convention: Convention, path: Any) -> None:
         self._convention = convention
@@ -100,7 +100,7 @@ class _Copy:
         self._last: Any = None
 
     def build(self, model: keras.Model, with_head: bool = True) -> keras.Model:
-        """The copy: behind raw pixels unless it has them already, and without the function at its end."""
+        """Build the copy: behind raw pixels unless it reads them already, and without the function at its end."""
         if self._convention.outputs != "logits":
             self._last = last_operation(model)
         pixels = keras.Input(IMAGE_SHAPE, dtype="uint8", name="pixels")
@@ -111,7 +111,7 @@ class _Copy:
             output = self._run(model, start)
             copy = keras.Model(pixels, output, name=_scope_name(model.name))
         except Exception as error:
-            # Layers of all kinds run their own code here.
+            # Layers of any kind run their own code here.
             raise ExportError(f"{self._path}: cannot be rebuilt behind raw pixels ({error}).") from error
         for original, rebuilt in self._copies.items():
             if isinstance(original, layers.Layer) and original.weights:
@@ -119,7 +119,7 @@ class _Copy:
         return copy
 
     def _head(self, pixels: Any, shape: tuple[int, ...]) -> Any:
-        """From raw pixels to what the model reads."""
+        """Convert raw pixels to what the model reads."""
         scale = 1.0 if self._convention.pixels in {"uint8", "0-255"} else 1 / 255
         x = layers.Rescaling(scale, name=SCALING_LAYER, dtype="float32")(pixels)
         if self._convention.pixels in FURTHER_SCALING:
@@ -127,13 +127,13 @@ class _Copy:
         return x if shape == IMAGE_SHAPE else layers.Reshape(shape, name="to_own_shape")(x)
 
     def _run(self, network: Any, tensors: Any) -> Any:
-        """Call copies of a network's operations on these tensors; those of networks within it one by one."""
+        """Call copies of a network's operations on these tensors; nested networks are unrolled."""
 
         def call(operation: Any, *arguments: Any, **options: Any) -> Any:
             if is_network(operation):
                 return self._run(operation, arguments[0])
             copy = self._copies.get(operation) or self._copies.setdefault(operation, self._clone(operation))
-            # What takes the place of a softmax takes no mask.
+            # The replacement of a softmax takes no mask.
             return copy(*arguments, **({} if operation is self._last else options))
 
         graph = keras.Model(network.inputs, network.outputs)
@@ -141,7 +141,7 @@ class _Copy:
         return keras.tree.flatten(outputs)[0] if len(network.outputs) == 1 else outputs
 
     def _clone(self, operation: Any) -> Any:
-        """An operation like this one, in float32, without its output function where it is the last."""
+        """Copy an operation in float32, without its output function if it is the last one."""
         changes: dict[str, Any] = {}
         if operation is self._last:
             if not _keeps_weights(operation):
@@ -153,7 +153,7 @@ class _Copy:
         return type(operation).from_config(config)
 
     def _free_name(self, name: str) -> str:
-        """A name that TensorFlow takes for a scope and that no other layer of the copy has."""
+        """Return a name that TensorFlow accepts as a scope and that no other layer of the copy has."""
         name = _scope_name(name)
         free, number = f"own_{name}" if name in HEAD_NAMES & self._names else name, 1
         while free in self._names:
@@ -173,7 +173,7 @@ def _scope_name(name: str) -> str:
 
 
 def _in_float32(config: Any) -> Any:
-    """A layer's configuration with mixed or half precision replaced by float32, in layers within it as well."""
+    """Return a layer's configuration with mixed or half precision replaced by float32, also in nested layers."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return config | {"config": {"name": "float32"}} if _is_low(config["config"]["name"]) else config

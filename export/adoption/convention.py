@@ -1,4 +1,4 @@
-"""Whether a model reads and gives what its user says: its numbers on 500 digits, looked at."""
+"""Check that a model reads and gives what its user states, by its results on 500 digits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +13,23 @@ from ...edge.data.images import Images
 from ..errors import ExportError
 from .output_function import recognize
 
-# A convention is contradicted where another makes the model read this many points more.
+# A convention is contradicted if another one raises the model's accuracy by this much.
 CONTRADICTION = 0.10
-# Between ranges that read about as many digits, the scale of the logits decides. Networks of four kinds trained on each
-# range for one and for six epochs: the median margin between the two largest logits is at most 79 where the range is
-# right, at least 272 where pixels are 255 times as large as in training, and at least 205 where they are 128 times as
-# large (`python docs/decisions/measure_scales.py`).
+# Between ranges that read about as many digits, the scale of the logits decides. Networks of four kinds were trained on
+# each range for one and for six epochs: the median margin between the two largest logits is at most 79 if the range is
+# right, at least 272 if pixels are 255 times as large as in training, and at least 205 if they are 128 times as large
+# (`python docs/decisions/measure_scales.py`).
 SAME_ACCURACY, IMPLAUSIBLE_MARGIN, PLAUSIBLE_MARGIN = 0.05, 150, 100
 BATCH = 500
 
 
 @dataclass(frozen=True)
 class ConventionCheck:
-    """What a model made of images.
+    """The results of a model on sample images.
 
     Attributes:
-        accuracy: Share read correctly.
-        margin: Median difference of the two largest logits, in nats.
+        accuracy: Share of images read correctly, in [0, 1].
+        margin: Median difference between the two largest logits, in nats.
     """
 
     accuracy: float
@@ -37,17 +37,17 @@ class ConventionCheck:
 
 
 def check_convention(model: keras.Model, convention: Convention, images: Images, path: Any) -> None:
-    """Refuse a convention that the model's own numbers contradict.
+    """Refuse a convention that the model's own results contradict.
 
     Args:
-        model: Adopted.
-        convention: It was adopted with.
-        images: Some that it should read.
-        path: What error messages call it.
+        model: The adopted model.
+        convention: The convention it was adopted with.
+        images: Sample images that it should be able to read.
+        path: The model's file, for error messages.
 
     Raises:
-        ExportError: Its outputs are not finite, or no logits; another range of pixels, or inverted ones, fit clearly
-            better; or it cannot be run at all.
+        ExportError: The outputs are not finite, or are not logits; another range of pixels, or inverted pixels, fit
+            clearly better; or the model cannot be run at all.
     """
     pixels = images.pixels.astype(np.float32)
     try:
@@ -69,7 +69,7 @@ def check_convention(model: keras.Model, convention: Convention, images: Images,
 
 
 def _other_ranges(convention: Convention, pixels: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Pixels [N, 28, 28, 1] that make the model see what it would under each other convention."""
+    """Return pixels [N, 28, 28, 1] that make the model see what it would under each other convention."""
     rivals = {"inverted (0 = ink)": 255 - pixels}
     if convention.pixels == "0-1":
         rivals |= {"0-255": pixels * 255, "-1-1": pixels * 2 - 255}
@@ -124,7 +124,7 @@ def _compare(
 
 
 def _behind_cast(model: keras.Model) -> keras.Model:
-    """The whole model as a function of float pixels, so that other ranges can be tried."""
+    """Return the whole model as a function of float pixels, so that other ranges can be tried."""
     pixels = keras.Input(IMAGE_SHAPE)
     unit = keras.layers.Rescaling(model.get_layer(SCALING_LAYER).scale)(pixels)
     return keras.Model(pixels, keras.Model(model.get_layer(SCALING_LAYER).output, model.output)(unit))

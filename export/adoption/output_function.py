@@ -1,8 +1,8 @@
 """The function that a model applies to its logits: found in its graph, and recognized in its numbers.
 
-A bundle's files give logits, so a softmax, log-softmax or sigmoid at the end of a foreign model is taken off. It may
-be the activation of the last layer, a layer, an operation such as `keras.ops.softmax`, or stand at the end of a model
-within the model. What the graph does not show, the numbers do.
+A bundle's files give logits, so a softmax, log-softmax or sigmoid at the end of a foreign model is removed. It may be
+the activation of the last layer, a layer, an operation such as `keras.ops.softmax`, or the end of a nested model. What
+the graph does not show, the numbers do.
 """
 
 from typing import Any, Literal
@@ -21,18 +21,18 @@ ACTIVATIONS = {
     keras.activations.log_softmax: "log-softmax",
     keras.activations.sigmoid: "sigmoid",
 }
-# Classes of `keras.ops`, by name: the classes themselves are not public.
+# Classes of `keras.ops` by name, since the classes themselves are not public.
 OPERATIONS = {"Softmax": "softmax", "LogSoftmax": "log-softmax", "Sigmoid": "sigmoid"}
-# Layers and operations that hand every number on as it is.
+# Layers and operations that pass every number on unchanged.
 PASSING = {"Dropout", "Flatten", "Reshape", "Identity", "Cast", "Squeeze", "ExpandDims", "InputLayer"}
 
 Kind = Literal["softmax", "log-softmax", "sigmoid", "not finite", "constant"]
 
 
 def last_operation(model: Any) -> Any:
-    """The operation that computes the model's output, of models within the model as well.
+    """Find the operation that computes the model's output, also inside nested models.
 
-    Layers behind it that change no number, such as a dropout, are passed over.
+    Layers after it that change no number, such as a dropout, are skipped.
     """
     tensor = model.outputs[0]
     while True:
@@ -46,12 +46,12 @@ def last_operation(model: Any) -> Any:
 
 
 def is_network(operation: Any) -> bool:
-    """Whether an operation is a model with a graph of its own, which can be taken apart."""
+    """Whether an operation is a model with a graph of its own, which can be unrolled."""
     return isinstance(operation, keras.Model) and bool(getattr(operation, "inputs", None))
 
 
 def find_function(operation: Any) -> OutputFunction | None:
-    """The function that an operation applies at its end; None for one of no such kind."""
+    """Return the function that an operation applies at its end; None if it applies none of these."""
     if isinstance(operation, layers.Softmax):
         return "softmax"
     activation = ACTIVATIONS.get(getattr(operation, "activation", None))  # pyright: ignore[reportArgumentType]
@@ -61,10 +61,10 @@ def find_function(operation: Any) -> OutputFunction | None:
 
 
 def recognize(outputs: NDArray[np.floating]) -> Kind | None:
-    """What outputs that should be logits are instead; None where nothing speaks against logits.
+    """Recognize what outputs are if they are not logits; None if they may be logits.
 
     Args:
-        outputs: Of a model for many different digits, [N, 10].
+        outputs: A model's outputs for many different digits, [N, 10].
     """
     if not np.isfinite(outputs).all():
         return "not finite"

@@ -1,4 +1,4 @@
-"""What is to be exported: find it, load it safely, and cut off its scaling."""
+"""The source of an export: find the model, load it safely, and remove its scaling layer."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from .adopt import check_shapes, wrap_in_contract
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A bundle, or a lone `.keras` file, and what the model in it reads and gives."""
+    """A bundle or a single `.keras` file, with the convention of its model's inputs and outputs."""
 
     path: Path
     bundle: Bundle | None
@@ -26,39 +26,40 @@ class ModelSource:
 
     @property
     def name(self) -> str:
-        """For a lone file's bundle: what is not a letter, digit, dot or dash becomes a dash."""
+        """Name of the bundle made of a single file: anything but letters, digits, dots and dashes becomes a dash."""
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).strip("._-") or "model"
 
     @property
     def default_out(self) -> Path:
-        """A bundle of one's own is extended in place; a shipped one and a lone file get a folder here."""
+        """Default output folder: a user's bundle itself, else a folder in the working directory."""
         return self.path if self.bundle and self.path.parent != SHIPPED.parent else Path(self.name)
 
     @property
     def trained_on(self) -> str | None:
-        """The name of the training data, None where nobody knows."""
+        """Name of the training data; None if unknown."""
         return self.bundle.card.training.dataset if self.bundle and self.bundle.card.training else None
 
     def read(self) -> bytes:
-        """The `.keras` file's bytes.
+        """Read the bytes of the `.keras` file.
 
         Raises:
-            EdgeMnistError: It cannot be read, is larger than any model for such images, or is not what the card says.
+            EdgeMnistError: The file cannot be read, is larger than any model for such images, or is not what the card
+                describes.
         """
         return self.bundle.read(self.bundle.card.source) if self.bundle else read_file(self.path, MOST_FILE_BYTES)
 
 
 def find_source(path: Path | None, convention: Convention | None = None) -> ModelSource:
-    """Decide what a path means; without one, the shipped bundle.
+    """Find the model that a path names; without a path, the shipped bundle.
 
     Args:
         path: A bundle or a `.keras` file.
-        convention: What a lone file reads and gives; a bundle's card knows.
+        convention: The convention of a single file; a bundle's card states its own.
 
     Raises:
-        ExportError: There is nothing, or something that is neither a bundle nor a `.keras` file; or a convention for a
-            bundle.
-        ModelCardError: A bundle whose card or hashes do not hold.
+        ExportError: There is nothing at the path, or neither a bundle nor a `.keras` file; or a convention is given for
+            a bundle.
+        ModelCardError: The bundle's card or hashes are wrong.
     """
     path = path or SHIPPED
     if path.is_dir():
@@ -79,19 +80,19 @@ def find_source(path: Path | None, convention: Convention | None = None) -> Mode
 
 
 def load_source(path: Path, shown_as: Path, convention: Convention | None = None) -> keras.Model:
-    """Load a `.keras` file, in Keras's safe mode, which refuses code hidden in lambda layers, and adopt it.
+    """Load a `.keras` file and adopt it; Keras's safe mode refuses code hidden in lambda layers.
 
     Args:
         path: The file.
-        shown_as: What error messages call it.
-        convention: What it reads and gives; by default what this project's own models do.
+        shown_as: The path to show in error messages.
+        convention: The convention of inputs and outputs; by default that of this project's own models.
 
     Returns:
-        Raw pixels, uint8 [N, 28, 28, 1], in; logits, [N, 10], out; a layer named `SCALING_LAYER` at the head.
+        A model with raw pixels, uint8 [N, 28, 28, 1], in; logits, [N, 10], out; a layer named `SCALING_LAYER` first.
 
     Raises:
-        KerasFileError: Not a `.keras` file, or one that cannot be loaded safely.
-        ExportError: The contract does not fit it.
+        KerasFileError: The file is not a `.keras` file, or cannot be loaded safely.
+        ExportError: The model does not fit the contract.
     """
     model = load_keras_file(path.read_bytes(), str(shown_as))
     if not isinstance(model, (keras.Sequential, keras.models.Model)) or not getattr(model, "inputs", None):
@@ -101,14 +102,14 @@ def load_source(path: Path, shown_as: Path, convention: Convention | None = None
 
 
 def behind_scaling(model: keras.Model) -> keras.Model:
-    """The network without its scaling layer: float32 [N, 28, 28, 1] in [0, 1] (or [0, 255]) in, logits out.
+    """Return the network without its scaling layer: float32 [N, 28, 28, 1] in [0, 1] (or [0, 255]) in, logits out.
 
-    A full-integer file says "integer * 1/255" by its input's scale, so that raw pixels enter without an operator. The
-    weights are the same, not copies.
+    A full-integer file states "integer * 1/255" as its input's scale, so that raw pixels enter without an operator. The
+    weights are shared, not copied.
     """
     return keras.Model(model.get_layer(SCALING_LAYER).output, model.output, name=model.name)
 
 
 def input_scale(model: keras.Model) -> float:
-    """What the scaling layer multiplies a pixel by: 1/255, or 1 for a network that wants 0 to 255."""
+    """Return the factor of the scaling layer: 1/255, or 1 for a network that reads 0 to 255."""
     return float(model.get_layer(SCALING_LAYER).scale)

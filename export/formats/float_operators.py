@@ -1,6 +1,6 @@
-"""Operators of an int8 file that compute in float32 all the same, because the runtime has no integer kernel for them.
+"""Operators of an int8 file that compute in float32 because the runtime has no integer kernel for them.
 
-Such a file is smaller than its float32 sibling, but it is not full-integer: a processor without floating point, or an
+Such a file is smaller than the float32 one, but it is not full-integer: a processor without floating point, or an
 accelerator that takes integers alone, cannot run it.
 """
 
@@ -15,14 +15,14 @@ from onnx import numpy_helper
 from ...edge.common.scratch import scratch_folder
 from .tflite_edits import operator_kind, unpack
 
-# They carry numbers between float and integer, or move and name them, and compute nothing.
+# Operators that convert between float and integer, or move and name tensors, and compute nothing.
 CONVERSIONS = {"QUANTIZE", "DEQUANTIZE", "CAST", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast"}
 MOVES = {"Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Shape", "Slice", "Concat", "Gather"}
 NAMES = {value: name for name, value in vars(BuiltinOperator).items() if isinstance(value, int)}
 
 
 def in_tflite(content: bytes) -> tuple[str, ...]:
-    """The operators with a float32 output, such as `2 x ELU`."""
+    """List the operators with a float32 output, such as `2 x ELU`."""
     model = unpack(content)
     found = [
         NAMES[operator_kind(model, operator)]
@@ -34,9 +34,9 @@ def in_tflite(content: bytes) -> tuple[str, ...]:
 
 
 def in_onnx(content: bytes) -> tuple[str, ...]:
-    """The operators that ONNX Runtime computes in float32, as its optimizer leaves the graph.
+    """List the operators that ONNX Runtime computes in float32, according to its optimized graph.
 
-    A QDQ file says what is quantized; which operators have integer kernels, the runtime decides.
+    A QDQ file states what is quantized; the runtime decides which operators have integer kernels.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

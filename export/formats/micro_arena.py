@@ -1,15 +1,15 @@
-"""How much memory a network needs in TFLite Micro, whose firmware sets it aside, the arena, before anything has run.
+"""The memory that a network needs in TFLite Micro: the arena, which firmware reserves before anything has run.
 
 It is divided as TFLite Micro divides it: activations planned by lifetime from one end (`plan_buffers`), structs and the
 kernels' own data from the other. `docs/decisions/measure_arena.py` compares the estimate with the smallest arena in
 which tflite-micro 0.dev20261023182759 (x86-64, reference kernels) allocates and runs. On the zoo and eleven networks of
-other layers it was never too small, and too large by 0.2 to 8.9 %, 64 to 1,264 bytes.
+other layers the estimate was never too small, and too large by 0.2 to 8.9 %, 64 to 1,264 bytes.
 
 What the estimate cannot know:
     Pointers: the sizes of structs are those of a 64-bit host. Where pointers have 32 bits, TFLite Micro needs less.
-    Optimized kernels: CMSIS-NN, ESP-NN and their like ask for scratch buffers of their own, which come on top.
+    Optimized kernels: CMSIS-NN, ESP-NN and the like request scratch buffers of their own, which come on top.
     Operators that no measured network has: taken to keep no more data than a convolution, and no scratch buffer.
-`MicroInterpreter::arena_used_bytes()` on the device tells the truth.
+`MicroInterpreter::arena_used_bytes()` on the device reports the true size.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from dataclasses import dataclass
 
 from .micro_model import MicroModel, MicroOperator
 
-# TFLite Micro aligns buffers to 16 bytes, and wants the same of the arena and of the model.
+# TFLite Micro aligns buffers to 16 bytes, and requires the same of the arena and of the model.
 ALIGNMENT = 16
 
 # Persistent data in TFLite Micro, 64 bits, as its RecordingMicroAllocator itemizes them: allocators and planner;
 # TfLiteEvalTensor; NodeAndRegistration; TfLiteTensor and quantization of input and output. A kernel's data and
 # parsed options are not itemized by operator: 108 bytes for a convolution, and no more than that for the others.
 FIXED_BYTES, TENSOR_BYTES, NODE_BYTES, ENDS_BYTES, KERNEL_BYTES = 512, 24, 64, 192, 112
-# These keep an int32 multiplier and an int32 shift for each output channel.
+# Operators that keep an int32 multiplier and an int32 shift for each output channel.
 PER_CHANNEL = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
-# These sum in a scratch buffer: an int32 for each output element.
+# Operators that sum in a scratch buffer: an int32 for each output element.
 SUMMING = {"MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM", "TRANSPOSE_CONV"}
 # Temporary data, also 64 bits. While a kernel prepares: its tensors' descriptions, and room for 12 scratch requests.
 # While buffers are planned: AllocationInfo for each tensor, and the planner's own lists for each buffer.
@@ -43,7 +43,7 @@ class Buffer:
 
 
 def estimate_arena(model: MicroModel) -> int:
-    """How many bytes TFLite Micro needs beside the model itself, see the module's docstring.
+    """Estimate how many bytes TFLite Micro needs beside the model itself, see the module's docstring.
 
     Three moments decide: running, planning the buffers, and preparing the operator with the most channels. Persistent
     data are there in all three.
@@ -66,10 +66,10 @@ def plan_buffers(buffers: Sequence[Buffer]) -> tuple[int, ...]:
     """Place buffers so that those needed at the same time do not overlap: largest first, into the lowest gap that fits.
 
     Args:
-        buffers: In the order in which TFLite Micro adds them. Of equal ones it places the later first.
+        buffers: Buffers in the order in which TFLite Micro adds them. Of equal ones it places the later first.
 
     Returns:
-        An offset in bytes for each.
+        The offset of each buffer, in bytes.
 
     Source: tensorflow/tflite-micro, tensorflow/lite/micro/memory_planner/greedy_memory_planner.h.
     """
@@ -88,19 +88,19 @@ def plan_buffers(buffers: Sequence[Buffer]) -> tuple[int, ...]:
 
 
 def _copied_bytes(operator: MicroOperator) -> int:
-    """Of the kernel's own data the part that grows with its tensors."""
+    """Count the bytes of the kernel's own data that grow with its tensors."""
     if operator.name in PER_CHANNEL:
-        # Dense weights can also have a single scale.
+        # Dense weights may also have a single scale.
         scales = max(len(tensor.scales) for tensor in operator.inputs)
         channels = scales if operator.name == "FULLY_CONNECTED" else operator.outputs[0].channels
         return 2 * _aligned(4 * channels)
-    # BATCH_MATMUL works on a left factor by rows and a right one by columns, and transposes a copy where they are not.
+    # BATCH_MATMUL reads its left factor by rows and its right one by columns, and transposes a copy if necessary.
     copied = zip(operator.inputs, operator.transposes, (True, False), strict=False)
     return sum(_aligned(tensor.size_bytes) for tensor, transposes, by_rows in copied if transposes == by_rows)
 
 
 def _list_buffers(model: MicroModel) -> list[Buffer]:
-    """What lives in the arena while the network runs: tensors that are not constant, then the kernels' scratch."""
+    """List the buffers in the arena while the network runs: tensors that are not constant, then kernels' scratch."""
     first, last = {model.pixels.index: 0}, {model.logits.index: len(model.operators)}
     scratch: list[Buffer] = []
     for step, operator in enumerate(model.operators, start=1):

@@ -1,8 +1,8 @@
 """C source for TFLite Micro: an int8 `.tflite` file as an array, and what firmware has to know to run it.
 
-A microcontroller has no file system to load a model from; it is compiled in. Beside the bytes, whoever writes the
-firmware needs the tensors' scales, the operators to register, and how large an arena to set aside. All three are in
-the file, and all three are guessed too small, too large or wrongly where they are not written down beside it.
+A microcontroller has no file system to load a model from; it is compiled in. Beside the bytes, the author of the
+firmware needs the tensors' scales, the operators to register, and the size of the arena to reserve. All three are in
+the file, and all three are easily guessed wrong if they are not written down beside it.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from .micro_arena import ALIGNMENT, estimate_arena
 from .micro_model import MicroModel, MicroTensor, read_micro_model
 
 BYTES_PER_LINE = 16
-# The resolver's methods are the operators' names in camel case, but for these.
+# The resolver's methods are the operators' names in camel case, except for these.
 IRREGULAR_METHODS = {
     "BATCH_MATMUL": "AddBatchMatMul",
     "CUMSUM": "AddCumSum",
@@ -26,7 +26,7 @@ IRREGULAR_METHODS = {
 
 @dataclass(frozen=True)
 class CSource:
-    """Two files for a firmware's tree: C11, C17 and C23, or C++11 and later; the source includes the header by name."""
+    """A header and a source file for firmware: C11, C17 and C23, or C++11 and later; the source includes the header."""
 
     header_name: str
     header: str
@@ -35,17 +35,17 @@ class CSource:
 
 
 def to_c_source(content: bytes, file_name: str) -> CSource:
-    """Write an int8 TFLite file as C source; equal arguments give equal text.
+    """Convert an int8 TFLite file to C source; equal arguments give equal text.
 
     The array is `NAME_tflite`, aligned to 16 bytes, NAME being `c_identifier(file_name)`; macros begin with NAME in
     capitals.
 
     Args:
-        content: The file, one network with one input of pixels and one output.
-        file_name: Such as `standard-int8.tflite`.
+        content: The file: one network with one input of pixels and one output.
+        file_name: The name of the file, such as `standard-int8.tflite`.
 
     Raises:
-        ExportError: See `read_micro_model`.
+        ExportError: The file cannot run on TFLite Micro, see `read_micro_model`.
     """
     model, name = read_micro_model(content, file_name), c_identifier(file_name)
     return CSource(
@@ -54,13 +54,13 @@ def to_c_source(content: bytes, file_name: str) -> CSource:
 
 
 def c_identifier(file_name: str) -> str:
-    """A name that C and C++ take and keep for nobody else: of `standard-int8.tflite`, `standard_int8`."""
+    """Make an identifier that C and C++ accept and do not reserve: `standard_int8` from `standard-int8.tflite`."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", file_name.removesuffix(".tflite")).strip("_").lower()
     return name if name[:1].isalpha() else f"model_{name}".rstrip("_")
 
 
 def resolver_method(operator: str) -> str:
-    """The method of MicroMutableOpResolver that registers an operator: CONV_2D, AddConv2D."""
+    """Return the method of MicroMutableOpResolver that registers an operator: AddConv2D for CONV_2D."""
     words = (word if word[0].isdigit() else word.capitalize() for word in operator.split("_"))
     return IRREGULAR_METHODS.get(operator, f"Add{''.join(words)}")
 
@@ -140,10 +140,10 @@ alignas({ALIGNMENT}) const unsigned char {name}_tflite[{name.upper()}_SIZE_BYTES
 
 
 def _scale(tensor: MicroTensor) -> str:
-    """In the fewest digits that give the same float32 again; always with a point or an exponent, as C wants it."""
+    """Format a scale in the fewest digits that give the same float32; always with a point or exponent, for C."""
     return str(np.float32(tensor.scales[0]))
 
 
 def _printable(file_name: str) -> str:
-    """A name that ends no comment."""
+    """Return a file name that cannot end a comment."""
     return re.sub(r"[^A-Za-z0-9 ._-]", "_", file_name)

@@ -1,7 +1,6 @@
-"""An int8 TFLite file as TFLite Micro sees it: its one network, and whether TFLite Micro has all that it takes.
+"""An int8 TFLite file as TFLite Micro sees it: its one network, and whether TFLite Micro supports all of it.
 
-All that a file can lack is found here, while it is read. What is written about it afterwards, the C source and the
-estimate of its arena, relies on that.
+Every fault of a file is found here, while it is read; the C source and the estimate of its arena rely on that.
 """
 
 import math
@@ -16,12 +15,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ..errors import ExportError
 
 IDENTIFIER = b"TFL3"
-# What a full-integer file consists of: activations and weights, pixels, and biases, axes and shapes.
+# The element types of a full-integer file: activations and weights, pixels, and biases, axes and shapes.
 ELEMENT_BYTES = {"INT8": 1, "UINT8": 1, "INT32": 4}
-# What a pixel of 0, paper, is.
+# The integer of a pixel of 0, paper.
 LEAST_INTEGER = {"INT8": -128, "UINT8": 0}
 
-# The built-in operators whose kernels tflite-micro 0.dev20261023182759 has, but for those that call other subgraphs.
+# The built-in operators with kernels in tflite-micro 0.dev20261023182759, except those that call other subgraphs.
 TFLM_OPERATORS = frozenset(
     """
     ABS ADD ADD_N ARG_MAX ARG_MIN ASSIGN_VARIABLE AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS
@@ -41,9 +40,9 @@ TYPE_NAMES = {code: name for name, code in vars(schema.TensorType).items() if is
 
 @dataclass(frozen=True)
 class MicroTensor:
-    """A tensor: its place in the file's list, its type as the schema calls it, and its quantization.
+    """A tensor: its index in the file, its type as the schema names it, and its quantization.
 
-    `scales` and `zero_points` are one, one for each channel, or none where it is not quantized.
+    `scales` and `zero_points` have one entry, one for each channel, or none if it is not quantized.
     """
 
     index: int
@@ -54,17 +53,17 @@ class MicroTensor:
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def channels(self) -> int:
-        """How many numbers lie next to each other: the last dimension, of a scalar 1."""
+        """Size of the last dimension, whose elements are adjacent; 1 for a scalar."""
         return self.shape[-1] if self.shape else 1
 
     @property
     def size_bytes(self) -> int:
-        """What they take."""
+        """Size of the data in bytes."""
         return self.elements * ELEMENT_BYTES[self.type_name]
 
     def __str__(self) -> str:
@@ -73,9 +72,9 @@ class MicroTensor:
 
 @dataclass(frozen=True)
 class MicroOperator:
-    """An operator by its name in the schema; without the inputs that it could have and has not.
+    """An operator by its name in the schema, without its absent optional inputs.
 
-    `transposes` says of the factors of a BATCH_MATMUL whether they are to be transposed.
+    `transposes` states, for each factor of a BATCH_MATMUL, whether it is transposed.
     """
 
     name: str
@@ -94,7 +93,7 @@ class MicroModel:
     logits: MicroTensor
 
     def count_operators(self) -> dict[str, int]:
-        """Names and counts in order of first use, which is also the order of the resolver's calls."""
+        """Count operators by name, in order of first use, which is also the order of the resolver's calls."""
         return dict(Counter(operator.name for operator in self.operators))
 
 
@@ -103,18 +102,18 @@ def read_micro_model(content: bytes, file_name: str) -> MicroModel:
 
     Args:
         content: The file.
-        file_name: What error messages call it.
+        file_name: The name of the file, for error messages.
 
     Raises:
-        ExportError: Not a TFLite file, a damaged one, not an int8 one, not one network from one input of raw pixels to
-            one output, or one with an operator that TFLite Micro does not have.
+        ExportError: The file is not a TFLite file, is damaged or not int8, is not one network from one input of raw
+            pixels to one output, or has an operator that TFLite Micro lacks.
     """
     if content[4:8] != IDENTIFIER:
         raise ExportError(f"{file_name}: expected a TFLite file, with {IDENTIFIER!r} at its bytes 4 to 8.")
     try:
         graphs = _read_graphs(content)
     except (struct.error, AttributeError, IndexError, TypeError, ValueError) as error:
-        # Whatever reading outside of the bytes, or an entry that is not there, leads to in the generated code.
+        # The generated code raises errors of many kinds when it reads outside of the bytes or a missing entry.
         raise ExportError(f"{file_name}: a damaged TFLite file ({error}). Export it again.") from error
     if len(graphs) != 1 or len(graphs[0].inputs) != 1 or len(graphs[0].outputs) != 1:
         raise ExportError(f"{file_name}: expected a single network with one input and one output.")
@@ -151,7 +150,7 @@ def _check_ends(model: MicroModel, file_name: str) -> None:
 
 @dataclass(frozen=True)
 class _Graph:
-    """A network as it is in the file, however many ends it has."""
+    """A network as it is in the file, with any number of inputs and outputs."""
 
     tensors: tuple[MicroTensor, ...]
     operators: tuple[MicroOperator, ...]
@@ -160,7 +159,7 @@ class _Graph:
 
 
 def _read_graphs(content: bytes) -> list[_Graph]:
-    # Typed loosely: the generated types call lists what are arrays, and everything optional.
+    # Typed loosely: the generated types declare arrays as lists, and everything as optional.
     root: Any = schema.ModelT.InitFromPackedBuf(content)
     return [_read_graph(root, graph) for graph in root.subgraphs]
 
@@ -196,7 +195,7 @@ def _read_tensor(index: int, tensor: Any) -> MicroTensor:
 
 
 def _read_name(code: Any) -> str:
-    # Codes below 127 were once all there was, and are still written to the old field.
+    # Codes below 127 were once the only ones, and are still written to the old field.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = BUILTIN_NAMES.get(number, f"operator {number}")
     return name if name != "CUSTOM" else f"custom operator {(code.customCode or b'?').decode(errors='replace')}"

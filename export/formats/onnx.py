@@ -24,7 +24,7 @@ from ..adoption.source import behind_scaling, input_scale
 from ..calibration import unit_images
 from ..errors import ExportError
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: nothing here phones home
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: no telemetry
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -38,12 +38,12 @@ LAYOUT_OPERATORS = {"Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Id
 
 @dataclass(frozen=True)
 class WeightType:
-    """How int8 files store weights.
+    """A way to store weights in int8 files.
 
     Attributes:
-        quant_type: ONNX Runtime's name for it.
+        quant_type: ONNX Runtime's name of the type.
         reduce_range: Whether one bit is left unused.
-        levels: The largest integer that stands for a weight.
+        levels: The integer that the largest weight becomes.
     """
 
     quant_type: QuantType
@@ -66,12 +66,12 @@ METHODS = {
 
 
 def convert_float32(model: keras.Model) -> bytes:
-    """Convert as it is: raw uint8 pixels in, float32 logits out."""
+    """Convert without changes: raw uint8 pixels in, float32 logits out."""
     return _serialize(_convert(model, "uint8"))
 
 
 def convert_float16(model: keras.Model) -> bytes:
-    """Compute in half precision: raw uint8 pixels in, float32 logits out."""
+    """Convert to half precision: raw uint8 pixels in, float32 logits out."""
     proto = _quietly(convert_float_to_float16, _convert(model, "uint8"), keep_io_types=True)
     onnx.checker.check_model(proto, full_check=True)
     return _serialize(proto)
@@ -81,10 +81,10 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
     """Quantize weights (per channel) and activations (uint8): raw uint8 pixels in, float32 logits out.
 
     Args:
-        model: That keeps the contract.
+        model: A model that keeps the contract.
         calibration: Training images.
-        method: How ranges are chosen, of `METHODS`.
-        weights: How weights are stored, of `WEIGHT_TYPES`.
+        method: How ranges are chosen, one of `METHODS`.
+        weights: How weights are stored, one of `WEIGHT_TYPES`.
 
     """
     weight_type = WEIGHT_TYPES[weights]
@@ -93,7 +93,7 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
         prepared, quantized = folder / "prepared", folder / "quantized"
         prepare(model, prepared)
         pixel_tensors = _pixel_tensors(onnx.load(prepared).graph)
-        # Whatever the method, pixels span their whole range: then the input's integers are the pixels.
+        # With every method, pixels span their whole range, so that the input's integers are the pixels.
         largest = 255 * input_scale(model)
         overrides = {name: [{"rmin": np.float32(0), "rmax": np.float32(largest)}] for name in pixel_tensors}
         _quietly(
@@ -118,7 +118,7 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
 
 
 def prepare(model: keras.Model, path: Path) -> None:
-    """Write the network behind its scaling as a float ONNX file with batch norms folded, ready to be quantized."""
+    """Write the network without its scaling as a float ONNX file with batch norms folded, ready for quantization."""
     with scratch_folder() as folder:
         float_path = folder / "float"
         onnx.save(_convert(behind_scaling(model), "float32"), float_path)
@@ -126,20 +126,20 @@ def prepare(model: keras.Model, path: Path) -> None:
 
 
 def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
-    """Put properties into the file's `metadata_props`, in place of those that it had."""
+    """Write properties into the file's `metadata_props`, replacing those that it has."""
     proto = onnx.load_from_string(content)
     helper.set_model_props(proto, properties)
     return _serialize(proto)
 
 
 def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
-    """Input and output as the file itself declares them."""
+    """Return the input and output as the file itself declares them."""
     graph = onnx.load_from_string(content).graph
     return _describe(graph.input[0]), _describe(graph.output[0])
 
 
 class _Reader(CalibrationDataReader):
-    """Hands ONNX Runtime one calibration image after the other."""
+    """A source of calibration images for ONNX Runtime, one image at a time."""
 
     def __init__(self, images: Images, largest: float) -> None:
         self._inputs: Iterator[dict[str, np.ndarray]] = iter(
@@ -161,12 +161,12 @@ def _convert(model: keras.Model, input_dtype: str) -> onnx.ModelProto:
 
 
 def _serialize(proto: onnx.ModelProto) -> bytes:
-    """The file's bytes, the same ones each time."""
+    """Serialize a model to the same bytes each time."""
     return proto.SerializeToString(deterministic=True)
 
 
 def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
-    """Turn constants that the converter made inputs back: those that a layer holds as bare tensors, not variables.
+    """Restore constants that the converter turned into inputs: those that a layer holds as bare tensors, not variables.
 
     Raises:
         ExportError: An input is neither the pixels nor such a constant.
@@ -180,7 +180,7 @@ def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
 
 
 def _name_interface(proto: onnx.ModelProto) -> None:
-    """Call the output `logits` and the batch dimension `N`, whatever the converter called them."""
+    """Name the output `logits` and the batch dimension `N`, whatever the converter named them."""
     graph = proto.graph
     converter_name = graph.output[0].name
     for node in graph.node:
@@ -191,20 +191,20 @@ def _name_interface(proto: onnx.ModelProto) -> None:
 
 
 def _pixel_tensors(graph: onnx.GraphProto) -> list[str]:
-    """The input, and its names behind mere changes of layout and cropping, which integers pass as well."""
+    """List the input and its names after mere changes of layout and cropping, which also work on integers."""
     names = [INPUT]
     for node in graph.node:
-        # Nodes stand in the order in which they compute.
+        # Nodes are listed in the order in which they compute.
         if node.op_type in LAYOUT_OPERATORS and node.input[0] in names:
             names.append(node.output[0])
     return names
 
 
 def _take_raw_pixels(proto: onnx.ModelProto, wanted_scale: float) -> None:
-    """Let raw pixels enter as they are, and drop the operators that quantized floats to just these bytes.
+    """Let raw pixels enter unchanged, and remove the operators that quantized floats to just these bytes.
 
-    What reads pixels without quantizing them, or quantizes them to another scale, gets them as floats in the network's
-    own range instead.
+    Nodes that read pixels without quantizing them, or quantize them to another scale, get them as floats in the
+    network's own range instead.
     """
     graph = proto.graph
     pixels = _pixel_tensors(graph)
@@ -219,12 +219,12 @@ def _take_raw_pixels(proto: onnx.ModelProto, wanted_scale: float) -> None:
         if others:
             _rename_input(others, name, f"{name}_in_own_range")
             _insert_scaling(graph, name, wanted_scale)
-    del graph.value_info[:]  # they still call the pixels float
+    del graph.value_info[:]  # they still declare the pixels as float
     graph.input[0].CopyFrom(helper.make_tensor_value_info(INPUT, onnx.TensorProto.UINT8, ["N", *IMAGE_SHAPE]))
 
 
 def _keeps_pixels(node: onnx.NodeProto, constants: dict[str, np.ndarray], wanted_scale: float) -> bool:
-    """Whether a node quantizes floats in the network's range to the very bytes that the pixels are."""
+    """Whether a node quantizes floats in the network's range to exactly the bytes of the pixels."""
     if node.op_type != "QuantizeLinear":
         return False
     scale, zero_point = float(constants[node.input[1]]), constants[node.input[2]]
@@ -237,7 +237,7 @@ def _rename_input(nodes: Iterable[onnx.NodeProto], old: str, new: str) -> None:
 
 
 def _insert_scaling(graph: onnx.GraphProto, name: str, scale: float) -> None:
-    """Compute `{name}_in_own_range` from raw pixels: a cast, and the network's own scaling."""
+    """Compute `{name}_in_own_range` from raw pixels: a cast, then the network's own scaling."""
     cast = helper.make_node("Cast", [name], [f"{name}_as_float"], to=onnx.TensorProto.FLOAT)
     scaling = helper.make_node("Mul", [f"{name}_as_float", f"{name}_scale"], [f"{name}_in_own_range"])
     graph.initializer.append(numpy_helper.from_array(np.array(scale, np.float32), f"{name}_scale"))
@@ -247,7 +247,7 @@ def _insert_scaling(graph: onnx.GraphProto, name: str, scale: float) -> None:
 
 
 def _give_float_logits(proto: onnx.ModelProto) -> None:
-    """Take the last operator's logits before they are rounded to 256 steps: that only loses what was computed."""
+    """Return the last operator's logits before they are rounded to 256 steps, which would only lose precision."""
     graph = proto.graph
     producers = {name: node for node in graph.node for name in node.output}
     dequantize = producers[OUTPUT]
@@ -263,7 +263,7 @@ def _give_float_logits(proto: onnx.ModelProto) -> None:
 
 
 def _prune(proto: onnx.ModelProto) -> None:
-    """Drop constants that nothing reads any more, and operator sets that nothing is of: runtimes warn of them."""
+    """Remove unused constants and operator sets, of which runtimes warn."""
     read = {name for node in proto.graph.node for name in node.input}
     kept = [constant for constant in proto.graph.initializer if constant.name in read]
     domains = {node.domain for node in proto.graph.node}
@@ -274,7 +274,7 @@ def _prune(proto: onnx.ModelProto) -> None:
 
 
 def _describe(value: onnx.ValueInfoProto) -> Tensor:
-    """The batch is -1. All precisions take integers that are pixels and give floats, so none has a scale."""
+    """Describe a tensor: batch -1; inputs are pixels and outputs floats in all precisions, so there is no scale."""
     tensor = value.type.tensor_type
     dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     shape = IMAGE_SHAPE if value.name == INPUT else (NUM_CLASSES,)
@@ -285,7 +285,7 @@ def _describe(value: onnx.ValueInfoProto) -> Tensor:
 
 
 def _quietly(function: Callable, *arguments: object, **options: object) -> Any:
-    """Call a converter without its running commentary; when it fails, the commentary is shown."""
+    """Call a converter with its output hidden; if it fails, show the output."""
     onnxruntime.set_default_logger_severity(3)
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -1,6 +1,6 @@
-"""What every file says of itself, so that one that has lost its folder still explains itself: flat text properties.
+"""The metadata inside every file, so that a file without its folder still explains itself: flat text properties.
 
-They ride in an ONNX file's `metadata_props` and in a TFLite file's metadata; `edge-mnist inspect` prints them.
+They are stored in an ONNX file's `metadata_props` and in a TFLite file's metadata; `edge-mnist inspect` prints them.
 """
 
 import json
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ...edge.bundle.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
 from ...edge.runtimes.golden import pack_pixels
 
-# Golden images inside a file: enough to tell a wrong file.
+# Golden images inside a file: enough to detect a wrong file.
 GOLDEN_IMAGES = 3
-# Of a smaller network one: each would be a thirtieth of its int8 file.
+# A network with fewer parameters gets one golden image: each would be a thirtieth of its int8 file.
 SMALL_NETWORK = 20_000
 DIGITS = tuple("0123456789")
 
@@ -21,12 +21,12 @@ DIGITS = tuple("0123456789")
 def describe_properties(
     card: ModelCard, file: ModelFile, evaluation: Evaluation, golden: NDArray[np.uint8]
 ) -> dict[str, str]:
-    """The properties of a verified file.
+    """Describe a verified file as properties.
 
     Args:
-        card: Of the model.
-        file: With its verification and golden logits.
-        evaluation: What it was verified on.
+        card: The card of the model.
+        file: The file's entry, with its verification and golden logits.
+        evaluation: The images that the file was verified on.
         golden: The golden images, uint8 [N, 28, 28, 1]; the first few go into the file.
     """
     check, count = file.verification, evaluation.images.count
@@ -37,7 +37,7 @@ def describe_properties(
     return {
         "edge_mnist.description": f"{reads}: raw pixels in, ten logits out.",
         "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
-        # Of several words each, so that spaces are left to part them.
+        # Spaces separate labels, so a label of several words gets underscores.
         "edge_mnist.labels": " ".join(label.replace(" ", "_") for label in card.labels),
         "edge_mnist.name": f"edge-mnist {card.name} {file.precision}",
         PRECISION_KEY: file.precision,

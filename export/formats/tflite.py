@@ -28,12 +28,12 @@ Configure = Callable[[Converter], None]
 
 
 def convert_float32(model: keras.Model) -> bytes:
-    """Convert as it is: raw uint8 pixels in, float32 logits out."""
+    """Convert without changes: raw uint8 pixels in, float32 logits out."""
     return _convert(model, lambda _: None)
 
 
 def convert_float16(model: keras.Model) -> bytes:
-    """Store weights in half precision; runtimes compute in 32 bits unless the processor does better."""
+    """Store weights in half precision; runtimes compute in 32 bits unless the processor supports 16."""
 
     def configure(converter: Converter) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -43,7 +43,7 @@ def convert_float16(model: keras.Model) -> bytes:
 
 
 def convert_dynamic(model: keras.Model) -> bytes:
-    """Store weights as int8 per channel; activations are quantized while running, to the range of each image."""
+    """Store weights as int8 per channel; activations are quantized at run time, to the range of each image."""
 
     def configure(converter: Converter) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -65,14 +65,14 @@ def convert_int8(model: keras.Model, calibration: Images) -> bytes:
     wanted = input_scale(model)
     if pixels.scale is not None and abs(pixels.scale / wanted - 1) <= SCALE_TOLERANCE and pixels.zero_point == 0:
         return content
-    # Where the pixels are joined with other tensors, the converter gives both one scale.
+    # If the pixels are concatenated with other tensors, the converter gives both one scale.
     return requantize_input(content, wanted)
 
 
 def convert_int16x8(model: keras.Model, calibration: Images) -> bytes:
     """Quantize weights to int8 and activations to int16: raw uint8 pixels in, float32 logits out.
 
-    No converter takes uint8 here, so the pixels are cast by an operator put in front.
+    No converter takes uint8 here, so a cast operator is inserted before the pixels.
     """
     full = keras.Model(*_float_pixels(model))
 
@@ -87,7 +87,7 @@ def convert_int16x8(model: keras.Model, calibration: Images) -> bytes:
 
 
 def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
-    """Input and output as the file itself declares them."""
+    """Return the input and output as the file itself declares them."""
     with quiet_native_log():
         interpreter = Interpreter(model_content=content)
     return (
@@ -97,9 +97,9 @@ def describe_tensors(content: bytes) -> tuple[Tensor, Tensor]:
 
 
 def min_runtime(content: bytes) -> str | None:
-    """The first TensorFlow Lite that has all operators of the file, e.g. "2.17.0", as the converter noted it.
+    """Return the first TensorFlow Lite that has all operators of the file, e.g. "2.17.0", as noted by the converter.
 
-    For 16-bit activations it notes the float model's version; they came with 2.3.
+    For 16-bit activations the converter notes the float model's version; they were added in 2.3.
     """
     entry = read_entry(content, "min_runtime_version")
     if entry is None:
@@ -114,17 +114,17 @@ def _calibrate(converter: Converter, model: keras.Model, calibration: Images) ->
 
 
 def _float_pixels(model: keras.Model) -> tuple[Any, Any]:
-    """The whole network as a function of float pixels 0 to 255, scaling included."""
+    """Return the whole network as a function of float pixels 0 to 255, scaling included."""
     pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32")
     unit = keras.layers.Rescaling(input_scale(model))(pixels)
     return pixels, behind_scaling(model)(unit)
 
 
 def _average_by_convolution(model: keras.Model) -> keras.Model:
-    """The same network with a depthwise convolution of equal, exactly quantized weights for each average pooling.
+    """Replace each average pooling by a depthwise convolution of equal, exactly quantized weights.
 
-    XNNPACK has no average pooling of int8 tensors (LiteRT 2.3), and would take the network in two parts. Averages over
-    everything are another operator, which it has.
+    XNNPACK has no average pooling of int8 tensors (LiteRT 2.3), and would run the network in two parts. Global averages
+    are another operator, which XNNPACK has.
     """
     if not any(map(_is_plain_average, model.layers)):
         return model
@@ -149,14 +149,14 @@ def _average_by_convolution(model: keras.Model) -> keras.Model:
 
 
 def _is_plain_average(layer: keras.Layer) -> bool:
-    """Whether each of its outputs is an average of as many values: at a padded border Keras counts those inside."""
+    """Whether all outputs average equally many values: at a padded border Keras counts only the values inside."""
     return isinstance(layer, keras.layers.AveragePooling2D) and layer.padding == "valid"
 
 
 def _convert(model: keras.Model, configure: Configure) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     configure(converter)
-    # Keras prints the signature of what it exports on standard output, which belongs to results.
+    # Keras prints the signature of its export on standard output, which is reserved for results.
     with quiet_native_log(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         # The statistics come from the calibration images; the converter warns before it has looked.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")

@@ -1,4 +1,4 @@
-"""Edits of a TFLite file that no converter offers: reading its metadata, and an operator in front of its input."""
+"""Edits of a TFLite file that no converter offers, such as reading its metadata or putting an operator at its input."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,34 +21,34 @@ from numpy.typing import NDArray
 from ..errors import ExportError
 
 MODEL_IDENTIFIER = b"TFL3"
-# Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and gives bytes 4,
-# also inside TensorFlow's own converter; https://github.com/tensorflow/tflite-micro/pull/3177 has the consequences.
+# Buffer.data is declared `force_align: 16` in the TFLite schema. Python's flatbuffers ignores that and aligns bytes to
+# 4, also inside TensorFlow's own converter; https://github.com/tensorflow/tflite-micro/pull/3177 has the consequences.
 BUFFER_ALIGNMENT = 16
 
 
 def unpack(content: bytes) -> Any:
-    """The file as objects. Typed loosely: the generated types call lists what are arrays, and everything optional."""
+    """Unpack the file into objects, typed loosely: the generated types declare arrays as lists, and all as optional."""
     return ModelT.InitFromPackedBuf(content)
 
 
 def pack(model: Any, size_hint: int = 1024) -> bytes:
-    """The objects as a file again, every buffer on a multiple of 16 bytes, equal vectors once; deterministic."""
+    """Pack objects into a file, with buffers on multiples of 16 bytes and equal vectors once; deterministic."""
     builder = _AlignedBuilder(size_hint)
     builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
     return bytes(builder.Output())
 
 
 def operator_kind(model: Any, operator: Any) -> int:
-    """An operator's `BuiltinOperator` number.
+    """Return an operator's `BuiltinOperator` number.
 
-    Files from before there were more than 127 kinds have the older field alone.
+    Files from before there were more than 127 kinds have only the older field.
     """
     code = model.operatorCodes[operator.opcodeIndex]
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def read_entry(content: bytes, name: str) -> bytes | None:
-    """The metadata entry of this name, None where the file has none."""
+    """Return the metadata entry with this name; None if the file has none."""
     model = unpack(content)
     for entry in model.metadata or []:
         if entry.name == name.encode():
@@ -62,7 +62,7 @@ def has_int16_tensors(content: bytes) -> bool:
 
 
 def add_cast_head(content: bytes) -> bytes:
-    """Let a model that takes float pixels, 0 to 255, take them as uint8: a cast becomes its first operator."""
+    """Make a model that takes float pixels, 0 to 255, take uint8 instead: a cast becomes its first operator."""
     model = unpack(content)
     graph = model.subgraphs[0]
     (float_index,) = graph.inputs
@@ -96,10 +96,10 @@ def add_cast_head(content: bytes) -> bytes:
 
 
 def requantize_input(content: bytes, scale: float) -> bytes:
-    """Let the uint8 input mean `integer * scale`; the operator that reads it converts to the scale behind it.
+    """Let the uint8 input mean `integer * scale`; the operator that reads it converts to the scale of its output.
 
     Raises:
-        ExportError: Something else than a QUANTIZE operator reads the input.
+        ExportError: An operator other than QUANTIZE reads the input.
     """
     model = unpack(content)
     graph = model.subgraphs[0]
@@ -113,10 +113,10 @@ def requantize_input(content: bytes, scale: float) -> bytes:
 
 
 class _AlignedBuilder(flatbuffers.Builder):
-    """Puts vectors of bytes where the TFLite schema wants them, and writes equal vectors once.
+    """A builder that aligns vectors of bytes as the TFLite schema requires, and writes equal vectors once.
 
-    Two tables may point to the same one. Every channel's zero point is a 0 of eight bytes, for weights and for biases:
-    written once for each number of channels, they are no longer a twelfth of a small file.
+    Two tables may refer to the same vector. Every channel's zero point is a 0 of eight bytes, for weights and for
+    biases: written once for each number of channels, they no longer take a twelfth of a small file.
     """
 
     def __init__(self, initial_size: int) -> None:
@@ -134,22 +134,22 @@ class _AlignedBuilder(flatbuffers.Builder):
 
 
 CONVERTER_ENTRY = b"CONVERSION_METADATA"
-# What an operator's list has in place of an input that it does without.
+# The entry of an operator's list that stands for an absent optional input.
 NO_TENSOR = -1
-# A reshape, and what the converter computes its shape with.
+# A reshape, and the operators by which the converter computes its shape.
 RESHAPING = {BuiltinOperator.RESHAPE, BuiltinOperator.SHAPE, BuiltinOperator.STRIDED_SLICE, BuiltinOperator.PACK}
 
 
 def slim(content: bytes) -> bytes:
-    """Leave out what no runtime needs, a tenth of the smallest files.
+    """Remove what no runtime needs: a tenth of the smallest files.
 
     Each tensor is named after one layer, not after all that were fused into it with their operations:
     `net_1/re_lu_4_1/Relu;net_1/conv2d_4_1/convolution` becomes `re_lu_4_1`, and a name that is taken gets a number. All
     empty buffers become the first, which the schema keeps empty. A signature takes `pixels` and gives `logits`. The
-    converter's record of its own options goes; which converter it was, the card says.
+    converter's record of its own options is dropped; the card names the converter.
 
-    Nothing is flattened before a dense operator, which does that itself. The converter has the shape computed while it
-    runs, as the number of images is open; XNNPACK computes no shapes, and would take the network in two parts.
+    Nothing is flattened before a dense operator, which flattens by itself. The converter computes the shape at run
+    time, since the number of images is open; XNNPACK computes no shapes, and would run the network in two parts.
     """
     model = unpack(content)
     for index, graph in enumerate(model.subgraphs):
@@ -165,7 +165,7 @@ def slim(content: bytes) -> bytes:
 
 
 def _name_signatures(model: Any) -> None:
-    """Call what a signature takes `pixels` and what it gives `logits`, whatever the converter called them."""
+    """Rename a signature's input `pixels` and its output `logits`, whatever the converter named them."""
     for signature in model.signatureDefs or []:
         for entries, name in ((signature.inputs, b"pixels"), (signature.outputs, b"logits")):
             if len(entries) == 1:
@@ -173,7 +173,7 @@ def _name_signatures(model: Any) -> None:
 
 
 def _flatten_by_dense(model: Any, graph: Any) -> None:
-    """Dense operators read what is flattened for them as it is: they divide the count of numbers by what they take."""
+    """Let dense operators read the tensor before flattening: they divide its size by the length of their input."""
     makers = {int(index): operator for operator in graph.operators for index in operator.outputs}
     for operator in graph.operators:
         if (
@@ -186,7 +186,7 @@ def _flatten_by_dense(model: Any, graph: Any) -> None:
 
 
 def _drop_idle_reshaping(model: Any, graph: Any) -> None:
-    """Without operators that reshape for nobody."""
+    """Remove operators that reshape a tensor that is not read."""
     kept, read = [], {int(index) for index in graph.outputs}
     for operator in reversed(graph.operators):
         if operator_kind(model, operator) not in RESHAPING or read.intersection(map(int, operator.outputs)):
@@ -207,14 +207,14 @@ def _drop_unused_tensors(graph: Any, signatures: list[Any]) -> None:
 
 
 def _references(graph: Any) -> Iterator[NDArray[np.int32]]:
-    """All lists of tensors, to be read or changed."""
+    """Yield all lists of tensor indices, to be read or changed."""
     for owner, fields in (
         (graph, "inputs outputs"),
         *((one, "inputs outputs intermediates") for one in graph.operators),
     ):
         for field in fields.split():
             if getattr(owner, field) is not None:
-                # What was unpacked from a file cannot be written to.
+                # Arrays unpacked from a file are read-only.
                 setattr(owner, field, np.array(getattr(owner, field), np.int32))
                 yield getattr(owner, field)
 

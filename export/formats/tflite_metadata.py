@@ -1,6 +1,6 @@
-"""What a TFLite file says of itself: the project's own properties, and the name and description that viewers show.
+"""The metadata of a TFLite file: the project's own properties, and the name and description that viewers show.
 
-A TFLite model holds named pieces of metadata, each in a buffer beside the weights, which runtimes pass over. Two are
+A TFLite model holds named pieces of metadata, each in a buffer beside the weights, which runtimes ignore. Two are
 written here: `edge_mnist`, the same flat properties that the ONNX files carry, as JSON; and `TFLITE_METADATA`, the
 standard model metadata, which Netron and the TFLite metadata tools read.
 """
@@ -18,7 +18,7 @@ from .tflite_edits import MODEL_IDENTIFIER, pack, slim, unpack
 PROPERTIES_ENTRY = "edge_mnist"
 STANDARD_ENTRY = "TFLITE_METADATA"
 STANDARD_IDENTIFIER = b"M001"
-# The ModelMetadata table: its strings' places, and how many fields it has in all.
+# The ModelMetadata table: the field numbers of its strings.
 # Source: tensorflow/tflite-support, tensorflow_lite_support/metadata/metadata_schema.fbs (version 1.5.0).
 STANDARD_FIELDS = {"name": 0, "description": 1, "version": 2, "author": 4, "license": 5, "min_parser_version": 7}
 STANDARD_FIELD_COUNT = 8
@@ -29,25 +29,25 @@ LONGEST_DESCRIBED = 200
 
 
 def seal(content: bytes, properties: dict[str, str]) -> bytes:
-    """The file as it is kept: with metadata, see `write_metadata`, and without what no runtime needs."""
+    """Finish a file for the bundle: add metadata, see `write_metadata`, and remove what no runtime needs."""
     return slim(write_metadata(content, properties))
 
 
 def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
-    """Write properties into a TFLite file, in place of those written before; nothing else in it changes.
+    """Write properties into a TFLite file, replacing earlier ones; nothing else in it changes.
 
-    The standard metadata are drawn from them: `edge_mnist.name`, `.description`, `.version`, `.author` and `.license`
-    where given. Without a name it is "edge-mnist", without a description the shorter of the other properties are.
+    The standard metadata are derived from them: `edge_mnist.name`, `.description`, `.version`, `.author` and `.license`
+    if given. The default name is "edge-mnist", the default description lists the shorter of the other properties.
 
     Args:
-        content: A TFLite file, whole.
-        properties: Flat, such as {"edge_mnist.precision": "int8"}.
+        content: A whole TFLite file.
+        properties: Flat properties, such as {"edge_mnist.precision": "int8"}.
 
     Returns:
         The file with both entries and every buffer on a multiple of 16 bytes; the same bytes for the same arguments.
 
     Raises:
-        ExportError: Not a TFLite file, or one that keeps weights behind the flatbuffer, where packing would lose them.
+        ExportError: The file is not TFLite, or keeps weights after the flatbuffer, where packing would lose them.
     """
     if content[4:8] != MODEL_IDENTIFIER:
         raise ExportError(f"TFLite metadata: expected a file with {MODEL_IDENTIFIER!r} in it, got {content[4:8]!r}.")
@@ -60,12 +60,12 @@ def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
 
 
 def encode_properties(properties: dict[str, str]) -> bytes:
-    """Canonical JSON: sorted keys, no spaces, UTF-8."""
+    """Encode properties as canonical JSON: sorted keys, no spaces, UTF-8."""
     return json.dumps(properties, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def encode_standard(fields: dict[str, str]) -> bytes:
-    """A ModelMetadata flatbuffer.
+    """Encode a ModelMetadata flatbuffer.
 
     Args:
         fields: Values for some of `STANDARD_FIELDS`.
@@ -82,7 +82,7 @@ def encode_standard(fields: dict[str, str]) -> bytes:
 
 
 def _put(model: Any, name: str, data: bytes) -> None:
-    """Replace the entry's data, or append it as a new entry: the indices of other buffers stay."""
+    """Replace the entry's data, or append a new entry: the indices of other buffers do not change."""
     model.metadata = model.metadata or []
     array: Any = np.frombuffer(data, np.uint8)
     for entry in model.metadata:
@@ -94,7 +94,7 @@ def _put(model: Any, name: str, data: bytes) -> None:
 
 
 def _describe(properties: dict[str, str]) -> dict[str, str]:
-    """The standard fields that the properties give."""
+    """Derive the standard fields from the properties."""
     own = {key.removeprefix("edge_mnist."): value for key, value in properties.items()}
     fields = {name: own[name] for name in STANDARD_FIELDS if name in own}
     rest = [f"{key}: {own[key]}" for key in sorted(own.keys() - fields.keys()) if len(own[key]) <= LONGEST_DESCRIBED]

@@ -1,8 +1,9 @@
 """Cross-layer equalization: let every channel use the whole range that one scale gives to all channels of a tensor.
 
-Activations have one scale a tensor, so a channel that stays small is stored in few of the 255 steps. Dividing a channel
-by a number and multiplying it back in the next layer's weights changes nothing in exact arithmetic, because what lies
-between (ReLU, pooling, dropout, zero padding) lets positive factors pass; afterwards all channels reach equally far.
+Activations have one scale per tensor, so a channel that stays small is stored in few of the 255 steps. Dividing a
+channel by a number and multiplying it back in the next layer's weights changes nothing in exact arithmetic, because
+positive factors pass through the layers between (ReLU, pooling, dropout, zero padding); afterwards all channels have
+the same range.
 
 Source: M. Nagel et al., "Data-free quantization through weight equalization and bias correction", ICCV 2019; the
 factors here come from calibration images as in G. Xiao et al., "SmoothQuant", ICML 2023, with all of the burden (their
@@ -17,7 +18,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-# Positive factors pass through these unchanged.
+# Activations that positive factors pass through unchanged.
 ACTIVATIONS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.Activation)
 HOMOGENEOUS = (
     *ACTIVATIONS[:2],
@@ -31,15 +32,15 @@ HOMOGENEOUS = (
     keras.layers.Flatten,
 )
 HOMOGENEOUS_ACTIVATIONS = (keras.activations.linear, keras.activations.relu, keras.activations.leaky_relu)
-# A channel is taken for at least this share of the largest one: dead channels would get absurd factors.
+# A channel's range counts as at least this fraction of the largest: dead channels would get absurd factors.
 LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A layer whose output channels can be scaled, the only one that reads them, and where they are at their largest.
+    """A layer whose output channels can be scaled, the only layer that reads them, and the tensor with their ranges.
 
-    `activation` is the tensor behind the producer's activation, before pooling makes it smaller.
+    `activation` is the tensor after the producer's activation, before pooling makes it smaller.
     """
 
     producer: Any
@@ -56,7 +57,7 @@ def equalize(model: keras.Model, inputs: NDArray[Any]) -> int:
         inputs: Calibration images as the model reads them, [N, 28, 28, 1].
 
     Returns:
-        How many pairs of layers were equalized.
+        The number of pairs of layers that were equalized.
     """
     pairs = find_pairs(model)
     if pairs:
@@ -67,14 +68,14 @@ def equalize(model: keras.Model, inputs: NDArray[Any]) -> int:
 
 
 def find_pairs(model: keras.Model) -> list[Pair]:
-    """All pairs between which nothing but homogeneous layers lie, in the order of the model's layers."""
+    """Find all pairs of layers with only homogeneous layers between them, in the order of the model's layers."""
     uses = _count_uses(model)
     found = [_find_pair(layer, uses) for layer in model.layers if mixes_channels(layer)]
     return [pair for pair in found if pair is not None]
 
 
 def _find_pair(consumer: Any, uses: Counter[int]) -> Pair | None:
-    """Walk back over homogeneous layers to one whose channels can be scaled; None where the way is blocked."""
+    """Walk back over homogeneous layers to one whose channels can be scaled; None if the way is blocked."""
     layer: Any = consumer
     activation: Any = None
     # A layer that is called twice has two inputs, and its weights serve both.
@@ -114,13 +115,13 @@ def mixes_channels(layer: Any) -> bool:
 
 
 def _has_channels_last(layer: Any) -> bool:
-    """Whether channels are the last axis for a layer, as they are for those that do not tell axes apart."""
+    """Whether channels are the last axis of a layer, as for layers that do not distinguish axes."""
     return getattr(layer, "data_format", "channels_last") == "channels_last"
 
 
 def _count_uses(model: keras.Model) -> Counter[int]:
-    """By id, how often each layer is called and each tensor read; a model's output counts as read once more."""
-    # Of the graph's nodes: operators such as x + y are no layers, and the `input` of a model within is another tensor.
+    """Count, by id, how often each layer is called and each tensor read; a model's output counts as one more read."""
+    # On the graph's nodes, since operators such as x + y are no layers, and a nested model's `input` is another tensor.
     nodes = [node for depth in keras.Function(model.inputs, model.outputs)._nodes_by_depth.values() for node in depth]
     called = [node.operation for node in nodes]
     read = [tensor for node in nodes for tensor in node.input_tensors]
@@ -128,7 +129,7 @@ def _count_uses(model: keras.Model) -> Counter[int]:
 
 
 def _factors(activations: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far each channel reaches, relative to their geometric mean: [..., C] to float32 [C], > 0."""
+    """Compute each channel's range relative to their geometric mean: [..., C] to float32 [C], > 0."""
     reach = np.abs(activations).reshape(-1, activations.shape[-1]).max(axis=0)
     reach = np.maximum(reach, max(LEAST_SHARE * reach.max(), np.finfo(np.float32).tiny))
     return (reach / np.exp(np.log(reach).mean())).astype(np.float32)

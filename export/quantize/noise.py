@@ -1,7 +1,7 @@
-"""Where quantization noise arises: each layer's output in an int8 file, held against the same network in float.
+"""Where quantization noise arises: each layer's output in an int8 file, compared with the same network in float.
 
-The float side has the weights that the int8 file was made from before they were rounded, since equalizing changes what
-layers put out (though not what the network does).
+The float network has the weights that the int8 file was made from before they were rounded, since equalizing changes
+the outputs of layers (though not those of the network).
 """
 
 import re
@@ -25,18 +25,18 @@ from ..formats import onnx as onnx_format
 from ..formats import tflite
 from .sweep import signal_to_noise_db
 
-# Of images to average over; noise differs little between them.
+# Number of images to average over; noise differs little between them.
 IMAGES = 50
 Activations = dict[str, NDArray[np.float32]]
 
 
 def tflite_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> tuple[LayerNoise, ...]:
-    """The noise of each layer of an int8 TFLite file.
+    """Measure the noise of each layer of an int8 TFLite file.
 
     Args:
-        model: The network that it was made from, before rounding.
-        int8: The file.
-        pixels: Images, uint8 [N, 28, 28, 1], of which the first 50 serve.
+        model: The network that the file was made from, before rounding.
+        int8: The file's content.
+        pixels: Images, uint8 [N, 28, 28, 1], of which the first 50 are used.
     """
     images = pixels[:IMAGES]
     expected = _tflite_activations(
@@ -46,10 +46,10 @@ def tflite_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> 
 
 
 def onnx_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> tuple[LayerNoise, ...]:
-    """The noise of each layer of an int8 ONNX file; arguments as for `tflite_noise`."""
+    """Measure the noise of each layer of an int8 ONNX file; arguments as for `tflite_noise`."""
     images = pixels[:IMAGES]
     quantized = onnx.load_from_string(int8)
-    # A tensor `x` that is quantized comes back as what the operator behind its QuantizeLinear puts out.
+    # A quantized tensor `x` is restored by the DequantizeLinear after its QuantizeLinear.
     codes = {node.output[0]: node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
     restored = {
         node.output[0]: codes[node.input[0]]
@@ -65,7 +65,7 @@ def onnx_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> tu
 
 
 def _compare(model: keras.Model, expected: Activations, found: Activations) -> tuple[LayerNoise, ...]:
-    """Noise of the tensors that both have, by the layer that puts them out; of several, the last says most."""
+    """Compute the noise of common tensors, by the layer that computes them; of several, the last counts."""
     shared = [name for name in expected if name in found and expected[name].shape == found[name].shape]
     noise: dict[str, float] = {}
     for name, layer in zip(shared, name_layers(shared, [layer.name for layer in model.layers]), strict=True):
@@ -74,17 +74,17 @@ def _compare(model: keras.Model, expected: Activations, found: Activations) -> t
 
 
 def name_layers(tensors: Iterable[str], layers: list[str]) -> list[str]:
-    """Tell which Keras layer put out each of a converter's tensors.
+    """Find the Keras layer that computed each of a converter's tensors.
 
-    Converters call them "model_1/conv2d_1_2/Relu;..." where the layer is conv2d_1: a scope is counted up each time it
-    is entered. Which digits are the layer's own is clear only from the order, so each layer is taken once, in order.
+    Converters name them "model_1/conv2d_1_2/Relu;..." for the layer conv2d_1: a scope's number grows each time it is
+    entered. Only the order shows which digits are the layer's own, so each layer is taken once, in order.
 
     Args:
         tensors: Names, in the order of the network.
         layers: The model's layers, in the same order.
 
     Returns:
-        For each tensor a layer's name; "logits" for the last, and the tensor's own name where no layer fits.
+        For each tensor a layer's name; "logits" for the last, and the tensor's own name if no layer fits.
     """
     names, free, latest = [], list(layers), ""
     tensors = list(tensors)
@@ -100,7 +100,7 @@ def name_layers(tensors: Iterable[str], layers: list[str]) -> list[str]:
 
 
 def _tflite_activations(content: bytes, images: NDArray) -> Activations:
-    """What every operator puts out, as real values, [N, ...]; without the delegate, which keeps its tensors."""
+    """Return the output of every operator as real values, [N, ...]; without the delegate, which hides its tensors."""
     with quiet_native_log(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         interpreter = Interpreter(
@@ -111,7 +111,7 @@ def _tflite_activations(content: bytes, images: NDArray) -> Activations:
     interpreter.allocate_tensors()
     input_index = interpreter.get_input_details()[0]["index"]
     outputs = {int(index) for operator in interpreter._get_ops_details() for index in operator["outputs"]}
-    # Operators on shapes put out no images' values.
+    # Operators on shapes do not output values of images.
     details = [one for one in interpreter.get_tensor_details() if one["index"] in outputs and len(one["shape"]) > 1]
     collected: dict[str, list[NDArray[np.float32]]] = {one["name"]: [] for one in details}
     for image in images:
@@ -127,7 +127,7 @@ def _real(values: NDArray, scale: float, zero_point: int) -> NDArray[np.float32]
 
 
 def _onnx_activations(model: onnx.ModelProto, names: Iterable[str], images: NDArray) -> Activations:
-    """The named tensors, [N, ...]; those that the model does not compute are left out."""
+    """Return the named tensors, [N, ...]; those that the model does not compute are left out."""
     computed = {name for node in model.graph.node for name in node.output}
     wanted = [name for name in dict.fromkeys(names) if name in computed]
     copy = onnx.ModelProto()

@@ -19,9 +19,9 @@ from .equalize import mixes_channels
 
 # Added to the diagonal, as a share of its mean, as in the paper: keeps the inverse tame where inputs hardly vary.
 DAMPING = 0.01
-# Of input patches that a layer's statistics are taken from: ten times as many cost time and gave no less noise.
+# Number of input patches for a layer's statistics: ten times as many take longer and gave no less noise.
 MOST_PATCHES = 40_000
-# Of inputs that an output may read: memory grows with their square, time with their cube. 9,216 take 4.4 GB and 43 s on
+# Largest number of inputs of an output: memory grows with its square, time with its cube. 9,216 take 4.4 GB and 43 s on
 # two cores; 21,632 (32 channels of 26x26, flattened) would need more than 23 GB. Larger layers stay as they are.
 MOST_INPUTS = 10_000
 
@@ -30,7 +30,7 @@ Moments = dict[str, NDArray[np.float32]]
 
 
 def input_moments(model: keras.Model, inputs: NDArray[Any]) -> Moments:
-    """What rounding needs to know of the inputs of each dense and ordinary convolution layer that is not too large.
+    """Compute the input statistics for rounding each dense and ordinary convolution layer that is not too large.
 
     Args:
         model: A functional model.
@@ -56,9 +56,9 @@ def round_weights(model: keras.Model, moments: Moments, levels: int) -> None:
     Batch norm may follow a layer: it scales whole output channels, and each of these has a scale of its own.
 
     Args:
-        model: The one whose inputs are known, or an equal one.
+        model: The model that the moments were computed on, or an equal one.
         moments: From `input_moments`.
-        levels: The largest integer, which the largest weight of each output channel becomes: 127 for 8 bits.
+        levels: The integer that the largest weight of each output channel becomes: 127 for 8 bits.
     """
     for name, layer_moments in moments.items():
         layer = model.get_layer(name)
@@ -83,13 +83,13 @@ def round_columns(weights: NDArray[np.float32], moments: NDArray[np.float32], le
     largest = np.abs(weights).argmax(axis=0)
     damped = moments.astype(np.float64)
     damped[np.diag_indices_from(damped)] += DAMPING * np.trace(damped) / len(damped) + np.finfo(np.float64).tiny
-    # The inputs that matter most go first, while there are many left to make up for their rounding.
+    # The most important inputs go first, while many others can still compensate for their rounding.
     order = np.argsort(-np.diag(damped))
     factor = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
     remaining, rounded = weights[order].astype(np.float64), np.empty(weights.shape)
     for i, source in enumerate(order):
         steps = np.clip(np.rint(remaining[i] / scales), -levels, levels)
-        # The converter takes the scale from the largest weight, so that one must stay.
+        # The converter derives the scale from the largest weight, so that weight must not change.
         steps = np.where(largest == source, np.sign(weights[source]) * levels, steps)
         rounded[source] = steps * scales
         remaining[i + 1 :] -= np.outer(factor[i, i + 1 :], (remaining[i] - rounded[source]) / factor[i, i])
@@ -97,12 +97,12 @@ def round_columns(weights: NDArray[np.float32], moments: NDArray[np.float32], le
 
 
 def _can_be_rounded(layer: Any) -> bool:
-    """Whether each output reads all inputs by a column of one matrix, and not too many."""
+    """Whether each output reads all inputs by a column of one matrix, and not too many inputs."""
     return mixes_channels(layer) and math.prod(np.shape(layer.kernel)[:-1]) <= MOST_INPUTS
 
 
 def input_patches(layer: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What each output position reads, [positions, inputs], in the order of the kernel's own axes."""
+    """Extract what each output position reads, [positions, inputs], in the order of the kernel's own axes."""
     if isinstance(layer, keras.layers.Dense):
         return values
     patches = tf.image.extract_patches(

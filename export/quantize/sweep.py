@@ -1,8 +1,8 @@
-"""Choosing how to quantize: each way is tried, and validation decides by how noisy the logits become.
+"""The choice of a way to quantize: each is tried, and the noise of the logits on validation images decides.
 
-Noise and not accuracy, because the ways differ by no more than an image or two on 5,000, which chance decides; the
-noise is what moves images over the border, and it is measured on every one of them. It is measured on degraded copies
-of them, too: ranges that fit clean digits closely cut off what gray paper or specks cause (decision 0014).
+Noise and not accuracy decides, because the ways differ by no more than an image or two in 5,000, which is chance; the
+noise is what moves images across the border between digits, and it is measured on every image. It is measured on
+degraded copies, too: ranges that fit clean digits closely cut off what gray paper or specks cause (decision 0014).
 """
 
 import math
@@ -24,7 +24,7 @@ from .equalize import equalize
 from .rounding import input_moments, round_weights
 
 AS_TRAINED, REFINED = "as trained", "equalized and rounded"
-# A way that reads significantly fewer validation images than the plainest one is out, whatever its noise.
+# A way that reads significantly fewer validation images than the plainest one is excluded, whatever its noise.
 SIGNIFICANCE = 0.05
 
 Classify = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
@@ -32,14 +32,14 @@ Classify = Callable[[bytes, NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Quantizer:
-    """A format's way to integers.
+    """A format's quantizer and the choices that it offers.
 
     Attributes:
-        convert: Makes a file of a model, calibration images, and a method.
-        methods: How it can choose ranges; the first is the plain one.
+        convert: Makes a file from a model, calibration images and a method.
+        methods: The methods of choosing ranges; the first is the plain one.
         sizes: Numbers of calibration images to try; the first is the plain one. Degraded copies come on top.
-        weight_levels: The largest integer that stands for a weight: 127 in 8 bits.
-        most_validation: On how many validation images to try, for kernels that are slow.
+        weight_levels: The integer that the largest weight becomes: 127 in 8 bits.
+        most_validation: The number of validation images to try on at most, for slow kernels.
     """
 
     convert: Callable[[keras.Model, Images, str], bytes]
@@ -50,20 +50,20 @@ class Quantizer:
 
 
 class WeightVariants:
-    """A model with its weights as trained, and refined for quantization; computed once, when first asked for."""
+    """A model with its weights as trained, and refined for quantization; computed once, on first use."""
 
     def __init__(self, model: keras.Model, calibration: Images) -> None:
         self._model = model
         self._pixels = calibration.pixels
 
     def models(self, levels: int) -> dict[str, keras.Model]:
-        """By what was done to the weights: the model itself, and a copy refined for this many levels."""
+        """Return the models by what was done to their weights: the model itself, and a copy refined for `levels`."""
         refined = _copy(self._equalized)
         round_weights(refined, self._moments, levels)
         return {AS_TRAINED: self._model, REFINED: refined}
 
     def before_rounding(self, kind: str) -> keras.Model:
-        """The network that a file was made from, in float: layer by layer what the file should compute."""
+        """Return the float network that a file was made from, whose layers the file should reproduce."""
         return self._model if kind == AS_TRAINED else self._equalized
 
     @cached_property
@@ -79,12 +79,12 @@ class WeightVariants:
 
 @dataclass(frozen=True)
 class QuantizationImages:
-    """Images to calibrate on, and those that decide.
+    """Images to calibrate on, and images to choose by.
 
     Attributes:
         calibration: Training images in turns of ten.
-        validation: What Keras says of images that neither training nor calibration saw.
-        degraded_validation: What it says of degraded copies of them; None where only clean images count.
+        validation: The Keras model's logits on images that neither training nor calibration saw.
+        degraded_validation: Its logits on degraded copies of them; None if only clean images count.
     """
 
     calibration: Images
@@ -102,13 +102,13 @@ class _Tried:
 def quantize(
     quantizer: Quantizer, weights: WeightVariants, images: QuantizationImages, classify: Classify
 ) -> tuple[bytes, Quantization]:
-    """Try ways to quantize, one choice after the other: weights and images, then the method, then how many images.
+    """Try ways to quantize, one choice after the other: weights and images, then the method, then the number of images.
 
     Args:
-        quantizer: The format's.
-        weights: The model's.
-        images: To calibrate and to choose on.
-        classify: A file's logits on images.
+        quantizer: The format's quantizer.
+        weights: The model's weights, plain and refined.
+        images: Images to calibrate on and to choose by.
+        classify: Returns a file's logits on images.
 
     Returns:
         The file of the least noisy way, and the record of all trials.
@@ -156,15 +156,15 @@ def quantize(
 
 
 def signal_to_noise_db(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """20 log10(rms of `expected` / rms of the difference), in decibels, for arrays of the same shape.
+    """Compute 20 log10(rms of `expected` / rms of the difference), in decibels, for arrays of the same shape.
 
-    Rounded to hundredths. Equal arrays give 200, about what float64 can tell apart; numbers that are not finite, and
-    all that is no better, give -200.
+    Rounded to hundredths. Equal arrays give 200, about the precision of float64; numbers that are not finite, and
+    ratios below -200, give -200.
     """
     signal = float(np.square(expected, dtype=np.float64).sum())
     noise = float(np.square(found.astype(np.float64) - expected).sum())
     if not math.isfinite(noise):
-        # min() would take a NaN for 200.
+        # min() would turn a NaN into 200.
         return -200.0
     if noise == 0 or signal == 0:
         return 200.0 if noise == 0 else 0.0
@@ -172,7 +172,7 @@ def signal_to_noise_db(expected: NDArray[np.float32], found: NDArray[np.float32]
 
 
 def _best(tried: list[_Tried]) -> _Tried:
-    """The least noisy one that is not significantly worse than the first; the noisier set of images counts."""
+    """Return the least noisy trial that is not significantly worse than the first; the noisier image set counts."""
     plain = tried[0].right
 
     def is_worse(one: _Tried) -> bool:

@@ -1,1 +1,1 @@
-"""Which parts of a digit a network goes by: Grad-CAM, and its sheet of heat maps."""
+"""Explanations of what a network reads: Grad-CAM, and its sheet of heat maps."""

@@ -1,4 +1,4 @@
-"""What the model reads in a picture, and which parts of it the model went by."""
+"""Explanation of a picture: what the model reads, and which parts of each digit decided it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import CARD_NAME, IMAGE_SHAPE
+from ...edge.bundle.card import CARD_NAME
 from ...edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
+from ...edge.common.arrays import IMAGE_SHAPE
 from ...edge.common.terminal.formatting import format_confidence
 from ...edge.media.pictures import read_gray
 from ...edge.reading.alternatives import Classified, choose_digits
@@ -23,14 +24,14 @@ from .foreign_network import ExplainedNetwork, take_apart
 from .gradcam import ExplainError, Explanation, check_backend, explain_images
 from .sheet import draw_sheet
 
-# Log odds, in nats, from which on something is a digit where no export has chosen better: as likely as not.
+# Log odds, in nats, from which on a shape counts as a digit if no export has chosen a threshold: even odds.
 UNCALIBRATED_THRESHOLD = 0.0
 
 
 class ExplainedDigit(msgspec.Struct, frozen=True, kw_only=True):
-    """One digit: what it was read as and how surely, and the second likeliest; both given that it is a digit.
+    """One digit: its reading and the second likeliest, with their probabilities given that it is a digit.
 
-    Digits have the names that the card gives the classes: `0` to `9` unless the model was trained on something else.
+    Digits have the card's class names: `0` to `9` unless the model was trained on something else.
     """
 
     digit: str
@@ -41,7 +42,7 @@ class ExplainedDigit(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Settled:
-    """From which score on something is a digit, in nats, and what logits are divided by before their softmax."""
+    """The score from which on a shape counts as a digit, in nats, and the divisor of logits before the softmax."""
 
     threshold: float
     temperature: float
@@ -49,11 +50,11 @@ class Settled:
 
 @dataclass(frozen=True)
 class ExplainedPicture:
-    """What was found in a picture, and why.
+    """The digits of a picture, with their explanation.
 
     Attributes:
-        layer: Of the network, whose heat the sheet shows.
-        sheet: PNG.
+        layer: The layer of the network whose heat the sheet shows.
+        sheet: The sheet of heat maps, PNG.
     """
 
     layer: str
@@ -82,12 +83,12 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
 
 
 def load_network(bundle: Bundle) -> ExplainedNetwork:
-    """Load a bundle's Keras model, its hash checked first, in Keras's safe mode, which runs no code hidden in the file.
+    """Load a bundle's Keras model after checking its hash, in Keras's safe mode, which runs no code hidden in the file.
 
     Raises:
         ModelCardError: The file is not the one that the card describes.
-        KerasFileError: It cannot be loaded.
-        ExplainError: The function at its end cannot be taken off.
+        KerasFileError: The file cannot be loaded.
+        ExplainError: The function at the model's end cannot be removed.
     """
     origin = str(bundle.path / SOURCE_NAME)
     return take_apart(load_keras_file(bundle.read(bundle.card.source), origin), bundle.card.convention, origin)
@@ -97,9 +98,9 @@ def frame_found(network: ExplainedNetwork, gray: NDArray[np.uint8], threshold: f
     """Find a picture's digits and frame them, in reading order: uint8 [N, 28, 28, 1].
 
     Args:
-        network: Says which shapes are digits.
-        gray: uint8 [height, width].
-        threshold: What scores less is no digit.
+        network: The network that decides which shapes are digits.
+        gray: The picture, uint8 [height, width].
+        threshold: The lowest score of a digit.
     """
     finding = find_candidates(gray)
     if not finding.shapes:
@@ -115,11 +116,11 @@ def frame_found(network: ExplainedNetwork, gray: NDArray[np.uint8], threshold: f
 
 
 def describe_digits(explanation: Explanation, temperature: float, labels: Sequence[str]) -> list[ExplainedDigit]:
-    """The two likeliest digits of each image, and how likely each is given that there is one.
+    """Describe the two likeliest digits of each image, with their probabilities given that there is a digit.
 
     Args:
-        explanation: Has the logits.
-        temperature: Logits are divided by it.
+        explanation: The explanation with the logits.
+        temperature: Divisor of the logits.
         labels: The names of the ten classes.
     """
     scaled = explanation.logits / temperature
@@ -138,13 +139,13 @@ def describe_digits(explanation: Explanation, temperature: float, labels: Sequen
 
 
 def format_digit(digit: ExplainedDigit) -> str:
-    """`7: 99.2 %, then 1: 0.5 %`."""
+    """Format a digit as `7: 99.2 %, then 1: 0.5 %`."""
     first, second = format_confidence(digit.confidence), format_confidence(digit.runner_up_confidence)
     return f"{digit.digit}: {first}, then {digit.runner_up}: {second}"
 
 
 def _settle(bundle: Bundle) -> Settled:
-    """What the export chose, and plain values where there was none."""
+    """Return the numbers that the export chose, or neutral ones without an export."""
     export = bundle.card.export
     return (
         Settled(export.abstention.threshold, export.abstention.temperature)

@@ -1,8 +1,8 @@
-"""Models of other projects for Grad-CAM: what stands before their layers, and their logits.
+"""Models of other projects for Grad-CAM: the preparation of their inputs, and their logits.
 
-A bundle that was exported from a foreign model keeps that model as it was, and its card says what it reads and gives.
-Pixels are brought to what it reads before it is called. A softmax at its end is taken off: gradients vanish where it is
-sure. A model behind nothing but scaling is explained in place of the one around it.
+A bundle that was exported from a foreign model keeps that model unchanged, and its card states what it reads and gives.
+Pixels are converted to what it reads before it is called. A softmax at its end is removed: gradients vanish where it is
+certain. A nested model behind nothing but scaling is explained in place of the outer one.
 """
 
 from collections.abc import Callable
@@ -16,31 +16,31 @@ from numpy.typing import NDArray
 from ...edge.bundle.card import Convention
 from .gradcam import ExplainError
 
-# What pixels become, as a factor and what is added.
+# The scaling of pixels: factor and offset.
 SCALINGS = {"uint8": (1.0, 0.0), "0-1": (1 / 255, 0.0), "0-255": (1.0, 0.0), "-1-1": (1 / 127.5, -1.0)}
-# Layers and operations that hand every number on as it is.
+# Layers and operations that pass every number on unchanged.
 PASSING = {"Dropout", "Identity"}
 FUNCTIONS = {"Softmax", "LogSoftmax", "Sigmoid", "Activation"}
 
 
 @dataclass(frozen=True)
 class ExplainedNetwork:
-    """A model whose layers can be looked at, and what makes its inputs of raw pixels, uint8 [N, 28, 28, 1]."""
+    """A model whose layers can be examined, and the conversion of raw pixels, uint8 [N, 28, 28, 1], to its inputs."""
 
     model: Any
     to_inputs: Callable[[NDArray[np.uint8]], Any]
 
 
 def take_apart(loaded: Any, convention: Convention, origin: str) -> ExplainedNetwork:
-    """Make a network that Grad-CAM can explain of a model as it was saved.
+    """Make a network that Grad-CAM can explain from a saved model.
 
     Args:
-        loaded: By Keras, of this call alone: its last layer is changed.
-        convention: What the card says that it reads and gives.
-        origin: What error messages call it.
+        loaded: The model as loaded by Keras for this call alone: its last layer is changed.
+        convention: The convention of inputs and outputs, from the card.
+        origin: The model's name in error messages.
 
     Raises:
-        ExplainError: It calls a layer more than once, or ends in a function that cannot be taken off.
+        ExplainError: The model calls a layer more than once, or ends in a function that cannot be removed.
     """
     factor, offset = SCALINGS[convention.pixels]
     shape, is_raw = tuple(loaded.inputs[0].shape[1:]), convention.pixels == "uint8"
@@ -61,8 +61,8 @@ def take_apart(loaded: Any, convention: Convention, origin: str) -> ExplainedNet
             inputs = step(inputs, training=False)
         return inputs
 
-    # Layers of a sequential or nested model know graphs beside this one; copies know this alone. And saving makes a
-    # list of the only input; this takes it as it is.
+    # Layers of a sequential or nested model also belong to other graphs; copies belong to this one alone. And saving
+    # turns the only input into a list; this takes the input itself.
     network = keras.Model(model.inputs[0], output, name=model.name)
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
@@ -71,10 +71,10 @@ def take_apart(loaded: Any, convention: Convention, origin: str) -> ExplainedNet
 
 
 def _check_layers(model: Any, origin: str) -> None:
-    """Refuse a layer that is called more than once: which of its outputs would be the map?
+    """Refuse a layer that is called more than once, since it has no unique output to map.
 
     Raises:
-        ExplainError: There is one.
+        ExplainError: A layer is called more than once.
     """
     shared = [layer.name for layer in model.layers if len(layer._inbound_nodes) > 1]
     if shared:
@@ -89,13 +89,13 @@ def _last(model: Any) -> Any:
 
 
 def _inputs_of(model: Any) -> list[Any]:
-    """What the operation at the end of a model is called with."""
+    """Return the inputs of the operation at the end of a model."""
     history = model.outputs[0]._keras_history
     return history.operation._inbound_nodes[history.node_index].input_tensors
 
 
 def _logits(model: Any, origin: str) -> Any:
-    """The output of a model without the function at its end, which is the last layer's activation, or a layer."""
+    """Return the output of a model without the function at its end, which is the last layer's activation or a layer."""
     operation = _last(model)
     while type(operation).__name__ in PASSING:
         model = keras.Model(model.inputs[0], _inputs_of(model)[0])
@@ -107,6 +107,6 @@ def _logits(model: Any, origin: str) -> Any:
             f"{origin}: ends in {operation.name}, and the function that makes probabilities cannot be taken off it. "
             "Save the model so that it gives logits, and export that."
         )
-    # The graph of the model calls the layer once more whenever it is run.
+    # The model's graph calls the layer again whenever it runs.
     operation.activation = keras.activations.linear
     return model.outputs[0]

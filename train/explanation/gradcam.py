@@ -1,11 +1,11 @@
-"""Grad-CAM: which parts of an image speak for the digit that a Keras model reads there.
+"""Grad-CAM: the parts of an image that support the digit that a Keras model reads there.
 
 Each channel of the last convolution is weighted by how much the digit's logit would rise with it, the weighted channels
-are added up, and what is negative is dropped.
+are summed, and negative values are dropped.
 
 Source: R. Selvaraju, M. Cogswell, A. Das, R. Vedantam, D. Parikh, D. Batra, "Grad-CAM: visual explanations from deep
 networks via gradient-based localization" (ICCV 2017). Unlike there, the coarse map is not stretched over the image but
-laid where its cells look: without padding, a convolution's outermost cells do not look at the image's outermost pixels.
+placed where its cells look: without padding, a convolution's outermost cells do not see the image's outermost pixels.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...edge.bundle.card import IMAGE_SHAPE
 from ...edge.common.errors import EdgeMnistError
 
-# Coarser, or emptied at random in training: the map is taken before them.
+# Layers with coarser or randomly zeroed outputs: the map is taken before them.
 PASSED_OVER = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
@@ -27,22 +27,22 @@ PASSED_OVER = (
 )
 
 
-# What makes a map, each with a window that moves over the one before.
+# Layers whose outputs are maps, each with a window that moves over its input.
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.SeparableConv2D, keras.layers.DepthwiseConv2D)
 
 
 class ExplainError(EdgeMnistError):
-    """A model cannot be explained, or an explanation not be written."""
+    """A model cannot be explained, or an explanation cannot be written."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model reads in N images and why.
+    """The reading of N images, and its reasons.
 
     Attributes:
-        logits: float32 [N, 10].
-        heat: float32 [N, 28, 28] in [0, 1], each image's largest value 1; all 0 where nothing speaks for the digit.
-        layer: Where the map was taken, e.g. `re_lu_4 (5x5)`.
+        logits: The model's logits, float32 [N, 10].
+        heat: Heat maps, float32 [N, 28, 28] in [0, 1], each image's maximum 1; all 0 if nothing supports the digit.
+        layer: The layer of the map, e.g. `re_lu_4 (5x5)`.
     """
 
     logits: NDArray[np.float32]
@@ -52,7 +52,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the cells of a map look: the first one's centre, and the distance to the next, in pixels."""
+    """The positions that the cells of a map look at, in pixels: the first one's centre, and the cells' distance."""
 
     first: float
     step: float
@@ -62,11 +62,11 @@ def explain_images(model: Any, pixels: NDArray[np.uint8]) -> Explanation:
     """Explain the likeliest digit of each image.
 
     Args:
-        model: From the zoo, on Keras's TensorFlow backend: raw pixels in, logits out.
-        pixels: uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
+        model: A model of the zoo, on Keras's TensorFlow backend: raw pixels in, logits out.
+        pixels: Images, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
 
     Raises:
-        ExplainError: Another backend, or a network without a convolution.
+        ExplainError: The backend is not TensorFlow, or the network has no convolution.
     """
     check_backend()
     layer = find_layer(model)
@@ -80,7 +80,7 @@ def explain_images(model: Any, pixels: NDArray[np.uint8]) -> Explanation:
 
 
 def check_backend() -> None:
-    """Grad-CAM needs gradients, which Keras leaves to its backends; a saved model loads on any of them.
+    """Check for gradients, which Keras leaves to its backends; a saved model loads on any of them.
 
     Raises:
         ExplainError: The backend is not TensorFlow.
@@ -93,12 +93,12 @@ def check_backend() -> None:
 
 
 def find_layer(model: Any) -> Any:
-    """The last layer whose output is a map, pooling and dropout passed over: the last convolution behind its ReLU.
+    """Find the last layer whose output is a map, before pooling and dropout: the last convolution with its ReLU.
 
-    An output of a single cell, as of a global pooling that keeps its dimensions, is no map.
+    An output of a single cell, as of a global pooling that keeps its dimensions, is not a map.
 
     Raises:
-        ExplainError: There is none.
+        ExplainError: There is no such layer.
     """
     kernels = [i for i, layer in enumerate(model.layers) if isinstance(layer, CONVOLUTIONS)]
     behind = model.layers[kernels[0] :] if kernels else []
@@ -117,7 +117,7 @@ def find_layer(model: Any) -> Any:
 
 
 def locate_cells(model: Any, layer: Any) -> Grid:
-    """Where the cells of a layer's output look, through every stride and padding before it.
+    """Locate where the cells of a layer's output look, through every stride and padding before it.
 
     Raises:
         ExplainError: A layer changes the grid in another way, as padding and resizing do.
@@ -131,7 +131,7 @@ def locate_cells(model: Any, layer: Any) -> Grid:
                 "so heat would lie in the wrong place. Networks of convolutions and pooling can be explained."
             )
         size, cells = _map_before(each).shape[1], each.output.shape[1]
-        # 'same' puts the smaller half of the padding first; 'valid' has none.
+        # 'same' puts the smaller half of the padding first; 'valid' has no padding.
         padded = max(0, (cells - 1) * stride + kernel - size) // 2
         grid = Grid(grid.first + grid.step * ((kernel - 1) / 2 - padded), grid.step * stride)
     return grid
@@ -142,7 +142,7 @@ def _map_before(layer: Any) -> Any:
 
 
 def _path_to(layer: Any) -> list[Any]:
-    """The layers that change the map's grid, first to last; where branches meet they agree, and the first will do."""
+    """List the layers that change the map's grid, first to last; branches that merge agree, so the first one counts."""
     path: list[Any] = []
     while not isinstance(layer, keras.layers.InputLayer):
         tensor = _map_before(layer)
@@ -153,14 +153,14 @@ def _path_to(layer: Any) -> list[Any]:
 
 
 def _window(layer: Any) -> tuple[int, int]:
-    """How many pixels a layer looks at along a side, and how far it moves on."""
+    """Return how many pixels a layer looks at along a side, and its step."""
     size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None) or (1,)
     strides, dilation = getattr(layer, "strides", (1,)), getattr(layer, "dilation_rate", (1,))
     return (int(size[0]) - 1) * int(dilation[0]) + 1, int(strides[0])
 
 
 def _differentiate(head: Any, features: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits [N, 10], and the gradient of each image's largest one by its features [N, rows, columns, channels]."""
+    """Compute logits [N, 10], and each image's gradient of the largest by the features [N, rows, columns, channels]."""
     import tensorflow as tf  # noqa: PLC0415 - other backends must be able to import this module
 
     with tf.GradientTape() as tape:
@@ -171,7 +171,7 @@ def _differentiate(head: Any, features: Any) -> tuple[NDArray[np.float32], NDArr
 
 
 def _spread(coarse: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
-    """Interpolate maps [N, n, n] at every pixel, to 0 a cell beyond the outermost ones; the largest becomes 1."""
+    """Interpolate maps [N, n, n] at every pixel, falling to 0 one cell beyond the outermost; the maximum becomes 1."""
     cells = coarse.shape[1]
     places = (np.arange(IMAGE_SHAPE[0]) - grid.first) / grid.step
     weights = np.clip(1 - np.abs(places[:, None] - np.arange(cells)), 0, 1)

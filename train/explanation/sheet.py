@@ -1,4 +1,4 @@
-"""The sheet of an explanation: each digit as the model sees it, the heat laid over it, and what it reads."""
+"""The sheet of an explanation: each digit as the model sees it, the heat over it, and its reading."""
 
 import io
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .gradcam import Explanation
 
-# Pixels. A digit of 28 pixels is shown six times as large, twice.
+# Pixels. A digit of 28 pixels is shown twice, six times as large.
 ZOOM, GAP, MARGIN, HEADING, CAPTION = 6, 6, 14, 58, 30
 SIDE = 28 * ZOOM
 TILE_WIDTH, TILE_HEIGHT = 2 * SIDE + GAP + 2 * MARGIN, SIDE + CAPTION + MARGIN
 LETTER_SIZES = range(17, 8, -1)
 MOST_COLUMNS = 3
-# From dark blue to yellow, evenly and for every kind of sight.
+# From dark blue to yellow, perceptually uniform, also for the colour-blind.
 COLOUR_MAP = "cividis"
 PAPER, INK, SOFT = "#ffffff", "#1c2530", "#5b6875"
-# The ink stays visible: of the overlay, this much is heat.
+# Weight of the heat in the overlay, so that the ink stays visible.
 HEAT_SHARE = 0.65
 BAR = (120, 10)
 
@@ -28,9 +28,9 @@ def draw_sheet(pixels: NDArray[np.uint8], explanation: Explanation, captions: Se
     """Draw all digits as a PNG.
 
     Args:
-        pixels: uint8 [N, 28, 28, 1].
-        explanation: Of these images.
-        captions: What was read, N.
+        pixels: Images, uint8 [N, 28, 28, 1].
+        explanation: The explanation of these images.
+        captions: N captions with the readings.
     """
     columns = min(MOST_COLUMNS, len(pixels))
     size = (columns * TILE_WIDTH, HEADING + TILE_HEIGHT * -(-len(pixels) // columns))
@@ -50,14 +50,14 @@ def draw_sheet(pixels: NDArray[np.uint8], explanation: Explanation, captions: Se
 
 
 def lay_over(ink: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Heat [28, 28] in [0, 1] over ink, uint8 [28, 28]: RGB, uint8 [28, 28, 3]."""
+    """Blend heat [28, 28] in [0, 1] over ink, uint8 [28, 28]: RGB, uint8 [28, 28, 3]."""
     coloured = matplotlib.colormaps[COLOUR_MAP](heat)[..., :3] * 255
     gray = 255.0 - ink[..., None]
     return np.round(HEAT_SHARE * coloured + (1 - HEAT_SHARE) * gray).astype(np.uint8)
 
 
 def _draw_heading(sheet: Image.Image, layer: str) -> None:
-    """What the colours mean, on two lines that fit above a single digit; they are those of the heat on paper."""
+    """Draw the legend of the colours, those of heat on paper, on two lines that fit above a single digit."""
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     draw.text((MARGIN, 8), f"Grad-CAM of {layer}, each digit on its own scale", SOFT, font)
     heat = np.linspace(0, 1, BAR[0], dtype=np.float32)[None].repeat(BAR[1], axis=0)
@@ -67,7 +67,7 @@ def _draw_heading(sheet: Image.Image, layer: str) -> None:
 
 
 def _fit_font(caption: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The largest letters of which a caption fits below its pictures: names of classes may be long."""
+    """Choose the largest font in which a caption fits below its pictures: class names may be long."""
     fonts = [ImageFont.load_default(size) for size in LETTER_SIZES]
     return next((font for font in fonts if font.getbbox(caption)[2] <= 2 * SIDE + GAP), fonts[-1])
 

@@ -1,1 +1,1 @@
-"""The loop over epochs, and what it needs."""
+"""The loop over epochs, and its parts."""

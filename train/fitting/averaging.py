@@ -1,7 +1,7 @@
-"""The model that is evaluated and kept: the moving average of the weights, with batch norm statistics of its own.
+"""The model that is evaluated and kept: the moving average of the weights, with its own batch norm statistics.
 
 Batch norm's moving statistics belong to the weights that each step used. Averaged weights give other activations, so
-their statistics are taken anew, from training images; without this, validation jumps in the first epochs.
+their statistics are measured again on training images; without this, validation jumps in the first epochs.
 
 Source: P. Izmailov et al., "Averaging weights leads to wider optima and better generalization" (UAI 2018), section 3.
 """
@@ -16,15 +16,15 @@ from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER
 from .backend import predict
 
 ops: Any = keras.ops
-# Of training images that statistics are taken from: the error of a mean is a sixtieth of the deviation, or less.
+# Training images to take statistics from: the error of a mean is a sixtieth of the deviation, or less.
 STATISTICS_IMAGES = 4_000
 STATISTICS_BATCH = 500
 
 
 def copy_network(model: keras.Model, precision: str) -> keras.Model:
-    """The same network with the same weights, float32 all of them, but computing in this precision.
+    """Copy the network with its weights, all in float32, but computing in this precision.
 
-    Scaling and logits stay in float32: there a rounded value would be seen.
+    Scaling and logits stay in float32: there, rounding would be visible.
     """
 
     def copy_layer(layer: Any) -> Any:
@@ -39,10 +39,10 @@ def copy_network(model: keras.Model, precision: str) -> keras.Model:
 
 
 def put_average(model: keras.Model, trained: keras.Model, optimizer: Any) -> None:
-    """Give a model the moving average of the weights of the equal one that is trained, which keeps its own."""
+    """Give a model the moving average of the weights of an equal model in training, which keeps its own weights."""
     current = [_read(variable) for variable in trained.trainable_variables]
     optimizer.finalize_variable_values(trained.trainable_variables)
-    # Copies: on JAX the average and the weight would be one buffer, which the next step gives away.
+    # Copied: on JAX, average and weight would share one buffer, which the next step donates.
     averages = [_read(variable) for variable in trained.trainable_variables]
     for variable, value in zip(trained.trainable_variables, current, strict=True):
         variable.assign(value)
@@ -52,13 +52,13 @@ def put_average(model: keras.Model, trained: keras.Model, optimizer: Any) -> Non
 
 
 class NormStatistics:
-    """Takes the statistics of a model's batch norms anew."""
+    """The batch norm statistics of a model, which can be measured again."""
 
     def __init__(self, model: keras.Model, pixels: NDArray[np.uint8]) -> None:
         """Prepare for a model whose weights will change.
 
         Args:
-            model: Functional, with any batch norms or none.
+            model: A functional model, with or without batch norms.
             pixels: Training images as the model sees them in training, uint8 [N, 28, 28, 1].
         """
         self._norms: list[Any] = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -88,13 +88,13 @@ class _Moments(keras.layers.Layer):
         self.network = network
 
     def call(self, pixels: Any) -> Any:
-        """In training mode, in which every batch norm uses the statistics of the batch."""
+        """Run in training mode, in which every batch norm uses the statistics of the batch."""
         tensors = keras.tree.flatten(self.network(pixels, training=True))
         return ops.concatenate([_mean(one) for tensor in tensors for one in (tensor, ops.square(tensor))], axis=1)
 
 
 def _mean(tensor: Any) -> Any:
-    """Over all positions: [N, ..., C] to [N, C]."""
+    """Average over all positions: [N, ..., C] to [N, C]."""
     return ops.mean(tensor, axis=tuple(range(1, len(tensor.shape) - 1)))
 
 

@@ -1,6 +1,6 @@
-"""How steps are compiled and batches handed over: on TensorFlow, Keras's defaults cost up to half of the time.
+"""Compilation of steps and delivery of batches: on TensorFlow, Keras's defaults cost up to half of the time.
 
-tf.data's autotuner (TensorFlow 2.21) looks at a pipeline after 10 ms, 20 ms, 40 ms and so on; whoever closes it waits
+tf.data's autotuner (TensorFlow 2.21) looks at a pipeline after 10 ms, 20 ms, 40 ms and so on; closing a pipeline waits
 for the next look, so that an epoch takes 5.12, 10.24, 20.48 ... seconds. And on a CPU, XLA's convolutions are no faster
 than oneDNN's, in wide networks slower. Measured in docs/decisions/0010-epochs-that-end-when-they-end.md.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def use_xla() -> Literal["auto", False]:
-    """What Keras's `jit_compile` is best set to here."""
+    """Choose the best value of Keras's `jit_compile` for this backend and device."""
     if keras.backend.backend() != "tensorflow":
         return "auto"
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
@@ -22,14 +22,14 @@ def use_xla() -> Literal["auto", False]:
 
 
 def in_batches(batch_size: int, inputs: NDArray[Any], targets: NDArray[Any] | None = None) -> dict[str, Any]:
-    """What to give Keras's `fit` or `predict` as keywords: these rows in this order, so many at a time."""
+    """Make keywords for Keras's `fit` or `predict`: these rows in this order, in batches."""
     if keras.backend.backend() != "tensorflow":
         return {"x": inputs, "batch_size": batch_size, **({} if targets is None else {"y": targets})}
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
     options = tf.data.Options()
     options.autotune.enabled = False
-    # Among several devices, each takes its part of every batch; there are no files to share out.
+    # With several devices, each takes its part of every batch; there are no files to distribute.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     tensors = [tf.constant(array) for array in (inputs, targets) if array is not None]
 
@@ -37,13 +37,13 @@ def in_batches(batch_size: int, inputs: NDArray[Any], targets: NDArray[Any] | No
         parts = [tensor[start : start + batch_size] for tensor in tensors]
         return parts[0] if targets is None else tuple(parts)
 
-    # Whole batches are cut out: taking rows one by one and putting them together again costs small networks time.
+    # Cuts out whole batches: taking rows one by one and batching them again slows small networks down.
     starts = tf.data.Dataset.range(0, len(inputs), batch_size)
     return {"x": starts.map(cut).prefetch(2).with_options(options)}
 
 
 def predict(model: Any, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
-    """What a model gives for images, uint8 [N, 28, 28, 1]: its output for all, float32 [N, ...]."""
+    """Run a model on images, uint8 [N, 28, 28, 1], and return its output for all, float32 [N, ...]."""
     if use_xla() is False:
         model.jit_compile = False
     return model.predict(**in_batches(batch_size, pixels), verbose=0).astype(np.float32)

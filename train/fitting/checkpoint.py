@@ -23,34 +23,34 @@ MOST_OTHER_BYTES = 1_000_000
 
 
 class ResumeError(EdgeMnistError):
-    """An interrupted run lies there, but not of this model, recipe, backend, data, teachers or devices."""
+    """A resume file is damaged, or belongs to another model, recipe, backend, data, teachers or devices."""
 
 
 @dataclass
 class TrainingProgress:
-    """How far a run has come, and the best weights so far. Epochs count from 1."""
+    """The progress of a run, and the best weights so far. Epochs count from 1."""
 
     history: list[Epoch]
     best_epoch: int
     best_weights: list[NDArray[np.float32]]
 
     def add(self, epoch: Epoch, weights: list[NDArray[np.float32]]) -> None:
-        """An epoch has ended; its weights are kept if validation likes them best."""
+        """Record a finished epoch; keep its weights if they are the best on validation."""
         self.history.append(epoch)
         if best_epoch(self.history) == len(self.history):
             self.best_epoch, self.best_weights = len(self.history), weights
 
 
 def best_epoch(history: list[Epoch]) -> int:
-    """Most validation images right; among equals the lowest validation loss. Counted from 1."""
+    """Find the epoch with most validation images right, and the lowest validation loss among equals. Counted from 1."""
     return 1 + max(range(len(history)), key=lambda i: (history[i].validation_accuracy, -history[i].validation_loss))
 
 
 def save_state(path: Path, variables: list[Any], progress: TrainingProgress, identity: dict[str, Any]) -> None:
-    """Write all of it, or leave what was there.
+    """Write the state completely, or leave the earlier file.
 
     Raises:
-        ResumeError: It cannot be written.
+        ResumeError: The file cannot be written.
     """
     arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
@@ -69,22 +69,22 @@ def save_state(path: Path, variables: list[Any], progress: TrainingProgress, ide
 def load_state(
     path: Path, variables: list[Any], identity: dict[str, Any], weights: list[NDArray[np.float32]]
 ) -> TrainingProgress:
-    """Put the variables back to where the run was interrupted; without a file, a run that has not begun.
+    """Restore the variables to the point of interruption; without a file, return the progress of a fresh run.
 
     Args:
-        path: The file.
-        variables: All that the run changes.
-        identity: Of its settings.
-        weights: The model's: the best ones of the file have their shapes.
+        path: The resume file.
+        variables: All variables that the run changes.
+        identity: The settings of the run, which must equal those in the file.
+        weights: The model's weights, which have the shapes of the best ones in the file.
 
     Raises:
-        ResumeError: The file is of a run with other settings, or damaged.
+        ResumeError: The file belongs to a run with other settings, or is damaged.
     """
     if not os.path.lexists(path):
         return TrainingProgress([], 0, [])
     if not path.is_file():
         raise ResumeError(f"{path}: is not the state of a run, but a folder or device. Remove it to start again.")
-    # All variables and the best weights, which are some of them, and an epoch's few figures.
+    # All variables, the best weights, which are some of them, and a few figures per epoch.
     most_bytes = 2 * sum(8 * math.prod(variable.shape) for variable in variables) + MOST_OTHER_BYTES
     try:
         with open_file(path) as file:
@@ -94,7 +94,7 @@ def load_state(
     except ResumeError:
         raise
     except Exception as error:
-        # It may hold anything: nested JSON, numbers that are none, arrays of other shapes.
+        # The file may hold anything: nested JSON, invalid numbers, arrays of other shapes.
         raise ResumeError(
             f"{path}: is not the state of a run ({first_line(error)}). Delete it to start again."
         ) from error

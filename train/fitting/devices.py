@@ -1,8 +1,8 @@
-"""One device or several, of one machine or of several: each batch is shared out, the weights are the same on all.
+"""One or several devices, of one or several machines: each batch is shared out, and all have the same weights.
 
-JAX does it with `keras.distribution`, TensorFlow with `tf.distribute`. Several machines take JAX: under TensorFlow's
-MultiWorkerMirroredStrategy, Keras 3.15 fails when it reduces the first batch. Only the network that is trained lives on
-all devices; what is evaluated is a plain copy, so nothing but the training step has to know.
+JAX uses `keras.distribution`, TensorFlow uses `tf.distribute`. Several machines need JAX: under TensorFlow's
+MultiWorkerMirroredStrategy, Keras 3.15 fails when it reduces the first batch. Only the network in training lives on all
+devices; the evaluated one is a plain copy, so only the training step depends on the devices.
 """
 
 import os
@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from ...edge.common.errors import EdgeMnistError
 from ..recipe import ALL
 
-# Keras reads these when machines running JAX are to find each other.
+# Keras reads this variable to connect machines that run JAX.
 JAX_ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 
 
 class DevicesError(EdgeMnistError):
-    """There are not as many devices, or the backend cannot share a batch."""
+    """There are too few devices, or the backend cannot share a batch."""
 
 
 @dataclass(frozen=True)
 class Devices:
-    """Where a batch is computed.
+    """The devices that compute a batch.
 
     Attributes:
-        count: Over all machines.
-        rank: Of this process among `processes`, one a machine; the first writes the bundle.
-        strategy: TensorFlow's, or the distribution of Keras on JAX; None for one device.
+        count: Number of devices over all machines.
+        rank: Index of this process among `processes`, one per machine; the first writes the bundle.
+        strategy: TensorFlow's strategy, or the distribution of Keras on JAX; None for one device.
     """
 
     count: int = 1
@@ -43,7 +43,7 @@ class Devices:
 
     @contextmanager
     def share(self) -> Iterator[None]:
-        """Within, variables are made on all devices, and steps run on all."""
+        """Make variables on all devices and run steps on all, within the block."""
         if self.strategy is None:
             yield
         elif keras.backend.backend() == "tensorflow":
@@ -57,7 +57,7 @@ class Devices:
                 keras.distribution.set_distribution(None)
 
     def check_batch(self, batch_size: int) -> None:
-        """Refuse a batch that cannot be shared out evenly.
+        """Refuse a batch that cannot be shared evenly.
 
         Raises:
             DevicesError: The number of devices does not divide it.
@@ -66,20 +66,20 @@ class Devices:
             raise DevicesError(f"expected a --batch-size that {self.count} devices can share evenly, got {batch_size}.")
 
     def own_part(self, count: int, batch_size: int) -> NDArray[np.int64]:
-        """Which of `count` images this process feeds, in order: its part of each batch; the last few are left out."""
+        """Return which of `count` images this process feeds, in order: its part of each batch, without the last few."""
         places = np.arange(count - count % self.count)
         batches = np.split(places, range(batch_size, len(places), batch_size))
         return np.concatenate([np.split(batch, self.processes)[self.rank] for batch in batches])
 
 
 def find_devices(asked: str) -> Devices:
-    """Find the devices to use; must come before anything else that TensorFlow or JAX computes.
+    """Find the devices to use; must be called before TensorFlow or JAX computes anything.
 
     Args:
-        asked: `all` (of all machines, where the environment names several), or a number of this machine's.
+        asked: `all` (of all machines, if the environment names several), or a number of devices of this machine.
 
     Raises:
-        DevicesError: There are fewer; or the backend cannot share a batch.
+        DevicesError: There are too few devices, or the backend cannot share a batch.
     """
     if asked == "1":
         return Devices()

@@ -1,8 +1,8 @@
-"""Fit a model of the zoo: the loop over epochs, which an interrupted run takes up again.
+"""Fitting of a model of the zoo: the loop over epochs, which resumes an interrupted run.
 
-Only `keras` and `keras.ops` are used, so TensorFlow, JAX or PyTorch can do the work (`KERAS_BACKEND`). Each epoch's
-images depend on the seed and the epoch alone and every random state is saved, so a resumed run follows the same course
-as one that was never interrupted, up to the order in which the hardware adds numbers.
+Only `keras` and `keras.ops` are used, so TensorFlow, JAX or PyTorch can run it (`KERAS_BACKEND`). Each epoch's images
+depend only on the seed and the epoch, and every random state is saved, so a resumed run follows the same course as an
+uninterrupted one, up to the order in which the hardware adds numbers.
 """
 
 import math
@@ -42,13 +42,13 @@ class DivergedError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run is given beside its recipe.
+    """The settings of a run beside its recipe.
 
     Attributes:
-        start: The bundle that the model's weights come from.
-        teachers: The bundles whose logits the model is to match.
-        precision: What the layers compute in, the teachers' too; the weights are float32 in any case.
-        devices: Where.
+        start: The bundle that the model's weights come from; None for random weights.
+        teachers: The bundles whose logits the model learns to match.
+        precision: Precision in which the layers compute, the teachers' too; weights are always float32.
+        devices: The devices to train on.
     """
 
     start: Parent | None = None
@@ -60,21 +60,22 @@ class Setup:
 def fit(
     model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path, setup: Setup | None = None
 ) -> tuple[tuple[Epoch, ...], int]:
-    """Train `model` in place, leaving it with the averaged weights of the epoch that validation liked best.
+    """Train `model` in place, and leave it with the averaged weights of the best epoch on validation.
 
     Args:
-        model: From the zoo; raw uint8 pixels [N, 28, 28, 1] in, logits [N, 10] out.
-        splits: Only `train` and `validation` are touched.
-        recipe: What to do.
-        state_path: Rewritten after every epoch; a run that finds it goes on from there. The caller removes it.
-        setup: What it is done with.
+        model: A model of the zoo; raw uint8 pixels [N, 28, 28, 1] in, logits [N, 10] out.
+        splits: The data; only `train` and `validation` are used.
+        recipe: The settings of the training.
+        state_path: The resume file, written after every epoch; if it exists, the run continues from it. The caller
+            removes it.
+        setup: Further settings; None for the defaults.
 
     Returns:
-        One record an epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training;
-        the epochs before it are kept.
+        One record per epoch, and the best epoch, counted from 1. An epoch whose loss is not finite ends the training;
+            the epochs before it are kept.
 
     Raises:
-        ResumeError: `state_path` holds a run with other settings.
+        ResumeError: `state_path` belongs to a run with other settings.
         DevicesError: The devices cannot share a batch evenly.
         DivergedError: The loss of the first epoch is not finite.
     """
@@ -115,10 +116,10 @@ def fit(
 
 
 def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
-    """Say that the loss is no number any more, and what becomes of the epochs before.
+    """Warn that the loss is no longer finite, and that the best epoch so far is kept.
 
     Raises:
-        DivergedError: There are none.
+        DivergedError: There is no earlier epoch.
     """
     epoch = len(progress.history) + 1
     said = (
@@ -131,21 +132,21 @@ def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
 
 
 def outlier_logit(recipe: Recipe) -> float:
-    """The logit of "not a digit", beside the ten: 0 where that is a class of the loss."""
+    """Return the logit of "not a digit" beside the ten: 0 if that is a class of the loss."""
     return 0.0 if recipe.outlier_class else NEVER
 
 
 def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, float]:
-    """Mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on these digits.
+    """Compute mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on digits.
 
     Args:
-        model: Raw pixels in, logits out.
-        images: Digits.
+        model: A model with raw pixels in, logits out.
+        images: Digits to evaluate on.
         outlier: The eleventh logit, see `outlier_logit`.
     """
     logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
     shifted = np.concatenate([logits, np.full((len(logits), 1), outlier)], axis=1)
-    # Where training diverged, what comes out is not finite, and the caller stops.
+    # If training diverged, the outputs are not finite, and the caller stops.
     with np.errstate(invalid="ignore", over="ignore"):
         shifted -= shifted.max(axis=1, keepdims=True)
         log_probability = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -154,7 +155,7 @@ def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, f
 
 
 def describe_device() -> str:
-    """The backend and the device that it puts a new tensor on, as it calls it: `jax on cuda:0`."""
+    """Describe the backend and the device on which it puts a new tensor, in its own words: `jax on cuda:0`."""
     tensor: Any = keras.ops.zeros(1)
     return f"{keras.backend.backend()} on {str(tensor.device).rpartition('device:')[2]}"
 
@@ -167,7 +168,7 @@ def _make_trainer(
     teachers: Sequence[keras.Model] = (),
     precision: TrainingPrecision = "float32",
 ) -> keras.Model:
-    """The model behind the augmentation, compiled; they share weights, so training one trains the other."""
+    """Compile the model behind the augmentation; they share weights, so training one trains the other."""
     pixels = keras.Input(IMAGE_SHAPE, dtype="uint8")
     distorted = augment(pixels)
     outputs: Any = WithOutlierLogit(outlier_logit(recipe))(model(distorted))
@@ -198,7 +199,7 @@ def _make_optimizer(
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if precision == "mixed_float16":
-        # Small gradients would vanish in half precision.
+        # Small gradients would underflow in half precision.
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(trainer.trainable_variables)
     return optimizer
@@ -219,9 +220,9 @@ def _train_epoch(
 
 
 def _distort_some(train: Images, recipe: Recipe) -> NDArray[np.uint8]:
-    """Some training images as the model sees them in the last epoch, the same for all: uint8 [N, 28, 28, 1]."""
+    """Distort some training images as in the last epoch, the same for all weights: uint8 [N, 28, 28, 1]."""
     step = -(-recipe.count_images(train) // STATISTICS_IMAGES)
-    # As if for the epoch after the last, so that none is trained on these very extras.
+    # Drawn for the epoch after the last, so that none is trained on these extras.
     some = draw_epoch(train.take(np.arange(0, len(train), step)), recipe, recipe.epochs)
     augment = Augment(recipe.distortion, recipe.seed)
     augment.share.assign(recipe.last_distortion)
@@ -230,13 +231,13 @@ def _distort_some(train: Images, recipe: Recipe) -> NDArray[np.uint8]:
 
 
 def _list_state(trainer: keras.Model, teachers: Sequence[keras.Model]) -> list[Any]:
-    """All that changes from step to step; the teachers do not."""
+    """List all variables that change from step to step; the teachers' do not."""
     constant = {id(variable) for teacher in teachers for variable in teacher.variables}
     return [v for v in [*trainer.variables, *trainer.optimizer.variables] if id(v) not in constant]
 
 
 def _identify(model: keras.Model, splits: Splits, recipe: Recipe, setup: Setup) -> dict[str, Any]:
-    """What must be equal for one run to be the continuation of another."""
+    """Collect what must be equal for one run to continue another."""
     return {
         "model": model.name,
         "data": splits.train.sha256,
@@ -260,7 +261,7 @@ def _describe(progress: TrainingProgress, epochs: int) -> str:
 
 
 class _ProgressBar(keras.callbacks.Callback):
-    """One bar an epoch on stderr, which vanishes when the epoch's line is printed."""
+    """A progress bar per epoch on stderr, which vanishes when the epoch's line is printed."""
 
     def __init__(self, label: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Bundles that a run learns from: the one whose weights it starts from, and teachers. None is loaded unverified.
+"""Bundles that a run learns from: the one whose weights it starts from, and teachers. All are verified when loaded.
 
-Validation must be new to whoever is chosen on it, so what an ancestor was trained on counts, too: the offline sample is
-MNIST's validation split.
+A model must not have seen the images that validate it, so the training images of its ancestors count, too: the offline
+sample is MNIST's validation split.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HDF5 = frozenset({".h5", ".hdf5"})
 
 @dataclass(frozen=True)
 class Parent:
-    """A loaded bundle: its model, float32, what the new card will say of it, and the names of its classes."""
+    """A loaded bundle: its float32 model, its entry for the new card, and the names of its classes."""
 
     model: keras.Model
     record: Ancestor
@@ -34,11 +34,11 @@ def load_parent(path: Path, splits: Splits) -> Parent:
 
     Args:
         path: The bundle's folder.
-        splits: What the new model will be trained and chosen on.
+        splits: The images that the new model is trained and chosen on.
 
     Raises:
-        AncestorError: Not a trained bundle, or one that has seen the validation images.
-        ModelCardError: Its card or hashes do not hold.
+        AncestorError: The bundle is not a trained one, or has seen the validation images.
+        ModelCardError: Its card or hashes are wrong.
         KerasFileError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
@@ -59,11 +59,11 @@ def load_parent(path: Path, splits: Splits) -> Parent:
 
 
 def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]:
-    """Load bundles that know the same classes.
+    """Load bundles with the same classes.
 
     Raises:
-        AncestorError: One cannot be learned from, or has other classes.
-        ModelCardError: Its card or hashes do not hold.
+        AncestorError: A bundle cannot be learned from, or has other classes.
+        ModelCardError: The card or hashes of a bundle are wrong.
     """
     teachers = tuple(load_parent(path, splits) for path in paths)
     for path, teacher in zip(paths, teachers, strict=True):
@@ -76,18 +76,18 @@ def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]
 
 
 def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...]) -> list[str]:
-    """Give a model the weights of all layers whose name and shapes agree.
+    """Copy the weights of all layers whose name and shapes agree.
 
     Args:
-        model: Freshly built.
-        parent: What it starts from.
-        labels: The classes that it will learn; where they are not the parent's, the last layer starts anew.
+        model: A freshly built model.
+        parent: The bundle that it starts from.
+        labels: The classes to learn; if they are not the parent's, the last layer keeps its random weights.
 
     Returns:
-        The names of the layers with weights that start anew.
+        The names of the layers that keep their random weights.
 
     Raises:
-        AncestorError: None agrees.
+        AncestorError: No layer agrees.
     """
     learned: dict[str, Any] = {layer.name: layer for layer in parent.model.layers if layer.weights}
     if labels != parent.labels:

@@ -1,4 +1,4 @@
-"""Several seeds of one recipe: each is trained, and the one that validation likes best is kept."""
+"""Several seeds of one recipe: each is trained, and the best on validation is kept."""
 
 import dataclasses
 import statistics
@@ -18,7 +18,7 @@ from .fit import Setup, fit
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, float32, with the recipe and the record of its run; `best_epoch` counts from 1."""
+    """A trained float32 model, with the recipe and the record of its run; `best_epoch` counts from 1."""
 
     model: keras.Model
     recipe: Recipe
@@ -27,12 +27,12 @@ class Trained:
 
     @property
     def best(self) -> Epoch:
-        """The epoch whose weights were kept."""
+        """The epoch whose weights are kept."""
         return self.history[self.best_epoch - 1]
 
 
 def build(name: str, seed: int) -> keras.Model:
-    """A model of the zoo with the fresh weights of this seed."""
+    """Build a model of the zoo with fresh weights from this seed."""
     keras.utils.set_random_seed(seed)
     return ZOO[name].build()
 
@@ -43,17 +43,17 @@ def train_seeds(
     """Train each seed in turn.
 
     Args:
-        make: The model of a seed.
-        splits: Only `train` and `validation` are touched.
-        recipe: Of all seeds but for the seed.
-        setup: Of all seeds.
-        state_paths: The file of each seed that an interrupted run resumes from; one that is through is only read.
+        make: Builds the model of a seed.
+        splits: The data; only `train` and `validation` are used.
+        recipe: The recipe of all runs, except for the seed.
+        setup: Further settings of all runs.
+        state_paths: The resume file of each seed; if that run is finished, the file is only read.
 
     Returns:
-        One run for each seed.
+        One trained model per seed.
 
     Raises:
-        ResumeError: A state file holds a run with other settings.
+        ResumeError: A resume file belongs to a run with other settings.
     """
     runs: list[Trained] = []
     for seed, path in state_paths.items():
@@ -65,12 +65,12 @@ def train_seeds(
 
 
 def choose_best(runs: Sequence[Trained]) -> Trained:
-    """As validation has it: most images right, among equals the lowest loss."""
+    """Choose the run with most validation images right, and the lowest loss among equals."""
     return max(runs, key=lambda run: (run.best.validation_accuracy, -run.best.validation_loss))
 
 
 def compare_seeds(runs: Sequence[Trained]) -> SeedTrials | None:
-    """What the card says of several seeds; of a single one nothing."""
+    """Summarize several seeds for the card; None for a single one."""
     if len(runs) == 1:
         return None
     accuracies = [run.best.validation_accuracy for run in runs]

@@ -1,1 +1,1 @@
-"""The page of a training run."""
+"""The report of a training run."""

@@ -1,4 +1,4 @@
-"""What a trained model makes of its validation images: class by class, which it takes for which, and every mistake.
+"""A trained model's figures on its validation images: scores per class, confusions, and every mistake.
 
 Classes are numbers here, 0 to 9; the card has their names.
 """
@@ -25,9 +25,9 @@ class PagePictures:
     """The pictures of the page.
 
     Attributes:
-        samples: Of each class the first training images, uint8 [SAMPLES, 28, 28, 1]; fewer where there are not so many.
-        variants: Of each class an image as it is and then distorted, uint8 [1 + VARIANTS, 28, 28, 1].
-        extras: What is drawn beside them, if anything.
+        samples: The first training images of each class, uint8 [SAMPLES, 28, 28, 1]; fewer if a class has fewer.
+        variants: For each class an image, unchanged and then distorted, uint8 [1 + VARIANTS, 28, 28, 1].
+        extras: Examples of the extra images, if any are drawn.
         mistakes: The misread validation images, uint8 [N, 28, 28, 1], in the order of the report.
     """
 
@@ -38,9 +38,9 @@ class PagePictures:
 
 
 class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the classification report; `support` is how many images the class has.
+    """A line of the classification report; `support` is the number of images of the class.
 
-    `precision` is None where nothing was taken for the class, `recall` where it has no image, `f1` where neither.
+    `precision` is None if nothing was read as the class, `recall` if it has no image, `f1` if both hold.
     """
 
     label: int
@@ -51,7 +51,7 @@ class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confusion(msgspec.Struct, frozen=True, kw_only=True):
-    """How often one class was taken for another one."""
+    """The number of times that one class was read as another."""
 
     label: int
     predicted: int
@@ -59,7 +59,7 @@ class Confusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
-    """A misread image: its index in its source file, and the softmax of the class it was taken for, uncalibrated."""
+    """A misread image: its index in its source file, and the uncalibrated softmax of the class it was read as."""
 
     index: int
     label: int
@@ -68,13 +68,13 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValidationScores(msgspec.Struct, frozen=True, kw_only=True):
-    """The kept weights on validation.
+    """The scores of the kept weights on validation.
 
     Attributes:
         interval: 95 % Wilson interval of the accuracy, in [0, 1].
-        matrix: How many images of each class (row) were taken for each (column).
-        confusions: The commonest first.
-        mistakes: The surest first.
+        matrix: Number of images of each class (row) that were read as each class (column), [10][10].
+        confusions: Confusions, the most common first.
+        mistakes: Misread images, the most certain first.
     """
 
     correct: int
@@ -87,15 +87,15 @@ class ValidationScores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gain(msgspec.Struct, frozen=True, kw_only=True):
-    """The model beside logistic regression on the same validation images.
+    """The model compared with logistic regression on the same validation images.
 
     Attributes:
         baseline_correct: Images that logistic regression reads correctly.
-        gain_pp: Accuracy gained over it, in percentage points.
-        won: Images that the model reads and the baseline does not.
-        lost: The reverse.
-        p: Exact McNemar p-value of the two.
-        seconds: The baseline's fit took.
+        gain_pp: Accuracy gained over the baseline, in percentage points.
+        won: Number of images that only the model reads correctly.
+        lost: Number of images that only the baseline reads correctly.
+        p: Exact McNemar p-value of the comparison.
+        seconds: Duration of the baseline's fit, in seconds.
     """
 
     baseline_correct: int
@@ -108,7 +108,7 @@ class Gain(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def score_validation(logits: NDArray[np.float32], images: Images) -> ValidationScores:
-    """Score logits, float32 [N, 10], of these images."""
+    """Score logits, float32 [N, 10], on these images."""
     predicted = logits.argmax(axis=1)
     matrix = np.zeros((NUM_CLASSES, NUM_CLASSES), np.int64)
     np.add.at(matrix, (images.labels, predicted), 1)
@@ -127,7 +127,7 @@ def score_validation(logits: NDArray[np.float32], images: Images) -> ValidationS
 def compare_with_baseline(
     predicted: NDArray[np.int64], baseline: NDArray[np.int64], labels: NDArray[np.uint8], seconds: float
 ) -> Gain:
-    """Compare two readings of the same images in pairs; all [N]."""
+    """Compare two readings of the same images in pairs; all arrays are [N]."""
     right, baseline_right = predicted == labels, baseline == labels
     won, lost = int((right & ~baseline_right).sum()), int((baseline_right & ~right).sum())
     correct = int(baseline_right.sum())
@@ -176,18 +176,18 @@ def _list_mistakes(logits: NDArray[np.float32], images: Images) -> list[Mistake]
     ]
 
 
-# Shares of the validation images. 99.4 and 99.7 % are where runs on MNIST are compared; the rest leads there.
+# Shares of the validation images. Runs on MNIST are compared at 99.4 and 99.7 %; the others lead there.
 ACCURACIES = (0.98, 0.99, 0.994, 0.995, 0.997, 0.998)
 
 
 class Milestone(msgspec.Struct, frozen=True, kw_only=True):
-    """An accuracy and when each run first reached it on validation; None where it never did.
+    """An accuracy, and when each run first reached it on validation; None if it never did.
 
     Attributes:
-        accuracy: In [0, 1].
-        epochs: Counted from 1, of each run.
-        seconds: From the beginning of the first epoch, whose compilation counts, to the end of that one, whose
-            validation counts; of each run.
+        accuracy: Accuracy in [0, 1].
+        epochs: First epoch with this accuracy in each run, counted from 1.
+        seconds: Time in each run from the start of the first epoch, including compilation, to the end of that epoch,
+            including validation.
     """
 
     accuracy: float
@@ -196,7 +196,7 @@ class Milestone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_milestones(histories: Sequence[Sequence[Epoch]]) -> list[Milestone]:
-    """When runs of one recipe reached each of `ACCURACIES`, in their order.
+    """Find when runs of one recipe reached each of `ACCURACIES`, in their order.
 
     Args:
         histories: All epochs of each run. Interruptions between epochs do not count.
@@ -216,27 +216,27 @@ def _find(accuracy: float, histories: Sequence[Sequence[Epoch]]) -> Milestone:
     return Milestone(accuracy=accuracy, epochs=epochs, seconds=seconds)
 
 
-# Enough that validation accuracy has stopped rising on MNIST: 92.86 %, as after 10 epochs of 128.
+# Enough for validation accuracy to stop rising on MNIST: 92.86 %, as after 10 epochs of 128.
 EPOCHS = 8
-# So small that OpenBLAS multiplies on one thread: with more of them, a machine with other work takes 50 times as long.
+# Small enough for OpenBLAS to multiply on one thread: with several, a busy machine takes 50 times as long.
 BATCH = 100
 LEARNING_RATE = 0.01
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Its weights, float32 [785, 10], the last row the biases, and how long they took."""
+    """The baseline's weights, float32 [785, 10], with the biases in the last row, and the duration of its fit."""
 
     weights: NDArray[np.float32]
     seconds: float
 
     def classify(self, images: Images) -> NDArray[np.int64]:
-        """The likeliest class of each image, int64 [N]."""
+        """Classify each image: the likeliest class, int64 [N]."""
         return (_flatten(images.pixels) @ self.weights).argmax(axis=1)
 
 
 def fit_baseline(train: Images, seed: int) -> Baseline:
-    """Fit to training images as they are, without distortion, by Adam with a learning rate that falls to 0.
+    """Fit to undistorted training images, by Adam with a learning rate that falls to 0.
 
     Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization" (ICLR 2015).
     """
@@ -260,7 +260,7 @@ def _shuffled_batches(count: int, random: np.random.Generator) -> list[NDArray[n
 def _gradient(
     weights: NDArray[np.float32], inputs: NDArray[np.float32], labels: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Of the mean cross-entropy of a softmax."""
+    """Compute the gradient of the mean softmax cross-entropy."""
     logits = inputs @ weights
     errors = np.exp(logits - logits.max(axis=1, keepdims=True))
     errors /= errors.sum(axis=1, keepdims=True)
@@ -269,7 +269,7 @@ def _gradient(
 
 
 def _flatten(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Raw pixels [N, 28, 28, 1] as float32 [N, 785] in [0, 1], the last column 1."""
+    """Flatten raw pixels [N, 28, 28, 1] to float32 [N, 785] in [0, 1], with 1 in the last column."""
     flat = np.ones((len(pixels), pixels[0].size + 1), np.float32)
     flat[:, :-1] = pixels.reshape(len(pixels), -1) / np.float32(255)
     return flat
@@ -279,15 +279,15 @@ class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):
     """All figures of a run.
 
     Attributes:
-        model_sha256: Of the bundle's `model.keras`.
+        model_sha256: SHA-256 of the bundle's `model.keras`.
         labels: The names of the ten classes, as in the card.
-        training: As in the card: command, seed, recipe, every epoch, the best one, device, versions.
-        learning_rates: At the end of each epoch.
-        median_epoch_seconds: Validation included.
+        training: The card's record: command, seed, recipe, every epoch, the best one, device, versions.
+        learning_rates: Learning rate at the end of each epoch.
+        median_epoch_seconds: Median duration of an epoch, including validation.
         milestones: When each seed reached which accuracy; in the order of the seeds.
-        train_counts: Training images of each class; `validation_counts` the same.
+        train_counts: Number of training images of each class; `validation_counts` likewise for validation.
         extras_per_epoch: Images drawn beside the training images, most of which belong to no class.
-        gain: Over logistic regression.
+        gain: Comparison with logistic regression.
     """
 
     report_version: int = REPORT_VERSION

@@ -1,4 +1,4 @@
-"""The page of a training report: one HTML file without scripts or anything from elsewhere."""
+"""The page of a training report: one HTML file without scripts or external resources."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 
 
 def format_page(report: "TrainingReport", album: "PagePictures") -> str:
-    """The page, from the figures and the pictures."""
+    """Render the page from the figures and the pictures."""
     run = _name_run(report)
     sections = [
         f"<h1>{_text(run)}: how it was trained</h1>",
@@ -67,7 +67,7 @@ def format_page(report: "TrainingReport", album: "PagePictures") -> str:
 
 
 def _name_run(report: "TrainingReport") -> str:
-    """What tells this run's page from those of other runs of the same network."""
+    """Name the run so that its page differs from those of other runs of the same network."""
     training = report.training
     told = [f"{report.name} on {training.dataset}", f"seed {training.seed}"]
     if training.start:
@@ -100,7 +100,7 @@ def _verdict(report: "TrainingReport") -> str:
 
 
 def _first_rate(training: "Training") -> float:
-    """The learning rate of the first step."""
+    """Return the learning rate of the first step."""
     return 0.0 if training.recipe["warmup_epochs"] else training.recipe["learning_rate"]
 
 
@@ -126,7 +126,7 @@ def _curves(report: "TrainingReport") -> str:
 
 
 def _compare_losses(training: "Training") -> str:
-    """With teachers the two curves of the loss are not of one quantity; nothing to say without. See `distill.py`."""
+    """Explain why the two loss curves differ with teachers, see `distillation.py`; empty without teachers."""
     if not training.teachers:
         return ""
     share, temperature = training.recipe["teacher_weight"], training.recipe["temperature"]
@@ -163,7 +163,7 @@ def _tell_of_one(milestone: "Milestone") -> list[str]:
 
 
 def _tell_of_seeds(milestone: "Milestone") -> list[str]:
-    """Medians of those that got there, so how many did stands before."""
+    """Format a row of medians over the seeds that reached the accuracy, after their number."""
     epochs = [place for place in milestone.epochs if place is not None]
     seconds = [one for one in milestone.seconds if one is not None]
     return [
@@ -196,7 +196,7 @@ def _confusions(report: "TrainingReport") -> str:
 
 
 def _tell_rest(counts: Sequence[int]) -> str:
-    """How many confusions the table leaves out, the commonest first, and how common they are."""
+    """Describe the confusions that the table omits: how many, and how common; `counts` has the most common first."""
     if not counts:
         return ""
     often = "once" if counts[0] == 1 else f"{counts[0]} times"
@@ -268,7 +268,7 @@ def _training_images(report: "TrainingReport", album: "PagePictures") -> str:
     ]
     if not _distorts(report.training.recipe):
         return _extras(report, album)
-    # Cards written before distortion could fade say nothing of it.
+    # Cards written before distortion could fade do not have the field.
     left = report.training.recipe.get("last_distortion", 1)
     fading = "" if left == 1 else f", by less each time, at last {format_percent(left, 0)} of it"
     return (
@@ -307,7 +307,7 @@ def _origins(report: "TrainingReport") -> str:
 
 
 def _ancestry(training: "Training") -> list[str]:
-    """What else a run had, where it had it: somebody's recipe, ancestors, other seeds, devices, half precision."""
+    """List further facts of a run: a published recipe, ancestors, other seeds, devices, half precision."""
     facts = ["The recipe is that of the network's published description."] * (training.recipe_of == "description")
     if training.start:
         facts.append(f"Started from the weights of {training.start.name}, SHA-256 {training.start.sha256}.")

@@ -1,8 +1,8 @@
-"""The plots of a training report, as SVG that takes its colours from the page: readable in the light and in the dark.
+"""The plots of a training report, as SVG that takes its colours from the page: readable in light and dark mode.
 
 Matplotlib draws with placeholder colours, which become the page's variables. Figures are made without pyplot, so no
-backend, window or global state is touched. Blue and orange keep apart for the colour-blind, and no meaning hangs on
-colour alone.
+backend, window or global state is touched. Blue and orange are distinct for the colour-blind, and no information
+depends on colour alone.
 """
 
 import io
@@ -21,7 +21,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from ...edge.bundle.card import NUM_CLASSES, Epoch
 from .figures import ValidationScores
 
-# Colours that nothing else has, and what stands in their place in the page.
+# Placeholder colours that nothing else has; the page's variables replace them.
 INK, SOFT, LINE, PAPER, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 VARIABLES = {
     INK: "var(--ink)",
@@ -33,7 +33,7 @@ VARIABLES = {
 }
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
-    # A class may be called `$x$`.
+    # A class may be named `$x$`.
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
@@ -58,21 +58,21 @@ SETTINGS: dict[Any, Any] = {
     "legend.framealpha": 0.8,
     "lines.linewidth": 1.8,
 }
-# Inches: so small that a phone shows it without making its letters illegible.
+# Inches: small enough for a phone to show with legible letters.
 SIZE, SQUARE = (4.6, 3.1), (4.6, 4.6)
-# Letters; ten names side by side have no room for more.
+# Letters; ten longer names do not fit side by side.
 LONGEST_LEVEL_NAME = 3
-# First digits that are written between powers of ten, by how many of those an axis spans at most.
+# The first digits to label between powers of ten, by the most powers of ten that the axis spans.
 LABELLED = {0.5: "123456789", 1.0: "1234568", 1.5: "12346", math.inf: "25"}
-# Accuracies that are written beside the axis, in percent.
+# Accuracies to label on the axis, in percent.
 ACCURACY_TICKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 
 
 def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: int) -> str:
-    """Training and validation accuracy, epoch by epoch, with the room near 100 % drawn large."""
+    """Plot training and validation accuracy by epoch, with the range near 100 % enlarged."""
 
     def draw(axes: Axes) -> None:
-        # Of a perfect score only "less than one error" is known; a logarithm needs a number.
+        # A perfect score means "less than one error", and a logarithm needs a number.
         least = 0.5 / validation_count
         _draw_curves(
             axes,
@@ -92,7 +92,7 @@ def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: i
 
 
 def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
-    """Training and validation loss, epoch by epoch, on a logarithmic axis."""
+    """Plot training and validation loss by epoch, on a logarithmic axis."""
 
     def draw(axes: Axes) -> None:
         _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history], best_epoch)
@@ -104,7 +104,7 @@ def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
 
 
 def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) -> str:
-    """The learning rate at the first step and at the end of each epoch."""
+    """Plot the learning rate at the first step and at the end of each epoch."""
 
     def draw(axes: Axes) -> None:
         axes.plot(range(len(rates) + 1), [first, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
@@ -117,7 +117,7 @@ def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) ->
 
 
 def draw_seconds(history: Sequence[Epoch]) -> str:
-    """How long each epoch took, in seconds, validation included."""
+    """Plot the duration of each epoch in seconds, including validation."""
 
     def draw(axes: Axes) -> None:
         axes.bar(range(1, len(history) + 1), [epoch.seconds for epoch in history], color=FIRST)
@@ -128,12 +128,12 @@ def draw_seconds(history: Sequence[Epoch]) -> str:
 
 
 def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequence[int]) -> str:
-    """Which share of the training and of the validation images each class has, side by side; `labels` names them."""
+    """Plot each class's share of the training and of the validation images, side by side; `labels` names them."""
 
     def draw(axes: Axes) -> None:
         width, places = 0.4, np.arange(NUM_CLASSES)
         shares = [100 * np.array(counts) / max(1, sum(counts)) for counts in (train, validation)]
-        # Hatched as well: two colours of one brightness look alike to some.
+        # Hatched as well, for readers who cannot tell two colours of equal brightness apart.
         hatched: Any = {"hatch": "////", "edgecolor": PAPER, "linewidth": 0}
         axes.bar(places - width / 2, shares[0], width, color=SECOND, label="training", **hatched)
         axes.bar(places + width / 2, shares[1], width, color=FIRST, label="validation")
@@ -147,7 +147,7 @@ def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequen
 
 
 def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> str:
-    """The confusion matrix: true classes down, what they were read as across; right ones blue, mistakes orange."""
+    """Plot the confusion matrix: true classes down, readings across; correct ones blue, mistakes orange."""
     matrix = np.array(scores.matrix)
     mistakes = matrix - np.diag(np.diag(matrix))
 
@@ -183,14 +183,14 @@ def _draw_curves(axes: Axes, train: Sequence[float], validation: Sequence[float]
 
 
 def _name_across(axes: Axes, labels: Sequence[str]) -> None:
-    """A tick for each class; names that are too long to stand side by side are turned."""
+    """Draw a tick for each class; names too long to stand side by side are turned."""
     turned = max(map(len, labels)) > LONGEST_LEVEL_NAME
     slope: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     axes.set_xticks(range(len(labels)), labels, **slope)
 
 
 def _marker(epochs: int) -> str | None:
-    """Of few epochs each is marked; a single one has no line at all."""
+    """Return a marker if there are few epochs, since a single one would draw no line."""
     return "o" if epochs <= 12 else None
 
 
@@ -199,13 +199,13 @@ def _mark_best(axes: Axes, best_epoch: int) -> None:
 
 
 def _decades(axes: Axes) -> float:
-    """How many powers of ten the upright axis spans."""
+    """Count the powers of ten that the vertical axis spans."""
     low, high = sorted(axes.get_ylim())
     return math.log10(high / low)
 
 
 def _label(axes: Axes, write: Callable[[float], str]) -> None:
-    """Write powers of ten and, between them, as many figures as there is room for: few where the axis is long."""
+    """Label powers of ten and, between them, as many figures as fit: fewer on an axis that spans more."""
     spanned = _decades(axes)
     digits = next(digits for decades, digits in LABELLED.items() if spanned < decades)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
@@ -213,9 +213,9 @@ def _label(axes: Axes, write: Callable[[float], str]) -> None:
 
 
 def _draw(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    """An inline SVG of one set of axes, as wide as the page lets it be."""
+    """Draw an inline SVG of one set of axes, as wide as the page allows."""
     content = io.StringIO()
-    # The salt keeps the names inside one drawing apart from those in its neighbours, and the same each time.
+    # The salt makes the ids inside a drawing unique in the page, and equal each time.
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": title}):
         figure = Figure(size, layout="constrained")
         axes = figure.add_subplot(title=title)

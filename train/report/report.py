@@ -1,8 +1,8 @@
-"""The training report: what a run did and what its model gets wrong, as a page and as JSON beside the bundle.
+"""The training report: a run and its model's mistakes, as a page and as JSON beside the bundle.
 
-Beside it, not in it: a bundle holds what its card vouches for, and an export in place makes the folder anew. The JSON
-has the SHA-256 of the model it is about. The weights are saved before any of this begins. Only the images that the run
-trained and chose on are looked at; test is not.
+It lies beside the bundle, not in it: a bundle holds what its card describes, and an export in place replaces the
+folder. The JSON has the SHA-256 of its model. The weights are saved before the report begins. Only the training and
+validation images are used; test is not.
 """
 
 import statistics
@@ -37,35 +37,35 @@ from .figures import (
 )
 from .page import format_page
 
-# Of each class, in the page.
+# Pictures of each class in the page.
 SAMPLES, VARIANTS = 8, 7
 EXTRA_TILES = 32
 
 
 class ReportError(EdgeMnistError):
-    """The report cannot be written; the bundle is whole."""
+    """The report cannot be written; the bundle is complete."""
 
 
 def report_path(out: Path) -> Path:
-    """The page of the bundle `out`; the JSON has the same name but for its suffix."""
+    """Return the path of the report of the bundle `out`; the JSON has the same name with another suffix."""
     return out.absolute().with_name(f"{out.absolute().name}.training.html")
 
 
 def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> Path:
-    """Measure, draw and write; seconds for MNIST.
+    """Measure, draw and write the report; takes seconds for MNIST.
 
     Args:
         out: The finished bundle.
-        card: Its card.
-        splits: Only `train` and `validation` are touched.
-        runs: One for each seed; the report is about the best, and how soon each got where.
+        card: The bundle's card.
+        splits: The data; only `train` and `validation` are used.
+        runs: One run per seed; the report is about the best, and compares how soon each reached an accuracy.
 
     Returns:
-        The page; the JSON lies beside it.
+        The path of the page; the JSON lies beside it.
 
     Raises:
         ReportError: The folder cannot be written.
-        ValueError: The card has no training.
+        ValueError: The card has no training record.
     """
     echo("Report: logistic regression for comparison …", err=True)
     report = make_report(card, splits, runs)
