@@ -233,7 +233,7 @@ def test_a_keras_file_that_is_none_is_refused(tmp_path: Path) -> None:
     result = edge_mnist("export", tmp_path / "model.keras", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "model.keras: cannot be loaded as a Keras model" in result.stderr
+    assert "model.keras: expected a .keras file, got a text" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
