@@ -14,15 +14,15 @@ from ..photos.photos import PhotoSettings, run_photos
 from ..photos.report import describe_total, format_scores, write_photo_reports
 from ..targets.targets import resolve_threads
 
-# All others say how files are measured.
+# The other options describe how files are measured.
 OPTIONS = {"bundle", "photos", "runtime", "precision", "threads", "out", "as_json"}
 
 
 def check_options(ctx: click.Context) -> None:
-    """Refuse what was asked for and would have no effect.
+    """Refuse options that would have no effect.
 
     Raises:
-        UsageError: An option of the command does not go with `--photos`, or one was given too often.
+        UsageError: An option of the command does not go with `--photos`, or was given too often.
     """
     without = [
         parameter.opts[0]
@@ -40,7 +40,7 @@ def check_options(ctx: click.Context) -> None:
 def choose_settings(
     bundle: Path, runtime: str | None, precision: str | None, threads: tuple[int, ...]
 ) -> PhotoSettings:
-    """What the options ask for: int8 and one thread, unless they are given; 0 threads are all processors."""
+    """Choose the settings by the options: int8 and one thread by default; 0 threads mean all processors."""
     return PhotoSettings(
         bundle=bundle,
         runtime=runtime,
@@ -50,7 +50,7 @@ def choose_settings(
 
 
 def benchmark_photos(photos: str, settings: PhotoSettings, out: Path, as_json: bool) -> None:
-    """Read and score a folder's pictures, or those that come along where it is called `shipped`."""
+    """Read and score a folder's pictures, or those shipped with the package if it is `shipped`."""
     folder = SHIPPED_PHOTOS if photos == "shipped" else Path(photos)
     check_writable(out)
     results = run_photos(folder, settings)
