@@ -31,10 +31,10 @@ from .options import pair_peers, peer_options
 
 
 class CommandWithSubcommands(click.Command):
-    """Runs itself unless its first argument names one of the others.
+    """A command that runs itself unless its first argument names one of its subcommands.
 
     Attributes:
-        others: By name, the module, the function in it, and one line for --help. Imported when they are used.
+        others: Subcommands by name: module, function in it, and one line for --help. Imported when they are used.
     """
 
     others: Mapping[str, tuple[str, str, str]] = {}
@@ -42,7 +42,7 @@ class CommandWithSubcommands(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """The other command's context where it is named first, else ours."""
+        """Return the subcommand's context if the first argument names one, else this command's."""
         if args and args[0] in self.others:
             module, function, _ = self.others[args[0]]
             other: click.Command = getattr(import_module(module, __package__), function)
@@ -50,16 +50,16 @@ class CommandWithSubcommands(click.Command):
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Whichever command the context was made for."""
+        """Invoke the command that the context was made for."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the others below the options."""
+        """List the subcommands below the options."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in self.others.items()])
 
 
-# A full run of the shipped bundle: ten thousand inferences a row in minutes. A quick one: less than a minute.
+# A full run of the shipped bundle: ten thousand inferences per row in minutes. A quick one: less than a minute.
 FULL = BenchmarkSettings(
     rounds=5, calls=1000, seconds=2.0, threads=[1, ALL_PROCESSORS], batches=[8, 32], paced_calls=20
 )
@@ -69,7 +69,7 @@ QUICK = BenchmarkSettings(
 
 
 class Benchmark(CommandWithSubcommands):
-    """Measures, compares, and looks back."""
+    """A command that measures, compares, and shows the history."""
 
     others = {  # noqa: RUF012 - never changed
         "compare": (".comparisons", "compare_two_runs", "Compare two runs, for continuous integration, too."),
@@ -255,7 +255,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     echo(f"Reports: {', '.join(map(str, paths))}", err=True)
     if results.unreachable:
-        # The report has everything else; who asked for these machines is to notice.
+        # The report has everything else; the user who requested these machines must notice.
         raise click.ClickException(
             " ".join(f"{name} was not measured: {reason}" for name, reason in results.unreachable.items())
         )

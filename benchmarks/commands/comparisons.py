@@ -77,8 +77,8 @@ def compare_two_runs(
 
     \b
     Examples:
-      edge-mnist benchmark compare_two_runs before/standard.json after/standard.json
-      edge-mnist benchmark compare_two_runs main.json branch.json --fail-on-regression
+      edge-mnist benchmark compare before/standard.json after/standard.json
+      edge-mnist benchmark compare main.json branch.json --fail-on-regression
     """
     comparison = compare_runs(read_results(first), read_results(second), threshold, force)
     if as_json:

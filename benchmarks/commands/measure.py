@@ -285,7 +285,7 @@ def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
 
 
 def _show(results: Any, tables: Callable[[], str], write: Callable[[], tuple[Path, ...]], as_json: bool) -> None:
-    """Print first: where reports cannot be written, that is all there is."""
+    """Print before writing: if the reports cannot be written, the output is all that is left."""
     if as_json:
         echo_json(results)
     else:

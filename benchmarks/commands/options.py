@@ -1,4 +1,4 @@
-"""The options that name other projects' models, and how they are used."""
+"""The options that name other projects' models and describe their interface."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,12 +41,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the JS
 
 
 class ConventionType(click.ParamType):
-    """What a peer reads, as `parse_convention` understands it."""
+    """The convention of a peer's input, as parsed by `parse_convention`."""
 
     name = "CONVENTION"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text itself, checked."""
+        """Return the text itself, after checking it."""
         try:
             parse_convention(value)
         except ValueError as error:
@@ -76,7 +76,7 @@ def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     """Give a command `--peer`, `--peer-input` and `--peer-output`: arguments `peers`, `peer_inputs`, `peer_outputs`.
 
     Args:
-        files: Which ones it measures, for its help.
+        files: The files that it measures, for its help.
     """
     peer = click.option(
         "--peer",
@@ -89,11 +89,11 @@ def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[str]) -> list[Peer]:
-    """Each peer with what it reads, and the output that has its scores.
+    """Pair each peer with its input convention, and with the output that has its scores.
 
     Raises:
-        UsageError: There are not as many of one as of the other.
-        PeerError: A file is no model, or cannot be read.
+        UsageError: The numbers of peers, inputs and outputs differ.
+        PeerError: A file is not a model, or cannot be read.
     """
     if peers and not inputs:
         raise click.UsageError(f"--peer needs --peer-input: {EXPECTED}.")
@@ -106,7 +106,7 @@ def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[s
 
 
 def _for_each(peers: Sequence[Path], values: Sequence[str], option: str) -> Sequence[Any]:
-    """As many values as peers; None for all without any."""
+    """Return as many values as peers; None for all if there are no values."""
     if (values and len(values) not in {1, len(peers)}) or (values and not peers):
         raise click.UsageError(
             f"{option} goes with --peer, once for all or once for each: {len(peers)} and {len(values)} given."

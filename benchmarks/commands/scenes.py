@@ -50,7 +50,7 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
     except OSError as error:
         raise click.ClickException(f"{picture}: cannot be written ({error.strerror or error}).") from error
     except ValueError as error:
-        # Pillow chooses the format by the name.
+        # Pillow chooses the format by the file name.
         raise click.ClickException(
             f"{picture}: not the name of a picture. Expected e.g. page.png or page.jpg."
         ) from error
@@ -100,19 +100,19 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
     echo(f"{there} Next: edge-mnist benchmark photos {shlex.quote(str(folder))}")
 
 
-# The table is the one place that names them.
+# The table is the only place that lists them.
 scenes.help = (scenes.help or "").format(
     conditions="\n    ".join(f"  {name:15} {condition.summary}" for name, condition in CONDITIONS.items())
 )
 
 
 def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], most_megapixels: float) -> int:
-    """Write a picture for each condition and seed, and their labels; returns how many.
+    """Write a picture for each condition and seed, and their labels; return the number of pictures.
 
     The folder appears when it is complete.
 
     Raises:
-        ScenesError: The folder holds something, or cannot be written.
+        ScenesError: The folder is not empty, or cannot be written.
     """
     labels: dict[str, Label] = {}
     wanted = [(condition, seed) for condition in conditions for seed in seeds]

@@ -1,8 +1,7 @@
-"""Does a model know what is no digit, and how sure it may be of what is one? Every file, on every runtime here.
+"""Does a model recognize non-digits, and can its confidence in digits be trusted? Every file on every runtime here.
 
-Digits are the evaluation images; what is no digit, the user brings. Both are scored as they are, and once more framed
-as the reader frames whatever it finds. That is the harder question: what was cropped, scaled and centred looks more
-like a digit than it did.
+Digits are the evaluation images; the user supplies non-digits. Both are scored as they are, and again framed as the
+reader frames the shapes that it finds. That is harder: a cropped, scaled and centred shape looks more like a digit.
 """
 
 import hashlib
@@ -32,15 +31,15 @@ from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histo
 from .non_digits import NonDigits
 
 HISTOGRAM_BINS = 60
-# Of coverage, between points of the curves that are kept: half a percent of the digits.
+# Coverage between points of the stored curves: half a percent of the digits.
 CURVE_STEP = 0.005
 
 
 def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> AbstentionResults:
-    """Score digits and others with every file of the bundle on every runtime here.
+    """Score digits and non-digits with every file of the bundle on every runtime here.
 
     Raises:
-        ModelCardError: The bundle does not hold, or holds no exported files.
+        ModelCardError: The bundle is damaged, or holds no exported files.
     """
     digits, abstention = held_out.evaluations[0], bundle.export.abstention
     started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -64,7 +63,7 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> Abst
 
 @dataclass
 class _Target:
-    """A file on a runtime of its format; `unavailable` says why it cannot be asked."""
+    """A file on a runtime of its format; `unavailable` is the reason if it cannot run."""
 
     file: ModelFile
     runtime: Runtime
@@ -82,7 +81,7 @@ def _list_targets(bundle: Bundle) -> list[_Target]:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Digits and others: their images, uint8 [N, 28, 28, 1], or the logits of these, float32 [N, 10]."""
+    """Digits and non-digits: their images, uint8 [N, 28, 28, 1], or their logits, float32 [N, 10]."""
 
     digits: NDArray
     others: NDArray
@@ -90,7 +89,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Both:
-    """As they are, and framed."""
+    """Images as they are, and framed."""
 
     plain: _Pair
     framed: _Pair
@@ -102,18 +101,18 @@ def _ask(digits: Images, others: NonDigits) -> _Both:
 
 
 def frame_all(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Crop each image, uint8 [N, 28, 28, 1], to its ink and frame it as the reader does; the shape stays."""
+    """Crop each image, uint8 [N, 28, 28, 1], to its ink and frame it as the reader does; the shape does not change."""
     return np.stack([frame_digit(crop_to_ink(image[..., 0])) for image in images])
 
 
 def crop_to_ink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The part of an image, uint8 [height, width], that has ink; framing takes what is fainter for paper."""
+    """Crop an image, uint8 [height, width], to its ink; framing treats fainter pixels as paper."""
     x, y, width, height = cv2.boundingRect((image > FAINTEST * image.max()).astype(np.uint8))
     return image[y : y + height, x : x + width]
 
 
 def _classify(bundle: Bundle, target: _Target, questions: _Both) -> _Both | None:
-    """Logits, or None with the target saying why not."""
+    """Compute logits; None if that fails, with the reason in the target."""
     if target.unavailable:
         return None
     try:

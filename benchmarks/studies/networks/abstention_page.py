@@ -1,6 +1,6 @@
-"""An abstention benchmark to look at: scores of digits and others, and what letting go of the least sure ones gives.
+"""The page of an abstention benchmark: scores of digits and non-digits, and risk when the least certain are dropped.
 
-One HTML file without scripts or anything from elsewhere.
+One HTML file without scripts or external resources.
 """
 
 import re
@@ -14,16 +14,16 @@ from ....edge.common.terminal.text import escape_html
 from ...statistics.selective import Kept
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram
 
-# The curves end at this coverage; below it there are no errors to see.
+# The curves end at this coverage; below it there are no errors to show.
 LEAST_COVERAGE = 0.8
 
 
 def format_page(results: AbstentionResults, conditions: Sequence[str]) -> str:
-    """The page: three charts for each file that ran.
+    """Render the page: three charts for each file that ran.
 
     Args:
-        results: A run.
-        conditions: How it was measured, as sentences in Markdown.
+        results: The run to show.
+        conditions: The conditions of the measurement, as sentences in Markdown.
     """
     title = f"{results.name}: digits, and what is none"
     sections = "\n".join(_section(row, row.figures, results) for row in results.rows if row.figures)
@@ -82,5 +82,5 @@ def _percent(share: float) -> str:
 
 
 def _emphasize(sentence: str) -> str:
-    """Markdown's bold as HTML."""
+    """Convert Markdown's bold to HTML."""
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape_html(sentence))

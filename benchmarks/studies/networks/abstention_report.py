@@ -1,4 +1,4 @@
-"""What an abstention benchmark found, for people: tables, a Markdown report, and the files that it is kept in."""
+"""The report of an abstention benchmark: tables, Markdown, and the files to keep."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +15,18 @@ from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separ
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
 ]  # fmt: skip
-# Shares of the digits whose risk the table shows.
+# Coverages for which the table shows the risk.
 COVERAGES = (0.99, 0.98, 0.95, 0.9)
 CONFIDENCE_HEADERS = ["file", "runtime", "ECE %", "at temperature 1 %",
                       *(f"risk at {coverage:.0%} %" for coverage in COVERAGES)]  # fmt: skip
 
 
 def format_abstention(results: AbstentionResults, style: str = "github") -> str:
-    """The Markdown report: tables, what they mean, and how it was measured.
+    """Format the Markdown report: tables, their meaning, and the conditions of the measurement.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     results = escape_all_markdown(results)
     sections = [
@@ -39,7 +39,7 @@ def format_abstention(results: AbstentionResults, style: str = "github") -> str:
 
 
 def format_abstention_tables(results: AbstentionResults, style: str) -> str:
-    """Three tables, images as they are, framed, and confidence, and why a file has no line in them."""
+    """Format three tables, plain images, framed ones and confidence, and the reasons for missing files."""
     missing = [f"- {row.file} on {row.runtime}: {row.unavailable}" for row in results.rows if row.unavailable]
     parts = [
         "Images as they are:",
@@ -54,7 +54,7 @@ def format_abstention_tables(results: AbstentionResults, style: str) -> str:
 
 
 def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
-    """How the figures are meant, and on what they were made."""
+    """Describe the meaning of the figures, and the conditions of the measurement."""
     card, host = results.abstention, results.host
     doubt = "" if results.held_out else " Whether the model was trained on them is not known."
     seen = (
@@ -81,10 +81,10 @@ def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
 
 
 def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, Path, Path]:
-    """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; returns the paths.
+    """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; return the paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     paths = out / "abstention.json", out / "abstention.md", out / "abstention.html"
     contents = (
@@ -97,7 +97,7 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
 
 
 def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:
-    """A line for each file that ran; names to the left, figures to the right."""
+    """Tabulate a line for each file that ran, with names aligned left and figures aligned right."""
     lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return format_table(lines, headers, style, align)

@@ -1,4 +1,4 @@
-"""What an abstention benchmark found, as it is written to JSON.
+"""The JSON of an abstention benchmark.
 
 Version history of the schema:
     1  First version.
@@ -14,16 +14,16 @@ SCHEMA_VERSION = 1
 
 
 class Separation(msgspec.Struct, frozen=True, kw_only=True):
-    """How well the score tells digits from the others.
+    """How well the score separates digits from non-digits.
 
     Attributes:
-        auroc: Exact; equal scores count half.
-        auroc_vs_float: This minus that of the float32 file of the format, on the same runtime; None where that did not
-            run, and for the float32 files.
-        accepted: Digits that score at least the card's threshold.
-        accepted_right: How many of those are read correctly.
-        right: Digits that are read correctly, accepted or not.
-        refused: Others that score less than the threshold.
+        auroc: Exact area under the ROC curve, in [0, 1]; equal scores count half.
+        auroc_vs_float: Difference from the float32 file of the format, on the same runtime; None if that did not run,
+            and for the float32 files.
+        accepted: Number of digits that score at least the card's threshold.
+        accepted_right: Number of accepted digits that are read correctly.
+        right: Number of digits that are read correctly, accepted or not.
+        refused: Number of non-digits that score less than the threshold.
     """
 
     auroc: float
@@ -35,7 +35,7 @@ class Separation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """How many digits and others score between each two neighbours of `edges`, in nats."""
+    """The numbers of digits and non-digits that score between neighbouring `edges`, in nats."""
 
     edges: list[float]
     digits: list[int]
@@ -43,17 +43,17 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file does on a runtime.
+    """The figures of a file on a runtime.
 
     Attributes:
-        plain: Images as they are.
-        framed: Images framed as the reader frames what it finds, digits and others.
-        calibration_error: Of the confidence at the card's temperature, on all digits as they are, in [0, 1].
-        uncalibrated_error: The same at temperature 1.
-        risk: What letting go of the digits of least confidence gives.
-        risk_by_score: What letting go of those of the lowest score gives.
-        histogram: Of the plain images' scores.
-        framed_histogram: Of the framed images' scores.
+        plain: Separation of images as they are.
+        framed: Separation of images framed as the reader does, digits and non-digits.
+        calibration_error: Error of the confidence at the card's temperature, on all plain digits, in [0, 1].
+        uncalibrated_error: Error of the confidence at temperature 1, on all plain digits, in [0, 1].
+        risk: Risk-coverage curve when digits of least confidence are dropped first.
+        risk_by_score: Risk-coverage curve when digits of lowest score are dropped first.
+        histogram: Scores of the plain images.
+        framed_histogram: Scores of the framed images.
     """
 
     plain: Separation
@@ -67,7 +67,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AbstentionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A file on a runtime. Either `unavailable` says why there are no figures, or there are."""
+    """A file on a runtime. Either it has figures, or `unavailable` gives the reason why not."""
 
     file: str
     format: Format
@@ -84,8 +84,8 @@ class AbstentionResults(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         digits: The evaluation images.
         held_out: Whether the model is known not to have been trained on them.
-        chosen_on_them: Whether the threshold and temperature were chosen on images that these are among.
-        others: Where the other images come from, with how many there are, and the SHA-256 of their pixels.
+        chosen_on_them: Whether threshold and temperature were chosen on images that include these.
+        others: Source of the non-digit images, with their number and the SHA-256 of their pixels.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -1,13 +1,12 @@
-"""How likely is it that what was read is a digit at all? Fitted on pictures with digits and without, tried on others.
+"""The probability that a read shape is a digit at all: fitted on pictures with and without digits, tried on others.
 
-Digits are validation's, written in rows on paper; what is no digit comes out of pictures that have none. Each digit
-that was read is one case. A logistic function of two numbers, the score and the company
-(`edge/runtimes/abstention.py`), gives its probability. What was read in a frame weighs as much as what was read
-in another, so that a lone digit counts as a page does, and digits weigh as much as others, as if they were equally
-common.
+Digits are validation's, written in rows on paper; non-digits come from pictures without digits. Each digit that the
+reader reports is one case. A logistic function of two numbers, the score and the company
+(`edge/runtimes/abstention.py`), gives its probability. All frames have equal weight, so that a single digit counts as
+much as a page, and digits and non-digits have equal weight, as if they were equally common.
 
-Every probability that is judged here comes from a fit that has not seen its picture: pictures are dealt into FOLDS
-parts, and each part is judged by a fit on the others. The fit that goes into the card is on all of them.
+Every probability that is judged here comes from a fit that has not seen its picture: pictures are divided into FOLDS
+parts, and each part is judged by a fit on the others. The fit for the card is on all of them.
 """
 
 import hashlib
@@ -38,7 +37,7 @@ FOLDS = 5
 BINS = 10
 SEED = 1
 PAGES = 400
-# Of a drawn page: digits' height in pixels, rows, and digits in each.
+# A drawn page: the digits' height in pixels, the number of rows, and of digits in each.
 HEIGHTS, MOST_ROWS, MOST_COLUMNS = (24, 120), 3, 8
 # Each picture is read as a whole and in crops of these shares of its sides, none larger than this.
 CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 2
@@ -52,16 +51,16 @@ class ConfidenceError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class Case:
-    """A digit that was read.
+    """A digit that the reader reported.
 
     Attributes:
-        picture: Which one it was read in; all crops of a picture are one.
-        score: Of the digit.
-        company: Of its frame.
-        class_probability: Of the digit.
+        picture: The picture that it was read in; all crops of a picture count as one.
+        score: Score of the digit.
+        company: Company of its frame.
+        class_probability: Probability of its class.
         is_digit: Whether there is a digit.
         is_right: Whether it is that digit.
-        weight: All cases of a frame together weigh 1.
+        weight: Weight of the case; all cases of a frame together weigh 1.
     """
 
     picture: str
@@ -74,7 +73,7 @@ class Case:
 
 
 def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAGES) -> tuple[list[Case], ImageSet]:
-    """Read pages of digits and pictures without any; returns what was read, and which pictures those were.
+    """Read pages of digits and pictures without any; return the cases, and the set of those pictures.
 
     Raises:
         ConfidenceError: There are no pictures.
@@ -103,7 +102,7 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
 def read_page(reader: Reader, digits: Images, number: int) -> list[Case]:
     """Draw a page of digits in rows, on paper with some grain, and read it."""
     random = np.random.default_rng((SEED, number))
-    # A third of the pages has a single digit.
+    # A third of the pages have a single digit.
     rows, columns = (1, 1) if number % 3 == 0 else random.integers(1, (MOST_ROWS + 1, MOST_COLUMNS + 1)).tolist()
     height = float(np.exp(random.uniform(*np.log(HEIGHTS))))
     across, down, margin = round(1.3 * height), round(1.7 * height), round(0.7 * height)
@@ -123,7 +122,7 @@ def read_page(reader: Reader, digits: Images, number: int) -> list[Case]:
 
 
 def crop_scene(scene: Gray) -> Iterator[Gray]:
-    """A picture as a whole, and crops of it: seen from farther and from nearer."""
+    """Yield a picture as a whole, and crops of it: as seen from farther and from nearer."""
     yield _shrink(scene)
     random = np.random.default_rng(SEED)
     for share in CROPS:
@@ -142,7 +141,7 @@ def _shrink(scene: Gray) -> Gray:
 
 
 def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]]) -> list[Case]:
-    """What was read in a frame, each beside the digit around its centre, if there is one."""
+    """Read a frame, and match each reading to the digit around its centre, if there is one."""
     reading = reader.read(frame)
     company = weigh_company([digit.digit for digit in reading.digits], reading.shapes)
     cases: list[Case] = []
@@ -165,7 +164,7 @@ def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]
 
 @dataclass(frozen=True)
 class Table:
-    """The cases as columns: `variables` float64 [N, 3], of which the first is 1; all others [N]."""
+    """The cases as columns: `variables` float64 [N, 3], whose first column is 1; all others [N]."""
 
     variables: NDArray[np.float64]
     class_probability: NDArray[np.float64]
@@ -176,7 +175,7 @@ class Table:
 
     @classmethod
     def of(cls, cases: list[Case]) -> "Table":
-        """Digits weigh as much as others together; each picture is in one fold."""
+        """Weigh digits as much as non-digits, and put each picture into one fold."""
         is_digit = np.array([case.is_digit for case in cases])
         weights = np.array([case.weight for case in cases])
         pictures = sorted({case.picture for case in cases})
@@ -195,9 +194,9 @@ class Table:
 
 
 def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights of the logistic function, float64 [3], by Newton's method on the weighted log likelihood.
+    """Fit the weights of the logistic function, float64 [3], by Newton's method on the weighted log likelihood.
 
-    A millionth of a ridge keeps it finite where the two could be told apart without any error.
+    A ridge of a millionth keeps it finite if the two kinds can be separated without error.
     """
     variables, truth, weights = table.variables[rows], table.is_digit[rows], table.weights[rows]
     chosen = np.zeros(3)
@@ -211,7 +210,7 @@ def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def judge(table: Table) -> NDArray[np.float64]:
-    """Each case's probability of being a digit, from the fit that has not seen its picture: float64 [N]."""
+    """Compute each case's probability of being a digit, by the fit that has not seen its picture: float64 [N]."""
     judged = np.zeros(len(table.fold))
     highest = find_highest(table)
     for fold in range(FOLDS):
@@ -229,14 +228,14 @@ def find_highest(table: Table) -> float:
 def measure_weighted_error(
     probability: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> float:
-    """The expected calibration error in BINS bins of equal width, cases weighted."""
+    """Compute the expected calibration error in BINS bins of equal width, with weighted cases."""
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     surplus = np.bincount(place, weights * (probability - truth), minlength=BINS)
     return float(np.abs(surplus).sum() / weights.sum())
 
 
 def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds:
-    """What goes into the card."""
+    """Describe the fit for the card."""
     intercept, score, company = fit_odds(table, np.ones(len(table.fold), np.bool_)).round(4).tolist()
     return DigitOdds(
         intercept=intercept,
@@ -252,10 +251,10 @@ def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds
 
 
 def write_odds(bundle: Bundle, odds: DigitOdds) -> None:
-    """Put them into the bundle's card and seal it again; no other file changes.
+    """Write the odds into the bundle's card and seal it again; no other file changes.
 
     Raises:
-        ModelCardError: The card cannot be written; it is as it was.
+        ModelCardError: The card cannot be written; it has not changed.
     """
     abstention = replace(bundle.export.abstention, digit_odds=odds)
     export = replace(bundle.export, abstention=abstention)

@@ -1,4 +1,4 @@
-"""How far the confidence of what was read can be trusted: results, a table of reliability, and a Markdown report."""
+"""The reliability of the reader's confidence: results, a reliability table, and a Markdown report."""
 
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,9 +23,9 @@ HEADERS = ["confidence", "digits", "others", "mean confidence %", "right %"]
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read with a confidence in this range, [low, high); shares are weighted, see `confidence.py`.
+    """The readings with a confidence in this range, [low, high); shares are weighted, see `confidence.py`.
 
-    `mean` and `right`, the mean confidence and the share that is right, are None where nothing is in it.
+    `mean` and `right`, the mean confidence and the share that is right, are None for an empty bin.
     """
 
     low: float
@@ -40,13 +40,13 @@ class ConfidenceResults(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run and its conditions; all shares in [0, 1].
 
     Attributes:
-        odds: The fit on all pictures, as it goes into the card.
-        calibration_error: Expected, of the confidence, on pictures that had no part in the fit.
-        calibration_error_of_class: The same of the class probability alone, which says nothing of what is no digit.
+        odds: The fit on all pictures, for the card.
+        calibration_error: Expected calibration error of the confidence, on pictures that had no part in the fit.
+        calibration_error_of_class: Expected calibration error of the class probability alone, which ignores non-digits.
         digits_mean: Mean confidence of the digits that were read.
         others_mean: Mean confidence of the non-digits that were read.
-        others_surest: The highest confidence of a non-digit.
-        others_above: The share of these above 0.9.
+        others_surest: Highest confidence of a non-digit.
+        others_above: Share of the non-digits with a confidence above 0.9.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -67,13 +67,13 @@ class ConfidenceResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PAGES) -> ConfidenceResults:
-    """Fit how likely what is read is a digit, and measure on pictures without a part in the fit how well that holds.
+    """Fit the probability that a reading is a digit, and measure its calibration on pictures without a part in the fit.
 
     Args:
-        bundle: Its int8 file reads.
-        digits: Of validation.
+        bundle: The bundle whose int8 file reads.
+        digits: Validation digits.
         scenes: A folder of pictures without digits.
-        pages: How many are drawn.
+        pages: Number of pages to draw.
 
     Raises:
         ConfidenceError: There is nothing to fit on.
@@ -117,11 +117,11 @@ def _fill_bin(table: Table, confidence: NDArray[np.float64], place: int) -> Bin:
 
 
 def format_confidence_tables(results: ConfidenceResults, style: str) -> str:
-    """The table of reliability, and what it comes to.
+    """Format the reliability table, and its summary.
 
     Args:
-        results: Of a run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     lines = [
         [f"{one.low:g} to {one.high:g}", f"{one.digits:,}", f"{one.others:,}", _percent(one.mean), _percent(one.right)]
@@ -141,7 +141,7 @@ most {odds.highest:g}."""
 
 
 def format_confidence_report(results: ConfidenceResults) -> str:
-    """The whole report in Markdown."""
+    """Format the whole report in Markdown."""
     odds, host = results.odds, results.host
     return f"""# Confidence of {results.name}
 
@@ -160,10 +160,10 @@ number of cases can show (Laplace's rule). int8 on {results.runtime} {results.ru
 
 
 def write_confidence_reports(results: ConfidenceResults, out: Path) -> tuple[Path, Path]:
-    """Write `confidence.json` and `confidence.md` into an existing folder; returns the paths.
+    """Write `confidence.json` and `confidence.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     paths = out / "confidence.json", out / "confidence.md"
     write_all({paths[0]: msgspec.json.encode(results) + b"\n", paths[1]: format_confidence_report(results).encode()})

@@ -1,6 +1,6 @@
-"""Images that are no digits: an idx file as MNIST's are, or a folder of pictures.
+"""Non-digit images from an idx file like MNIST's, or from a folder of pictures.
 
-Pixels are taken as they are, 0 for paper and 255 for ink. Nothing is inverted or cropped here.
+Pixels are used as they are, 0 for paper and 255 for ink. Nothing is inverted or cropped here.
 """
 
 import gzip
@@ -20,7 +20,7 @@ from ....edge.common.files import open_file
 from ....edge.media.listing import describe_left_out, is_video, list_tree
 from ....edge.media.pictures import SUFFIXES, read_gray
 
-# Of an idx file of unsigned bytes with three dimensions, big-endian.
+# The header of an idx file of unsigned bytes with three dimensions, big-endian.
 MAGIC = 0x00000803
 HEADER_BYTES = 16
 GZIP = b"\x1f\x8b"
@@ -35,26 +35,26 @@ class OthersError(EdgeMnistError):
 
 @dataclass(frozen=True)
 class NonDigits:
-    """Images that are no digits: uint8 [N, 28, 28, 1], and the name of the file or folder that they come from."""
+    """Non-digit images: uint8 [N, 28, 28, 1], and the name of the file or folder that they come from."""
 
     name: str
     pixels: NDArray[np.uint8]
 
     @property
     def sha256(self) -> str:
-        """Of all pixels."""
+        """SHA-256 of all pixels."""
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
 
 def read_non_digits(path: Path) -> NonDigits:
-    """Read images that are no digits.
+    """Load non-digit images from an idx file or a folder of pictures.
 
     Args:
-        path: An idx file, gzipped or not; a folder that holds one whose name has `images` in it; or a folder with
-            pictures, in folders of their own or not, each scaled to 28x28 whatever its shape.
+        path: An idx file, gzipped or not; a folder with one whose name contains `images`; or a folder with pictures, in
+            subfolders or not, each scaled to 28x28 whatever its shape.
 
     Raises:
-        OthersError: It is none of these.
+        OthersError: The path is none of these.
         PictureError: A picture cannot be read.
     """
     if not path.is_dir():
@@ -83,7 +83,7 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_content(path: Path) -> bytes:
-    """All bytes of a file, unpacked if need be, but never more than the most images take."""
+    """Read all bytes of a file, unpacked if necessary, but never more than the most images take."""
     most = HEADER_BYTES + MOST_IMAGES * IMAGE_SHAPE[0] * IMAGE_SHAPE[1] + 1
     try:
         with open_file(path) as file:

@@ -1,7 +1,7 @@
-"""The networks of the zoo side by side: what their bundles' cards say of accuracy, and int8 latencies, taken in turns.
+"""The networks of the zoo side by side: accuracies from their bundles' cards, and int8 latencies, measured in turns.
 
-Accuracies were measured when the bundles were exported, each file in a process of its own, image by image beside the
-Keras model. Latencies are measured here, others' models between ours, so that a slow second falls on all.
+Accuracies were measured when the bundles were exported, each file in its own process, image by image beside the Keras
+model. Latencies are measured here, in turns with peers, so that a slow second affects all alike.
 
 Version history of the schema:
     1  First version.
@@ -38,16 +38,16 @@ SCHEMA_VERSION = 1
 RUNTIME = "litert"
 FORMATS: tuple[Format, ...] = ("tflite", "onnx")
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
-# One after the other in a turn, so that caches are warm for all but the first.
+# Images in one turn, one after the other, so that caches are warm for all but the first.
 TURN_IMAGES = 100
 
 
 class ZooError(EdgeMnistError):
-    """The bundles cannot stand in one table; the message says which and why."""
+    """The bundles cannot stand in one table; the message names them and says why."""
 
 
 class ZooSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is timed: in each round, each model has its turn of `TURN_IMAGES` images so many times."""
+    """The amount of timing: the number of rounds, and of turns of `TURN_IMAGES` images for each model in a round."""
 
     rounds: int = 20
     turns: int = 5
@@ -55,10 +55,10 @@ class ZooSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ZooFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a bundle and how many test images it reads correctly.
+    """A file of a bundle, and the number of test images that it reads correctly.
 
     Attributes:
-        validation_correct: Of the validation images, where the export counted them, as it does to quantize.
+        validation_correct: Number of correct validation images, if the export counted them, as it does to quantize.
     """
 
     name: str
@@ -79,25 +79,25 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True):
-    """Microseconds for an image: the median, and each turn's mean by rounds."""
+    """Microseconds per image: the median, and each turn's mean by rounds."""
 
     p50_us: float
     rounds: list[list[float]]
 
 
 class ZooModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A bundle.
+    """A bundle in the comparison.
 
     Attributes:
-        bundle: The name of its folder.
-        recipe_of: Whose recipe trained it.
-        command: What trains it again.
+        bundle: Name of its folder.
+        recipe_of: Origin of its recipe: this project or the published description.
+        command: Command that repeats the training.
         validation: Accuracy in [0, 1] of the Keras model in the epoch that was kept.
-        validation_count: Of how many images.
-        keras_correct: Test images that the Keras model reads correctly.
-        files: Float and int8 in both formats.
-        timed: The int8 TFLite file.
-        ratios: Of its latency to those of others' models.
+        validation_count: Number of validation images.
+        keras_correct: Number of test images that the Keras model reads correctly.
+        files: Float and int8 files in both formats.
+        timed: Latency of the int8 TFLite file.
+        ratios: Ratios of its latency to those of peers.
     """
 
     bundle: str
@@ -119,12 +119,12 @@ class ZooModel(msgspec.Struct, frozen=True, kw_only=True):
     ratios: list[Ratio]
 
     def file(self, format_: Format, precision: Precision) -> ZooFile:
-        """Its file of this format and precision."""
+        """Return its file of this format and precision."""
         return next(one for one in self.files if (one.format, one.precision) == (format_, precision))
 
 
 class ZooPeer(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody else's model: what it reads of the same test images, and how long it takes."""
+    """Another project's model: its accuracy on the same test images, and its latency."""
 
     name: str
     sha256: str
@@ -135,7 +135,7 @@ class ZooPeer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Zoo(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it, and its conditions."""
+    """A whole comparison and its conditions."""
 
     schema_version: int = SCHEMA_VERSION
     edge_mnist: str
@@ -157,13 +157,13 @@ def run_zoo(
 
     Args:
         paths: Folders of exported bundles, trained by this project.
-        peers: Others' `.tflite` files.
-        data_dir: Where MNIST is; see `load_mnist`.
-        settings: How much to time.
+        peers: Other projects' `.tflite` files.
+        data_dir: The folder with MNIST; see `load_mnist`.
+        settings: The amount of timing.
 
     Raises:
-        ModelCardError: A bundle does not hold, was never exported, or lacks one of the four files.
-        ZooError: A bundle was not trained here, or measured on other images than the first; a peer is no TFLite file.
+        ModelCardError: A bundle is damaged, was never exported, or lacks one of the four files.
+        ZooError: A bundle was not trained here, or measured on other images than the first; a peer is not TFLite.
         DataError: There are no images.
         RuntimeUnavailableError: LiteRT is not installed or cannot run a file.
     """
@@ -199,16 +199,16 @@ def run_zoo(
 def time_in_turns(
     calls: Sequence[Callable[[NDArray[np.uint8]], object]], images: Images, settings: ZooSettings
 ) -> NDArray[np.float64]:
-    """Time each call on `TURN_IMAGES` images in each of its turns, the order of turns random.
+    """Time each call on `TURN_IMAGES` images in each of its turns, in random order of turns.
 
     Returns:
-        Microseconds for an image, float64 [calls, rounds, turns].
+        Microseconds per image, float64 [calls, rounds, turns].
     """
-    # Each a copy, as every runtime wants its input: contiguous.
+    # Copied, since runtimes need contiguous inputs.
     pixels = [images.pixels[i : i + 1].copy() for i in range(min(TURN_IMAGES, len(images)))]
     times_us = np.empty((len(calls), settings.rounds, settings.turns))
     random = np.random.default_rng(settings.seed)
-    # The first is not kept: it warms up.
+    # The first round warms up and is not kept.
     for round_ in ProgressBar(range(-1, settings.rounds), "time", unit="round"):
         for turn in range(settings.turns):
             for i in random.permutation(len(calls)).tolist():
@@ -217,7 +217,7 @@ def time_in_turns(
 
 
 def _time_turn(call: Callable[[NDArray[np.uint8]], object], pixels: list[NDArray[np.uint8]]) -> float:
-    """Microseconds for an image; the first one finds the caches as another model has left them, and is not counted."""
+    """Time a turn, in microseconds per image; the first one finds cold caches, and is not counted."""
     call(pixels[0])
     started = time.perf_counter()
     for image in pixels:
@@ -235,7 +235,7 @@ def _check_peers(peers: Sequence[Peer]) -> None:
 
 
 def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
-    """The images that all bundles were measured on, and how many they are; what else is missing shows here, too."""
+    """Return the images that all bundles were measured on, and their number; check for all other requirements."""
     first = bundles[0].export.evaluations[0].images
     for bundle in bundles:
         _training(bundle)

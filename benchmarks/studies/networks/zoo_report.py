@@ -1,4 +1,4 @@
-"""The zoo for people: what each network reaches and costs, and the starting points beside what is claimed of them."""
+"""The report of the zoo: each network's accuracy and cost, and the starting points beside their published claims."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ SPLITS = {"test": "test", "validation": "val."}
 
 
 def format_zoo(results: Zoo) -> str:
-    """The report: both tables, and how it was measured."""
+    """Format the report: both tables, and the conditions of the measurement."""
     results = escape_all_markdown(results)
     lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
     sections = [
@@ -44,11 +44,11 @@ def format_zoo(results: Zoo) -> str:
 
 
 def format_models(results: Zoo, style: str = "github") -> str:
-    """A line for each bundle and peer.
+    """Format a line for each bundle and peer.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     peers = [peer.name for peer in results.peers]
     headers = ["network", "recipe", "parameters", "M mult-adds"]
@@ -63,15 +63,15 @@ def format_models(results: Zoo, style: str = "github") -> str:
 
 
 def doubt_peers(results: Zoo) -> list[str]:
-    """Peers that were most likely given something else than they learned."""
+    """List peers that were most likely given inputs other than those they were trained on."""
     doubts = [(peer.name, doubt_input(peer.input_check)) for peer in results.peers if peer.input_check]
     return [f"Peer {name} {doubt}" for name, doubt in doubts if doubt]
 
 
 def format_claims(results: Zoo, style: str = "github") -> str:
-    """A line for each starting point: its claim, and by how many points each recipe is above it or below.
+    """Format a line for each starting point: its claim, and each recipe's difference from it in points.
 
-    Empty where nothing is claimed, as of other images than MNIST's.
+    Empty without claims, as for images other than MNIST's.
     """
     rows: list[list[str]] = []
     for name, claim in _claimed(results):
@@ -88,7 +88,7 @@ def format_claims(results: Zoo, style: str = "github") -> str:
 
 
 def describe_claims(results: Zoo) -> list[str]:
-    """What the figures beside the claims are, and every one that falls short; nothing where nothing is claimed."""
+    """Describe the figures beside the claims, and every one that falls short; empty without claims."""
     if not _claimed(results):
         return []
     sentences = [
@@ -106,7 +106,7 @@ def describe_claims(results: Zoo) -> list[str]:
 
 
 def lowest(model: ZooModel, claim: Claim, count: int) -> float:
-    """The lowest accuracy, in [0, 1], that a bundle has on the split of a claim; see `describe_claims`."""
+    """Return the lowest accuracy, in [0, 1], that a bundle has on the split of a claim; see `describe_claims`."""
     if claim.split == "test":
         return min(file.correct for file in model.files) / count
     quantized = [file.validation_correct for file in model.files if file.validation_correct is not None]
@@ -114,7 +114,7 @@ def lowest(model: ZooModel, claim: Claim, count: int) -> float:
 
 
 def describe_zoo(results: Zoo) -> list[str]:
-    """How it was measured, on what, with what."""
+    """Describe the conditions: how it was measured, on which machine, with which software."""
     settings, before, after = results.settings, results.host_before, results.host_after
     return [
         f"**Accuracy**: {results.count:,} images, {results.evaluated_on}, each file once, when it was exported; epochs "
@@ -130,7 +130,7 @@ def describe_zoo(results: Zoo) -> list[str]:
 
 
 def draw_zoo(results: Zoo) -> dict[str, str]:
-    """By what is drawn to the right, as SVG: the int8 TFLite file of each network, by our recipe if any, and peers."""
+    """Draw each network's int8 TFLite file, by our recipe if there is one, and peers: SVG by cost."""
     ours = [
         _best_of(results, name, "edge-mnist") or _best_of(results, name, "description") for name in _networks(results)
     ]
@@ -140,7 +140,7 @@ def draw_zoo(results: Zoo) -> dict[str, str]:
             model=peer.name,
             file=peer.name,
             format="tflite",
-            # Hollow: it is theirs.
+            # Drawn hollow, as a peer.
             precision="float32",
             runtime=results.runtime,
             size_bytes=peer.size_bytes,
@@ -175,10 +175,10 @@ def _to_point(results: Zoo, model: ZooModel) -> ModelPoint:
 
 
 def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
-    """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; returns the paths.
+    """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; return the paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     contents = {
         "zoo.json": msgspec.json.encode(results).decode(),
@@ -219,7 +219,7 @@ def _tell(ratio: Ratio) -> str:
 
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:
-    """The starting points that were measured, and the claim of each that is compared with."""
+    """List the measured starting points, and the claim of each that is compared with."""
     claims = list_claims(results.evaluated_on)
     return [(name, claims[name]) for name in _networks(results) if name in claims]
 
@@ -229,7 +229,7 @@ def _networks(results: Zoo) -> list[str]:
 
 
 def _best_of(results: Zoo, network: str, recipe_of: str) -> ZooModel | None:
-    """The bundle of a network and recipe that validation likes best."""
+    """Return the bundle of a network and recipe with the best validation accuracy; None if there is none."""
     there = [model for model in results.models if (model.network, model.recipe_of) == (network, recipe_of)]
     return max(there, key=lambda model: model.validation, default=None)
 
@@ -247,7 +247,7 @@ def _describe_training(model: ZooModel) -> str:
 
 
 def summarize(results: Zoo, style: str) -> str:
-    """Both tables, for the terminal."""
+    """Format both tables for the terminal."""
     parts: Sequence[str] = (
         *doubt_peers(results),
         format_models(results, style),

@@ -1,1 +1,1 @@
-"""Studies of the reader: time for each frame, digits found again, the live loop."""
+"""Studies of the reader: time per frame, digits found again, the live loop."""

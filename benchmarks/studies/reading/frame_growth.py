@@ -1,4 +1,4 @@
-"""How a time grows with pixels and with digits: is twice as much at most twice as long?"""
+"""The growth of a time with pixels and with digits: does twice the amount take at most twice as long?"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,15 +11,15 @@ Case = tuple[float, int, float]
 
 
 class GrowthStep(msgspec.Struct, frozen=True, kw_only=True):
-    """From one frame to the next larger one, or to the next one with more digits, the other staying as it is.
+    """The step from one frame to the next larger one, or to the next one with more digits, with the other unchanged.
 
     Attributes:
-        grows: What does: `digits` or `megapixels`.
-        before: Megapixels and digits of the smaller one.
-        after: Of the larger one.
-        ms_each: Added for each digit or megapixel that was added.
-        time_factor: The larger one's time divided by the smaller one's.
-        amount_factor: The same of the digits or pixels. A time factor above it is worse than linear growth.
+        grows: The quantity that grows: `digits` or `megapixels`.
+        before: Megapixels and digits of the smaller frame.
+        after: Megapixels and digits of the larger frame.
+        ms_each: Milliseconds per added digit or megapixel.
+        time_factor: The larger frame's time divided by the smaller one's.
+        amount_factor: Factor of the digits or pixels. A larger time factor is worse than linear growth.
     """
 
     grows: Literal["digits", "megapixels"]
@@ -31,14 +31,14 @@ class GrowthStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """What all frames say together.
+    """The growth over all frames.
 
     Attributes:
-        fixed_ms: The plane through all times at no pixels and no digits.
+        fixed_ms: The value of the plane through all times at no pixels and no digits.
         megapixel_ms: Its slope for each megapixel.
         digit_ms: Its slope for each digit.
-        largest_miss_ms: How far the plane is off at most.
-        steps: Every pair of neighbours.
+        largest_miss_ms: Largest distance of a time from the plane.
+        steps: All steps between neighbours.
     """
 
     fixed_ms: float
@@ -49,7 +49,7 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worst(self) -> GrowthStep | None:
-        """The step that is nearest to linear growth, or beyond it; None where there was but one frame."""
+        """The step that is nearest to linear growth, or beyond it; None if there is only one frame."""
         return max(self.steps, key=lambda step: step.time_factor / step.amount_factor, default=None)
 
     @property
@@ -62,8 +62,8 @@ def measure_growth(cases: Sequence[Case]) -> Growth:
     """Fit a plane and compare neighbours.
 
     Args:
-        cases: Megapixels, digits and ms of each frame, every number of digits at every size. Where there are too few
-            to tell, the plane is the flattest of those that fit.
+        cases: Megapixels, digits and ms of each frame, every number of digits at every size. If there are too few for
+            a unique plane, the flattest one is taken.
     """
     known = np.array(cases, np.float64).reshape(-1, 3)
     inputs = np.column_stack([np.ones(len(known)), known[:, :2]])
@@ -79,7 +79,7 @@ def measure_growth(cases: Sequence[Case]) -> Growth:
 
 
 def _steps(cases: Sequence[Case], grows: Literal["digits", "megapixels"]) -> list[GrowthStep]:
-    """Neighbours among the cases that agree in the other."""
+    """List the steps between neighbouring cases that agree in the other quantity."""
     axis = {"megapixels": 0, "digits": 1}[grows]
     ordered = sorted(cases, key=lambda case: (case[1 - axis], case[axis]))
     return [

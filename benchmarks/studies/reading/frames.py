@@ -1,6 +1,6 @@
-"""How long the reader takes for a frame, on one thread, and how that grows with pixels and with digits.
+"""The reader's time for a frame, on one thread, and its growth with pixels and with digits.
 
-All frames are gone through in random order in each round, so that a slow minute of the machine falls on all alike.
+All frames are read in random order in each round, so that a slow minute of the machine affects all alike.
 
 Version history of the schema:
     1  First version.
@@ -32,26 +32,26 @@ from .otsu import OtsuReader
 from .side_by_side import SideBySide, read_side_by_side
 
 SCHEMA_VERSION = 1
-# A webcam's frame, a camera's preview, and a phone's photograph: 0.3, 2 and 12 megapixels.
+# The frames of a webcam, a camera's preview, and a phone's photograph: 0.3, 2 and 12 megapixels.
 SIZES = ((640, 480), (1632, 1224), (4000, 3000))
 COUNTS = (1, 10, 100, 200)
-# What both pipelines read side by side.
+# The frame that both pipelines read side by side.
 SHARED_SIZE, SHARED_COUNT = (640, 480), 10
 STAGES = ("find", "frame", "infer")
 
 
 class FrameSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is measured and how often.
+    """The settings of the measurement.
 
     Attributes:
-        runtime: None for the first one installed.
-        rounds: How often all frames are gone through.
-        calls: Timed in each round for each frame, after one that is not.
+        runtime: Name of the runtime; None for the first one installed.
+        rounds: Number of rounds over all frames.
+        calls: Number of timed calls in each round for each frame, after an untimed one.
         sizes: (width, height) of the frames, pixels, ascending.
-        counts: Of digits, ascending.
-        shared_rounds: How many rounds both pipelines take turns in.
-        shared_calls: Timed of each of them in each of those.
-        seed: Of the drawings and the order.
+        counts: Numbers of digits, ascending.
+        shared_rounds: Number of rounds in which both pipelines take turns.
+        shared_calls: Number of timed calls of each pipeline in each of those.
+        seed: Seed of the drawings and the order.
     """
 
     runtime: str | None = None
@@ -66,23 +66,23 @@ class FrameSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the times of all calls lie, ms."""
+    """Statistics of the times of all calls, ms."""
 
     p50: float
     p90: float
 
 
 class FrameRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame and how long it took.
+    """A frame and its times.
 
     Attributes:
-        digits: How many there are.
-        digit_px: Their height in the frame.
-        found: How many the reader reported.
-        right: How many of those are there, as multisets.
-        stages: Of each stage, by its own clock.
-        total: From the frame to the reading, by a clock around the call.
-        rounds: Every total, a list for each round, ms.
+        digits: Number of digits in the frame.
+        digit_px: Height of the digits in the frame, in pixels.
+        found: Number of digits that the reader reported.
+        right: Number of reported digits that are in the frame, as multisets.
+        stages: Times of each stage, by the reader's own clock.
+        total: Times from the frame to the reading, by a clock around the call.
+        rounds: Every total, one list per round, ms.
     """
 
     width: int
@@ -97,7 +97,7 @@ class FrameRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def megapixels(self) -> float:
-        """Of the frame."""
+        """Megapixels of the frame."""
         return self.width * self.height / 1e6
 
 
@@ -121,17 +121,17 @@ class Frames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: FrameSettings | None = None) -> Frames:
-    """Time the reader on drawn frames, and beside another pipeline where there is one.
+    """Time the reader on drawn frames, and beside another pipeline if a peer is given.
 
     Args:
         bundle: A bundle's folder.
-        peer: Somebody's `.tflite` file, to run behind Otsu's threshold.
-        settings: How much to measure.
+        peer: Another project's `.tflite` file, to run behind Otsu's threshold.
+        settings: The settings of the measurement.
 
     Raises:
-        ModelCardError: The bundle does not hold, or has no file of this format and precision.
+        ModelCardError: The bundle is damaged, or has no file of this format and precision.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.
-        PeerError: The peer's file cannot be used.
+        PeerModelError: The peer's file cannot be used.
     """
     settings = settings or FrameSettings()
     opened = open_bundle(bundle)
@@ -161,7 +161,7 @@ def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: Frame
 
 
 def time_frames(reader: Reader, settings: FrameSettings) -> tuple[FrameRow, ...]:
-    """Time each frame in each round; sizes and counts ascend in what comes back."""
+    """Time each frame in each round; return rows in ascending order of sizes and counts."""
     cases = list(product(settings.sizes, settings.counts))
     pages = [draw_sized_page(size, count, settings.seed) for size, count in ProgressBar(cases, "draw")]
     taken: list[list[list[dict[str, float]]]] = [[] for _ in cases]
@@ -175,7 +175,7 @@ def time_frames(reader: Reader, settings: FrameSettings) -> tuple[FrameRow, ...]
 
 
 def _time_calls(reader: Reader, page: DrawnPage, calls: int) -> list[dict[str, float]]:
-    """Milliseconds of each stage and in total, of each call but the first, which finds caches cold."""
+    """Time each stage and the total, in ms, of each call but the first, which finds cold caches."""
     reader.read(page.frame)
     times: list[dict[str, float]] = []
     for _ in range(calls):
@@ -209,7 +209,7 @@ def _spread(times_ms: list[float]) -> Spread:
 
 @contextmanager
 def _one_opencv_thread() -> Iterator[None]:
-    """The reader's own thread setting is for the inference; OpenCV has one for the whole process."""
+    """Limit OpenCV to one thread: the reader's setting is for inference only, OpenCV's is for the whole process."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -1,4 +1,4 @@
-"""How long frames took, for people: a Markdown report, and the files that it is kept in."""
+"""The report of frame times: Markdown, and the files to keep."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ HEADERS = ["frame", "MP", "digits", "found", "right", *(f"{stage} ms" for stage 
 
 
 def format_frames(results: Frames, style: str = "github") -> str:
-    """The report: times, what they say about growth, the comparison where there was one, and how it was measured.
+    """Format the report: times, their growth, the comparison if there was one, and the conditions.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     results = escape_all_markdown(results)
     sections = [
@@ -36,14 +36,14 @@ def format_frames(results: Frames, style: str = "github") -> str:
 
 
 def format_times(results: Frames, style: str) -> str:
-    """A line for each frame. The last column is against the line above, where that is the same frame with fewer."""
+    """Format a line for each frame. The last column compares with the line above: the same frame with fewer digits."""
     each = {step.after: step.ms_each for step in results.growth.steps if step.grows == "digits"}
     rows = [_cells(row, each.get((row.megapixels, row.digits))) for row in results.rows]
     return format_table(rows, HEADERS, style, ("right",) * len(HEADERS))
 
 
 def describe_growth(growth: Growth) -> list[str]:
-    """What the times say about more digits and more pixels."""
+    """Describe the growth of times with more digits and more pixels."""
     worst = growth.worst
     if worst is None:
         return []
@@ -62,7 +62,7 @@ def describe_growth(growth: Growth) -> list[str]:
 
 
 def format_side_by_side(beside: SideBySide, style: str) -> str:
-    """Both pipelines on the same frame, and the ratio of their times."""
+    """Format both pipelines on the same frame, and the ratio of their times."""
     rows = [
         [name, f"{side.found} of {beside.digits}", str(side.right), f"{side.p50_ms:.2f}", f"{side.p90_ms:.2f}"]
         for name, side in (("this reader", beside.reader), ("Otsu and contours", beside.otsu))
@@ -82,7 +82,7 @@ def format_side_by_side(beside: SideBySide, style: str) -> str:
 
 
 def describe_frame_conditions(results: Frames) -> list[str]:
-    """How it was measured, on what, with what."""
+    """Describe the conditions: how it was measured, on which machine, with which software."""
     settings, before, after = results.settings, results.host_before, results.host_after
     sentences = [
         f"**Time**: one thread, of OpenCV and of the inference; {settings.rounds} rounds over all frames in random "
@@ -110,10 +110,10 @@ def describe_frame_conditions(results: Frames) -> list[str]:
 
 
 def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
-    """Write `frames.json` and `frames.md` into an existing folder; returns both paths.
+    """Write `frames.json` and `frames.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     json_path, markdown_path = out / "frames.json", out / "frames.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_frames(results).encode()})
@@ -135,7 +135,7 @@ def _cells(row: FrameRow, ms_each: float | None) -> list[str]:
 
 
 def _describe_cost(growth: Growth, grows: str) -> str:
-    """What each digit or megapixel more costs, over all steps."""
+    """Describe the cost of each additional digit or megapixel, over all steps."""
     costs = [step.ms_each for step in growth.steps if step.grows == f"{grows}s"]
     if not costs:
         return f"Only one number of {grows}s was measured."
@@ -152,11 +152,11 @@ def _describe_step(step: GrowthStep) -> str:
 
 
 def describe_machine(host: Host) -> str:
-    """Processor, cores, system, Python and governor."""
+    """Describe processor, cores, system, Python and governor."""
     cores = f"{host.cores} {'core' if host.cores == 1 else 'cores'}"
     return f"{host.model}, {cores}, {host.system}, Python {host.python}, governor {host.governor or 'not told'}"
 
 
 def told(value: float | None) -> str:
-    """A figure that a machine may not tell."""
+    """Format a figure that a machine may not report."""
     return "not told" if value is None else f"{value:g}"

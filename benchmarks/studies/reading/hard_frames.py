@@ -1,4 +1,4 @@
-"""What frames cost that are not a plain page: empty, ruled, bordered, brown, dotted, of cloth or of gravel.
+"""The cost of frames that are not a plain page: empty, ruled, bordered, brown, dotted, of cloth or of gravel.
 
 Speed is commonly measured on plain drawn pages, and a camera that looks at a room sees other frames. Processor time of
 this thread, medians, one thread, all 640x480; beside each, how many times a plain page with ten digits costs.
@@ -30,7 +30,7 @@ HEADERS = ["frame", "digits", "processor ms", "of a plain page's"]
 
 
 class FrameCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a frame cost: milliseconds of processor time, the median; digits read; whether a limit was reached."""
+    """The cost of a frame: median milliseconds of processor time; digits read; whether a limit was reached."""
 
     frame: str
     digits: int
@@ -53,7 +53,7 @@ class HardFrames(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draw_hard_frames() -> dict[str, Gray]:
-    """Each frame by its name, uint8 [480, 640]; the same ones each time."""
+    """Draw each frame by its name, uint8 [480, 640]; always the same frames."""
     page = _plain()
     return {name: draw(page) for name, draw in _DRAWN.items()}
 
@@ -76,7 +76,7 @@ def _rule(page: Gray, every: int, upright: bool, level: int = 160) -> Gray:
 
 
 def _border(page: Gray) -> Gray:
-    """Black bars of 10 % around it, as in a video of another shape."""
+    """Add black bars of 10 % around the page, as in a video of another aspect ratio."""
     across, down = WIDTH // 10, HEIGHT // 10
     inside = cv2.resize(page, (WIDTH - 2 * across, HEIGHT - 2 * down), interpolation=cv2.INTER_AREA)
     return np.pad(inside, ((down, down), (across, across))).astype(np.uint8)
@@ -128,7 +128,7 @@ def run_hard_frames(bundle: Path, runtime: str | None, repeats: int) -> HardFram
     """Read each frame `repeats` times, after one reading that does not count.
 
     Raises:
-        ModelCardError: The bundle does not hold.
+        ModelCardError: The bundle is damaged.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.
     """
     reader = Reader(bundle, runtime)
@@ -167,7 +167,7 @@ def _time(reader: Reader, name: str, frame: Gray, repeats: int) -> FrameCost:
 
 
 def format_hard_frames(results: HardFrames, style: str) -> str:
-    """The table, in one of tabulate's styles: `github` for Markdown, `simple` for people at a terminal."""
+    """Format the table in a tabulate style: `github` for Markdown, `simple` for a terminal."""
     plain = results.costs[0].processor_ms
     lines = [
         [one.frame, str(one.digits), f"{one.processor_ms:.2f}", f"{one.processor_ms / plain:.1f}"]
@@ -177,10 +177,10 @@ def format_hard_frames(results: HardFrames, style: str) -> str:
 
 
 def write_hard_reports(results: HardFrames, out: Path) -> tuple[Path, Path]:
-    """Write `hard-frames.json` and `hard-frames.md` into an existing folder; returns the paths.
+    """Write `hard-frames.json` and `hard-frames.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     paths = out / "hard-frames.json", out / "hard-frames.md"
     host = results.host

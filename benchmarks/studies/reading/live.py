@@ -1,4 +1,4 @@
-"""How fast is the live loop? Frames per second alone and with everybody watching, latency, and time to the first digit.
+"""The speed of the live loop: frames per second alone and with clients, latency, and time to the first digit.
 
 A video of drawn pages is made and read as `edge-mnist live` reads it. Everything runs on this machine, the clients that
 watch included, so they take their share of its processors.
@@ -29,7 +29,7 @@ from .live_process import Follower, LiveProcess, LiveSpeedError, PictureTaker
 
 SIZE = (640, 480)
 DIGITS = 10
-# How far the camera sways, pixels: a picture that stands still would never move a track.
+# Amplitude of the camera's sway, pixels: a still picture would never move a track.
 SWAY = 16
 # Frames of a page before the next one is shown, in the video that latency is measured on, which plays at its own pace.
 PAGE_FRAMES = 15
@@ -40,16 +40,16 @@ COLD_STARTS = 5
 
 
 class LiveSpeed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. Every list has a value for each round, process or page.
+    """The results. Every list has a value for each round, process or page.
 
     Attributes:
-        fps_alone: Frames per second of the loop without sinks, a value for each round.
-        fps_watched: The same of `edge-mnist live --json --every-frame --web 0`, whose output is read and parsed here,
-            with two clients: one follows its events, one takes its pictures.
-        pictures_per_s: What the second client got meanwhile.
-        frames_to_announce: Of each page after the first: how many frames after its own first one it was announced with.
-        latency_ms: From such a frame's capture to the announcement.
-        cold_start_s: From starting the command to its first line with digits.
+        fps_alone: Frames per second of the loop without sinks, one value per round.
+        fps_watched: Frames per second of `edge-mnist live --json --every-frame --web 0`, whose output is read and
+            parsed here, with two clients: one follows its events, one takes its pictures.
+        pictures_per_s: Pictures per second of the second client meanwhile.
+        frames_to_announce: For each page after the first, the number of frames from its first one to its announcement.
+        latency_ms: Time from a page's first frame to its announcement, in ms.
+        cold_start_s: Time from starting the command to its first line with digits, in seconds.
     """
 
     edge_mnist: str
@@ -68,11 +68,11 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
     """Measure with the shipped model, int8, one thread, on 640x480 with ten digits.
 
     Args:
-        frames: How many are read in each round.
-        rounds: How often; alone and watched take turns.
+        frames: Number of frames to read in each round.
+        rounds: Number of rounds; alone and watched take turns.
 
     Raises:
-        LiveSpeedError: `edge-mnist live` ended early, said nothing, or never announced a page.
+        LiveSpeedError: `edge-mnist live` ended early, printed nothing, or never announced a page.
     """
     reader = Reader()
     alone: list[float] = []
@@ -109,7 +109,7 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
 
 
 def _write_sway(path: Path) -> None:
-    """A page before a camera that sways, for ten seconds."""
+    """Write a video of a page before a camera that sways, for ten seconds."""
     page = draw_sized_page((SIZE[0] + 2 * SWAY, SIZE[1] + 2 * SWAY), DIGITS, seed=1)
     with _writing(path) as video:
         for index in range(10 * FPS):
@@ -118,7 +118,7 @@ def _write_sway(path: Path) -> None:
 
 
 def _write_pages(path: Path) -> None:
-    """One page after the other."""
+    """Write a video of one page after the other."""
     with _writing(path) as video:
         for seed in range(PAGES):
             frame = cv2.cvtColor(draw_sized_page(SIZE, DIGITS, seed).frame, cv2.COLOR_GRAY2BGR)
@@ -136,14 +136,14 @@ def _writing(path: Path) -> Iterator[cv2.VideoWriter]:
 
 
 def _read_alone(reader: Reader, path: Path, frames: int) -> float:
-    """Frames per second of the loop with no sink, opening the file included."""
+    """Measure frames per second of the loop with no sink, opening the file included."""
     started = time.perf_counter()
     _make_loop(reader, path, CameraOptions(fps=0, loop=True), frames).run()
     return frames / (time.perf_counter() - started)
 
 
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
-    """Play the pages at a camera's pace: how many frames after its first is each announced, and how many ms later?"""
+    """Play the pages at a camera's pace; return how many frames and ms after its first each is announced."""
     seen = _Seen()
     # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
     _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
@@ -164,7 +164,7 @@ def _find_announcement(sightings: list[Sighting], first: int) -> tuple[int, floa
 
 
 def _frame_of(sighting: Sighting) -> int:
-    """Its number in the video: frames that were not read count, too."""
+    """Return its frame's number in the video, counting frames that were not read."""
     return sighting.index + sighting.rates.skipped
 
 
@@ -173,7 +173,7 @@ def _make_loop(reader: Reader, path: Path, options: CameraOptions, frames: int |
 
 
 class _Seen:
-    """A sink that keeps what it is told."""
+    """A sink that keeps its sightings."""
 
     name = "what was seen"
     backlog: Backlog = "all"
@@ -189,11 +189,11 @@ class _Seen:
             self.sightings.append(event)
 
     def close(self) -> None:
-        """Nothing to finish."""
+        """Do nothing, since nothing is open."""
 
 
 def _start_cold(path: Path) -> float:
-    """Seconds from starting the command to its first line with digits."""
+    """Measure the seconds from starting the command to its first line with digits."""
     started = time.perf_counter()
     with LiveProcess("--camera", str(path), "--json") as process:
         for line in process.read_lines():
@@ -203,7 +203,7 @@ def _start_cold(path: Path) -> float:
 
 
 def _read_watched(path: Path, frames: int) -> tuple[float, float]:
-    """Frames per second with a line for each and two clients, and the pictures per second that one of them got."""
+    """Measure frames per second with a line for each and two clients, and the pictures per second of one of them."""
     camera = ("--camera", str(path), "--fps", "0", "--loop", "--frames", str(frames))
     with LiveProcess(*camera, "--json", "--every-frame", "--web", "0") as process:
         readings = (line for line in process.read_lines() if line["event"] == "reading")

@@ -1,4 +1,4 @@
-"""`edge-mnist live` in a process of its own, and clients that watch its page."""
+"""`edge-mnist live` in its own process, and clients that watch its page."""
 
 import http.client
 import json
@@ -50,10 +50,10 @@ class LiveProcess:
         self._said.close()
 
     def read_lines(self) -> Iterator[dict[str, Any]]:
-        """What it writes, a JSON document a line, until its end.
+        """Yield the JSON documents that it writes, one per line, until its end.
 
         Raises:
-            LiveSpeedError: It failed.
+            LiveSpeedError: The command failed.
         """
         for line in self._process.stdout or ():
             yield json.loads(line)
@@ -62,10 +62,10 @@ class LiveProcess:
             raise LiveSpeedError(f"`edge-mnist live` ended with code {self._process.returncode}: {said}")
 
     def read_url(self) -> str:
-        """Where its page is, as it says before it reads the first frame.
+        """Read the address of its page, which it prints before it reads the first frame.
 
         Raises:
-            LiveSpeedError: It has said nothing of it.
+            LiveSpeedError: It printed no address.
         """
         match = re.search(r"Serving on (http://\S+)", self._read_said())
         if match is None:
@@ -78,7 +78,7 @@ class LiveProcess:
 
 
 class _Client:
-    """A thread that is served until the server hangs up; `count` is how often it got something."""
+    """A thread that receives until the server disconnects; `count` is the number of things received."""
 
     def __init__(self, url: str) -> None:
         self.count = 0
@@ -97,7 +97,7 @@ class _Client:
 
 
 class Follower(_Client):
-    """Takes every event."""
+    """A client that takes every event."""
 
     def _watch(self) -> None:
         self._connection.request("GET", "/v1/live")
@@ -107,7 +107,7 @@ class Follower(_Client):
 
 
 class PictureTaker(_Client):
-    """Takes the newest picture, again and again."""
+    """A client that takes the newest picture repeatedly."""
 
     def _watch(self) -> None:
         path = "/v1/live/frame.jpg"
@@ -116,7 +116,7 @@ class PictureTaker(_Client):
             response = self._connection.getresponse()
             response.read()
             if response.status != http.client.OK:
-                # Too many at once is what a client of this address may hear; it comes again.
+                # The server may refuse too many requests at once; the client tries again.
                 time.sleep(0.05)
                 continue
             self.count += 1

@@ -1,4 +1,4 @@
-"""How fast the live loop is, for people: a Markdown report, and the files that it is kept in."""
+"""The report of the live loop's speed: Markdown, and the files to keep."""
 
 import statistics
 from pathlib import Path
@@ -14,11 +14,11 @@ NAME = "live"
 
 
 def format_live_speed(results: LiveSpeed, style: str) -> str:
-    """The table.
+    """Format the table.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     rows = [
         ("frames per second, no sink", *_spread(results.fps_alone, ".0f")),
@@ -33,7 +33,7 @@ def format_live_speed(results: LiveSpeed, style: str) -> str:
 
 
 def format_live_report(results: LiveSpeed) -> str:
-    """The report: the table, and how it was measured."""
+    """Format the report: the table, and the conditions of the measurement."""
     results = escape_all_markdown(results)
     host = results.host
     conditions = [
@@ -53,10 +53,10 @@ def format_live_report(results: LiveSpeed) -> str:
 
 
 def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, Path]:
-    """Write `live.json` with every raw value and `live.md`; returns both paths.
+    """Write `live.json` with every raw value and `live.md`; return both paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     json_path, markdown_path = folder / f"{NAME}.json", folder / f"{NAME}.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_live_report(results).encode()})

@@ -24,12 +24,12 @@ from ....edge.reading.shapes import Box
 from ....edge.runtimes.classifiers import RUNTIMES
 
 CLOSING = np.ones((5, 5), np.uint8)
-# What is lower is a speck. A 1 may be as narrow as its stroke, so width does not count.
+# Lower boxes are specks. A 1 may be as narrow as its stroke, so width does not count.
 SMALLEST_HEIGHT = 12
 SIDE = 28
 # The longer side of MNIST's digits is 20 of 28 pixels.
 MARGIN_SHARE = (SIDE / 20 - 1) / 2
-# What a float file reads is in [0, 1]; a uint8 file reads the pixels.
+# A float file reads values in [0, 1]; a uint8 file reads the pixels.
 PIXEL_SCALES: dict[str, float | None] = {"uint8": None, "float32": 1 / 255}
 
 
@@ -46,13 +46,13 @@ class Candidate:
 
 
 class OtsuReader:
-    """Somebody's classifier behind that pipeline, in LiteRT; its file's `name` and `sha256` say which."""
+    """Another project's classifier behind that pipeline, in LiteRT; `name` and `sha256` identify its file."""
 
     def __init__(self, path: Path, num_threads: int = 1) -> None:
         """Load a `.tflite` file that reads uint8 or float32, [1, 28, 28] or [1, 28, 28, 1], and scores ten digits.
 
         Raises:
-            PeerError: It cannot be read, is no such file, or LiteRT is not installed.
+            PeerModelError: The file cannot be read, is not such a file, or LiteRT is not installed.
         """
         content = _read(path)
         self.name, self.sha256 = path.name, hashlib.sha256(content).hexdigest()
@@ -79,14 +79,14 @@ class OtsuReader:
         return [Candidate(self.classify(frame_box(ink, box)), box) for box in find_boxes(ink)]
 
     def classify(self, image: NDArray[np.uint8]) -> int:
-        """The likeliest digit of an image, uint8 [28, 28], 0 = paper."""
+        """Return the likeliest digit of an image, uint8 [28, 28], 0 = paper."""
         self._interpreter.set_tensor(self._input, as_input(image, self._shape, self._dtype))
         self._interpreter.invoke()
         return int(self._interpreter.get_tensor(self._output).argmax())
 
 
 def separate_ink(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What is darker than one threshold, closed: uint8 [height, width], 255 = ink, 0 = paper.
+    """Separate pixels darker than one threshold, closed: uint8 [height, width], 255 = ink, 0 = paper.
 
     Source: N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
     Cybernetics 9 (1979).
@@ -96,14 +96,14 @@ def separate_ink(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def find_boxes(ink: NDArray[np.uint8]) -> list[Box]:
-    """The boxes of the outer contours that are no specks."""
+    """Find the boxes of the outer contours that are not specks."""
     contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
     return [box for box in boxes if box.height >= SMALLEST_HEIGHT]
 
 
 def frame_box(ink: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """What lies in a box, in the middle of a square with a margin: uint8 [28, 28]."""
+    """Frame the content of a box in the middle of a square with a margin: uint8 [28, 28]."""
     crop = ink[box.y : box.bottom, box.x : box.right]
     longer = max(crop.shape)
     margin = round(MARGIN_SHARE * longer)
@@ -113,7 +113,7 @@ def frame_box(ink: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 
 def as_input(image: NDArray[np.uint8], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """An image [28, 28] as a model reads it: pixels as they are for `uint8`, in [0, 1] for `float32`."""
+    """Convert an image [28, 28] to a model's input: unchanged pixels for `uint8`, [0, 1] for `float32`."""
     scale = PIXEL_SCALES[dtype]
     return (image if scale is None else image.astype(np.float32) * np.float32(scale)).reshape(shape)
 
@@ -129,7 +129,7 @@ def _read(path: Path) -> bytes:
 
 
 def _load(content: bytes, path: Path, num_threads: int) -> Any:
-    """In this process, once a child has loaded and run it: nobody knows what such a file does to a runtime."""
+    """Load the file in this process, after a child process has loaded and run it safely."""
     runtime = RUNTIMES["litert"]
     if not runtime.installed:
         raise PeerModelError(f"{path}: is run by LiteRT, which is not installed. Run: pip install {runtime.package}")
@@ -137,7 +137,7 @@ def _load(content: bytes, path: Path, num_threads: int) -> Any:
         call_in_child(_try, content, limits_for(len(content)))
         return _make_interpreter(content, num_threads)
     except Exception as error:
-        # The interpreter raises ValueError, RuntimeError or TypeError, whatever the damage.
+        # The interpreter raises ValueError, RuntimeError or TypeError for a damaged file.
         raise PeerModelError(
             f"{path}: expected a TFLite model, LiteRT cannot load it ({first_line(error)})."
         ) from error

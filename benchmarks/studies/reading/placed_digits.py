@@ -39,13 +39,12 @@ INK = (0.4, 0.85)
 class PlacedDigit:
     """A frame with one digit.
 
-    Attributes:
-        frame: uint8 [480, 640], gray.
-        ink: What the frame shows of the digit's ink, grain and all: uint8 [height, width] of its box, gray levels of
-            difference from the paper; 0 where no ink is.
-        box: Around the ink, in the frame.
-        change: What was done to its strokes.
-        light_on_dark: Whether the ink is lighter than the paper.
+    frame: The frame, uint8 [480, 640], gray.
+    ink: The digit's ink in the frame with its grain: uint8 [height, width] of its box, gray levels of difference from
+        the paper; 0 outside of the ink.
+    box: Box around the ink, in the frame.
+    change: The change of its strokes.
+    light_on_dark: Whether the ink is lighter than the paper.
     """
 
     frame: Gray
@@ -82,7 +81,7 @@ def place_digit(image: Gray, random: np.random.Generator) -> PlacedDigit:
 
 
 def enlarge(image: Gray, height: float) -> Gray:
-    """An MNIST digit, uint8 [28, 28], cropped to its ink and about as high as this: uint8, 255 = ink.
+    """Enlarge an MNIST digit, uint8 [28, 28], cropped to its ink, to about this height: uint8, 255 = ink.
 
     Twenty pixels interpolated to hundreds are a blur and not a stroke, so the outline, at half the ink's level, is made
     as sharp again as MNIST's is at its own size.
@@ -126,20 +125,20 @@ def change_strokes(ink: Gray, random: np.random.Generator) -> tuple[Gray, Change
 
 
 def count_parts(ink: Gray) -> tuple[int, int]:
-    """How many pieces of ink there are, and of paper: uint8 [height, width], ink where there is more than half."""
+    """Count the pieces of ink, and of paper: uint8 [height, width], ink above one half."""
     mask = (ink > 127).astype(np.uint8)
     around = np.pad(1 - mask, 1, constant_values=1)
     return cv2.connectedComponents(mask, connectivity=8)[0] - 1, cv2.connectedComponents(around, connectivity=4)[0] - 1
 
 
 def _crop(ink: Gray) -> Gray:
-    """The part of an array that has ink."""
+    """Crop an array to its ink."""
     x, y, width, height = cv2.boundingRect((ink > 0).astype(np.uint8))
     return ink[y : y + height, x : x + width]
 
 
 def _place(cover: Gray, random: np.random.Generator) -> Box:
-    """Anywhere in the frame."""
+    """Choose a random place in the frame."""
     height, width = cover.shape
     down, across = FRAME_SHAPE[0] - height, FRAME_SHAPE[1] - width
     x, y = (int(random.integers(min(MARGIN, room // 2), max(room - MARGIN, room // 2) + 1)) for room in (across, down))
@@ -147,7 +146,7 @@ def _place(cover: Gray, random: np.random.Generator) -> Box:
 
 
 def _draw_paper(dark: bool, random: np.random.Generator) -> NDArray[np.float32]:
-    """Paper, lighter towards one side: float32 [480, 640], gray levels."""
+    """Draw paper, lighter towards one side: float32 [480, 640], gray levels."""
     level = random.uniform(*(DARK_PAPER if dark else LIGHT_PAPER))
     # Dark paper reflects less of the light, and less of its differences.
     across, down = random.uniform(-1, 1, 2) * GRADIENT / 2 * level / 255

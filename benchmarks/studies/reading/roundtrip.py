@@ -39,12 +39,12 @@ Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class RoundtripSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is measured.
+    """The settings of the measurement.
 
     Attributes:
-        runtime: None for the first one installed.
-        count: Of pasted digits; each evaluation image has its turn before one comes again.
-        seed: Of which images, where and how.
+        runtime: Name of the runtime; None for the first one installed.
+        count: Number of placed digits; every evaluation image is used before one is repeated.
+        seed: Seed of the choice, places and changes.
     """
 
     runtime: str | None = None
@@ -54,15 +54,15 @@ class RoundtripSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundTrip(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One image's way; in JSON a list, for there are thousands.
+    """The results of one image; a list in JSON, since there are thousands.
 
     Attributes:
-        image: Its place among the evaluation images.
-        label: What it is.
-        height_px: Of its ink in the frame.
-        bare: What the model says of the image as MNIST has it.
-        framed: Of the same framed from its ink in the frame.
-        rows: What the reader says of the frame.
+        image: Index among the evaluation images.
+        label: The true digit.
+        height_px: Height of its ink in the frame, in pixels.
+        bare: The model's reading of the MNIST image.
+        framed: The model's reading of the image framed from its ink in the frame.
+        rows: The reader's reading of the frame.
     """
 
     image: int
@@ -76,15 +76,15 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """How many came back right.
+    """The numbers of images that are read correctly.
 
     Attributes:
-        count: Of images.
-        bare: Right as MNIST has them; what the other two are shares of.
-        framed: Right when framed from their ink in the frame.
-        read: Frames in which the reader found one digit, the right one.
-        read_nothing: Frames in which it found none.
-        read_several: Frames in which it found more than one.
+        count: Number of images.
+        bare: Number of correct MNIST images, the denominator of both shares.
+        framed: Number of correct images when framed from their ink in the frame.
+        read: Number of frames in which the reader found exactly one digit, the right one.
+        read_nothing: Number of frames in which it found no digit.
+        read_several: Number of frames in which it found more than one.
     """
 
     count: int
@@ -96,12 +96,12 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def framed_share(self) -> float | None:
-        """Accuracy when framed, as a share of the bare one; None where that is 0."""
+        """Accuracy when framed, as a share of the bare one; None if that is 0."""
         return self.framed / self.bare if self.bare else None
 
     @property
     def read_share(self) -> float | None:
-        """Accuracy when read, as a share of the bare one; None where that is 0."""
+        """Accuracy when read, as a share of the bare one; None if that is 0."""
         return self.read / self.bare if self.bare else None
 
 
@@ -125,15 +125,15 @@ class Roundtrip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_roundtrip(held_out: HeldOut, bundle: Path = SHIPPED, settings: RoundtripSettings | None = None) -> Roundtrip:
-    """Send evaluation images there and back.
+    """Place evaluation images on paper, and read them again.
 
     Args:
-        held_out: Whose first evaluation set is used.
+        held_out: Evaluation sets, of which the first is used.
         bundle: A bundle's folder.
-        settings: How many, and with which file.
+        settings: The settings of the measurement.
 
     Raises:
-        ModelCardError: The bundle does not hold, or has no file of this format and precision.
+        ModelCardError: The bundle is damaged, or has no file of this format and precision.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.
     """
     settings = settings or RoundtripSettings()
@@ -160,7 +160,7 @@ def run_roundtrip(held_out: HeldOut, bundle: Path = SHIPPED, settings: Roundtrip
 
 
 def run_trips(images: Images, reader: Reader, classify: Classify, settings: RoundtripSettings) -> tuple[RoundTrip, ...]:
-    """Paste, frame and read so many images; each paste has a seed of its own, so any can be made again alone."""
+    """Place, frame and read images; each has its own seed, so that any can be repeated alone."""
     order = np.random.default_rng(settings.seed).permutation(len(images))
     bare = classify(images.pixels).argmax(axis=1)
     trips: list[RoundTrip] = []
@@ -182,7 +182,7 @@ def run_trips(images: Images, reader: Reader, classify: Classify, settings: Roun
 
 
 def count_trips(trips: Iterable[RoundTrip]) -> Tally:
-    """Count."""
+    """Count the outcomes of trips."""
     counted = list(trips)
     return Tally(
         count=len(counted),
@@ -195,7 +195,7 @@ def count_trips(trips: Iterable[RoundTrip]) -> Tally:
 
 
 def group_trips(trips: Sequence[RoundTrip]) -> dict[str, dict[str, Tally]]:
-    """The same images by the height of their ink, by what was done to the strokes, and by the paper."""
+    """Tally the same images by the height of their ink, by the change of the strokes, and by the paper."""
     return {
         "height": {name: count_trips(t for t in trips if _band(t.height_px) == name) for name in BANDS.values()},
         "change of strokes": {
@@ -206,5 +206,5 @@ def group_trips(trips: Sequence[RoundTrip]) -> dict[str, dict[str, Tally]]:
 
 
 def _band(height_px: int) -> str:
-    """The band of the largest start that is at most this height; what is lower belongs to the first."""
+    """Return the highest band that starts at or below this height; smaller digits belong to the first."""
     return BANDS[max((start for start in BANDS if start <= height_px), default=min(BANDS))]

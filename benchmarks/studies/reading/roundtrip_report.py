@@ -1,4 +1,4 @@
-"""What the way to paper and back cost, for people: a Markdown report, and the files that it is kept in."""
+"""The report of the round trip to paper and back: Markdown, and the files to keep."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from ....edge.common.terminal.tables import format_table
 from .placed_digits import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
-# What framing is to keep of the model's accuracy.
+# Share of the model's accuracy that framing must keep.
 WANTED_SHARE = 0.993
 HEADERS = ["", "digits", "model %", "framed %", "of model %", "read %", "of model %", "nothing", "several"]
 
 
 def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
-    """The report: the table, the verdict, and how it was measured.
+    """Format the report: the table, the verdict, and the conditions of the measurement.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     results = escape_all_markdown(results)
     sections = [
@@ -35,7 +35,7 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
 
 
 def format_tallies(results: Roundtrip, style: str) -> str:
-    """A line for all, and one for each group that has any digits."""
+    """Format a line for all, and one for each group that has any digits."""
     lines = [_cells("all", results.total)]
     for title, tallies in results.groups.items():
         lines += [_cells(f"{title}: {name}", tally) for name, tally in tallies.items() if tally.count]
@@ -44,7 +44,7 @@ def format_tallies(results: Roundtrip, style: str) -> str:
 
 
 def describe_verdict(results: Roundtrip) -> str:
-    """What framing and the whole reader keep of the model's accuracy."""
+    """Describe how much of the model's accuracy framing and the whole reader keep."""
     framed, read = results.total.framed_share, results.total.read_share
     if framed is None or read is None:
         return "The model reads none of the images, so there is nothing to keep."
@@ -56,7 +56,7 @@ def describe_verdict(results: Roundtrip) -> str:
 
 
 def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
-    """How the figures are meant, and on what they were made."""
+    """Describe the meaning of the figures, and the conditions of the measurement."""
     host, settings = results.host, results.settings
     doubt = "" if results.held_out else " Whether the model was trained on them is not known."
     return [
@@ -76,10 +76,10 @@ def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
 
 
 def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
-    """Write `roundtrip.json` and `roundtrip.md` into an existing folder; returns both paths.
+    """Write `roundtrip.json` and `roundtrip.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})

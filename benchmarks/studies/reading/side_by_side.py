@@ -1,7 +1,7 @@
 """Two pipelines on one frame, taking turns in one process: how many times as long does the reader take?
 
-Turns are in random order, so that neither always runs on caches that the other has left, and a slow second of the
-machine falls on both.
+Turns are in random order, so that neither always runs on caches left by the other, and a slow second of the machine
+affects both.
 """
 
 import time
@@ -22,7 +22,7 @@ RESAMPLES = 2000
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """A pipeline's part: digits that it reported and how many of them are there, and every call's ms by rounds."""
+    """A pipeline's results: digits reported, those that are right, and every call's ms by rounds."""
 
     found: int
     right: int
@@ -32,14 +32,14 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it.
+    """The comparison of both pipelines.
 
     Attributes:
-        file: What the other pipeline classifies with.
-        digits: How many the frame has.
+        file: The file that the other pipeline classifies with.
+        digits: Number of digits in the frame.
         ratio: The reader's median time divided by the other's.
         interval: 95 % interval of the ratio, from resampling whole rounds.
-        round_ratios: The same ratio in each round alone.
+        round_ratios: The ratio in each single round.
     """
 
     file: str
@@ -60,11 +60,11 @@ def read_side_by_side(
     """Time both on a page.
 
     Args:
-        reader: Ours.
-        other: The usual way.
-        page: What both read.
-        amount: How many rounds, and how many calls of each pipeline in each.
-        seed: Of the order and the resampling.
+        reader: Our reader.
+        other: The other pipeline.
+        page: The page that both read.
+        amount: Number of rounds, and of calls of each pipeline in each.
+        seed: Seed of the order and the resampling.
     """
     ways: tuple[Callable[[], object], ...] = (lambda: reader.read(page.frame), lambda: other.read(page.frame))
     for way in ways:
@@ -89,7 +89,7 @@ def read_side_by_side(
 
 
 def take_turns(ways: tuple[Callable[[], object], ...], amount: tuple[int, int], seed: int) -> NDArray[np.float64]:
-    """Time each way as often in each round, in random order: ms, [ways, rounds, calls]."""
+    """Time each way equally often in each round, in random order: ms, [ways, rounds, calls]."""
     rounds, calls = amount
     random = np.random.default_rng(seed)
     times_ms = np.empty((len(ways), rounds, calls))
@@ -103,9 +103,9 @@ def take_turns(ways: tuple[Callable[[], object], ...], amount: tuple[int, int], 
 
 
 def ratio_interval(first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    """95 % interval of the ratio of two medians, both of [rounds, calls] that were taken side by side.
+    """Compute the 95 % interval of the ratio of two medians, both of [rounds, calls] that were taken side by side.
 
-    Whole rounds are resampled, for calls within one share the machine's mood and are no independent samples.
+    Whole rounds are resampled, since calls within one share the machine's state and are not independent.
 
     Source: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993), percentile interval.
     """

@@ -1,1 +1,1 @@
-"""What float32 and int8 still read of corrupted images."""
+"""The robustness of float32 and int8 to corrupted images."""

@@ -1,12 +1,12 @@
-"""Fifteen corruptions of 28x28 digits after MNIST-C, in five severities: what a model may meet that MNIST has not.
+"""Fifteen corruptions of 28x28 digits after MNIST-C, in five severities: inputs that MNIST does not contain.
 
-Definitions and severities are MNIST-C's, written anew for whole batches, with numpy and OpenCV alone; noise, blur, fog
-and spatter it has from ImageNet-C. Four corruptions have one severity there. Here that is the fifth, and the others are
-milder: lines and zigzags in fainter ink, narrower stripes, edges mixed with the image that they are of. MNIST-C's
-severities of spatter do not grow in what they do to an image, so ours are their 1, 4, 2, 5 and 3.
+Definitions and severities are MNIST-C's, written again for whole batches with numpy and OpenCV alone; MNIST-C took
+noise, blur, fog and spatter from ImageNet-C. Four corruptions have one severity there. Here that is the fifth, and the
+others are milder: lines and zigzags in fainter ink, narrower stripes, edges mixed with their image. The effect of
+MNIST-C's severities of spatter does not grow steadily, so ours are their 1, 4, 2, 5 and 3.
 
-Known differences: one map of fog serves 64 images, each with a part of its own, where MNIST-C draws one for each; blurs
-and turns are OpenCV's, edges its Canny's; random numbers are numpy's Generator's. So images are alike, not the same.
+Known differences: one map of fog serves 64 images, each with its own part, where MNIST-C draws one for each; blurs and
+rotations are OpenCV's, edges its Canny's; random numbers are numpy's Generator's. So images are alike, not identical.
 
 Sources: N. Mu, J. Gilmer, "MNIST-C: A robustness benchmark for computer vision" (ICML workshop on uncertainty and
 robustness in deep learning, 2019); D. Hendrycks, T. Dietterich, "Benchmarking neural network robustness to common
@@ -24,27 +24,27 @@ from .plasma import CLOUDS_SIDE, draw_plasma
 from .scratches import SIDE, draw_dotted_lines, draw_zigzags
 
 SEVERITIES = (1, 2, 3, 4, 5)
-# Rows and columns turn, shrink and shear around this point.
+# Rows and columns are rotated, scaled and sheared around this point.
 MIDDLE = (SIDE - 1) / 2
-# Images that are corrupted at once: bounds memory, and a map of clouds has room for 64.
+# Images corrupted at once: limits memory, and a map of clouds has room for 64.
 BATCH = 1024
-# Its parts begin so many pixels apart, where its coarser steps have points.
+# Parts of a map start this many pixels apart, where its coarser steps have points.
 FOG_STEP = 32
 
-# [N, 28, 28], 0 = paper, 1 = ink; results may lie beyond and are clipped.
+# [N, 28, 28], 0 = paper, 1 = ink; results may exceed this range and are clipped.
 Pixels = NDArray[np.floating]
 Parameters = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """What is done to digits.
+    """A corruption of digits.
 
     Attributes:
-        apply: Makes the corrupted images from images, a severity's parameters, and the random numbers.
-        meaning: Of the parameters, in their order.
-        parameters: Of each severity, the mildest first.
-        published: The severity that MNIST-C has.
+        apply: Makes the corrupted images from images, a severity's parameters, and random numbers.
+        meaning: Meaning of the parameters, in their order.
+        parameters: Parameters of each severity, the mildest first.
+        published: The severity that equals MNIST-C's.
     """
 
     name: str
@@ -58,13 +58,13 @@ def corrupt(images: NDArray[np.uint8], name: str, severity: int, seed: int) -> N
     """Corrupt digits. Directions and places are the same at each severity, as far as the corruption allows.
 
     Args:
-        images: [N, 28, 28, 1], 0 = paper, 255 = ink.
+        images: Digits, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
         name: A key of `CORRUPTIONS`.
-        severity: 1 to 5.
-        seed: Of all that is random; the same seed gives the same images.
+        severity: Severity, 1 to 5.
+        seed: Random seed; equal seeds give equal images.
 
     Returns:
-        Same shape.
+        Corrupted digits of the same shape.
 
     Raises:
         ValueError: There is no such corruption or severity, or the images have another shape or type.
@@ -97,7 +97,7 @@ def _impulse_noise(images: Pixels, parameters: Parameters, random: np.random.Gen
 
 
 def _glass_blur(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
-    """Blur, swap neighbouring pixels here and there, blur again."""
+    """Blur, swap random neighbouring pixels, blur again."""
     deviation, reach, rounds = parameters[0], int(parameters[1]), int(parameters[2])
     shuffled, every = _blur(images, deviation), np.arange(len(images))
     places = range(SIDE - reach, reach, -1)
@@ -110,7 +110,7 @@ def _glass_blur(images: Pixels, parameters: Parameters, random: np.random.Genera
 
 
 def _motion_blur(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
-    """A trail to one side, as ImageMagick draws it: the mean of pixels up to 2 * radius away, near ones weigh more."""
+    """Blur to one side like ImageMagick: the mean of pixels up to 2 * radius away, near ones weigh more."""
     radius, deviation = parameters
     steps = np.arange(2 * radius + 1)
     weights = np.exp(-(steps**2) / (2 * deviation**2))
@@ -126,7 +126,7 @@ def _motion_blur(images: Pixels, parameters: Parameters, random: np.random.Gener
 
 
 def _shear(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
-    """To the left or the right; rows move apart as well, as in the scikit-image of MNIST-C's time."""
+    """Shear to the left or the right; rows are stretched as well, as in the scikit-image of MNIST-C's time."""
     angles = _either_way(parameters[0], len(images), random)
     one, none = np.ones_like(angles), np.zeros_like(angles)
     return _warp(images, np.array([[one, -np.sin(angles)], [none, np.cos(angles)]]))
@@ -146,13 +146,13 @@ def _brightness(images: Pixels, parameters: Parameters, _: np.random.Generator) 
 
 
 def _translate(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
-    """Along both axes."""
+    """Shift along both axes."""
     shifts = _either_way(parameters[0], 2 * len(images), random).reshape(-1, 2)
     return _warp(images, np.repeat(np.eye(2)[..., None], len(images), axis=2), shifts)
 
 
 def _stripe(images: Pixels, parameters: Parameters, _: np.random.Generator) -> Pixels:
-    """Ink and paper swap places at the left and the right."""
+    """Swap ink and paper at the left and the right."""
     columns, width = np.arange(SIDE), parameters[0]
     return np.where((columns < width) | (columns >= SIDE - width), 1 - images, images)
 
@@ -167,7 +167,7 @@ def _fog(images: Pixels, parameters: Parameters, random: np.random.Generator) ->
 
 
 def _spatter(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
-    """Drops of mud: where smoothed noise is high."""
+    """Add drops of mud where smoothed noise is high."""
     mean, deviation, size, threshold, softness = parameters
     wet = _blur((mean + deviation * random.standard_normal(images.shape)).astype(np.float32), size) > threshold
     drops = _blur(wet.astype(np.float32), softness)
@@ -184,14 +184,14 @@ def _zigzag(images: Pixels, parameters: Parameters, random: np.random.Generator)
 
 
 def _canny_edges(images: Pixels, parameters: Parameters, _: np.random.Generator) -> Pixels:
-    """Mixed with the images; edges are those of scikit-image's defaults, 0.1 and 0.2 of Sobel's unscaled gradient."""
+    """Mix edges with the images; edges as by scikit-image's defaults, 0.1 and 0.2 of Sobel's unscaled gradient."""
     share = np.float32(parameters[0])
     smooth = np.rint(255 * _blur(images, 1.0)).astype(np.uint8)
     edges = np.array([cv.Canny(image, 25.5, 51, L2gradient=True) for image in smooth], np.float32) / 255
     return (1 - share) * images + share * edges
 
 
-# How to read it: at severity 1 of shot noise a white pixel gives 60 photons on average, at severity 5, MNIST-C's, 3.
+# Example: at severity 1 of shot noise a white pixel gives 60 photons on average, at severity 5, MNIST-C's, 3.
 CORRUPTIONS = {
     corruption.name: corruption
     for corruption in (
@@ -230,7 +230,7 @@ def _either_way(amount: float, count: int, random: np.random.Generator) -> NDArr
 
 
 def _warp(images: Pixels, linear: NDArray[np.float64], shifts: NDArray[np.float64] | None = None) -> Pixels:
-    """Where each pixel of the result comes from: linear maps [2, 2, N] around the middle, shifts [N, 2] in pixels."""
+    """Resample by the source of each pixel: linear maps [2, 2, N] around the middle, shifts [N, 2] in pixels."""
     offsets = MIDDLE - MIDDLE * linear.sum(axis=1).T
     offsets = offsets if shifts is None else offsets + shifts
     maps = np.concatenate([linear.transpose(2, 0, 1), offsets[..., None]], axis=2)

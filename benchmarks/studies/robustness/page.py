@@ -1,6 +1,6 @@
-"""A robustness benchmark to look at: what the corruptions do to digits, and accuracy over severity in both files.
+"""The page of a robustness benchmark: corrupted digits, and accuracy by severity for both files.
 
-One HTML file without scripts or anything from elsewhere.
+One HTML file without scripts or external resources.
 """
 
 import base64
@@ -16,7 +16,7 @@ from ....edge.common.pages.svg import STYLE as CHART_STYLE
 from ....edge.common.terminal.text import escape_html
 from .results import Cell, CellCounts, CorruptedRow, Robustness, RuntimeRobustness
 
-# Of severities, from a file's line to its intervals, so that those of one are seen beside the other's.
+# Horizontal distance of intervals from their file's line, in severities, so that those of both files are visible.
 APART = 0.05
 
 PAGE_STYLE = """
@@ -39,15 +39,15 @@ def format_robustness_page(
     definitions: str,
     conditions: Sequence[str],
 ) -> str:
-    """The page: contact sheet and definitions; sentences, charts and tables for each runtime; conditions.
+    """Render the page: contact sheet and definitions; sentences, charts and tables for each runtime; conditions.
 
     Args:
-        results: A run.
+        results: The run to show.
         sheet: Originals and corrupted digits, uint8 [15, 6, 28, 28].
-        tables: As HTML, by runtime.
-        sentences: What they say, in Markdown, by runtime.
-        definitions: What the severities are, as an HTML table.
-        conditions: How it was measured, as sentences in Markdown.
+        tables: HTML tables by runtime.
+        sentences: Findings in Markdown by runtime.
+        definitions: The severities as an HTML table.
+        conditions: The conditions of the measurement, as sentences in Markdown.
     """
     title = f"{results.name}: corrupted digits"
     runtimes = "\n".join(
@@ -66,7 +66,7 @@ def format_robustness_page(
 
 
 def _draw_sheet(results: Robustness, sheet: NDArray[np.uint8]) -> str:
-    """A picture for each corruption, its six digits side by side with a gray line between."""
+    """Draw a picture for each corruption, its six digits side by side with a gray line between."""
     figures: list[str] = []
     for record, digits in zip(results.corruptions, sheet, strict=True):
         strip = np.pad(digits, ((0, 0), (1, 1), (1, 1)), constant_values=110).transpose(1, 0, 2).reshape(30, -1)
@@ -114,7 +114,7 @@ def _draw_accuracy(row: CorruptedRow, clean: Cell, axes: tuple[Axis, Axis], coun
 
 
 def _draw_intervals(readings: Sequence[CellCounts], count: int, aside: float) -> list[tuple[float, float]]:
-    """One line through all accuracies that on its way goes aside, and down and up each interval."""
+    """Return one line through all accuracies that draws each interval to the side on its way."""
     points: list[tuple[float, float]] = []
     for severity, reading in enumerate(readings):
         x, share = severity + aside, reading.correct / count
@@ -124,7 +124,7 @@ def _draw_intervals(readings: Sequence[CellCounts], count: int, aside: float) ->
 
 
 def _list(sentences: Sequence[str]) -> str:
-    """Markdown's bold and code as HTML."""
+    """Convert Markdown's bold and code to HTML."""
     items = [
         re.sub(r"`(.+?)`", r"<code>\1</code>", re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape_html(text)))
         for text in sentences

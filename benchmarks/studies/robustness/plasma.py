@@ -1,18 +1,18 @@
-"""Clouds for fog: a map of heights, rough in all sizes, that goes on at its opposite edge."""
+"""Clouds for fog: a height map, rough at all scales, that continues at its opposite edge."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A power of two, as halving asks for.
+# A power of two, since sides are halved.
 CLOUDS_SIDE = 256
 
 
 def draw_plasma(decay: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """A map of heights from 0 to 1, float32 [256, 256], by diamonds and squares.
+    """Draw a height map from 0 to 1, float32 [256, 256], by the diamond-square algorithm.
 
     Args:
-        decay: > 1; what is half as large is rougher by this factor's square.
-        random: Where the heights come from.
+        decay: Factor > 1; details half as large are rougher by its square.
+        random: Random generator of the heights.
 
     Source: A. Fournier, D. Fussell, L. Carpenter, "Computer rendering of stochastic models", CACM 25 (1982).
     """
@@ -29,6 +29,6 @@ def draw_plasma(decay: float, random: np.random.Generator) -> NDArray[np.float32
             (heights[half::step, ::step], down + middles + np.roll(middles, 1, 1)),
         ):
             edges[:] = sums / 4 + roughness * random.uniform(-1, 1, sums.shape)
-        # MNIST-C takes its decaying number twice, as a factor and as a bound.
+        # MNIST-C uses its decaying number twice, as a factor and as a bound.
         step, roughness = half, roughness / decay**2
     return ((heights - heights.min()) / np.ptp(heights)).astype(np.float32)

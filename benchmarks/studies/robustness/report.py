@@ -1,4 +1,4 @@
-"""What corruptions cost, for people: tables, what they say, and the files that it is kept in."""
+"""The report of a robustness benchmark: tables, findings, and the files to keep."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,11 +22,11 @@ ABSTAINING_HEADERS = ["of all images", "float32: wrong %", "refused %", "silent 
 
 
 def format_robustness(results: Robustness, style: str = "github") -> str:
-    """The Markdown report: tables, what they say, the corruptions, and how it was measured.
+    """Format the Markdown report: tables, findings, the corruptions, and the conditions of the measurement.
 
     Args:
-        results: A run.
-        style: One of tabulate's: `github` for Markdown, `simple` for people at a terminal.
+        results: The run to show.
+        style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     results = escape_all_markdown(results)
     sections = [f"# {results.name}: corrupted digits"]
@@ -43,7 +43,7 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
 
 
 def format_runtime_tables(results: Robustness, runtime: RuntimeRobustness, style: str) -> tuple[str, str, str]:
-    """Accuracy by severity; the files side by side; what abstaining does. A line for each corruption."""
+    """Format accuracy by severity, the files side by side, and the effect of abstaining; a line for each corruption."""
     count = results.images.count
     return (
         _table(results, runtime, SEVERITY_HEADERS, lambda row, record: _severity_cells(row, record, count), style),
@@ -53,7 +53,7 @@ def format_runtime_tables(results: Robustness, runtime: RuntimeRobustness, style
 
 
 def format_robustness_tables(results: Robustness, style: str) -> str:
-    """The files side by side and what that says, for each runtime."""
+    """Format the files side by side and the findings, for each runtime."""
     parts: list[str] = []
     for runtime in results.runtimes:
         parts += [f"{runtime.runtime}:", format_runtime_tables(results, runtime, style)[1]]
@@ -62,7 +62,7 @@ def format_robustness_tables(results: Robustness, style: str) -> str:
 
 
 def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> list[str]:
-    """What the tables say about the model, about quantization, and about abstaining."""
+    """List findings about the model, about quantization, and about abstaining."""
     float32, int8, count = runtime.float32, runtime.int8, results.images.count
     clean = [1 - reading.correct / count for reading in (runtime.clean.float32, runtime.clean.int8)]
     relative = "" if runtime.relative_error is None else (
@@ -84,7 +84,7 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
 
 
 def _describe_drops(runtime: RuntimeRobustness) -> str:
-    """Under which corruptions quantization makes a difference that chance does not explain."""
+    """Describe under which corruptions quantization makes a difference that chance does not explain."""
     found = [row for row in runtime.rows if _is_measurable(row)]
     parts = [
         f"{kind} from float32 to int8 under {_name_drops(rows, sign)}"
@@ -101,13 +101,13 @@ def _describe_drops(runtime: RuntimeRobustness) -> str:
 
 
 def _is_measurable(row: CorruptedRow) -> bool:
-    """By the test and the interval: one counts images, the other points, and few large changes may outweigh many."""
+    """Judge by the test and the interval: one counts images, the other points, and few large changes may decide."""
     low, high = row.drop_interval_pp
     return row.p_holm <= SIGNIFICANCE and not low <= 0 <= high
 
 
 def _name_drops(rows: Sequence[CorruptedRow], sign: int) -> str:
-    """The largest first; for gains, `sign` is -1."""
+    """List drops, the largest first; for gains, `sign` is -1."""
     ends = ((row, sorted(sign * end for end in row.drop_interval_pp)) for row in rows)
     return ", ".join(
         f"{row.corruption} ({sign * row.drop_pp:.2f} points, {low:.2f} to {high:.2f})"
@@ -116,7 +116,7 @@ def _name_drops(rows: Sequence[CorruptedRow], sign: int) -> str:
 
 
 def format_definitions(results: Robustness, style: str) -> str:
-    """What each severity does, with MNIST-C's marked, and how far images are from the originals."""
+    """Format what each severity does, with MNIST-C's marked, and how far images are from the originals."""
     lines = [
         [
             record.name,
@@ -132,7 +132,7 @@ def format_definitions(results: Robustness, style: str) -> str:
 
 
 def describe_robustness_conditions(results: Robustness) -> list[str]:
-    """How the figures are meant, and on what they were made."""
+    """Describe the meaning of the figures, and the conditions of the measurement."""
     host, settings = results.host, results.settings
     doubt = "" if results.held_out else " Whether the model was trained on them is not known."
     part = "" if settings.count is None else " This is a part of the set; `--all` takes all of it."
@@ -165,22 +165,22 @@ def describe_robustness_conditions(results: Robustness) -> list[str]:
 
 
 def describe_command(settings: RobustnessSettings) -> str:
-    """What to run for the same images again; with the model and the data at hand there."""
+    """Return the command that makes the same images again, given the same model and data."""
     runtimes = "".join(f" --runtime {name}" for name in settings.runtimes or ())
     amount = "--all" if settings.count is None else f"--count {settings.count}"
     return f"edge-mnist measure corruptions{runtimes} {amount} --seed {settings.seed}"
 
 
 def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out: Path) -> tuple[Path, Path, Path]:
-    """Write `robustness.json`, `robustness.md` and `robustness.html` into an existing folder; returns the paths.
+    """Write `robustness.json`, `robustness.md` and `robustness.html` into an existing folder; return the paths.
 
     Args:
-        results: A run.
+        results: The run to write.
         sheet: Originals and corrupted digits for the page, uint8 [15, 6, 28, 28].
-        out: The folder.
+        out: An existing folder.
 
     Raises:
-        FolderError: Not all of them can be written.
+        FolderError: A file cannot be written.
     """
     paths = out / "robustness.json", out / "robustness.md", out / "robustness.html"
     tables = {runtime.runtime: format_runtime_tables(results, runtime, "html") for runtime in results.runtimes}
@@ -199,7 +199,7 @@ def _table(
     cells: Callable[[CorruptedRow, CorruptionRecord], list[str]],
     style: str,
 ) -> str:
-    """A line for each corruption; names to the left, figures to the right."""
+    """Tabulate a line for each corruption, with names aligned left and figures aligned right."""
     lines = [
         [row.corruption, *cells(row, record)] for row, record in zip(runtime.rows, results.corruptions, strict=True)
     ]

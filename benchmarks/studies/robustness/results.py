@@ -1,4 +1,4 @@
-"""What a robustness benchmark found, as it is written to JSON: counts for each corruption, severity and file.
+"""The JSON of a robustness benchmark: counts for each corruption, severity and file.
 
 Version history of the schema:
     1  First version.
@@ -13,12 +13,12 @@ SCHEMA_VERSION = 1
 
 
 class RobustnessSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is measured.
+    """The settings of a robustness benchmark.
 
     Attributes:
-        runtimes: None for the first one installed.
-        count: Of images under each corruption and severity, as many of each digit; None for all there are.
-        seed: Of all that is random in corruptions.
+        runtimes: Names of the runtimes; None for the first one installed.
+        count: Number of images under each corruption and severity, equally many of each digit; None for all.
+        seed: Random seed of the corruptions.
     """
 
     runtimes: tuple[str, ...] | None = None
@@ -27,13 +27,13 @@ class RobustnessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CellCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of the images of a cell.
+    """The outcomes of a file on the images of a cell.
 
     Attributes:
-        correct: Read right, accepted or not.
+        correct: Number of images read correctly, accepted or not.
         interval: 95 % Wilson interval of the accuracy, in [0, 1], to a millionth.
-        refused: Taken for no digit by the card's threshold.
-        silent: Silent errors: read wrong and accepted all the same.
+        refused: Number of images refused as non-digits by the card's threshold.
+        silent: Number of silent errors: images misread and accepted.
     """
 
     correct: int
@@ -43,7 +43,7 @@ class CellCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """Both files on the same images, of a corruption and severity; `only_...` are images that one file alone reads."""
+    """Both files on the same images, of a corruption and severity; `only_...` are images that only one file reads."""
 
     float32: CellCounts
     int8: CellCounts
@@ -55,13 +55,13 @@ class CorruptedRow(msgspec.Struct, frozen=True, kw_only=True):
     """A corruption on a runtime.
 
     Attributes:
-        cells: Of severities 1 to 5.
-        better_float32: Images that the float32 file reads right at more severities than the int8 file.
-        better_int8: The other way round.
+        cells: Cells of severities 1 to 5.
+        better_float32: Number of images that the float32 file reads correctly at more severities than the int8 file.
+        better_int8: Number of images that the int8 file reads correctly at more severities than the float32 file.
         drop_pp: Mean accuracy over severities, float32's minus int8's, in percentage points.
-        drop_interval_pp: 95 % percentile interval of that, from resampling images.
-        p: Exact sign test of the two counts; with one severity it would be McNemar's.
-        p_holm: The same after Holm's correction for the runtime's fifteen corruptions.
+        drop_interval_pp: 95 % percentile interval of the drop, from resampling images.
+        p: P-value of the exact sign test of the two counts; with one severity it would be McNemar's.
+        p_holm: P-value after Holm's correction for the runtime's fifteen corruptions.
     """
 
     corruption: str
@@ -75,13 +75,13 @@ class CorruptedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a file over all corruptions, as shares of images.
+    """The means of a file over all corruptions, as shares of images.
 
     Attributes:
         error: Mean corruption error, over corruptions and severities, divided by no other model's.
         published_error: Mean error over corruptions, each at MNIST-C's severity.
-        refused: Over corruptions and severities.
-        silent: Silent errors, of all images.
+        refused: Mean share of refused images, over corruptions and severities.
+        silent: Mean share of silent errors, of all images.
     """
 
     error: float
@@ -94,7 +94,7 @@ class RuntimeRobustness(msgspec.Struct, frozen=True, kw_only=True):
     """Both files on a runtime.
 
     Attributes:
-        clean: The same images without corruption.
+        clean: Cell of the same images without corruption.
         relative_error: Hendrycks and Dietterich's mean corruption error of int8 with float32 as the baseline: the mean
             over corruptions of its errors divided by float32's; None where float32 has none under some corruption.
     """
@@ -112,8 +112,8 @@ class CorruptionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A corruption's definition, and how far the images are from the originals.
 
     Attributes:
-        published: The severity that MNIST-C has.
-        distances: Of severities 1 to 5: root mean square over an image's pixels, mean over images, in gray levels.
+        published: The severity that equals MNIST-C's.
+        distances: For severities 1 to 5: root mean square over an image's pixels, mean over images, in gray levels.
     """
 
     name: str
@@ -127,10 +127,10 @@ class Robustness(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run and its conditions.
 
     Attributes:
-        threshold: Of the score, in nats; what scores less is refused.
-        images: Those that were corrupted.
+        threshold: Lowest accepted score, in nats; images below are refused.
+        images: The images that were corrupted.
         held_out: Whether the model is known not to have been trained on them.
-        seconds: That corrupting and reading took.
+        seconds: Duration of corrupting and reading, in seconds.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -1,7 +1,7 @@
-"""How much accuracy is left when digits are corrupted, in float32 and int8, and how many errors pass for digits?
+"""The accuracy of float32 and int8 on corrupted digits, and the share of errors that are accepted as digits.
 
-Every corruption and severity is made once; all files read the very same images, so that they are compared in pairs. It
-is the model that is measured: the reader, which takes away paper and frames what it finds, has no say.
+Every corruption and severity is made once, and all files read the same images, so that they are compared in pairs. The
+model is measured without the reader, which would remove paper and frame the shapes.
 """
 
 import hashlib
@@ -31,21 +31,21 @@ PRECISIONS: tuple[Precision, Precision] = ("float32", "int8")
 
 
 class ImageCountError(EdgeMnistError):
-    """There are not so many images of each digit."""
+    """There are too few images of a digit."""
 
 
 def run_robustness(bundle: Bundle, held_out: HeldOut, settings: RobustnessSettings | None = None) -> Robustness:
     """Corrupt evaluation images in all ways and read them with both files, on each runtime.
 
     Args:
-        bundle: With a float32 and an int8 file.
-        held_out: Whose first evaluation set is used.
-        settings: How many images, and on which runtimes.
+        bundle: A bundle with a float32 and an int8 file.
+        held_out: Evaluation sets, of which the first is used.
+        settings: The number of images, and the runtimes.
 
     Raises:
-        ModelCardError: The bundle lacks one of the files, or does not hold.
+        ModelCardError: The bundle lacks one of the files, or is damaged.
         RuntimeUnavailableError: A runtime is not installed or cannot run a file.
-        ImageCountError: There are not so many images.
+        ImageCountError: There are too few images.
     """
     settings = settings or RobustnessSettings()
     runtimes = [choose_runtime(name) for name in settings.runtimes or (None,)]
@@ -73,14 +73,14 @@ def run_robustness(bundle: Bundle, held_out: HeldOut, settings: RobustnessSettin
 
 
 def choose_images(images: Images, count: int | None) -> Images:
-    """As many of each digit, evenly spread over the set: MNIST's test images come from two groups of writers.
+    """Choose equally many images of each digit, spread over the set: MNIST's test images have two groups of writers.
 
     Args:
-        images: To choose from.
-        count: A multiple of ten, or None for all.
+        images: Images to choose from.
+        count: Number of images, a multiple of ten; None for all.
 
     Raises:
-        ImageCountError: It is none, or there are fewer images of a digit.
+        ImageCountError: `count` is not a multiple of ten, or there are fewer images of a digit.
     """
     if count is None:
         return images
@@ -97,7 +97,7 @@ def choose_images(images: Images, count: int | None) -> Images:
 
 
 def draw_contact_sheet(images: Images, seed: int) -> NDArray[np.uint8]:
-    """A digit for each corruption: the original and its five severities, uint8 [15, 6, 28, 28]."""
+    """Draw a digit for each corruption: the original and its five severities, uint8 [15, 6, 28, 28]."""
     rows = []
     for i, name in enumerate(CORRUPTIONS):
         image = images.pixels[[np.flatnonzero(images.labels == i % NUM_CLASSES)[0]]]
@@ -112,7 +112,7 @@ def _cells() -> Iterator[tuple[str, int]]:
 def _read_all(
     images: Images, classifiers: Sequence[Classifier], bundle: Bundle, seed: int
 ) -> tuple[list[float], list[Outcomes]]:
-    """Distances of all cells but the clean one, and what each classifier makes of all cells."""
+    """Return the distances of all cells but the clean one, and each classifier's outcomes on all cells."""
     distances: list[float] = []
     logits: list[list[NDArray[np.float32]]] = [[] for _ in classifiers]
     with ProgressBar(total=(1 + len(list(_cells()))) * len(classifiers), unit="set") as bar:
@@ -135,7 +135,7 @@ def _read_all(
 
 
 def measure_distance(originals: NDArray[np.uint8], corrupted: NDArray[np.uint8]) -> float:
-    """Root mean square over an image's pixels, mean over images [N, 28, 28, 1], in gray levels."""
+    """Measure the root mean square over an image's pixels, mean over images [N, 28, 28, 1], in gray levels."""
     difference = corrupted.astype(np.float32) - originals
     return float(np.sqrt((difference**2).mean(axis=(1, 2, 3))).mean())
 

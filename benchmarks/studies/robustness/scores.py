@@ -1,4 +1,4 @@
-"""A file's outcomes against another's on the same corrupted images: counts, tests, and means."""
+"""The outcomes of two files on the same corrupted images: counts, tests, and means."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from .results import Cell, CellCounts, CorruptedRow, Means, RuntimeRobustness
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Of a file: what it read right and what it accepted, bool [1 + 15 * 5, N]; the first row is of clean images."""
+    """The images that a file read correctly and those accepted, bool [1 + 15 * 5, N]; the first row is clean images."""
 
     right: NDArray[np.bool_]
     accepted: NDArray[np.bool_]
 
 
 def compare_files(runtime: Runtime, float32: Outcomes, int8: Outcomes, seed: int) -> RuntimeRobustness:
-    """Both files' outcomes on a runtime, for each corruption and over all.
+    """Compare both files' outcomes on a runtime, for each corruption and over all.
 
     Args:
-        runtime: What computed them.
-        float32: Of that file.
-        int8: Of that file, on the same images.
-        seed: Of resampling.
+        runtime: The runtime that computed them.
+        float32: Outcomes of the float32 file.
+        int8: Outcomes of the int8 file, on the same images.
+        seed: Random seed of the resampling.
     """
     cells = [_count(float32, int8, i) for i in range(len(float32.right))]
     rows: list[CorruptedRow] = []
@@ -72,14 +72,14 @@ def _read(outcomes: Outcomes, i: int) -> CellCounts:
 def compare_outcomes(
     name: str, cells: Sequence[Cell], float32: NDArray[np.bool_], int8: NDArray[np.bool_], seed: int
 ) -> CorruptedRow:
-    """Outcomes are bool [5, N]. An image counts once, whatever it does at five severities: those are no new images."""
+    """Compare outcomes, bool [5, N]. An image counts once, since its five severities are not independent images."""
     differences = float32.sum(axis=0) - int8.sum(axis=0)
     better_float32, better_int8 = int((differences > 0).sum()), int((differences < 0).sum())
     p = mcnemar_p(better_float32, better_int8)
     if differences.any():
         low, high = bootstrap_mean(100 * differences / len(cells), seed)
     else:
-        # Resampling knows nothing of what did not happen in the sample.
+        # Resampling ignores what did not happen in the sample.
         low, high = (100 * end for end in paired_interval(0, 0, len(differences)))
     return CorruptedRow(
         corruption=name,

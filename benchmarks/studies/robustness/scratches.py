@@ -1,4 +1,4 @@
-"""Lines across digits, as MNIST-C draws them: one of dots, and one that turns six times."""
+"""Lines across digits, as in MNIST-C: a dotted one, and one that turns six times."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,18 +7,18 @@ SIDE = 28
 
 
 def draw_dotted_lines(count: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """From the left edge to the right one; two columns are drawn, two are not. Ink in [0, 1], [count, 28, 28]."""
+    """Draw lines from the left edge to the right: two columns drawn, two not. Ink in [0, 1], [count, 28, 28]."""
     rows = random.integers(0, 27, (count, 2)).astype(np.float64)
     lines = _draw_segments((np.zeros(count), rows[:, 0]), (np.full(count, 27.0), rows[:, 1]))
     return lines * (np.arange(SIDE) // 2 % 2).astype(np.float32)
 
 
 def draw_zigzags(count: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """Around an axis from column 2 to column 25 that rises or falls by at most 5 rows: six turns, 2 pixels off it.
+    """Draw zigzags around an axis from column 2 to 25 that rises or falls by at most 5 rows: six turns, 2 pixels off.
 
     Args:
-        count: How many.
-        random: Where the axes come from.
+        count: Number of zigzags.
+        random: Random generator of the axes.
 
     Returns:
         Ink in [0, 1], [count, 28, 28].
@@ -37,7 +37,7 @@ def draw_zigzags(count: int, random: np.random.Generator) -> NDArray[np.float32]
 
 
 def _draw_segments(start: tuple[NDArray, NDArray], end: tuple[NDArray, NDArray]) -> NDArray[np.float32]:
-    """Lines' ink, [N, 28, 28] in [0, 1], between points (x [N], y [N]): all of it on a line, none 1.45 px away."""
+    """Draw lines, [N, 28, 28] in [0, 1], between points (x [N], y [N]): full ink on a line, none 1.45 px away."""
     (x, y), (last_x, last_y) = ((part[:, None, None] for part in point) for point in (start, end))
     columns, rows = np.arange(SIDE), np.arange(SIDE)[:, None]
     away = np.abs(rows - (y + (last_y - y) / (last_x - x) * (columns - x)))

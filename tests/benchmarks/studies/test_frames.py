@@ -141,7 +141,7 @@ def test_the_usual_way_reads_a_plain_frame() -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file"), (b"", "cannot load it"), (b"not a model" * 100, "cannot load it")],
+    [(None, "No such file"), (b"", "got an empty file"), (b"not a model" * 100, "got a text")],
     ids=["missing", "empty", "no model"],
 )
 def test_a_peer_that_is_no_model_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
