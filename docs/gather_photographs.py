@@ -23,7 +23,7 @@ SUFFIXES = {".jpg", ".png", ".webp"}
 
 
 def find_largest(unpacked: Path) -> dict[str, Path]:
-    """The largest picture of each wallpaper, by its name."""
+    """Find the largest picture of each wallpaper, by its name."""
     largest: dict[str, Path] = {}
     for path in sorted((unpacked / "usr" / "share").rglob("*")):
         if path.suffix.lower() not in SUFFIXES or path.stat().st_size < SMALLEST_BYTES or path.stem == "screenshot":

@@ -59,7 +59,7 @@ def write(folder: Path) -> None:
 
 
 def other_networks() -> dict:
-    """Keeping the contract, each for what no member of the zoo has."""
+    """Build networks that keep the contract, each for what no member of the zoo has."""
     import keras  # noqa: PLC0415
     from keras import layers  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ def other_networks() -> dict:
 
 
 def classify_litert(interpreter, pixels: np.ndarray) -> int:
-    """The digit that LiteRT's default kernels name."""
+    """Return the digit that LiteRT's default kernels name."""
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
     interpreter.invoke()
     return int(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax())
@@ -131,7 +131,7 @@ def run(folder: Path) -> None:
 
 
 def classify_tflm(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """The digits that TFLite Micro names: [N]."""
+    """Return the digits that TFLite Micro names: [N]."""
     from tflite_micro import runtime  # noqa: PLC0415 - not where the files are made
 
     interpreter, found = runtime.Interpreter.from_file(str(path), arena_size=MOST_BYTES), []

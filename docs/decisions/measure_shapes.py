@@ -42,7 +42,7 @@ ROUNDS, CALLS = 20, 200
 
 
 def build(shape: list[tuple[int, int, int, str]]) -> keras.Model:
-    """A network of this shape that keeps the contract."""
+    """Build a network of this shape that keeps the contract."""
     pixels = keras.Input((28, 28, 1), dtype="uint8")
     x = layers.Rescaling(1 / 255, name=SCALING_LAYER)(pixels)
     for filters, kernel, strides, padding in shape:

@@ -47,7 +47,7 @@ def _results(name: str, latency_us: float, correct: int = 9_900, threads: int = 
         correct=correct,
         count=10_000,
         interval=wilson_interval(correct, 10_000),
-        confusion=[[0] * 10] * 10,
+        confusion=[[correct, 10_000 - correct, *[0] * 8], *[[0] * 10] * 9],
         misread=wrong,
     )
     row = Row(
