@@ -113,7 +113,7 @@ def test_without_a_browser_the_command_that_gets_one_is_said(job: Job, monkeypat
 def test_without_its_runtime_the_command_that_gets_it_is_said(job: Job, no_runtime: Path) -> None:
     (no_runtime / browser.RUNTIME_FILES[-1]).unlink()
 
-    with pytest.raises(WorkerError, match=r"^needs onnxruntime-web: python -m edge_mnist\.edge\.web\.fetch_runtime$"):
+    with pytest.raises(WorkerError, match=r"^needs onnxruntime-web: python -m edge_mnist\.edge\.web\.browser_runtime$"):
         run_worker(LAUNCHER, job, Measurement)
 
 

@@ -240,7 +240,11 @@ def test_the_command_writes_the_reports(exported: Bundle, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("peers", "inputs", "message"),
-    [(1, (), "1 and 0 given"), (2, ("uint8", "uint8", "uint8"), "2 and 3 given"), (0, ("uint8",), "0 and 1 given")],
+    [
+        (1, (), "--peer needs --peer-input"),
+        (2, ("uint8", "uint8", "uint8"), "2 and 3 given"),
+        (0, ("uint8",), "0 and 1 given"),
+    ],
 )
 def test_peers_and_what_they_read_go_together(
     exported: Bundle, peers: int, inputs: tuple[str, ...], message: str
