@@ -162,6 +162,7 @@ def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: s
     "targets",
     multiple=True,
     type=click.Choice(list(ENGINES)),
+    metavar="NAME",
     help="Measure on this runtime only. May be given several times.  [default: all; see --list-targets]",
 )
 @click.option(
@@ -219,7 +220,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
       edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
       edge-mnist benchmark --target litert --threads 1 --stable-only
-      edge-mnist benchmark --peer theirs.onnx --peer-input standardized --peer-output digits
+      edge-mnist benchmark --peer their.onnx --peer-input 0.13/0.31 --peer-output y
       edge-mnist benchmark --list-targets
       edge-mnist benchmark photos my-photos
       edge-mnist benchmark compare before.json after.json
