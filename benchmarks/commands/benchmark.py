@@ -220,7 +220,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
       edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
       edge-mnist benchmark --target litert --threads 1 --stable-only
-      edge-mnist benchmark --peer their.onnx --peer-input 0.13/0.31 --peer-output y
+      edge-mnist benchmark --peer a.onnx --peer-input 0.1/0.3 --peer-output y
       edge-mnist benchmark --list-targets
       edge-mnist benchmark photos my-photos
       edge-mnist benchmark compare before.json after.json
