@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +22,9 @@ from ..edge.runtimes.classifiers import RUNTIMES, Runtime
 from ..edge.runtimes.golden import TOLERANCE
 from ..edge.runtimes.isolated import run_isolated
 from .errors import ExportError
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH = 500
 KERAS = "Keras"
@@ -55,7 +57,7 @@ class KerasReference:
         return self.logits.argmax(axis=1) == self.images.labels
 
 
-def keras_reference(model: keras.Model, images: Images) -> KerasReference:
+def keras_reference(model: "keras.Model", images: Images) -> KerasReference:
     """Run the Keras model over a set of images."""
     # Keras's annotation of `verbose` is wrong: "auto", 0, 1 and 2 are allowed.
     logits = model.predict(images.pixels, batch_size=BATCH, verbose=0)  # pyright: ignore[reportArgumentType]

@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from ..common.terminal.output import LineFormatter
-from ..web.protection.limits import WebLimits
-from ..web.protection.security import find_token
-from ..web.settings import WebSettings
+from ..web.protection.tokens import find_token
+from ..web.settings import WebLimits, WebSettings
 from .options import FiniteRange
 
 Command = Callable[..., None]

@@ -276,7 +276,7 @@ def _unpack(content: bytes, name: str, published: IdxSource) -> bytes:
 
 
 def _check_hash(content: bytes, expected: str) -> None:
-    found = sha256(content)
+    found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise ValueError(
             f"its SHA-256 is {found[:12]}…, expected {expected[:12]}…{explain_pointer(content).rstrip('.')}"
@@ -291,8 +291,3 @@ def _uncompressed(content: bytes, most_bytes: int) -> bytes:
     if len(uncompressed) > most_bytes:
         raise ValueError(f"it unpacks to more than the {most_bytes:,} bytes that the file has")
     return uncompressed
-
-
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()

@@ -1,12 +1,12 @@
 """Labelled images in order, and the three disjoint sets for training, selection and reports."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle.card import ImageSet
-from .download import sha256
 
 DIGITS = tuple("0123456789")
 
@@ -49,7 +49,7 @@ class Images:
     @property
     def sha256(self) -> str:
         """SHA-256 of all pixels, then all labels. Equal digests mean equal images in equal order."""
-        return sha256(self.pixels.tobytes() + self.labels.tobytes())
+        return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

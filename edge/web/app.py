@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import RequestRefusedError
 from .protection.limits import EXHAUSTED, find_client
-from .protection.security import check_site, matches, place_below
+from .protection.security import check_site, place_below
+from .protection.tokens import matches
 from .responses import error_response, refuse
 from .routes.files import add_file_routes
 from .routes.health import add_health_routes

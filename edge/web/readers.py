@@ -24,7 +24,8 @@ from ..media.pictures import PictureError, read_gray
 from ..reading.reader import Reader, Reading
 from ..runtimes.classifiers import RUNTIMES, choose_runtime
 from .errors import RequestRefusedError, WebError
-from .protection.limits import Slots, WebLimits, count_pixels
+from .protection.limits import Slots, count_pixels
+from .settings import WebLimits
 
 Result = TypeVar("Result")
 

@@ -19,7 +19,8 @@ from .errors import WebError
 from .live_feed import LiveFeed
 from .protection.limits import EXHAUSTED
 from .protection.protocol import TimeLimitedProtocol
-from .protection.security import Hosts, find_token, make_token
+from .protection.security import Hosts
+from .protection.tokens import find_token, make_token
 from .readers import ReaderPool
 from .service import WebService
 from .settings import WebSettings

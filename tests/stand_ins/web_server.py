@@ -15,9 +15,8 @@ import httpx
 from PIL import Image, ImageDraw, ImageFont
 
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import WebLimits
 from edge_mnist.edge.web.server import WebServer, start_server
-from edge_mnist.edge.web.settings import WebSettings
+from edge_mnist.edge.web.settings import WebLimits, WebSettings
 
 # No wait of these tests is longer.
 PATIENCE_S = 20.0

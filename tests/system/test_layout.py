@@ -240,8 +240,8 @@ def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_pa
         ),
     ],
 )
-def test_a_backend_that_is_not_there_is_one_sentence(backend: str, sentence: str) -> None:
-    done = edge_mnist_process("train", "--help", KERAS_BACKEND=backend)
+def test_a_backend_that_is_not_there_is_one_sentence(backend: str, sentence: str, tmp_path: Path) -> None:
+    done = edge_mnist_process("train", "--out", str(tmp_path / "model"), KERAS_BACKEND=backend)
 
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {sentence}\n")
 

@@ -13,7 +13,8 @@ from edge_mnist.train.augment import Augment
 from edge_mnist.train.fitting.averaging import put_average
 from edge_mnist.train.fitting.distillation import NEVER, WithOutlierLogit
 from edge_mnist.train.fitting.fit import _make_trainer, evaluate, outlier_logit
-from edge_mnist.train.recipe import PUBLISHED_RECIPES, make_schedule, sample_schedule
+from edge_mnist.train.recipe import PUBLISHED_RECIPES
+from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
 

@@ -24,7 +24,8 @@ from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
-from ..recipe import Recipe, make_schedule
+from ..recipe import Recipe
+from ..schedule import make_schedule
 from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
 from .backend import in_batches, predict, use_xla
 from .checkpoint import TrainingProgress, load_state, save_state

@@ -25,7 +25,8 @@ from ..fitting.backend import predict
 from ..fitting.fit import EVALUATION_BATCH
 from ..fitting.seeds import Trained, choose_best
 from ..outliers import draw_extras
-from ..recipe import Recipe, make_schedule, sample_schedule
+from ..recipe import Recipe
+from ..schedule import make_schedule, sample_schedule
 from .figures import (
     PagePictures,
     TrainingReport,

@@ -1,4 +1,4 @@
-"""Limits of the web server: how much it accepts, how clients share that, and which must come back later."""
+"""Limits at work: how clients share what the web server accepts, and which must come back later."""
 
 import asyncio
 import errno
@@ -10,7 +10,6 @@ import warnings
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,57 +18,10 @@ from starlette.requests import Request
 
 from ...media.pictures import open_header
 from ..errors import RequestRefusedError
+from ..settings import WebLimits
 
 # The process or the system lacks these when a file is opened or a connection accepted.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-@dataclass(frozen=True)
-class WebLimits:
-    """All limits; a client that exceeds one is refused, and others are still served.
-
-    Of everything limited in total (held bytes, watchers, connections, pictures) one client address may take half
-    of what the others leave: no address can take everything.
-
-    Attributes:
-        upload_bytes: Bytes of one picture as it is sent.
-        megapixels: Megapixels of one picture, and of all that are decoded and read at the same time: a large one is
-            read alone. A phone's 4032 x 3024 pixels are 12.2.
-        held_bytes: Bytes of all pictures that are being received, wait or are read.
-        body_s: Seconds in which a picture must have arrived.
-        header_s: Seconds in which a request's header must have arrived.
-        stall_s: Seconds for which a client may read nothing of its response.
-        requests_per_s: Mean requests per second of one client address; 0 = no limit.
-        burst: Requests of one address that may come at once.
-        frames_per_s: Mean live pictures per second of one client address; they come at the camera's pace and cost
-            little.
-        addresses: Client addresses that are remembered for that.
-        watchers: Clients that follow live events or wait for a live picture, together.
-        connections: Connections open at the same time.
-        readers: Pictures that are read at the same time.
-        waiting: Pictures that arrive or wait to be read.
-        poll_s: Seconds after which a client that waits for a live picture is answered that there is no newer one.
-        ping_s: Seconds without an event after which a keep-alive is sent: the camera's state and the reading's age.
-        events_per_s: Events per second sent to one client; newer ones replace older ones.
-    """
-
-    upload_bytes: int = 10_000_000
-    megapixels: float = 13.0
-    held_bytes: int = 40_000_000
-    body_s: float = 10.0
-    header_s: float = 10.0
-    stall_s: float = 20.0
-    requests_per_s: float = 20.0
-    burst: int = 40
-    frames_per_s: float = 60.0
-    addresses: int = 4096
-    watchers: int = 32
-    connections: int = 256
-    readers: int = 2
-    waiting: int = 128
-    poll_s: float = 10.0
-    ping_s: float = 2.0
-    events_per_s: float = 60.0
 
 
 class RateLimiter:

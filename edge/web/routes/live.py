@@ -10,8 +10,9 @@ from starlette.types import Receive, Scope, Send
 
 from ..errors import RequestRefusedError, encode_json
 from ..live_feed import LiveFeed
-from ..protection.limits import Slots, WebLimits, find_client
+from ..protection.limits import Slots, find_client
 from ..service import WebService
+from ..settings import WebLimits
 from .schemas import document_errors
 
 # A client whose stream broke reconnects after this many milliseconds.

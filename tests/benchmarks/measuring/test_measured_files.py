@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.benchmarks.measuring.machine_state import MachineMonitor
-from edge_mnist.benchmarks.measuring.rounds import measure_all
+from edge_mnist.benchmarks.measuring.rounds import ImageSets, measure_all
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings
 from edge_mnist.benchmarks.targets.job import Measurement
 from edge_mnist.benchmarks.targets.peers import describe_peer
@@ -22,7 +22,7 @@ IMAGES = Images("made-up", "none", np.zeros((20, 28, 28, 1), np.uint8), np.zeros
 
 
 def measure(target: Target) -> Target:
-    measure_all([target], [], IMAGES, QUICK, MachineMonitor())
+    measure_all([target], [], ImageSets(IMAGES, IMAGES), QUICK, MachineMonitor())
     return target
 
 

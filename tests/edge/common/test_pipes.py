@@ -13,7 +13,7 @@ import pytest
 from edge_mnist.edge.common import files as regular_files
 from edge_mnist.edge.common.network.credentials import CredentialsError, find_password
 from edge_mnist.edge.web.errors import WebError
-from edge_mnist.edge.web.protection.security import find_token
+from edge_mnist.edge.web.protection.tokens import find_token
 from tests.conftest import edge_mnist
 
 TOKEN = "T" * 32

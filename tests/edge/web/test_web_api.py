@@ -22,9 +22,8 @@ from edge_mnist.edge.media.pictures import read_gray
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.web.errors import WebError
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import WebLimits
 from edge_mnist.edge.web.server import start_server
-from edge_mnist.edge.web.settings import WebSettings
+from edge_mnist.edge.web.settings import WebLimits, WebSettings
 from tests.builders.sightings import make_change, make_sighting
 from tests.stand_ins.web_server import PATIENCE_S, PNG, TOKEN, draw_digits, serving
 

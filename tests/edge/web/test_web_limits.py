@@ -15,8 +15,9 @@ from PIL import Image
 
 from edge_mnist.edge.web.errors import RequestRefusedError
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import RateLimiter, Slots, WebLimits, name_client
+from edge_mnist.edge.web.protection.limits import RateLimiter, Slots, name_client
 from edge_mnist.edge.web.readers import ReaderPool
+from edge_mnist.edge.web.settings import WebLimits
 from tests.builders.sightings import make_sighting
 from tests.long.web_load import run_load
 from tests.stand_ins.web_server import PATIENCE_S, PNG, TOKEN, draw_digits, serving

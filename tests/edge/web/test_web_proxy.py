@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import WebLimits
+from edge_mnist.edge.web.settings import WebLimits
 from tests.builders.sightings import make_change
 from tests.conftest import REPOSITORY, edge_mnist
 from tests.stand_ins.nginx import running_nginx

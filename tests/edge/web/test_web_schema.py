@@ -9,7 +9,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import WebLimits
+from edge_mnist.edge.web.settings import WebLimits
 from tests.builders.sightings import make_change
 from tests.stand_ins.web_server import PATIENCE_S, TOKEN, draw_digits, serving
 

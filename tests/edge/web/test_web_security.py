@@ -13,7 +13,7 @@ import pytest
 
 from edge_mnist.edge.web import server as server_module
 from edge_mnist.edge.web.errors import RequestRefusedError, WebError
-from edge_mnist.edge.web.protection import security as tokens
+from edge_mnist.edge.web.protection import tokens
 from edge_mnist.edge.web.readers import ReaderPool
 from edge_mnist.edge.web.server import WebServer, open_listener
 from tests.stand_ins.web_server import PNG, TOKEN, draw_digits, serving, serving_process

@@ -11,8 +11,9 @@ import pytest
 
 from edge_mnist.edge.web.errors import RequestRefusedError
 from edge_mnist.edge.web.live_feed import LiveFeed
-from edge_mnist.edge.web.protection.limits import Slots, WebLimits, may_take
+from edge_mnist.edge.web.protection.limits import Slots, may_take
 from edge_mnist.edge.web.readers import ReaderPool, Workers
+from edge_mnist.edge.web.settings import WebLimits
 from tests.conftest import python_process
 from tests.stand_ins.web_server import PATIENCE_S, PNG, draw_digits, serving
 
