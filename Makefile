@@ -23,11 +23,13 @@ test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the rea
 web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` computes in the browser
 	$(BIN)/python -m edge_mnist.edge.web.browser_runtime
 
-check: .venv/dev  ## Format, lint, types, and the rules between stages
+check: .venv/dev  ## Format, lint, types, the rules between stages, and what is imported
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude __pycache__ --ignore DEP002,DEP004
 
 format: .venv/dev  ## Put the code into its format, mend what lint can mend
 	$(BIN)/ruff format .

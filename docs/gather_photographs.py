@@ -6,7 +6,7 @@
     edge-mnist measure confidence photographs/ --write
 
 Of each wallpaper the largest picture is taken, light and dark ones apart, with a long side of at most 2,000 pixels; and
-the two photographs that scikit-learn brings.
+the two photographs that scikit-learn brings (pip install scikit-learn).
 """
 
 import re

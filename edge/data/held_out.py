@@ -50,7 +50,7 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
         data_dir: Folder as for `load_mnist` and `load_other`.
 
     Raises:
-        DataError: Neither MNIST nor the sample is available, or the other data set is not.
+        DataError: The other data set is not available, or the sample in this installation is damaged.
     """
     if trained_on not in {MNIST, SAMPLE, None}:
         return _held_out(load_other(str(trained_on), data_dir))

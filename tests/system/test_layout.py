@@ -52,7 +52,7 @@ def test_reading_digits_loads_no_training_framework(tmp_path: Path, runtime: str
 
     loaded = _modules_after("from edge_mnist.cli import main; main(sys.argv[1:])", "run", page, "--runtime", runtime)
 
-    assert not {"tensorflow", "keras", "onnx", "tf2onnx", "mlxtend"} & loaded
+    assert not {"tensorflow", "keras", "onnx", "tf2onnx"} & loaded
 
 
 def test_every_module_of_the_edge_imports_without_a_training_framework() -> None:
@@ -61,7 +61,7 @@ def test_every_module_of_the_edge_imports_without_a_training_framework() -> None
 
     loaded = _modules_after(f"import {', '.join(modules)}")
 
-    assert not {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "mlxtend"} & loaded
+    assert not {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx"} & loaded
 
 
 def test_onnxruntime_is_told_not_to_phone_home_before_it_is_imported() -> None:
@@ -205,7 +205,7 @@ def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_pa
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    install = [*pip, "install", "-q", "-c", REPOSITORY / "constraints.txt", f"{wheel}[onnx,pi,web]"]
+    install = [*pip, "install", "-q", "-c", REPOSITORY / "constraints.txt", f"{wheel}[onnx,web]"]
     subprocess.run(install, check=True, capture_output=True)
     installed = subprocess.run([*pip, "freeze"], check=True, capture_output=True, text=True).stdout.lower()
     command = tmp_path / "venv" / "bin" / "edge-mnist"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ....edge.bundle.card import IMAGE_SHAPE
 from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import open_file
+from ....edge.common.kinds import explain_pointer
 from ....edge.media.listing import describe_left_out, is_video, list_tree
 from ....edge.media.pictures import SUFFIXES, read_gray
 
@@ -73,7 +74,9 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         raise OthersError(f"{path}: expected an idx file of images, got {len(content)} bytes. {HINT}")
     magic, count, *size = struct.unpack(">4I", content[:HEADER_BYTES])
     if magic != MAGIC or tuple(size) != shape:
-        raise OthersError(f"{path}: expected an idx file of 28x28 images, got another header. {HINT}")
+        raise OthersError(
+            f"{path}: expected an idx file of 28x28 images, got another header.{explain_pointer(content)} {HINT}"
+        )
     if not 0 < count <= MOST_IMAGES or len(content) != HEADER_BYTES + count * shape[0] * shape[1]:
         raise OthersError(
             f"{path}: its header says {count:,} images, its length is not theirs or there are none or more than "

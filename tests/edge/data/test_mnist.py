@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_mnist.edge.data import datasets
 from edge_mnist.edge.data import download as mnist_files
 from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.edge.data.download import DataError
 from tests.stand_ins.scripted_server import send, serve
 
 NAME = "t10k-labels-idx1-ubyte"
@@ -60,6 +62,35 @@ def test_the_split_is_disjoint_and_complete(full_mnist: mnist.Splits) -> None:
 
 def test_the_sample_is_validation_pixel_for_pixel(full_mnist: mnist.Splits, sample: mnist.Images) -> None:
     assert sample.sha256 == full_mnist.validation.sha256
+
+
+def test_the_sample_needs_no_other_package_and_is_the_one_that_was_checked(sample: mnist.Images) -> None:
+    assert sample.sha256 == datasets.SAMPLE_SHA256
+    assert (sample.pixels.shape, sample.pixels.dtype) == ((5_000, 28, 28, 1), np.uint8)
+    assert sample.labels.tolist() == sorted(list(range(10)) * 500)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (None, "No such file or directory"),
+        ({"pixels": np.zeros((5_000, 28, 28, 1), np.uint8)}, "'labels'"),
+        ({"pixels": np.zeros((5_000, 28, 28, 1), np.uint8), "labels": np.zeros(5_000, np.uint8)}, "expected 809ec085"),
+        ({"pixels": np.zeros((6_000, 28, 28, 1), np.uint8)}, "it unpacks to 4,700,032 bytes"),
+        ({"pixels": np.array([{}])}, "allow_pickle"),
+    ],
+    ids=["no file", "no labels", "other images", "too many", "a pickle"],
+)
+def test_a_damaged_sample_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arrays: dict[str, np.ndarray] | None, message: str
+) -> None:
+    path = tmp_path / "sample.npz"
+    monkeypatch.setattr(datasets, "SAMPLE_FILE", path)
+    if arrays is not None:
+        np.savez_compressed(path, allow_pickle=True, **arrays)
+
+    with pytest.raises(DataError, match=rf"sample\.npz .*{message}.*Reinstall edge-mnist\.$"):
+        datasets.load_sample()
 
 
 def test_the_divisions_of_the_sample_are_disjoint_and_balanced(sample: mnist.Images) -> None:
