@@ -3,7 +3,7 @@
 python docs/draw_pictures.py
 
 `scenes.jpg`: nine shipped scenes as `edge-mnist run --annotate` draws them.
-`steps.png`: what the reader makes of squared paper: the frame, its ink, the ink without lines, the digits framed.
+`steps.png`: how the reader processes squared paper: the frame, its ink, the ink without lines, the framed digits.
 """
 
 from pathlib import Path

@@ -5,8 +5,8 @@
     python docs/gather_photographs.py unpacked photographs
     edge-mnist measure confidence photographs/ --write
 
-Of each wallpaper the largest picture is taken, light and dark ones apart, with a long side of at most 2,000 pixels; and
-the two photographs that scikit-learn brings (pip install scikit-learn).
+It takes the largest picture of each wallpaper, light and dark versions separately, with a long side of at most 2,000
+pixels, and the two photographs in scikit-learn (pip install scikit-learn).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Reproduces the table of 0014: what int8 loses under each corruption, on validation, in both formats.
+"""Reproduce the table of 0014: accuracy that int8 loses under each corruption, on validation, in both formats.
 
 Usage:
     python docs/decisions/measure_degraded.py standard nano      # needs MNIST and edge-mnist[onnx]

@@ -1,4 +1,4 @@
-"""Times the same epochs as Keras runs them by default and as we do, in 32 and in 16 bits: seconds an epoch, in turns.
+"""Time the same epochs with Keras's defaults and with ours, in 32 and 16 bits: seconds per epoch, alternating.
 
 python docs/decisions/measure_epochs.py nano standard
 """

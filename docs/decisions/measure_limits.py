@@ -1,4 +1,4 @@
-"""Print what 0014 says: JPEGs that lost bytes and pass for whole, and the memory that formats take to decode.
+"""Print the figures of 0015: JPEGs accepted although they lost bytes, and the memory to decode each format.
 
 python docs/decisions/measure_limits.py
 """

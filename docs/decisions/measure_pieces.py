@@ -1,4 +1,4 @@
-"""Reproduces the table of 0012: latency of int8 files as converted, and in one piece; LiteRT, one thread.
+"""Reproduce the table of 0012: latency of int8 files as converted, and in one piece; LiteRT, one thread.
 
 The weights are random. Usage: python docs/decisions/measure_pieces.py
 """

@@ -1,4 +1,4 @@
-"""Reproduces the table of 0005: what refining the shipped model's weights does to the noise of its int8 files.
+"""Reproduce the table of 0005: noise of the int8 files of the shipped model, with and without refined weights.
 
 Usage:
     python docs/decisions/measure_refinement.py   # needs MNIST and edge-mnist[export]

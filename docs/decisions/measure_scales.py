@@ -1,4 +1,4 @@
-"""Prints how far the two largest logits of small networks are apart, in the range that training saw and in others.
+"""Print the gap between the two largest logits of small networks, in the range of training and in others.
 
 python docs/decisions/measure_scales.py
 """

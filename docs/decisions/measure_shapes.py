@@ -1,4 +1,4 @@
-"""Reproduces the table of 0002: latency of candidate shapes with random weights, int8 in LiteRT, one thread.
+"""Reproduce the table of 0002: latency of candidate shapes with random weights, int8 in LiteRT, one thread.
 
 Usage: python docs/decisions/measure_shapes.py
 """

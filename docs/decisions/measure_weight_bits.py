@@ -1,4 +1,4 @@
-"""Reproduces the table of 0004: errors, noise and latency of ONNX int8 variants, here and on emulated processors.
+"""Reproduce the table of 0004: errors, noise and latency of ONNX int8 variants, here and on emulated processors.
 
 Usage:
     python docs/decisions/measure_weight_bits.py write FOLDER   # needs MNIST and edge-mnist[export]
