@@ -1,4 +1,4 @@
-"""Reading of a benchmark's JSON, with one sentence on what is wrong with a file."""
+"""A benchmark's JSON: encoding, and reading with one sentence on what is wrong with a file."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -66,6 +66,11 @@ def decode_results(content: bytes, origin: str) -> Results:
     if fault:
         raise ResultsError(f"{origin}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
     return results
+
+
+def encode_results(results: Results) -> bytes:
+    """Encode results as the JSON document that `read_results` reads."""
+    return msgspec.json.encode(results) + b"\n"
 
 
 def _decode(content: bytes, origin: str) -> Results:
@@ -172,7 +177,8 @@ def _check_latency(name: str, latency: Latency) -> Iterator[str]:
         yield f"raw values are missing: {name}.rounds has none of at least one process"
         return
     if len(latency.rounds) < FEWEST_PROCESSES:
-        yield f"raw values are missing: {name}.rounds is of {len(latency.rounds)} processes, not of {FEWEST_PROCESSES}"
+        count = len(latency.rounds)
+        yield f"raw values are missing: {name}.rounds is of {count} processes, and it takes {FEWEST_PROCESSES}"
         return
     smallest = min(map(min, latency.rounds))
     largest = max(map(max, latency.rounds))

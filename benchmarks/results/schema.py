@@ -25,6 +25,8 @@ from ..statistics.quantiles import typical_quantile
 from .peer_inputs import InputCheck
 
 SCHEMA_VERSION = 3
+# The name of the machine that runs the command.
+HERE = "this machine"
 
 Delegate = Literal["default", "none"]
 Validity = Literal["valid", "unstable", "invalid"]
