@@ -281,7 +281,7 @@ def _show_raw(results: Results, out: Path, _images: Images, as_json: bool) -> No
     write_all({path: encode_results(results)})
     echo(
         f"Raw values: {path}. For the page, with intervals and comparisons: pip install 'edge-mnist[report]', here or "
-        f"on another machine, then edge-mnist benchmark report {path.name}",
+        f"on another machine, then edge-mnist benchmark report {path}",
         err=True,
     )
 

@@ -30,7 +30,8 @@ def require_report_packages() -> None:
         ClickException: A package is missing.
     """
     if missing := find_missing_package():
-        raise click.ClickException(f"this needs the package {missing}: pip install 'edge-mnist[report]'")
+        command = click.get_current_context().info_name
+        raise click.ClickException(f"{command} needs the package {missing}: pip install 'edge-mnist[report]'")
 
 
 bundle_option = click.option(
