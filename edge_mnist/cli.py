@@ -45,19 +45,19 @@ COMMANDS = {
         "edge_mnist.benchmarks.commands.benchmark",
         "benchmark",
         "Measure accuracy and latency on each runtime here.",
-        "",
+        "report",
     ),
     "compare": (
         "edge_mnist.benchmarks.commands.comparisons",
         "compare",
         "Draw models: accuracy against latency and size.",
-        "",
+        "report",
     ),
     "measure": (
         "edge_mnist.benchmarks.commands.measure",
         "measure",
         "Measure speed, refusals, corruptions, the zoo.",
-        "",
+        "report",
     ),
     "scenes": (
         "edge_mnist.benchmarks.commands.scenes",

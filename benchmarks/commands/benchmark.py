@@ -12,22 +12,24 @@ import msgspec
 from ...edge.bundle.folder import open_bundle
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE, FiniteRange, data_dir_option
-from ...edge.common.files import check_writable
+from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
 from ...edge.common.terminal.tables import format_table
 from ...edge.data.held_out import held_out_images
+from ...edge.data.images import Images
 from ..measuring.accuracy import choose_evaluation
 from ..remote.machines import RemoteOptions, run_on_all_machines
 from ..remote.ssh import SshOptions, parse_host
-from ..report.report import format_tables, write_reports
-from ..report.summary import doubt_peers, summarize
+from ..report.summary import describe_doubts, doubt_peers, summarize
+from ..report.tables import format_plain_tables, format_tables
+from ..results.files import encode_results
 from ..results.findings import leave_out_doubtful
-from ..results.schema import BenchmarkSettings
+from ..results.schema import BenchmarkSettings, Results
 from ..results.wording import FEWEST_COMPARED
 from ..targets.engines import ENGINES
 from ..targets.old_runtime import make_old_runtime
 from ..targets.targets import ALL_PROCESSORS, list_offers
-from .options import pair_peers, peer_options
+from .options import find_missing_package, pair_peers, peer_options
 
 
 class CommandWithSubcommands(click.Command):
@@ -74,6 +76,7 @@ class Benchmark(CommandWithSubcommands):
     others = {  # noqa: RUF012 - never changed
         "compare": (".comparisons", "compare_two_runs", "Compare two runs, for continuous integration, too."),
         "photos": (".photos", "photos", "Read photographs whose digits are known, and score them."),
+        "report": (".reports", "report", "Draw the page of runs, measured here or elsewhere."),
         "history": (".comparisons", "history", "Draw how a folder of runs developed."),
         "schema": ("..results.schema", "schema", "Print the JSON schema of what a benchmark writes."),
     }
@@ -223,6 +226,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist benchmark --peer a.onnx --peer-input 0.1/0.3 --peer-output y
       edge-mnist benchmark --list-targets
       edge-mnist benchmark photos my-photos
+      edge-mnist benchmark report pi/standard.json --out reports
       edge-mnist benchmark compare before.json after.json
     """
     described = pair_peers(peers, peer_inputs, peer_outputs)
@@ -246,17 +250,43 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     )
     if stable_only:
         results = leave_out_doubtful(results)
-    if as_json:
-        echo_json(results)
-        for doubt in doubt_peers(results):
-            echo(f"Warning: {doubt}", err=True)
-    else:
-        echo_text(format_tables(results, "simple"))
-        echo_lines(["", *summarize(results)])
-    paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
-    echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    (_show_raw if find_missing_package() else _show)(results, out, choose_evaluation(opened, held_out)[0], as_json)
     if results.unreachable:
         # The report has everything else; the user who requested these machines must notice.
         raise click.ClickException(
             " ".join(f"{name} was not measured: {reason}" for name, reason in results.unreachable.items())
         )
+
+
+def _show(results: Results, out: Path, images: Images, as_json: bool) -> None:
+    """Print the tables and findings, and write all reports."""
+    from ..report.report import write_reports  # noqa: PLC0415 - needs the extra `report`
+
+    if as_json:
+        _print_json(results)
+    else:
+        echo_text(format_tables(results, "simple"))
+        echo_lines(["", *summarize(results)])
+    echo(f"Reports: {', '.join(map(str, write_reports(results, out, images)))}", err=True)
+
+
+def _show_raw(results: Results, out: Path, _images: Images, as_json: bool) -> None:
+    """Print the tables without intervals, and write the raw values: all that the base installation can do."""
+    if as_json:
+        _print_json(results)
+    else:
+        echo_text(format_plain_tables(results))
+        echo_lines(["", *describe_doubts(results)])
+    path = out / f"{results.name}.json"
+    write_all({path: encode_results(results)})
+    echo(
+        f"Raw values: {path}. For the page, with intervals and comparisons: pip install 'edge-mnist[report]', here or "
+        f"on another machine, then edge-mnist benchmark report {path}",
+        err=True,
+    )
+
+
+def _print_json(results: Results) -> None:
+    echo_json(results)
+    for doubt in doubt_peers(results):
+        echo(f"Warning: {doubt}", err=True)

@@ -14,6 +14,7 @@ from ..comparison.regressions import THRESHOLD_PERCENT, ComparisonError, compare
 from ..comparison.regressions_report import describe_comparison, format_comparison
 from ..results.files import read_results
 from ..results.wording import format_count
+from .options import require_report_packages
 
 
 @click.command()
@@ -33,6 +34,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
       edge-mnist compare nano standard my-model
       edge-mnist compare before/standard.json after/standard.json --out compared
     """
+    require_report_packages()
     check_writable(out)
     comparison = compare_models(runs)
     if as_json:
@@ -80,6 +82,7 @@ def compare_two_runs(
       edge-mnist benchmark compare before/standard.json after/standard.json
       edge-mnist benchmark compare main.json branch.json --fail-on-regression
     """
+    require_report_packages()
     comparison = compare_runs(read_results(first), read_results(second), threshold, force)
     if as_json:
         echo_json(comparison)
@@ -113,6 +116,7 @@ def history(folder: Path, out: Path) -> None:
       edge-mnist benchmark history reports
       edge-mnist benchmark history ci-results --out trend.html
     """
+    require_report_packages()
     found = read_history(folder)
     check_writable(out.parent)
     write_all({out: format_history(found).encode()})

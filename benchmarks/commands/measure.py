@@ -30,7 +30,16 @@ from ..studies.reading.roundtrip_report import describe_verdict, format_tallies,
 from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
 from ..studies.robustness.results import RobustnessSettings
 from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
-from .options import bundle_option, json_option, out_option, pair_peers, peer_options, precision_option, runtime_option
+from .options import (
+    bundle_option,
+    json_option,
+    out_option,
+    pair_peers,
+    peer_options,
+    precision_option,
+    require_report_packages,
+    runtime_option,
+)
 
 
 @click.group()
@@ -97,6 +106,7 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
     Examples:
       edge-mnist measure refusals notmnist/
     """
+    require_report_packages()
     check_writable(out)
     bundle = open_bundle(model)
     results = run_abstention(bundle, _held_out(bundle, data_dir), read_non_digits(others))
@@ -213,6 +223,7 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     if all_images and count is not None:
         raise click.UsageError("expected --count or --all, got both.")
+    require_report_packages()
     check_writable(out)
     bundle = open_bundle(model)
     held_out = _held_out(bundle, data_dir)
@@ -272,6 +283,7 @@ def zoo(
       edge-mnist measure zoo nano standard my-model
       edge-mnist measure zoo runs/* --peer theirs.tflite --peer-input float01
     """
+    require_report_packages()
     check_writable(out)
     results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
     for doubt in doubt_peers(results) if as_json else ():

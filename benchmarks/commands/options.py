@@ -1,6 +1,7 @@
-"""The options that name other projects' models and describe their interface."""
+"""Options that several commands share, and the check for the packages of reports."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,26 @@ from ...edge.commands.options import BUNDLE
 from ...edge.runtimes.classifiers import RUNTIMES
 from ..results.peer_inputs import CONVENTIONS, EXPECTED, INVERTED, parse_convention
 from ..targets.peers import Peer, describe_peer
+
+# The packages of the extra `report`: intervals and tests, pages, charts.
+REPORT_PACKAGES = ("scipy", "jinja2", "matplotlib")
+
+
+def find_missing_package() -> str | None:
+    """Find a package that reports need and this machine lacks; None if it has all."""
+    return next((name for name in REPORT_PACKAGES if find_spec(name) is None), None)
+
+
+def require_report_packages() -> None:
+    """Check that reports can be made here, before anything is measured for them.
+
+    Raises:
+        ClickException: A package is missing.
+    """
+    if missing := find_missing_package():
+        command = click.get_current_context().info_name
+        raise click.ClickException(f"{command} needs the package {missing}: pip install 'edge-mnist[report]'")
+
 
 bundle_option = click.option(
     "--model",

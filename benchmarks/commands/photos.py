@@ -15,6 +15,7 @@ from ..photos.labels import SHIPPED_PHOTOS
 from ..photos.photos import PhotoSettings, run_photos
 from ..photos.report import describe_total, format_scores, write_photo_reports
 from ..targets.targets import resolve_threads
+from .options import require_report_packages
 
 
 @click.command()
@@ -56,6 +57,7 @@ def photos(
       edge-mnist benchmark photos my-photos
       edge-mnist benchmark photos shipped --model nano --json
     """
+    require_report_packages()
     pictures = SHIPPED_PHOTOS if folder == "shipped" else Path(folder)
     check_writable(out)
     settings = PhotoSettings(

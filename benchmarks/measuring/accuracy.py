@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from ...edge.bundle.card import NUM_CLASSES, Evaluation, ModelCardError
 from ...edge.bundle.folder import Bundle
 from ...edge.common.npz import NpzError, read_npz
-from ...edge.common.statistics import wilson_interval
+from ...edge.common.statistics import paired_interval
 from ...edge.data.held_out import HeldOut
 from ...edge.data.images import Images
 from ..results.schema import Accuracy
-from ..statistics.paired import measure_drop
 
 
 def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evaluation]:
@@ -56,7 +55,7 @@ def compare(
     float_logits: NDArray[np.float32] | None,
     labels: NDArray[np.uint8],
 ) -> Accuracy:
-    """Compare one file with Keras and with its float file: accuracy, drops, and their significance.
+    """Compare one file with Keras and with its float file, image by image.
 
     Args:
         logits: The file's logits, [N, 10].
@@ -71,23 +70,28 @@ def compare(
     accuracy = Accuracy(
         correct=int(right.sum()),
         count=len(labels),
-        interval=wilson_interval(int(right.sum()), len(labels)),
         confusion=confusion.tolist(),
         misread=[(int(i), int(read[i])) for i in np.flatnonzero(~right)],
     )
     if reference is not None:
-        keras = measure_drop(reference.argmax(axis=1) == labels, right)
-        agreement = float((read == reference.argmax(axis=1)).mean())
-        accuracy = replace(accuracy, drop_vs_keras_pp=keras.points, p_vs_keras=keras.p, agreement=agreement)
-    if float_logits is not None:
-        float_right = float_logits.argmax(axis=1) == labels
-        drop = measure_drop(float_right, right)
+        keras_right = reference.argmax(axis=1) == labels
+        lost, gained = int((keras_right & ~right).sum()), int((right & ~keras_right).sum())
         accuracy = replace(
             accuracy,
-            drop_vs_float_pp=drop.points,
-            drop_interval_pp=drop.interval,
-            p_vs_float=drop.p,
-            lost=np.flatnonzero(float_right & ~right).tolist(),
-            gained=np.flatnonzero(right & ~float_right).tolist(),
+            drop_vs_keras_pp=100 * (lost - gained) / len(labels),
+            lost_vs_keras=lost,
+            gained_vs_keras=gained,
+            agreement=float((read == reference.argmax(axis=1)).mean()),
+        )
+    if float_logits is not None:
+        float_right = float_logits.argmax(axis=1) == labels
+        lost, gained = np.flatnonzero(float_right & ~right), np.flatnonzero(right & ~float_right)
+        low, high = paired_interval(len(lost), len(gained), len(labels))
+        accuracy = replace(
+            accuracy,
+            drop_vs_float_pp=100 * (len(lost) - len(gained)) / len(labels),
+            drop_interval_pp=(100 * low, 100 * high),
+            lost=lost.tolist(),
+            gained=gained.tolist(),
         )
     return accuracy

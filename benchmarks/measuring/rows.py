@@ -1,5 +1,6 @@
 """Rows of results from the measurements of processes: paired accuracy, latencies with uncertainty, and validity."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,12 +9,12 @@ from numpy.typing import NDArray
 
 from ...edge.bundle.folder import Bundle
 from ..results.schema import Latency, Row, Sample
-from ..statistics.quantiles import typical_quantile
+from ..statistics.quantiles import FEWEST_PROCESSES
 from ..targets.targets import Target
 from .accuracy import compare
 from .validity import judge_row, usual_frequency
 
-QUANTILES = (0.5, 0.9, 0.99, 0.999)
+QUANTILES = (0.9, 0.99, 0.999)
 
 
 def summarize_rounds(rounds: Sequence[Sequence[float]], batch: int = 1, units_per_second: float = 1e6) -> Latency:
@@ -27,16 +28,13 @@ def summarize_rounds(rounds: Sequence[Sequence[float]], batch: int = 1, units_pe
     Raises:
         ValueError: There are fewer than three processes, or one without calls.
     """
-    if not all(len(one) for one in rounds):
-        raise ValueError("expected latencies of every process, got one without any.")
-    arrays = [np.asarray(one, np.float64) for one in rounds]
-    pooled = np.concatenate(arrays)
-    typical = typical_quantile(arrays, QUANTILES[0])
-    p90, p99, p999 = (float(one) for one in np.quantile(pooled, QUANTILES[1:]))
+    if len(rounds) < FEWEST_PROCESSES or not all(len(one) for one in rounds):
+        raise ValueError(f"expected latencies of at least {FEWEST_PROCESSES} processes, got {[*map(len, rounds)]}.")
+    pooled = np.concatenate([np.asarray(one, np.float64) for one in rounds])
+    p90, p99, p999 = (float(one) for one in np.quantile(pooled, QUANTILES))
     return Latency(
         batch=batch,
-        p50=typical.value,
-        p50_interval=typical.interval,
+        p50=math.exp(np.log([np.median(one) for one in rounds]).mean()),
         p90=p90,
         p99=p99,
         p999=p999,

@@ -13,7 +13,7 @@ from ...edge.bundle.folder import Bundle
 from ...edge.common.machine import describe_host
 from ...edge.data.held_out import HeldOut
 from ..results.peer_inputs import choose_images
-from ..results.schema import BenchmarkSettings, MachineRun, Results, Row
+from ..results.schema import HERE, BenchmarkSettings, MachineRun, Results, Row
 from ..targets.old_runtime import find_old_runtime, launch_old_runtime
 from ..targets.peers import Peer
 from ..targets.targets import list_targets
@@ -25,7 +25,6 @@ from .stage_times import list_jobs, put_together
 from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
-HERE = "this machine"
 # Packages besides the runtimes whose versions latencies may depend on.
 PACKAGES = ("numpy", "opencv-python-headless")
 

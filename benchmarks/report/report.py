@@ -1,46 +1,21 @@
-"""The reports of a run: short tables for the terminal and a README, findings, and the files to keep."""
+"""The reports of a run: Markdown and the headlines of a README, the conditions, and the files to keep."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from ...edge.common.files import write_all
 from ...edge.common.pages.markdown import escape_all_markdown
 from ...edge.common.terminal.formatting import format_percent
-from ...edge.common.terminal.tables import format_table
-from ...edge.common.terminal.text import one_line
 from ...edge.data.images import Images
 from ...edge.runtimes.classifiers import RUNTIMES
 from ..results.csv_table import format_csv
-from ..results.findings import AccuracyGroup, group_alike, name_group
-from ..results.schema import MachineRun, Results, Row
-from ..results.wording import format_count, format_or_unknown, format_us, place_label
+from ..results.files import encode_results
+from ..results.schema import MachineRun, Results
+from ..results.wording import format_count, format_or_unknown
 from .page import format_page
 from .summary import summarize
-
-ACCURACY_HEADERS = ["file", "on", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
-LATENCY_HEADERS = ["file", "on", "p50 us", "95 % interval", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
-# Suffix of a row's target in tables if its latencies are not valid.
-MARKS = {"valid": "", "unstable": " (unstable)", "invalid": " (invalid)"}
-
-
-def format_tables(results: Results, style: str) -> str:
-    """Format accuracy and latency as tables, with the reasons for rows that have none.
-
-    Rows of a file that read every image alike share a line of the first table.
-
-    Args:
-        results: The run to show.
-        style: A tabulate style: `simple` for a terminal, `github` for Markdown.
-    """
-    accuracy = [_accuracy_cells(results, group) for group in group_alike(results)]
-    latency = [_latency_cells(results, row) for row in results.rows if row.latency]
-    parts = [_tabulate(accuracy, ACCURACY_HEADERS, style)]
-    if latency:
-        parts.append(_tabulate(latency, LATENCY_HEADERS, style))
-    return "\n\n".join([*parts, *(["\n".join(missing)] if (missing := _list_missing(results)) else [])])
+from .tables import format_tables
 
 
 def format_headlines(results: Results) -> str:
@@ -110,7 +85,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
     page = format_page(results, images, describe_conditions(results))
     contents = {
-        "json": msgspec.json.encode(results) + b"\n",
+        "json": encode_results(results),
         "md": format_report(results).encode(),
         "html": page.encode(),
         "csv": format_csv(results).encode(),
@@ -118,51 +93,6 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
     paths = tuple(folder / f"{results.name}.{suffix}" for suffix in contents)
     write_all(dict(zip(paths, contents.values(), strict=True)))
     return paths
-
-
-def _accuracy_cells(results: Results, group: AccuracyGroup) -> list[str]:
-    row, accuracy = group.rows[0], group.accuracy
-    low, high = accuracy.interval
-    drop = accuracy.drop_vs_float_pp
-    return [
-        row.file,
-        name_group(results, group),
-        f"{100 * accuracy.share:.2f}",
-        f"{100 * low:.2f} to {100 * high:.2f}",
-        "" if drop is None or row.precision == "float32" else f"{drop:+z.2f}",
-        "" if accuracy.agreement is None else f"{100 * accuracy.agreement:.2f}",
-    ]
-
-
-def _latency_cells(results: Results, row: Row) -> list[str]:
-    latency = row.latency
-    assert latency is not None  # noqa: S101 - only rows with a latency have a line
-    low, high = latency.p50_interval
-    return [
-        row.file,
-        place_label(results, row) + MARKS[row.validity],
-        format_us(latency.p50),
-        f"{format_us(low)} to {format_us(high)}",
-        format_us(latency.p90),
-        format_us(latency.p99),
-        f"{latency.images_per_second:,.0f}",
-        f"{row.size_bytes / 1000:.0f}",
-        _median(row.load_ms),
-        _median(row.peak_memory_mb),
-    ]
-
-
-def _median(values: Sequence[float]) -> str:
-    return f"{np.median(values):.0f}" if values else ""
-
-
-def _list_missing(results: Results) -> list[str]:
-    """List the reasons why rows were not measured, one line per reason."""
-    reasons: dict[str, list[str]] = {}
-    for row in results.rows:
-        if row.unavailable:
-            reasons.setdefault(row.unavailable, []).append(f"{row.file} on {place_label(results, row)}")
-    return [one_line(f"- not measured: {', '.join(rows)}: {reason}") for reason, rows in reasons.items()]
 
 
 def _describe_machine(machine: MachineRun) -> str:
@@ -176,9 +106,3 @@ def _describe_machine(machine: MachineRun) -> str:
         f"processors {', '.join(map(str, machine.affinity))}, load "
         f"average {' before and '.join(loads)} after, temperature {' and '.join(heat)}. {versions}."
     )
-
-
-def _tabulate(rows: list[list[str]], headers: list[str], style: str) -> str:
-    """Tabulate, with names aligned left and figures aligned right."""
-    align = ("left", "left", *["right"] * (len(headers) - 2))
-    return format_table(rows, headers, style, align)

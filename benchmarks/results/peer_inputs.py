@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import NUM_CLASSES
-from ...edge.common.statistics import mcnemar_p
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 
@@ -134,7 +133,9 @@ def check_input(stated: str, digits: Mapping[str, list[int]], labels: NDArray[np
     correct = {name: int(one.sum()) for name, one in right.items()}
     best = max(correct, key=lambda name: correct[name])
     gained, lost = int((right[best] & ~right[stated]).sum()), int((right[stated] & ~right[best]).sum())
-    is_clear = gained > lost and mcnemar_p(gained, lost) * max(1, len(digits) - 1) < CERTAINTY
+    # Written out, since a machine that measures has no SciPy. Integers, so it is exact.
+    p = 2 * sum(math.comb(gained + lost, k) for k in range(lost + 1)) / 2 ** (gained + lost)
+    is_clear = gained > lost and p * max(1, len(digits) - 1) < CERTAINTY
     return InputCheck(stated=stated, count=len(labels), correct=correct, better=best if is_clear else None)
 
 

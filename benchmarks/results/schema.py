@@ -1,22 +1,32 @@
-"""The JSON of a benchmark run. Every raw latency is kept.
+"""The JSON of a benchmark run: counts, misread images and every raw latency.
+
+Intervals and p-values are computed from these where they are shown, which takes SciPy; measuring does without.
 
 Version history of the schema:
     1  First version.
     2  Rows of several machines, runtimes' delegates, threads, batch sizes and peers; conditions over time; validity.
+    3  Without what follows from other values and takes SciPy: `accuracy.interval`, `accuracy.p_vs_float`, and
+       `p50_interval`. In place of `accuracy.p_vs_keras`, the counts that it comes from. Version 2 is still read.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 import click
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from ...edge.bundle.card import NUM_CLASSES, Format, Precision
 from ...edge.common.machine import Host
+from ...edge.common.statistics import mcnemar_p, wilson_interval
 from ...edge.common.terminal.output import echo_text
+from ..statistics.quantiles import typical_quantile
 from .peer_inputs import InputCheck
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# The name of the machine that runs the command.
+HERE = "this machine"
 
 Delegate = Literal["default", "none"]
 Validity = Literal["valid", "unstable", "invalid"]
@@ -32,17 +42,18 @@ ReadAs = Annotated[int, Meta(ge=0, lt=NUM_CLASSES)]
 Celsius = Annotated[float, Meta(ge=-273.15)]
 
 
-class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A file's accuracy on a runtime, alone and in pairs. Drops are in percentage points, positive for a loss.
 
     Attributes:
-        interval: 95 % Wilson interval of the accuracy, in [0, 1].
         drop_vs_keras_pp: Drop against the Keras model, on the same images; None for a peer.
-        p_vs_keras: Exact McNemar p-value of that comparison.
+        lost_vs_keras: Number of images that Keras reads correctly and this file does not; None for a peer, and in
+            results of version 2.
+        gained_vs_keras: Number of images that this file reads correctly and Keras does not.
+        old_p_vs_keras: The p-value of results of version 2, which lack these two counts.
         drop_vs_float_pp: Drop against the float32 file of the same format on the same runtime, with the same delegate
             and threads; None if that did not run, for that file itself, and for a peer.
         drop_interval_pp: 95 % paired score interval of the drop against float.
-        p_vs_float: Exact McNemar p-value of that comparison.
         lost: Indices of images that float reads correctly and this file does not.
         gained: Indices of images that this file reads correctly and float does not.
         agreement: Share of images on which it names the same digit as Keras; None for a peer.
@@ -53,14 +64,14 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
 
     correct: int
     count: int
-    interval: tuple[Share, Share]
     confusion: list[list[Count]]
     misread: list[tuple[int, ReadAs]] = []
     drop_vs_keras_pp: Points | None = None
-    p_vs_keras: Share | None = None
+    lost_vs_keras: Count | None = None
+    gained_vs_keras: Count | None = None
+    old_p_vs_keras: Share | None = msgspec.field(default=None, name="p_vs_keras")
     drop_vs_float_pp: Points | None = None
     drop_interval_pp: tuple[Points, Points] | None = None
-    p_vs_float: Share | None = None
     lost: list[int] = []
     gained: list[int] = []
     agreement: Share | None = None
@@ -70,13 +81,29 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         """Accuracy in [0, 1]."""
         return self.correct / self.count
 
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the accuracy, in [0, 1]."""
+        return wilson_interval(self.correct, self.count)
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    @cached_property
+    def p_vs_keras(self) -> float | None:
+        """Exact McNemar p-value of the comparison with Keras; None for a peer."""
+        if self.lost_vs_keras is None or self.gained_vs_keras is None:
+            return self.old_p_vs_keras
+        return mcnemar_p(self.lost_vs_keras, self.gained_vs_keras)
+
+    @cached_property
+    def p_vs_float(self) -> float | None:
+        """Exact McNemar p-value of the comparison with the float32 file; None if there is no drop against it."""
+        return None if self.drop_vs_float_pp is None else mcnemar_p(len(self.lost), len(self.gained))
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Latency of calls with `batch` images each, in microseconds per call unless the owner states milliseconds.
 
     Attributes:
         p50: The median call of a typical process: the geometric mean of the processes' medians.
-        p50_interval: 95 % interval of p50, as it varies between processes.
         p90: Like p99, p999 and max: a quantile over the calls of all processes together.
         images_per_second: Throughput computed from the mean, not the median.
         rounds: The latency of every call, one list per process.
@@ -84,13 +111,17 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
     batch: Several
     p50: float
-    p50_interval: tuple[float, float]
     p90: float
     p99: float
     p999: float
     max: float
     images_per_second: Annotated[float, Meta(gt=0)]
     rounds: list[list[float]]
+
+    @cached_property
+    def p50_interval(self) -> tuple[float, float]:
+        """95 % interval of p50, as it varies between processes."""
+        return typical_quantile([np.asarray(one, np.float64) for one in self.rounds], 0.5).interval
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,11 +42,13 @@ def measure_auroc(digits: NDArray[np.floating], others: NDArray[np.floating]) ->
     Source: H. B. Mann, D. R. Whitney, "On a test of whether one of two random variables is stochastically larger than
     the other", Annals of Mathematical Statistics 18 (1947): the area is their U divided by N M.
     """
+    from scipy import stats  # noqa: PLC0415 - of the extra `report`
+
     if not len(digits) or not len(others):
         raise ValueError(f"expected scores of both, got {len(digits)} of digits and {len(others)} of others.")
-    ordered = np.sort(others)
-    below, not_above = np.searchsorted(ordered, digits, "left"), np.searchsorted(ordered, digits, "right")
-    return float((below.sum() + not_above.sum()) / (2 * len(digits) * len(others)))
+    # SciPy ranks in the type of the scores, and float32 cannot hold the sums of ranks.
+    u = stats.mannwhitneyu(digits.astype(np.float64), others.astype(np.float64), method="asymptotic").statistic
+    return float(u / (len(digits) * len(others)))
 
 
 def measure_calibration_error(

@@ -1,7 +1,6 @@
-"""Statistics of a report: what a difference in accuracy means.
+"""Intervals and tests of proportions: by SciPy, but for Tango's interval, which SciPy lacks.
 
-Written out here because they are three short formulas, and the packages that provide them are larger than the whole
-environment of a Raspberry Pi.
+SciPy is imported when it is used. It comes with the extra `report`: a machine that only reads or measures does without.
 """
 
 import math
@@ -11,7 +10,7 @@ Z_95 = 1.959963984540054
 
 
 def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a proportion, in [0, 1].
+    """Compute the 95 % confidence interval of a proportion, in [0, 1].
 
     Args:
         correct: Successes, 0 to `count`.
@@ -22,17 +21,16 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
+    from scipy import stats  # noqa: PLC0415 - of the extra `report`
+
     if not 0 <= correct <= count or count == 0:
         raise ValueError(f"expected 0 <= correct <= count and count > 0, got {correct} and {count}.")
-    share = correct / count
-    centre = share + Z_95**2 / (2 * count)
-    spread = Z_95 * math.sqrt(share * (1 - share) / count + Z_95**2 / (4 * count**2))
-    scale = 1 + Z_95**2 / count
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    interval = stats.binomtest(correct, count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Return the exact two-sided p-value that two classifiers err equally often, from paired outcomes.
+    """Compute the exact two-sided p-value that two classifiers err equally often, from paired outcomes.
 
     Args:
         only_first: Images that only the first classifier reads correctly.
@@ -43,13 +41,14 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
 
     Source: Q. McNemar, Psychometrika 12 (1947); the exact form is a binomial test with probability 1/2.
     """
+    from scipy import stats  # noqa: PLC0415 - of the extra `report`
+
     discordant = only_first + only_second
-    tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**discordant)
+    return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
-    """Return the 95 % score interval of the difference of two paired proportions, in [-1, 1].
+    """Compute the 95 % score interval of the difference of two paired proportions, in [-1, 1].
 
     It has a width even if no image differs: zero of 4,000 still allow a difference of a tenth of a point.
 
@@ -85,7 +84,7 @@ def paired_interval(only_first: int, only_second: int, count: int) -> tuple[floa
 
 
 def _paired_score(only_first: int, only_second: int, count: int, difference: float) -> float:
-    """Return how many standard errors the observed difference is from a supposed one, in (-1, 1)."""
+    """Compute how many standard errors the observed difference is from a supposed one, in (-1, 1)."""
     # The probability of `only_second` that is most likely under the supposed difference solves a quadratic equation.
     b = (2 * count - only_first + only_second) * difference - only_first - only_second
     c = -only_second * difference * (1 - difference)

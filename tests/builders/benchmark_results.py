@@ -20,7 +20,6 @@ from edge_mnist.benchmarks.results.schema import (
 )
 from edge_mnist.benchmarks.statistics.paired import measure_drop
 from edge_mnist.edge.common.machine import describe_host
-from edge_mnist.edge.common.statistics import wilson_interval
 from edge_mnist.edge.data.images import Images
 
 COUNT = 2000
@@ -71,14 +70,13 @@ def make_accuracy(wrong: Sequence[int], float_wrong: Sequence[int] | None = None
     return Accuracy(
         correct=COUNT - len(wrong),
         count=COUNT,
-        interval=wilson_interval(COUNT - len(wrong), COUNT),
         confusion=confusion.tolist(),
         misread=[(int(i), int(read[i])) for i in sorted(wrong)],
         drop_vs_keras_pp=drop.points,
-        p_vs_keras=drop.p,
+        lost_vs_keras=drop.only_first,
+        gained_vs_keras=drop.only_second,
         drop_vs_float_pp=drop.points,
         drop_interval_pp=drop.interval,
-        p_vs_float=drop.p,
         lost=np.flatnonzero(base & (read != LABELS)).tolist(),
         gained=np.flatnonzero(~base & (read == LABELS)).tolist(),
         agreement=1 - abs(drop.points) / 100,
@@ -126,8 +124,8 @@ def make_peer(random: np.random.Generator, calls: int = 200) -> Row:
         runtime="litert",
         runtime_version="2.3.0",
         accuracy=msgspec.structs.replace(
-            make_accuracy(_spread(34)), drop_vs_keras_pp=None, p_vs_keras=None, drop_vs_float_pp=None, p_vs_float=None,
-            drop_interval_pp=None, agreement=None,
+            make_accuracy(_spread(34)), drop_vs_keras_pp=None, lost_vs_keras=None, gained_vs_keras=None,
+            drop_vs_float_pp=None, drop_interval_pp=None, agreement=None,
         ),
         latency=make_latency(11.8, random, calls=calls),
         load_ms=[9.0] * 5,

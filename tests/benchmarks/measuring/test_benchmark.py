@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from edge_mnist.benchmarks.measuring.accuracy import choose_evaluation, compare
 from edge_mnist.benchmarks.measuring.stage_times import StageTimesJob, read_frames
@@ -21,29 +20,8 @@ from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.machine import describe_host
-from edge_mnist.edge.common.statistics import mcnemar_p, wilson_interval
 from edge_mnist.edge.data import held_out as mnist
 from tests.conftest import edge_mnist
-
-
-@pytest.mark.parametrize(("correct", "count"), [(0, 10), (10, 10), (9_956, 10_000), (1, 3)])
-def test_the_wilson_interval_is_scipys(correct: int, count: int) -> None:
-    expected = binomtest(correct, count).proportion_ci(method="wilson")
-
-    assert wilson_interval(correct, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-@pytest.mark.parametrize(("correct", "count"), [(1, 0), (-1, 5), (6, 5)])
-def test_the_wilson_interval_refuses_nonsense(correct: int, count: int) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        wilson_interval(correct, count)
-
-
-@pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 1), (5, 5), (1, 9), (30, 12)])
-def test_mcnemar_is_the_exact_binomial_test(first: int, second: int) -> None:
-    expected = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
-
-    assert mcnemar_p(first, second) == pytest.approx(expected)
 
 
 def test_drops_are_paired_and_signed() -> None:

@@ -1,10 +1,12 @@
 """Conditions: what a machine tells is sampled, what it does not is None, and what changed makes figures doubtful."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from scipy import stats
 
 from edge_mnist.benchmarks.measuring.energy import RaplMeter, find_meter, measure_energy, parse_pmic
 from edge_mnist.benchmarks.measuring.machine_state import (
@@ -39,16 +41,17 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def make_latency(half_width: float = 0.01) -> Latency:
+    """Latencies of five processes, with a median that is known to this share of it."""
+    spread = math.asinh(half_width) / (float(stats.t.ppf(0.975, 4)) * math.sqrt(0.625 / 5))
     return Latency(
         batch=1,
         p50=100.0,
-        p50_interval=(100 * (1 - half_width), 100 * (1 + half_width)),
         p90=110,
         p99=120,
         p999=130,
         max=140,
         images_per_second=9000,
-        rounds=[[100.0]] * 5,
+        rounds=[[100.0 * math.exp(at * spread)] for at in (-1, -0.5, 0, 0.5, 1)],
     )
 
 

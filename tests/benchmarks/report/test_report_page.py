@@ -18,8 +18,9 @@ from edge_mnist.benchmarks.report.cost_section import draw_costs
 from edge_mnist.benchmarks.report.glossary import GLOSSARY
 from edge_mnist.benchmarks.report.latency_section import HEAD
 from edge_mnist.benchmarks.report.page import format_page
-from edge_mnist.benchmarks.report.report import describe_conditions, format_report, format_tables, write_reports
+from edge_mnist.benchmarks.report.report import describe_conditions, format_report, write_reports
 from edge_mnist.benchmarks.report.summary import summarize
+from edge_mnist.benchmarks.report.tables import format_tables
 from edge_mnist.benchmarks.results.findings import group_alike, mark_front, measure_ratio
 from edge_mnist.benchmarks.results.schema import Results
 from edge_mnist.benchmarks.results.wording import FEWEST_COMPARED, format_us

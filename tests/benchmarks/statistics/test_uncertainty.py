@@ -1,4 +1,4 @@
-"""A benchmark's statistics as an instrument: they are SciPy's, cover what they claim, and raise few false alarms."""
+"""A benchmark's statistics as an instrument: they cover what they claim, and raise few false alarms."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from edge_mnist.benchmarks.statistics.paired import bootstrap_mean, correct_holm, measure_drop
-from edge_mnist.benchmarks.statistics.quantiles import student_quantile, typical_quantile
+from edge_mnist.benchmarks.statistics.quantiles import typical_quantile
 from edge_mnist.benchmarks.statistics.ranks import exceedance, mann_whitney_p, measure_shift, u_probabilities
 from edge_mnist.benchmarks.statistics.slowdowns import compare_rounds
 from edge_mnist.edge.common.statistics import paired_interval, wilson_interval
@@ -149,22 +149,7 @@ def test_mann_whitney_is_that_of_the_textbook() -> None:
     assert measure_shift(EARLIER, AT_TERM).shift == pytest.approx(0.305)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 5), (5, 5), (12, 30), (31, 8), (200, 300)])
-def test_mann_whitney_is_scipys(n: int, m: int) -> None:
-    random = np.random.default_rng(4)
-    first, second = random.normal(size=n), random.normal(0.4, size=m)
-
-    method = "exact" if max(n, m) <= 30 else "asymptotic"
-    assert mann_whitney_p(first, second) == pytest.approx(stats.mannwhitneyu(first, second, method=method).pvalue)
-    assert mann_whitney_p(first, second) == pytest.approx(mann_whitney_p(second, first))
-
-
-def test_ties_are_corrected_for_as_scipy_does() -> None:
-    first, second = np.array([1, 2, 2, 3, 3, 3, 5.0]), np.array([2, 3, 4, 4, 5, 5.0])
-
-    expected = stats.mannwhitneyu(first, second, method="asymptotic").pvalue
-
-    assert mann_whitney_p(first, second) == pytest.approx(expected)
+def test_equal_values_do_not_differ_and_ties_count_half() -> None:
     assert mann_whitney_p(np.ones(4), np.ones(9)) == 1
     # 4 + 1 / 2 of six pairs.
     assert exceedance(np.array([1.0, 2]), np.array([2.0, 3, 1.5])) == pytest.approx(4.5 / 6)
@@ -220,11 +205,6 @@ def _latencies(random: np.random.Generator, count: int) -> NDArray[np.float64]:
     """100 us plus noise, and a tail: one call in fifty takes three times as long."""
     tail = np.where(random.random(count) < 0.02, 3.0, 1.0)
     return tail * (100 + random.gamma(2, 2, count))
-
-
-def test_students_quantile_is_scipys() -> None:
-    for freedom in range(2, 200):
-        assert student_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
 
 
 def _rounds(random: np.random.Generator, percent: float = 0, processes: int = 5) -> list[NDArray[np.float64]]:
