@@ -8,6 +8,7 @@ import numpy as np
 
 from ...edge.common.files import write_all
 from ...edge.common.pages.markdown import escape_all_markdown
+from ...edge.common.pages.page import can_write_pages
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
 from ...edge.common.terminal.text import one_line
@@ -100,7 +101,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         images: The images that it was evaluated on, to show those that changed; without them, the page says so.
 
     Returns:
-        The paths, in this order.
+        The paths, in this order; without the packages of pages, there is no page.
 
     Raises:
         ValueError: The images are not those of the run.
@@ -108,13 +109,10 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
     """
     if images is not None and images.sha256 != results.images_sha256:
         raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
-    page = format_page(results, images, describe_conditions(results))
-    contents = {
-        "json": msgspec.json.encode(results) + b"\n",
-        "md": format_report(results).encode(),
-        "html": page.encode(),
-        "csv": format_csv(results).encode(),
-    }
+    contents = {"json": msgspec.json.encode(results) + b"\n", "md": format_report(results).encode()}
+    if can_write_pages():
+        contents["html"] = format_page(results, images, describe_conditions(results)).encode()
+    contents["csv"] = format_csv(results).encode()
     paths = tuple(folder / f"{results.name}.{suffix}" for suffix in contents)
     write_all(dict(zip(paths, contents.values(), strict=True)))
     return paths

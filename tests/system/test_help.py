@@ -15,7 +15,7 @@ from tests.conftest import python_process
 
 # Of all extras; what they bring besides is imported by these.
 PACKAGES = (
-    "fastapi", "h11", "h5py", "jax", "keras", "matplotlib", "onnx", "onnxruntime", "paho", "picamera2",
+    "fastapi", "h11", "h5py", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "paho", "picamera2",
     "pillow_heif", "prometheus_client", "pydantic", "starlette", "tensorflow", "tf2onnx", "torch", "uvicorn",
 )  # fmt: skip
 WALK = f"""
