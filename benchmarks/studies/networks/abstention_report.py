@@ -7,6 +7,7 @@ import msgspec
 
 from ....edge.common.files import write_all
 from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.page import can_write_pages
 from ....edge.common.terminal.tables import format_table
 from ...statistics.selective import CALIBRATION_BINS, risk_at
 from .abstention_page import format_page
@@ -80,20 +81,21 @@ def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
     ]
 
 
-def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, Path, Path]:
-    """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; return the paths.
+def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, ...]:
+    """Write `abstention.json`, `abstention.md` and, if possible, `abstention.html` into an existing folder.
+
+    Returns:
+        The paths; without the packages of pages, there is no page.
 
     Raises:
         FolderError: A file cannot be written.
     """
-    paths = out / "abstention.json", out / "abstention.md", out / "abstention.html"
-    contents = (
-        msgspec.json.encode(results) + b"\n",
-        format_abstention(results).encode(),
-        format_page(results, describe_abstention_conditions(results)).encode(),
-    )
-    write_all(dict(zip(paths, contents, strict=True)))
-    return paths
+    contents = {"json": msgspec.json.encode(results) + b"\n", "md": format_abstention(results).encode()}
+    if can_write_pages():
+        contents["html"] = format_page(results, describe_abstention_conditions(results)).encode()
+    paths = {out / f"abstention.{suffix}": content for suffix, content in contents.items()}
+    write_all(paths)
+    return tuple(paths)
 
 
 def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -218,7 +219,7 @@ def draw_scatter(title: str, across: str, marks: Sequence[ChartMark], claims: Se
             axes.step(places, [*stairs, stairs[-1]], where="post", color=INK, linewidth=1, linestyle="--")
         _write_labels(axes, marks, [(text, accuracy) for text, accuracy, _ in claims])
 
-    return draw(title, (SIZE[0], SIZE[0] * 0.9), paint)
+    return draw(title, (SIZE[0], SIZE[0] * 0.9), paint, f"{title}; lines: claims of others" if claims else title)
 
 
 def _paint_marks(axes: "Axes", marks: Sequence[ChartMark]) -> None:
@@ -291,6 +292,7 @@ def draw_rows(title: str, across: str, rows: Sequence[ChartRow], is_log: bool = 
             _label_log_axis(axes, min(values) / 1.05, max(values) * 1.05)
         if zero:
             axes.axvline(0, color=SOFT, linewidth=1)
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.4g}" if value else "0")
         for place, row in enumerate(rows):
             _write_row(axes, place, row)
             _paint_row(axes, place + 0.72, row)
@@ -394,7 +396,9 @@ def _paint_point(axes: "Axes", point: ChartPoint, colour: str) -> None:
         axes.plot([point.x] * 2, point.interval, color=colour, linewidth=1.2)
     if point.tip:
         fill = PAPER if point.is_doubtful else colour
-        (drawn,) = axes.plot([point.x], [point.y], marker="o", markersize=6, color=colour, markerfacecolor=fill)
+        (drawn,) = axes.plot(
+            [point.x], [point.y], marker="o", markersize=6, color=colour, markerfacecolor=fill, linestyle="none"
+        )
         _annotate(drawn, point.tip, point.link)
 
 
@@ -486,6 +490,13 @@ def draw(name: str, size: tuple[float, float], paint: Callable[["Axes"], None], 
             artist.set_clip_on(False)
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     return Svg(_adapt(clean(content.getvalue()), name))
+
+
+def make_file(chart: Svg) -> str:
+    """Make an SVG file of a chart, with the colours of the pages."""
+    style = (Path(__file__).parent / "templates" / "colours.css").read_text()
+    opening = '<svg xmlns="http://www.w3.org/2000/svg" style="background: var(--paper)"'
+    return chart.replace("<svg", opening, 1).replace(">", f"><style>\n{style}</style>", 1) + "\n"
 
 
 def _adapt(svg: str, name: str) -> str:

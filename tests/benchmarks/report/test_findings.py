@@ -16,7 +16,6 @@ from edge_mnist.benchmarks.results.schema import Results
 from edge_mnist.benchmarks.results.wording import describe_change
 from edge_mnist.edge.common.terminal.formatting import format_p
 from tests.builders.benchmark_results import make_accuracy, make_latency, make_results, replace_row
-from tests.builders.parsed_page import ParsedPage
 
 
 @pytest.fixture(scope="module")
