@@ -291,11 +291,13 @@ def draw_rows(title: str, across: str, rows: Sequence[ChartRow], is_log: bool = 
             values = [value for row in rows for value in (*(row.bar or ()), *(row.line or ()), *row.rings)]
             _label_log_axis(axes, min(values) / 1.05, max(values) * 1.05)
         if zero:
-            axes.axvline(0, color=SOFT, linewidth=1)
+            axes.vlines(
+                [0] * len(rows), [i + 0.54 for i in range(len(rows))], range(1, len(rows) + 1), SOFT, linewidth=1
+            )
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.4g}" if value else "0")
         for place, row in enumerate(rows):
             _write_row(axes, place, row)
-            _paint_row(axes, place + 0.72, row)
+            _paint_row(axes, place + 0.75, row)
         axes.set(xlabel=across, ylim=(len(rows), 0))
         axes.set_yticks(range(1, len(rows)), [""] * (len(rows) - 1))
         axes.tick_params(axis="y", length=0)
@@ -308,13 +310,13 @@ def _write_row(axes: "Axes", place: int, row: ChartRow) -> None:
     value = "; ".join(filter(None, (row.value, row.value_note)))
     # The name has a line to itself: it may be long.
     for x, align, low, text, colour in (
-        (0, "left", 0.04, row.name, INK), (0, "left", 0.26, row.note, SOFT), (1, "right", 0.26, value, INK),
+        (0, "left", 0.06, row.name, INK), (0, "left", 0.28, row.note, SOFT), (1, "right", 0.28, value, INK),
     ):  # fmt: skip
         written = axes.text(
             x, place + low, one_line(text), transform=axes.get_yaxis_transform(), ha=align, va="top", fontsize=8.5,
             color=colour,
         )  # fmt: skip
-        _annotate(written, "", row.link if low == 0.04 else "")
+        _annotate(written, "", row.link if low == 0.06 else "")
 
 
 def _paint_row(axes: "Axes", y: float, row: ChartRow) -> None:
