@@ -118,12 +118,15 @@ def draw_charts(comparison: ModelComparison) -> dict[str, Svg]:
     return charts
 
 
-def format_markdown(comparison: ModelComparison) -> str:
-    """Format the table, the names of the charts, and the findings as Markdown."""
+def format_markdown(comparison: ModelComparison, has_charts: bool) -> str:
+    """Format the table, the charts if there are any, and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
-    images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in name_charts(comparison))
+    images = "\n".join(
+        f"![Accuracy against {name}](compare-{name}.svg)" for name in name_charts(comparison) if has_charts
+    )
     notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
-    return f"# Models compared\n\n{format_models(comparison, 'github')}\n\n{images}\n\n{notes}\n"
+    parts = ["# Models compared", format_models(comparison, "github"), images, notes]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def format_comparison_page(comparison: ModelComparison, charts: dict[str, Svg]) -> str:
@@ -149,11 +152,12 @@ def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
     Raises:
         FolderError: A file cannot be written.
     """
+    drawn = can_write_pages()
     contents = {
         "compare.json": msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode() + "\n",
-        "compare.md": format_markdown(comparison),
+        "compare.md": format_markdown(comparison, drawn),
     }
-    if can_write_pages():
+    if drawn:
         charts = draw_charts(comparison)
         files = {f"compare-{name}.svg": make_file(chart) for name, chart in charts.items()}
         contents = {"compare.html": format_comparison_page(comparison, charts), **contents, **files}

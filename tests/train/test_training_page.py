@@ -1,5 +1,6 @@
 """The training report's page: what it says of one run, that no two runs look alike, and axes that can be read."""
 
+import html
 import re
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_the_page_tells_apart_the_two_losses_of_a_model_that_was_taught(report: 
 
     assert (
         "training's is 0.25 times that, and 12 times the one with the answers of old and older, for which logits are "
-        "divided by 4." in taught.replace("&#x27;", "'")
+        "divided by 4." in html.unescape(taught)
     )
     assert "different quantities" not in alone
 
