@@ -37,7 +37,7 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
         sections.append("\n".join(f"- {sentence}" for sentence in summarize_robustness(results, runtime)))
     sections += [
         "## Corruptions",
-        format_table([*map(list, definitions.rows)], [*definitions.head], style),
+        format_table(definitions.rows, [str(title) for title in definitions.head], style),
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_robustness_conditions(results)),
     ]
@@ -57,10 +57,9 @@ def tabulate_runtime(results: Robustness, runtime: RuntimeRobustness) -> tuple[P
 def format_runtime_tables(results: Robustness, runtime: RuntimeRobustness, style: str) -> list[str]:
     """Format the same tables as text, with names aligned left and figures aligned right."""
     return [
-        format_table([[*map(str, row)] for row in one.rows], [*map(str, one.head)], style,
-                     ("left", *["right"] * (len(one.head) - 1)))
+        format_table(one.rows, [str(title) for title in one.head], style, ("left", *["right"] * (len(one.head) - 1)))
         for one in tabulate_runtime(results, runtime)
-    ]  # fmt: skip
+    ]
 
 
 def format_robustness_tables(results: Robustness, style: str) -> str:

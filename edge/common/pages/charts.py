@@ -9,7 +9,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -242,9 +242,10 @@ def _paint_marks(axes: "Axes", marks: Sequence[ChartMark]) -> None:
 
 def _write_labels(axes: "Axes", marks: Sequence[ChartMark], claims: Sequence[tuple[str, float]]) -> None:
     """Write each label beside its mark, where it covers least, with a line of the mark's colour to it."""
-    axes.figure.draw_without_rendering()
-    scale = 72 / axes.figure.dpi
-    frame = axes.bbox.extents * scale
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
+    scale = 72 / figure.dpi
+    frame = [float(edge) * scale for edge in axes.bbox.extents]
     places = [axes.transData.transform((one.cost, error_of(one.accuracy, one.count))) * scale for one in marks]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     for text, accuracy in claims:
@@ -347,7 +348,11 @@ def _paint_row(axes: "Axes", y: float, row: ChartRow) -> None:
 
 
 def draw_curves(
-    title: str, axes: ChartAxes, curves: dict[str, Sequence[ChartPoint]], breaks: Sequence[float] = (), name: str = ""
+    title: str,
+    axes: ChartAxes,
+    curves: Mapping[str, Sequence[ChartPoint]],
+    breaks: Sequence[float] = (),
+    name: str = "",
 ) -> Svg:
     """Draw at most two curves, the second one dashed.
 
@@ -502,7 +507,7 @@ def make_file(chart: Svg) -> str:
 
 
 def _adapt(svg: str, name: str) -> str:
-    """Make Matplotlib's SVG a part of a page: its colours, links and hovering texts, and no ids but those in use."""
+    """Make Matplotlib's SVG a short part of a page: the page's colours and fonts, links, tips, only ids in use."""
     svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     opening = f'<svg class="chart" role="img" aria-label="{escape_html(name)}" '
     svg = re.sub(
@@ -515,4 +520,6 @@ def _adapt(svg: str, name: str) -> str:
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
     for colour, variable in VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
-    return re.sub(r"\s*\n\s*", "\n", svg)
+    svg = re.sub(r" font-family: [^;]*;", "", svg)
+    svg = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
+    return re.sub(r"\s*\n\s*", " ", svg)
