@@ -3,16 +3,15 @@
 One HTML file without scripts or external resources, the same bytes for the same export. It explains its numbers.
 """
 
-import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from ..edge.bundle.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.common.pages.page import PageTable, TableCell, embed_png, render_page
 from ..edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
 from ..edge.common.terminal.formatting import describe_p, format_p, format_percent
-from ..edge.common.terminal.text import escape_html
 from .changed_digits import draw_changed_digits
 from .quantize.noise import IMAGES
 from .verify import FileOutputs, KerasReference, describe_doubts
@@ -21,44 +20,14 @@ SIGNIFICANCE = 0.05
 # Below this, a layer's error is a tenth of its signal, large enough to explain a drop in accuracy.
 NOISY_DB = 20.0
 LONGEST_BAR_DB = 60.0
-TRIED = (
-    "The least noisy way was taken, by the noisier of clean and degraded images. Degraded are copies on gray paper, "
-    "with specks, with ink and paper swapped at the borders, or blurred: nobody promises good answers there, but int8 "
-    "should give the same ones as float32."
-)
-NO_DROP = "No file reads fewer of them right than its float32 file. "
+NO_DROP = "No file reads fewer of them right than its float32 file."
+# Lines of the first table.
+MOST_FIRST = 8
 # How each runtime exposes every layer. This differs from normal use, so rounding differs slightly, too.
 LOOKED_INTO = {
     "tflite": "without its delegate, which keeps to itself what layers put out",
     "onnx": "with every layer's output asked for",
 }
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --bar: #3b7dd8; --low: #d8663b;
-  --paper: #fff; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #9aa7b4; --line: #38424d; --bar: #6aa5f5;
-  --low: #f08d63; --paper: #14191f; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; }
-h1, p, li { overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-:is(th, td).left { text-align: left; }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
-.scroll { overflow-x: auto; } .soft { color: var(--soft); }
-.bars { width: 100%; max-width: 46rem; } .bars td { border: 0; padding: .1rem .7rem; }
-.bars td:last-child { width: 60%; text-align: left; }
-.bar { display: inline-block; height: .8rem; background: var(--bar);
-  border-radius: 2px; vertical-align: middle; } .bar.low { background: var(--low); }
-dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; max-width: 46rem; }
-@media (max-width: 34rem) { body { margin: 1rem auto; } th, td { padding: .25rem .4rem; } ul { padding-left: 1.2rem; }
-  .bars, .bars tbody, .bars tr { display: block; } .bars td { display: inline-block; padding: 0 .7rem 0 0; }
-  .bars td:last-child { display: block; width: 100%; line-height: 1; margin-bottom: .5rem; } }
-@media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; } img { max-width: 100%; }
-  th, td { font-size: .7rem; padding: .2rem .4rem; white-space: normal; } h2, h3, dt { break-after: avoid; }
-  img, tr, dd { break-inside: avoid; } .bar { print-color-adjust: exact; } }
-"""
 
 GLOSSARY = {
     "float32, float16, dynamic, int8, int16x8": (
@@ -123,28 +92,26 @@ def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[st
     if export is None:
         raise ValueError("the card has no exported files")
     evaluation = export.evaluations[0]
-    sections = [
-        f"<h1>{_text(card.name)}: what quantization kept</h1>",
-        "".join(f"<p><strong>Refused:</strong> {_text(failure)}</p>" for failure in failures),
-        f"<p>{_text(_verdict(export, evaluation))}</p>",
-        "".join(f"<p><strong>Note:</strong> {_text(doubt)}</p>" for doubt in describe_doubts(card)),
-        _files(export, evaluation),
-        _flips(evidence),
-        _noise(export.files),
-        _trials(export.files),
-        _agreement(card, export),
-        _origins(card, export, evaluation),
-        "<h2>What the numbers mean</h2><dl>"
-        + "".join(f"<dt>{_text(term)}</dt><dd>{_text(meaning)}</dd>" for term, meaning in GLOSSARY.items())
-        + "</dl>",
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(card.name)}: export report</title><style>{STYLE}</style></head><body>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</body></html>\n"
-    )
+    picture, changed = draw_changed_digits(evidence.outcomes, evidence.reference)
+    return render_page(
+        "export.html",
+        name=card.name,
+        failures=failures,
+        verdict=_describe_verdict(export, evaluation),
+        summary=_summarize_files(export.files, evaluation.images.count),
+        doubts=describe_doubts(card),
+        files=_tabulate_files(export.files, evaluation.images.count),
+        runtimes=" and ".join(sorted({file.verification.runtime for file in export.files})),
+        evaluation=evaluation,
+        changed=changed,
+        sheet=embed_png(picture) if picture else "",
+        noise=[_list_noise(file, file.quantization) for file in export.files if file.layers and file.quantization],
+        trials=[(file, file.quantization, _tabulate_trials(file.quantization))
+                for file in export.files if file.quantization],
+        agreement=_tabulate_agreement(card, export),
+        origins=_list_origins(card, export, evaluation),
+        glossary=GLOSSARY,
+    )  # fmt: skip
 
 
 def describe_drop(file: ModelFile, count: int) -> str:
@@ -165,7 +132,7 @@ def _interval(file: ModelFile, count: int) -> str:
     return " to ".join(f"{100 * end:+z.2f}" for end in ends)
 
 
-def _verdict(export: Export, evaluation: Evaluation) -> str:
+def _describe_verdict(export: Export, evaluation: Evaluation) -> str:
     quantized = [file for file in export.files if file.precision != "float32"]
     count = evaluation.images.count
     if not quantized:
@@ -176,20 +143,34 @@ def _verdict(export: Export, evaluation: Evaluation) -> str:
     return (
         f"The trained model reads {format_percent(evaluation.correct / count)} of {count:,} images "
         f"({evaluation.images.name}). "
-        + (f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. " if drops else NO_DROP)
+        + (
+            f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. "
+            if drops
+            else f"{NO_DROP} "
+        )
         + f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes."
     )
 
 
-def _files(export: Export, evaluation: Evaluation) -> str:
-    count = evaluation.images.count
+def _summarize_files(files: Sequence[ModelFile], count: int) -> PageTable:
+    """Tabulate what decides: bytes, accuracy, and whether a drop can be measured."""
+    lines: list[list[str | TableCell]] = []
+    for file in files[:MOST_FIRST]:
+        check = file.verification
+        drop_pp, measurable = (
+            100 * (check.lost - check.gained) / count,
+            mcnemar_p(check.lost, check.gained) < SIGNIFICANCE,
+        )
+        judged = "" if file.precision == "float32" else "measurable" if measurable else "no measurable difference"
+        drop = TableCell("" if file.precision == "float32" else f"{drop_pp:+z.2f}", judged)
+        lines.append([file.record.name, f"{file.record.size_bytes:,}", format_percent(check.correct / count), drop])
+    return PageTable(["file", "bytes", "accuracy", "drop, points"], lines)
+
+
+def _tabulate_files(files: Sequence[ModelFile], count: int) -> PageTable:
     head = ["file", "bytes", "accuracy", "95 % interval", "drop (points)", "its 95 % interval", "lost / gained", "p",
             "agrees with Keras", "largest logit difference"]  # fmt: skip
-    doubt = "" if evaluation.held_out else " Whether the model was trained on these images is not known."
-    runtimes = " and ".join(sorted({file.verification.runtime for file in export.files}))
-    note = f"{count:,} images, {evaluation.images.name}, in {runtimes}.{doubt}"
-    rows = [_file_row(file, count) for file in export.files]
-    return f"<h2>Files</h2>{_table(head, rows)}<p class='soft'>{_text(note)}</p>"
+    return PageTable(head, [_file_row(file, count) for file in files])
 
 
 def _file_row(file: ModelFile, count: int) -> list[str]:
@@ -209,35 +190,27 @@ def _file_row(file: ModelFile, count: int) -> list[str]:
     ]
 
 
-def _flips(evidence: ReportInputs) -> str:
-    picture, count = draw_changed_digits(evidence.outcomes, evidence.reference)
-    if picture is None:
-        return "<h2>Changed digits</h2><p>No file names another digit than the trained model, on any image.</p>"
-    source = base64.b64encode(picture).decode("ascii")
-    return (
-        f"<h2>Changed digits</h2><p>Every image on which a file names another digit than the trained model ({count}). "
-        "Above each: its true label, and what the model said. Below: what the file said.</p>"
-        f'<div class="scroll"><img alt="Contact sheet of {count} changed digits" src="data:image/png;base64,{source}">'
-        "</div>"
+@dataclass(frozen=True)
+class LayerNoise:
+    """The noise of a file's layers: name, decibels, whether noisy, and percent of the longest bar."""
+
+    file: str
+    noisiest: str
+    note: str
+    layers: Sequence[tuple[str, float, bool, float]]
+
+
+def _list_noise(file: ModelFile, quantization: Quantization) -> LayerNoise:
+    layers = file.layers or []
+    return LayerNoise(
+        file=file.record.name,
+        noisiest=min(layers, key=lambda one: one.snr_db).layer,
+        note=_describe_look(file, quantization),
+        layers=[
+            (one.layer, one.snr_db, one.snr_db < NOISY_DB, min(100.0, max(0.0, 100 * one.snr_db / LONGEST_BAR_DB)))
+            for one in layers
+        ],
     )
-
-
-def _noise(files: Iterable[ModelFile]) -> str:
-    parts = []
-    for file in files:
-        if file.layers and file.quantization:
-            noisiest = min(file.layers, key=lambda one: one.snr_db)
-            rows = "".join(
-                f"<tr>{_cells('td', [one.layer, f'{one.snr_db:z.1f} dB'], left=1)}<td>{_bar(one.snr_db)}</td></tr>"
-                for one in file.layers
-            )
-            parts.append(
-                f"<h3>{_text(file.record.name)}</h3><table class='bars'>{rows}</table>"
-                f"<p>Noisiest: {_text(noisiest.layer)}.</p>"
-                f"<p class='soft'>{_text(_describe_look(file, file.quantization))}</p>"
-            )
-    lead = "What each layer puts out, against the same network in float. Longer is better."
-    return f"<h2>Noise, layer by layer</h2><p>{lead}</p>{''.join(parts)}" if parts else ""
 
 
 def _describe_look(file: ModelFile, quantization: Quantization) -> str:
@@ -250,45 +223,31 @@ def _describe_look(file: ModelFile, quantization: Quantization) -> str:
     )
 
 
-def _bar(snr_db: float) -> str:
-    low = " low" if snr_db < NOISY_DB else ""
-    return f"<span class='bar{low}' style='width:{min(100.0, max(0.0, 100 * snr_db / LONGEST_BAR_DB)):.0f}%'></span>"
-
-
-def _trials(files: Iterable[ModelFile]) -> str:
-    parts = []
-    for file in files:
-        if file.quantization:
-            rows = [
-                ["★" if trial == file.quantization.chosen else "", trial.weights, trial.method,
-                 "clean and degraded" if trial.degraded is True else "clean", str(trial.calibration_images),
-                 f"{trial.snr_db:.2f}", _decibels(trial.degraded_snr_db), f"{trial.correct:,}"]
-                for trial in file.quantization.trials
-            ]  # fmt: skip
-            head = ["", "weights", "ranges", "of images", "calibration images", "logits, dB", "degraded, dB",
-                    "read correctly"]  # fmt: skip
-            on = file.quantization.validation
-            where = f"On {on.count:,} images, {on.name}, in {file.verification.runtime} as it is used."
-            note = f"<p class='soft'>{_text(where)}</p>"
-            parts.append(f"<h3>{_text(file.record.name)}</h3>{_table(head, rows, left=4)}{note}")
-    return f"<h2>What was tried</h2><p>{TRIED}</p>{''.join(parts)}" if parts else ""
+def _tabulate_trials(quantization: Quantization) -> PageTable:
+    rows = [
+        ["★" if trial == quantization.chosen else "", trial.weights, trial.method,
+         "clean and degraded" if trial.degraded is True else "clean", str(trial.calibration_images),
+         f"{trial.snr_db:.2f}", _decibels(trial.degraded_snr_db), f"{trial.correct:,}"]
+        for trial in quantization.trials
+    ]  # fmt: skip
+    head = ["", "weights", "ranges", "of images", "calibration images", "logits, dB", "degraded, dB", "read correctly"]
+    return PageTable(head, rows, left=4)
 
 
 def _decibels(snr_db: float | msgspec.UnsetType) -> str:
     return "" if snr_db is msgspec.UNSET else f"{snr_db:.2f}"
 
 
-def _agreement(card: ModelCard, export: Export) -> str:
+def _tabulate_agreement(card: ModelCard, export: Export) -> PageTable:
     total = export.evaluations[0].images.count
     # Without the model's name, which all files share, so that the columns stay narrow.
     names = [name.removeprefix(f"{card.name}-") for name in export.agreement.names]
     counts = export.agreement.counts
     rows = [[name, *(f"{100 * count / total:.2f}" for count in row)] for name, row in zip(names, counts, strict=True)]
-    explanation = "Share of images on which both name the same digit, in percent."
-    return f"<h2>Who agrees with whom</h2><p>{explanation}</p>{_table(['', *names], rows)}"
+    return PageTable(["", *names], rows)
 
 
-def _origins(card: ModelCard, export: Export, evaluation: Evaluation) -> str:
+def _list_origins(card: ModelCard, export: Export, evaluation: Evaluation) -> list[str]:
     facts = [
         f"Made from {card.source.name}, SHA-256 {card.source.sha256}: {card.architecture.name}, "
         f"{card.architecture.parameters:,} parameters, {card.architecture.macs:,} multiply-adds an image.",
@@ -300,7 +259,7 @@ def _origins(card: ModelCard, export: Export, evaluation: Evaluation) -> str:
         facts.insert(1, f"Trained by: {card.training.command} (seed {card.training.seed}), on {card.training.device}.")
     if export.calibration:
         facts.append(_describe_calibration(export.calibration, export.files))
-    return "<h2>Where it comes from</h2><ul>" + "".join(f"<li>{_text(fact)}</li>" for fact in facts) + "</ul>"
+    return facts
 
 
 def _describe_calibration(calibration: Calibration, files: Iterable[ModelFile]) -> str:
@@ -315,21 +274,3 @@ def _describe_calibration(calibration: Calibration, files: Iterable[ModelFile]) 
         f"Calibrated on images of {images.name}: {images.count} to choose from, of which {used}. None of them is in "
         f"{apart}."
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Render a table that scrolls when it is wider than the page; its first `left` columns hold text."""
-    lines = "".join(f"<tr>{_cells('td', row, left)}</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{_cells("th", head, left)}</tr></thead><tbody>{lines}</tbody></table>'
-        "</div>"
-    )
-
-
-def _cells(tag: str, cells: Sequence[str], left: int) -> str:
-    words = [' class="left"' if place < left else "" for place in range(len(cells))]
-    return "".join(f"<{tag}{word}>{_text(cell)}</{tag}>" for word, cell in zip(words, cells, strict=True))
-
-
-def _text(text: str) -> str:
-    return escape_html(text)

@@ -72,5 +72,5 @@ def photos(
     else:
         echo_text(format_scores(results, "simple"))
         echo_lines(["", describe_total(results)])
-    json_path, markdown_path, gallery_path = write_photo_reports(results, pictures, out)
-    echo(f"Reports: {markdown_path}, {json_path} and, with the pictures, {gallery_path}", err=True)
+    paths = write_photo_reports(results, pictures, out)
+    echo(f"Reports: {', '.join(map(str, paths))}", err=True)

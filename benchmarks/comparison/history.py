@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from ...edge.common.errors import EdgeMnistError
-from ...edge.common.pages.html import STYLE, Html, join, paragraph, render_page, section, table, to_html
-from ...edge.common.pages.svg import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, choose_ticks, render_frame
+from ...edge.common.pages.charts import ChartAxes, ChartPoint, draw_curves
+from ...edge.common.pages.page import PageFigure, PageTable, TableCell, render_page
 from ..results.files import ResultsError, read_results
 from ..results.schema import Results, Row, Validity
 from ..results.wording import format_count, row_label
@@ -104,70 +104,45 @@ def _when(results: Results) -> datetime:
     return started if started.tzinfo else started.replace(tzinfo=UTC)
 
 
-TREND_STYLE = """
-svg.chart { overflow: visible; } .chart .whisker { stroke: var(--first); stroke-width: 1.5; }
-.chart .point { fill: var(--first); } .chart .doubt { fill: var(--paper); stroke: var(--first); stroke-width: 1.5; }
-figcaption { font-weight: 600; font-size: .9rem; overflow-wrap: anywhere; } .charts figure { margin: 0; }
-.chart .changed { stroke: var(--warn); stroke-dasharray: 4 3; }
-.charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
-"""
-
-
-@dataclass(frozen=True)
-class TrendPoint:
-    """The figure of a row in one run.
-
-    Attributes:
-        run: Index of the run in the history.
-        doubtful: Whether the run is quick, or the figure unstable or invalid.
-    """
-
-    run: int
-    value: float
-    interval: tuple[float, float]
-    doubtful: bool
-    words: str
-
-
+# Lines of the first table.
+MOST_FIRST = 8
 # A value, its 95 % interval, and its validity.
 Figure = tuple[float, tuple[float, float], Validity]
 
 
 def format_history(history: History) -> str:
     """Render the history as a page."""
-    runs = history.runs
-    trends = trace_rows(history)
-    breaks = [i for i, run in enumerate(runs) if run.changes]
-    latencies = [_draw_trend(history, trend, _read_time, "p50, us", breaks) for trend in trends]
-    accuracies = [_draw_trend(history, trend, _read_accuracy, "accuracy, %", breaks) for trend in trends]
-    note = paragraph(
-        "Dots are runs in the order of their time, with 95 % intervals; hollow ones are quick, unstable or "
-        "invalid. Axes need not begin at 0. "
-        "Dashed lines mark runs made under other conditions than the run before: across them, figures do not compare. "
-        "A dot leads to its run.",
-        "note",
+    runs, trends = history.runs, trace_rows(history)
+    return render_page(
+        "history.html",
+        title="Benchmark history",
+        runs=format_count(len(runs), "run", "runs"),
+        first=runs[0].results.started,
+        last=runs[-1].results.started,
+        changed=sum(bool(run.changes) for run in runs),
+        newest=_tabulate_newest(trends),
+        skipped=history.skipped,
+        latencies=_draw_trends(history, trends, _read_time, "p50, us"),
+        accuracies=_draw_trends(history, trends, _read_accuracy, "accuracy, %"),
+        table=_tabulate_runs(history),
     )
-    told = f"{format_count(len(runs), 'run', 'runs')}, {runs[0].results.started} to {runs[-1].results.started}."
-    parts = [
-        paragraph(told),
-        paragraph(f"**{format_count(len(skipped), 'file was', 'files were')} skipped**, see below.", "banner")
-        if (skipped := history.skipped)
-        else Html(""),
-        note,
-        section("latency", "Latency", _charts(latencies)),
-        section("accuracy", "Accuracy", _charts(accuracies)),
-        section("runs", "Runs", _tabulate_runs(history)),
-        section("skipped", "Skipped files", join(Html(f"<p>{to_html(one)}</p>") for one in history.skipped)),
-    ]
-    return render_page("Benchmark history", STYLE + TREND_STYLE, [part for part in parts if part])
 
 
-def _charts(charts: Sequence[str]) -> Html:
-    drawn = [chart for chart in charts if chart]
-    return Html(f'<div class="charts">{"".join(drawn)}</div>' if drawn else "")
+def _tabulate_newest(trends: Sequence[Trend]) -> PageTable:
+    """Tabulate the last run beside the first one in which each row was measured."""
+    lines: list[list[str | TableCell]] = []
+    for trend in trends:
+        cells: list[str | TableCell] = [trend.name]
+        for read in (_read_time, _read_accuracy):
+            figures = [figure[0] for row in trend.rows if row and (figure := read(row))]
+            now = read(trend.rows[-1]) if trend.rows[-1] else None
+            cells += [f"{figures[0]:.4g}" if figures else "", f"{now[0]:.4g}" if now else ""]
+        lines.append(cells)
+    head = ["file, target, machine", "p50 us, first", "p50 us, last run", "accuracy %, first", "accuracy %, last run"]
+    return PageTable(head, lines[:MOST_FIRST])
 
 
-def _tabulate_runs(history: History) -> Html:
+def _tabulate_runs(history: History) -> PageTable:
     head = ["run", "started", "file", "edge-mnist", "model", "kind", "machines", "changed since the run before"]
     lines = [
         [
@@ -182,7 +157,7 @@ def _tabulate_runs(history: History) -> Html:
         ]
         for i, run in enumerate(history.runs)
     ]
-    return table(head, lines, left=len(head), names=[f"run-{i}" for i in range(len(lines))])
+    return PageTable(head, lines, left=len(head), names=[f"run-{i}" for i in range(len(lines))], words=head[-2:])
 
 
 def _read_time(row: Row) -> Figure | None:
@@ -197,63 +172,29 @@ def _read_accuracy(row: Row) -> Figure | None:
     return 100 * row.accuracy.share, (100 * low, 100 * high), "valid"
 
 
-def _draw_trend(
-    history: History, trend: Trend, read: Callable[[Row], Figure | None], unit: str, breaks: Sequence[int]
-) -> str:
-    points: list[TrendPoint] = []
+def _draw_trends(
+    history: History, trends: Sequence[Trend], read: Callable[[Row], Figure | None], unit: str
+) -> list[PageFigure]:
+    """Draw a figure of every row that has it: a point for each run."""
+    last = len(history.runs) - 1
+    places = sorted({0, last // 2, last})
+    axes = ChartAxes(
+        f"runs, 1 to {last + 1}" if last else "the only run", unit, {place: str(place + 1) for place in places}
+    )
+    breaks = [i - 0.5 for i, run in enumerate(history.runs) if run.changes]
+    return [
+        PageFigure(draw_curves("", axes, {"": points}, breaks, f"{unit}: {trend.name}"), trend.name)
+        for trend in trends
+        if (points := _list_points(history, trend, read))
+    ]
+
+
+def _list_points(history: History, trend: Trend, read: Callable[[Row], Figure | None]) -> list[ChartPoint]:
+    points: list[ChartPoint] = []
     for i, (row, run) in enumerate(zip(trend.rows, history.runs, strict=True)):
         if row and (figure := read(row)):
             value, interval, validity = figure
             quick = run.results.settings.is_quick
-            words = f"run {i + 1}, {run.results.started}: {value:.4g} ({validity}{', quick' if quick else ''})"
-            points.append(TrendPoint(i, value, interval, quick or validity != "valid", words))
-    if not points:
-        return ""
-    bounds = [bound for point in points for bound in (*point.interval, point.value)]
-    axes = (
-        _make_axis(len(history.runs)),
-        Axis(unit, choose_ticks(min(bounds), max(bounds)), "{:g}".format),
-    )
-    drawing = render_frame(unit, axes, _draw_breaks(axes, breaks) + _draw_points(axes, points, breaks))
-    return f"<figure><figcaption>{to_html(trend.name)}</figcaption>{drawing}</figure>"
-
-
-def _make_axis(runs: int) -> Axis:
-    """Make an axis of the runs' indices; a single run stands in the middle."""
-    if runs == 1:
-        return Axis("the only run", [-1, 0, 1], lambda place: "" if place else "1")
-    last = runs - 1
-    return Axis(f"runs, 1 to {runs}", sorted({0, last // 2, last}), lambda place: f"{place + 1:.0f}")
-
-
-def _draw_breaks(axes: tuple[Axis, Axis], breaks: Sequence[int]) -> str:
-    places = [_across(axes, place - 0.5) for place in breaks]
-    return "".join(
-        f'<line class="changed" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>' for x in places
-    )
-
-
-def _draw_points(axes: tuple[Axis, Axis], points: Sequence[TrendPoint], breaks: Sequence[int]) -> str:
-    path: list[str] = []
-    marks: list[str] = []
-    before: TrendPoint | None = None
-    for point in points:
-        x, y = _across(axes, point.run), _up(axes, point.value)
-        low, high = (_up(axes, bound) for bound in point.interval)
-        broken = before is None or any(before.run < place <= point.run for place in breaks)
-        path.append(f"{'M' if broken else 'L'}{x:.1f} {y:.1f}")
-        marks.append(
-            f'<a href="#run-{point.run}"><title>{to_html(point.words)}</title>'
-            f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
-            f'<circle class="{"doubt" if point.doubtful else "point"}" cx="{x:.1f}" cy="{y:.1f}" r="4"/></a>'
-        )
-        before = point
-    return f'<path class="first" d="{" ".join(path)}"/>{"".join(marks)}'
-
-
-def _across(axes: tuple[Axis, Axis], run: float) -> float:
-    return LEFT + axes[0].place(run, WIDTH - LEFT - RIGHT)
-
-
-def _up(axes: tuple[Axis, Axis], value: float) -> float:
-    return HEIGHT - BOTTOM - axes[1].place(value, HEIGHT - TOP - BOTTOM)
+            tip = f"run {i + 1}, {run.results.started}: {value:.4g} ({validity}{', quick' if quick else ''})"
+            points.append(ChartPoint(i, value, interval, tip, f"run-{i}", quick or validity != "valid"))
+    return points

@@ -1,34 +1,36 @@
 """The report of a comparison: a table for the terminal and Markdown, charts, and a page with both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from ...edge.common.files import write_all
+from ...edge.common.pages.charts import COLOURS, ChartMark, draw_scatter, make_file
 from ...edge.common.pages.markdown import escape_all_markdown
-from ...edge.common.pages.svg import PRINT_STYLE
+from ...edge.common.pages.page import PageTable, Svg, render_page
+from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
-from ...edge.common.terminal.text import escape_html
-from .models import ModelComparison, ModelPoint
-from .scatter import CostAxis, render_scatter
+from .models import ModelComparison, ModelPoint, PublishedClaim
 
 HEADERS = ["", "model", "file", "runtime", "accuracy %", "95 % interval", "bytes", "p50 us"]
-SIZE = CostAxis("size of the file, kB, logarithmic", lambda point: point.size_bytes / 1000)
-LATENCY = CostAxis("median latency at batch 1, microseconds, logarithmic", lambda point: point.latency_us or 0)
+# Lines of the first table.
+MOST_FIRST = 8
+# Line styles of claims by the split they are made on.
+STYLES = {"test": ":", "validation": "--"}
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --paper: #fff; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #9aa7b4; --line: #38424d; --paper: #14191f; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 72rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; } p, li { max-width: 50rem; } .scroll { overflow-x: auto; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { color: var(--soft); } :is(th, td):nth-child(-n+4) { text-align: left; }
-@media (max-width: 32rem) { th, td { padding: .25rem; font-size: .8rem; } ul { padding-left: 1.2rem; } }
-"""
+
+@dataclass(frozen=True)
+class CostAxis:
+    """The cost on the horizontal axis: its title with the unit, and the way to get it from a point."""
+
+    title: str
+    of: Callable[[ModelPoint], float]
+
+
+SIZE = CostAxis("size of the file, kB, logarithmic", lambda point: point.size_bytes / 1000)
+LATENCY = CostAxis("median latency at batch 1, us, logarithmic", lambda point: point.latency_us or 0)
 
 
 def format_models(comparison: ModelComparison, style: str) -> str:
@@ -76,35 +78,69 @@ def describe(comparison: ModelComparison) -> list[str]:
     return sentences
 
 
-def draw_charts(comparison: ModelComparison) -> dict[str, str]:
-    """Draw charts by file name: accuracy against size, and against latency if any was measured."""
-    charts = {"size": render_scatter("Accuracy and size", SIZE, comparison.points, comparison.references)}
+def draw_points(title: str, cost: CostAxis, points: Sequence[ModelPoint], references: Sequence[PublishedClaim]) -> Svg:
+    """Draw points in a colour for each model, with the name beside its cheapest one, and published claims as lines."""
+    models = list(dict.fromkeys(point.model for point in points))
+    cheapest = {point.model: point for point in sorted(points, key=cost.of, reverse=True)}
+    marks = [
+        ChartMark(
+            cost=cost.of(point),
+            accuracy=point.accuracy,
+            interval=point.interval,
+            count=point.count,
+            area=point.size_bytes,
+            tip=f"{point.file} on {point.runtime}: {format_percent(point.accuracy)}, {point.size_bytes:,} bytes",
+            label=point.model if point is cheapest[point.model] else "",
+            colour=COLOURS[models.index(point.model) % len(COLOURS)],
+            series=point.model,
+            is_round=point.format == "tflite",
+            is_filled=point.precision not in {"float32", "float16"},
+        )
+        for point in points
+    ]
+    claims = [
+        (f"{one.name}: {'about ' if one.rough else ''}{100 * one.accuracy:.6g} %", one.accuracy, STYLES[one.split])
+        for one in references
+    ]
+    return draw_scatter(title, cost.title, marks, claims)
+
+
+def name_charts(comparison: ModelComparison) -> list[str]:
+    """List the names of the charts: accuracy against size, and against latency if any was measured."""
+    return ["size", "latency"] if any(point.latency_us is not None for point in comparison.points) else ["size"]
+
+
+def draw_charts(comparison: ModelComparison) -> dict[str, Svg]:
+    """Draw the charts by name."""
+    charts = {"size": draw_points("Accuracy and size", SIZE, comparison.points, comparison.references)}
     if timed := [point for point in comparison.points if point.latency_us is not None]:
-        charts["latency"] = render_scatter("Accuracy and latency", LATENCY, timed, comparison.references)
+        charts["latency"] = draw_points("Accuracy and latency", LATENCY, timed, comparison.references)
     return charts
 
 
 def format_markdown(comparison: ModelComparison) -> str:
-    """Format the table, the names of the charts, and the findings as Markdown."""
+    """Format the table, the charts and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
-    images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in draw_charts(comparison))
+    images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in name_charts(comparison))
     notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
-    return f"# Models compared\n\n{format_models(comparison, 'github')}\n\n{images}\n\n{notes}\n"
+    parts = ["# Models compared", format_models(comparison, "github"), images, notes]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def format_comparison_page(comparison: ModelComparison) -> str:
+def format_comparison_page(comparison: ModelComparison, charts: dict[str, Svg]) -> str:
     """Render one HTML file without scripts or external resources."""
-    notes = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in describe(comparison))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Models compared</title><style>{STYLE}{PRINT_STYLE}</style></head><body>\n<h1>Models compared</h1>\n"
-        f'<div class="charts">{"".join(draw_charts(comparison).values())}</div>\n'
-        "<p>Better is to the top left. Circles are TFLite, squares ONNX; filled are integers, hollow are floats; the "
-        "larger the mark, the larger the file; a broad line joins the files of a model. The dashed stairs are the "
-        "front of the drawing's two measures.</p>\n"
-        f'<div class="scroll" tabindex="0" role="region" aria-label="table">{_table(comparison.points)}</div>\n'
-        f"<ul>{notes}</ul>\n</body></html>\n"
+    front = [point for point in comparison.points if point.on_front]
+    best, smallest = max(front, key=lambda one: one.accuracy), min(front, key=lambda one: one.size_bytes)
+    rows = [_cells(point) for point in comparison.points]
+    return render_page(
+        "models.html",
+        title="Models compared",
+        best=best,
+        smallest=smallest,
+        front=PageTable(HEADERS, [row for row in rows if row[0]][:MOST_FIRST], left=4),
+        charts=charts.values(),
+        table=PageTable(HEADERS, rows, left=4),
+        notes=describe(comparison),
     )
 
 
@@ -114,11 +150,12 @@ def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
     Raises:
         FolderError: A file cannot be written.
     """
+    charts = draw_charts(comparison)
     contents = {
-        "compare.html": format_comparison_page(comparison),
+        "compare.html": format_comparison_page(comparison, charts),
         "compare.json": msgspec.json.format(msgspec.json.encode(comparison), indent=2).decode() + "\n",
         "compare.md": format_markdown(comparison),
-        **{f"compare-{name}.svg": f"{chart}\n" for name, chart in draw_charts(comparison).items()},
+        **{f"compare-{name}.svg": make_file(chart) for name, chart in charts.items()},
     }
     write_all({folder / name: content.encode() for name, content in contents.items()})
     return [folder / name for name in contents]
@@ -136,9 +173,3 @@ def _cells(point: ModelPoint) -> list[str]:
         f"{point.size_bytes:,}",
         "" if point.latency_us is None else f"{point.latency_us:.0f}",
     ]
-
-
-def _table(points: Sequence[ModelPoint]) -> str:
-    lines = [f"<tr>{''.join(f'<td>{escape_html(cell)}</td>' for cell in _cells(point))}</tr>" for point in points]
-    head = "".join(f"<th>{escape_html(name)}</th>" for name in HEADERS)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

@@ -77,8 +77,8 @@ def describe_photo_conditions(results: PhotoResults) -> list[str]:
     ]
 
 
-def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple[Path, Path, Path]:
-    """Write `photos.json`, `photos.md` and `photos.html` into `out`; return the three paths.
+def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple[Path, ...]:
+    """Write `photos.md`, `photos.json` and, if possible, the gallery `photos.html` into `out`; return the paths.
 
     Args:
         results: The run to write.
@@ -89,11 +89,14 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
         FolderError: A file cannot be written.
         PictureError: A picture can no longer be read.
     """
-    paths = (out / "photos.json", out / "photos.md", out / "photos.html")
-    contents = (msgspec.json.encode(results) + b"\n", format_photo_report(results).encode(),
-                format_gallery(results, folder).encode())  # fmt: skip
-    write_all(dict(zip(paths, contents, strict=True)))
-    return paths
+    contents = {
+        "md": format_photo_report(results).encode(),
+        "json": msgspec.json.encode(results) + b"\n",
+        "html": format_gallery(results, folder).encode(),
+    }
+    paths = {out / f"photos.{suffix}": content for suffix, content in contents.items()}
+    write_all(paths)
+    return tuple(paths)
 
 
 def _score_cells(name: str, score: Score) -> list[str]:

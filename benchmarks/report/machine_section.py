@@ -1,13 +1,13 @@
 """The page's section on conditions: the reader's time budget, and the state of each machine while it measured."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ...edge.common.pages.html import Html, bullets, join, link_raw, paragraph, section, table, to_html, two_lines
-from ...edge.common.pages.svg import Axis, choose_ticks, render_curves
+from ...edge.common.pages.charts import COLOURS, ChartAxes, ChartPoint, ChartRow, draw_curves, draw_rows
+from ...edge.common.pages.page import PageFigure, PageTable, Svg, TableCell
 from ...edge.doctor.health import SINCE_START, THROTTLE_BITS
 from ..results.schema import MachineRun, Results, Sample, StageBudget
 from ..results.wording import format_count, format_or_unknown
-from .range_chart import ChartRow, render_row_chart
 
 
 def describe_bits(told: Sequence[int]) -> str:
@@ -27,9 +27,6 @@ def describe_bits(told: Sequence[int]) -> str:
     return "; ".join(parts) or "none, now or since it was started"
 
 
-# Okabe and Ito's colours that are visible on white and on black; further stages reuse them.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#c98a00", "#56b4e9", "#8a6fd1")
-
 POWER = {None: "supply not told", True: "from a battery", False: "from the mains"}
 VIRTUAL = {
     None: "whether it is a virtual machine is not told",
@@ -38,60 +35,67 @@ VIRTUAL = {
 }
 
 
-def draw_budgets(results: Results, file: str) -> Html:
+@dataclass(frozen=True)
+class FrameBudgets:
+    """The stages of the reader on each measured frame, drawn and tabulated; and the colour of each stage."""
+
+    figure: PageFigure
+    table: PageTable
+    colours: dict[str, str]
+
+
+@dataclass(frozen=True)
+class MachineConditions:
+    """A machine and its state while it measured.
+
+    Attributes:
+        anchor: Anchor on the page.
+        silent: Quantities that the machine does not report.
+    """
+
+    anchor: str
+    title: str
+    validity: str
+    reasons: str
+    facts: Sequence[str]
+    charts: Sequence[Svg]
+    silent: Sequence[str]
+    raw: dict[str, str]
+
+
+def draw_budgets(results: Results) -> FrameBudgets | None:
     """Draw a bar for each measured frame, divided into the reader's stages, and the same as a table."""
     if not results.budgets:
-        return Html("")
+        return None
     names = list(dict.fromkeys(name for budget in results.budgets for name in budget.stages_ms))
-    most = max(sum(budget.stages_ms.values()) for budget in results.budgets)
-    axis = Axis("milliseconds a frame, medians of stages", choose_ticks(0, most), "{:g}".format)
-    lanes = [_budget_lane(results, i, budget, names, axis) for i, budget in enumerate(results.budgets)]
-    legend = join(
-        (Html(f'<span class="swatch" style="--mark:{_colour(names, name)}"></span> {to_html(name)}') for name in names),
-        ", ",
-    )
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    rows = [
+        ChartRow(
+            name=_frame(results, budget),
+            note=f"{budget.file} on {budget.runtime}",
+            value=f"p50 {budget.total_ms.p50:.2f} ms",
+            value_note=f"p99 {budget.total_ms.p99:.2f} ms",
+            link=f"budget-{i}",
+            parts=[(f"{name}: {ms:.2f} ms", ms, colours[name]) for name, ms in budget.stages_ms.items()],
+        )
+        for i, budget in enumerate(results.budgets)
+    ]
+    raw = {f"budgets[{i}].total_ms.rounds": f"budget-{i}" for i in range(len(results.budgets))}
+    chart = draw_rows("Stages of a frame", "milliseconds a frame, medians of stages", rows)
     head = ["frame", "file on target", *(f"{name} ms" for name in names), "whole, p50 ms", "p99 ms", "n"]
     lines = [_budget_cells(results, budget, names) for budget in results.budgets]
-    raw = link_raw(file, {f"budgets[{i}].total_ms.rounds": f"budget-{i}" for i in range(len(results.budgets))})
-    return section(
-        "budget",
-        "Where a frame's time goes",
-        Html(
-            f"<figure>{render_row_chart(axis, lanes)}"
-            f'<figcaption><p class="note">{legend}</p>{raw}</figcaption></figure>'
-        ),
-        table(head, lines, left=2, names=[f"budget-{i}" for i in range(len(lines))]),
-        paragraph("Medians of stages need not add up to the median of the whole.", "note"),
-    )
+    anchors = [f"budget-{i}" for i in range(len(lines))]
+    return FrameBudgets(PageFigure(chart, raw=raw), PageTable(head, lines, left=2, names=anchors), colours)
 
 
-def _budget_lane(results: Results, place: int, budget: StageBudget, names: Sequence[str], axis: Axis) -> ChartRow:
-    parts, start = [], 0.0
-    for name, ms in budget.stages_ms.items():
-        left, right = axis.place(start, 100), axis.place(start + ms, 100)
-        parts.append(
-            f'<rect class="part" x="{left:.2f}%" width="{right - left:.2f}%" y="8" height="26" '
-            f'fill="{_colour(names, name)}"><title>{to_html(name)}: {ms:.2f} ms</title></rect>'
-        )
-        start += ms
-    return ChartRow(
-        name=_frame(results, budget),
-        small=f"{budget.file} on {budget.runtime}",
-        value=two_lines(f"p50 {budget.total_ms.p50:.2f} ms", f"p99 {budget.total_ms.p99:.2f} ms"),
-        content="".join(parts),
-        kind="ours",
-        target=f"budget-{place}",
-    )
-
-
-def _budget_cells(results: Results, budget: StageBudget, names: Sequence[str]) -> list[str]:
+def _budget_cells(results: Results, budget: StageBudget, names: Sequence[str]) -> list[str | TableCell]:
     total = budget.total_ms
     low, high = total.p50_interval
     return [
         _frame(results, budget),
         f"{budget.file} on {budget.runtime}",
         *(f"{budget.stages_ms[name]:.2f}" if name in budget.stages_ms else "" for name in names),
-        two_lines(f"{total.p50:.2f}", f"{low:.2f} to {high:.2f}"),
+        TableCell(f"{total.p50:.2f}", f"{low:.2f} to {high:.2f}"),
         f"{total.p99:.2f}",
         f"{sum(map(len, total.rounds)):,}",
     ]
@@ -102,29 +106,25 @@ def _frame(results: Results, budget: StageBudget) -> str:
     return f"{budget.width}x{budget.height}, {format_count(budget.digits, 'digit', 'digits')}{machine}"
 
 
-def _colour(names: Sequence[str], name: str) -> str:
-    return COLOURS[names.index(name) % len(COLOURS)]
-
-
-def draw_machines(results: Results, file: str) -> Html:
+def draw_machines(results: Results) -> list[MachineConditions]:
     """Describe each machine: its hardware, the validity of its latencies, and its state over time."""
-    parts: list[Html] = []
+    found: list[MachineConditions] = []
     for place, machine in enumerate(results.machines):
-        raw = link_raw(file, {f"machines[{place}].samples": f"machine-{place}"})
-        parts += [
-            Html(f'<h3 id="machine-{place}">{to_html(machine.name)}: {to_html(machine.host.model)}</h3>'),
-            _judge(machine),
-            bullets(_describe(machine)),
-            _draw_timelines(machine, raw),
-        ]
-    return section("conditions", "Conditions", *parts)
-
-
-def _judge(machine: MachineRun) -> Html:
-    if machine.validity == "valid":
-        return paragraph("**Valid**: nothing that was watched changed while it measured.")
-    reasons = "; ".join(machine.reasons) or "no reason given"
-    return Html(f'<p><span class="{machine.validity}">{machine.validity.capitalize()}</span>: {to_html(reasons)}.</p>')
+        anchor = f"machine-{place}"
+        charts, silent = _draw_timelines(machine)
+        found.append(
+            MachineConditions(
+                anchor=anchor,
+                title=f"{machine.name}: {machine.host.model}",
+                validity=machine.validity,
+                reasons="; ".join(machine.reasons) or "no reason given",
+                facts=_describe(machine),
+                charts=charts,
+                silent=silent,
+                raw={f"machines[{place}].samples": anchor} if charts else {},
+            )
+        )
+    return found
 
 
 def _describe(machine: MachineRun) -> list[str]:
@@ -142,9 +142,10 @@ def _describe(machine: MachineRun) -> list[str]:
     ]
 
 
-def _draw_timelines(machine: MachineRun, raw: Html) -> Html:
+def _draw_timelines(machine: MachineRun) -> tuple[list[Svg], list[str]]:
     """Draw a chart for each quantity that the machine reports, and list those that it does not."""
-    charts, silent = [], []
+    charts: list[Svg] = []
+    silent: list[str] = []
     sources: dict[str, tuple[str, Callable[[Sample], Sequence[float] | None]]] = {
         "Frequency": ("MHz: lowest and, dashed, highest", lambda sample: sample.frequency_mhz),
         "Temperature": ("degrees Celsius", lambda sample: _one(sample.temperature_c)),
@@ -153,28 +154,24 @@ def _draw_timelines(machine: MachineRun, raw: Html) -> Html:
         "Slowed for heat": ("times since it was started", lambda sample: _one(sample.throttle_count)),
     }
     for title, (unit, read) in sources.items():
-        told = [(sample.at_s, values) for sample in machine.samples if (values := read(sample))]
-        if len(told) < 2:
+        samples = [(sample.at_s, values) for sample in machine.samples if (values := read(sample))]
+        if len(samples) < 2:
             silent.append(title.lower())
-            continue
-        charts.append(_draw_timeline(title, unit, told))
-    note = paragraph(f"Not told by this machine: {', '.join(silent)}.", "note") if silent else Html("")
-    if not charts:
-        return note
-    return Html(f'<figure><div class="charts">{"".join(charts)}</div><figcaption>{note}{raw}</figcaption></figure>')
+        else:
+            charts.append(_draw_timeline(title, unit, samples, f"{title}, {machine.name}"))
+    return charts, silent
 
 
-def _draw_timeline(title: str, unit: str, told: Sequence[tuple[float, Sequence[float]]]) -> str:
-    lowest, highest = ([(at, bound(values)) for at, values in told] for bound in (min, max))
-    ends = min(value for _, value in lowest), max(value for _, value in highest)
+def _draw_timeline(title: str, unit: str, samples: Sequence[tuple[float, Sequence[float]]], name: str) -> Svg:
+    bounds = {"lowest": min, "highest": max} if len(samples[0][1]) > 1 else {"": min}
+    curves = {label: [ChartPoint(at, pick(values)) for at, values in samples] for label, pick in bounds.items()}
+    low = min(point.y for points in curves.values() for point in points)
+    high = max(point.y for points in curves.values() for point in points)
     # Without a margin, noise of a degree or a megahertz would fill the chart.
-    room = max(0.05 * abs(ends[1]), 0.5)
-    low = max(0.0, ends[0] - room) if ends[0] >= 0 else ends[0] - room
-    axes = (
-        Axis(f"seconds since the start, n = {len(told)}", choose_ticks(0, max(told[-1][0], 1.0)), "{:g}".format),
-        Axis(unit, choose_ticks(low, ends[1] + room), "{:g}".format),
-    )
-    return render_curves(title, axes, (lowest, highest) if len(told[0][1]) > 1 else (lowest,))
+    room = max(0.05 * abs(high), 0.5)
+    limits = (max(0.0, low - room) if low >= 0 else low - room, high + room)
+    return draw_curves(title, ChartAxes(f"seconds since the start, n = {len(samples)}", unit, limits=limits), curves,
+                       name=name)  # fmt: skip
 
 
 def _one(value: float | None, factor: float = 1.0) -> list[float] | None:

@@ -75,7 +75,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         images: The images that it was evaluated on, to show those that changed; without them, the page says so.
 
     Returns:
-        The paths, in this order.
+        The paths, in this order; without the packages of pages, there is no page.
 
     Raises:
         ValueError: The images are not those of the run.

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ...edge.common.pages import tiles
+from ...edge.common.pages.page import PageTable, render_page
+from ...edge.common.pages.tiles import DigitTile, draw_strip, draw_tile
 from ...edge.common.terminal.formatting import describe_p, format_confidence, format_percent
-from ...edge.common.terminal.text import escape_html
 from ..outliers import NOT_A_DIGIT
 from . import plots
 from .figures import ClassScore
@@ -19,84 +19,96 @@ SIGNIFICANCE = 0.05
 MOST_CONFUSIONS = 10
 MOST_MISTAKES = 100
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2530; --soft: #5b6875; --line: #d5dbe1; --paper: #fff; --first: #0072b2;
-  --second: #d55e00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaee; --soft: #9aa7b4; --line: #38424d; --paper: #14191f;
-  --first: #56b4e9; --second: #f0903c; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 68rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; } p, li { max-width: 46rem; }
-h1, p, li { overflow-wrap: anywhere; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem; }
-svg.plot { width: 100%; height: auto; max-width: 34rem; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
-.scroll { overflow-x: auto; } .soft { color: var(--soft); }
-@media (max-width: 32rem) { th, td { padding: .25rem; font-size: .8rem; } ul { padding-left: 1.2rem; } }
-@media print { body { max-width: none; margin: 0; } .scroll { overflow: visible; } h2 { break-after: avoid; }
-  th, td { font-size: .7rem; padding: .2rem .4rem; white-space: normal; } svg.plot, figure, tr { break-inside: avoid; }
-  .plots { grid-template-columns: 1fr 1fr; } }
-"""
-
 
 def format_page(report: "TrainingReport", album: "PagePictures") -> str:
     """Render the page from the figures and the pictures."""
-    run = _name_run(report)
-    sections = [
-        f"<h1>{_text(run)}: how it was trained</h1>",
-        _verdict(report),
-        _curves(report),
-        _pace(report),
-        _confusions(report),
-        _classes(report),
-        _mistakes(report, album),
-        _data(report, album),
-        _training_images(report, album),
-        _origins(report),
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{_text(run)}: training report</title><style>{STYLE}{tiles.STYLE}</style></head><body>\n"
-        + "\n".join(sections)
-        + "\n</body></html>\n"
-    )
+    training, labels, confusions = report.training, report.labels, report.validation.confusions
+    counts = (report.train_counts, report.validation_counts)
+    return render_page(
+        "training.html",
+        name=_name_run(report),
+        report=report,
+        training=training,
+        verdict=_describe_verdict(report),
+        summary=_summarize(report),
+        curves=[
+            plots.draw_accuracy(training.history, training.best_epoch, report.validation.count),
+            plots.draw_loss(training.history, training.best_epoch),
+            plots.draw_learning_rate(_first_rate(training), report.learning_rates, training.best_epoch),
+            plots.draw_seconds(training.history),
+        ],
+        curves_note=_explain_curves(report),
+        pace=_tabulate_pace(report),
+        missed=_name_missed(report),
+        confusion_matrix=plots.draw_confusion(labels, report.validation),
+        confusions=PageTable(
+            ["the most common", "images"],
+            [[f"{labels[one.label]} read as {labels[one.predicted]}", str(one.count)]
+             for one in confusions[:MOST_CONFUSIONS]],
+        ),
+        rest=_describe_rest([one.count for one in confusions[MOST_CONFUSIONS:]]),
+        classes=_tabulate_classes(report),
+        mistakes=_draw_mistakes(report, album),
+        data_chart=plots.draw_classes(labels, *counts),
+        data=_tabulate_data(report),
+        samples=[
+            draw_strip(images, label, f"Training images of the class {label}")
+            for label, images in zip(labels, album.samples, strict=True)
+            if len(images)
+        ],
+        distorts=_distorts(training.recipe),
+        fading=_describe_fading(training.recipe),
+        variants=[
+            draw_strip(images, "", "A training image as it is, and distorted as in training")
+            for images in album.variants
+        ],
+        extras=_draw_extras(report, album),
+        origins=_list_origins(report),
+    )  # fmt: skip
 
 
 def _name_run(report: "TrainingReport") -> str:
     """Name the run so that its page differs from those of other runs of the same network."""
     training = report.training
-    told = [f"{report.name} on {training.dataset}", f"seed {training.seed}"]
+    parts = [f"{report.name} on {training.dataset}", f"seed {training.seed}"]
     if training.start:
-        told.append(f"started from {training.start.name}")
+        parts.append(f"started from {training.start.name}")
     if training.teachers:
-        told.append(f"taught by {_name_teachers(training)}")
-    return ", ".join(told)
+        parts.append(f"taught by {_name_teachers(training)}")
+    return ", ".join(parts)
 
 
 def _name_teachers(training: "Training") -> str:
     return " and ".join(dict.fromkeys(teacher.name for teacher in training.teachers))
 
 
-def _verdict(report: "TrainingReport") -> str:
+def _describe_verdict(report: "TrainingReport") -> str:
+    """Describe, in Markdown, the accuracy on validation and the gain over the baseline."""
     scores, gain, training = report.validation, report.gain, report.training
     low, high = scores.interval
     errors = scores.count - scores.correct
     change = "loss" if gain.gain_pp < 0 else "gain"
     chance = "which chance explains" if gain.p >= SIGNIFICANCE else "more than chance explains"
     return (
-        f"<p>It reads <strong>{format_percent(scores.correct / scores.count)}</strong> of {scores.count:,} validation "
+        f"It reads **{format_percent(scores.correct / scores.count)}** of {scores.count:,} validation "
         f"images ({errors} {'error' if errors == 1 else 'errors'}; 95 % interval {100 * low:.2f} to {100 * high:.2f}). "
         f"Logistic regression, fitted within {gain.seconds:.1f} s to the same {training.train.count:,} training images "
         f"as they are, reads {format_percent(gain.baseline_correct / scores.count)}: a {change} of "
-        f"<strong>{abs(gain.gain_pp):.2f} points</strong> ({gain.won} images won, {gain.lost} lost; "
-        f"{describe_p(gain.p)}, {chance}).</p>"
-        "<p class='soft'>The best epoch was chosen on these validation images, so figures made on them flatter it a "
-        "little. The test set was not touched; the export measures on it.</p>"
+        f"**{abs(gain.gain_pp):.2f} points** ({gain.won} images won, {gain.lost} lost; {describe_p(gain.p)}, {chance})."
     )
+
+
+def _summarize(report: "TrainingReport") -> PageTable:
+    scores, training = report.validation, report.training
+    rows = [
+        ["accuracy on validation", format_percent(scores.correct / scores.count)],
+        ["accuracy of logistic regression", format_percent(report.gain.baseline_correct / scores.count)],
+        ["best epoch", f"{training.best_epoch} of {len(training.history)}"],
+        ["training time, s", f"{sum(epoch.seconds for epoch in training.history):,.0f}"],
+        ["parameters", f"{report.architecture.parameters:,}"],
+        ["multiply-adds an image", f"{report.architecture.macs:,}"],
+    ]
+    return PageTable(["", ""], rows)
 
 
 def _first_rate(training: "Training") -> float:
@@ -104,24 +116,17 @@ def _first_rate(training: "Training") -> float:
     return 0.0 if training.recipe["warmup_epochs"] else training.recipe["learning_rate"]
 
 
-def _curves(report: "TrainingReport") -> str:
-    training, count = report.training, report.validation.count
-    drawings = [
-        plots.draw_accuracy(training.history, training.best_epoch, count),
-        plots.draw_loss(training.history, training.best_epoch),
-        plots.draw_learning_rate(_first_rate(training), report.learning_rates, training.best_epoch),
-        plots.draw_seconds(training.history),
-    ]
-    recipe = training.recipe
+def _explain_curves(report: "TrainingReport") -> str:
+    """Explain why the curves of training and validation differ."""
+    recipe = report.training.recipe
     harder = ["its images are distorted"] if _distorts(recipe) else []
-    harder += ["drawn ones that mostly belong to no class join them"] if report.extras_per_epoch else []
+    harder += ["drawn images that mostly belong to no class join them"] if report.extras_per_epoch else []
     harder += [f"its labels are smoothed ({recipe['label_smoothing']:g})"] if recipe.get("label_smoothing") else []
     why = f"Training is harder than validation here: {', '.join(harder)}. Its" if harder else "Training's"
     averaged = "Validation is measured on the moving average of the weights, which in the first epochs still remembers "
     return (
-        f"<h2>Epoch by epoch</h2>{_grid(drawings)}"
-        f"<p class='soft'>{why} figures are means over an epoch in which the weights change. "
-        f"{averaged + 'how they began.' if recipe.get('ema_share') else ''} {_text(_compare_losses(training))}</p>"
+        f"{why} figures are means over an epoch in which the weights change. "
+        f"{averaged + 'how they began.' if recipe.get('ema_share') else ''} {_compare_losses(report.training)}"
     )
 
 
@@ -137,32 +142,28 @@ def _compare_losses(training: "Training") -> str:
     )
 
 
-def _pace(report: "TrainingReport") -> str:
+def _tabulate_pace(report: "TrainingReport") -> PageTable:
     reached = [one for one in report.milestones if any(one.epochs)]
-    if not reached:
-        return ""
-    several = len(reached[0].epochs) > 1
+    several = len(reached[0].epochs) > 1 if reached else False
     head = (
-        ["seeds that got there", "epoch, median", "seconds, median", "seconds, each seed"]
+        ["seeds that reached it", "epoch, median", "seconds, median", "seconds, each seed"]
         if several
         else ["epoch", "seconds"]
     )
-    rows = [
-        [format_percent(one.accuracy, 1), *(_tell_of_seeds(one) if several else _tell_of_one(one))] for one in reached
-    ]
-    missed = [format_percent(one.accuracy, 1) for one in report.milestones if one not in reached][:1]
-    return (
-        f"<h2>How soon</h2>{_table(['validation reached', *head], rows)}<p class='soft'>From the beginning of the "
-        "first epoch to the end of the one that first got there, with compilation and with the validation after each "
-        f"epoch; reading the data comes before. {'Nothing reached ' + missed[0] + '.' if missed else ''}</p>"
-    )
+    rows = [[format_percent(one.accuracy, 1), *(_list_seeds(one) if several else _list_one(one))] for one in reached]
+    return PageTable(["validation reached", *head], rows)
 
 
-def _tell_of_one(milestone: "Milestone") -> list[str]:
+def _name_missed(report: "TrainingReport") -> str:
+    """Return the first accuracy that no seed reached; empty if there is none."""
+    return next((format_percent(one.accuracy, 1) for one in report.milestones if not any(one.epochs)), "")
+
+
+def _list_one(milestone: "Milestone") -> list[str]:
     return [f"{place}" for place in milestone.epochs] + [_in_seconds(one) for one in milestone.seconds]
 
 
-def _tell_of_seeds(milestone: "Milestone") -> list[str]:
+def _list_seeds(milestone: "Milestone") -> list[str]:
     """Format a row of medians over the seeds that reached the accuracy, after their number."""
     epochs = [place for place in milestone.epochs if place is not None]
     seconds = [one for one in milestone.seconds if one is not None]
@@ -182,29 +183,16 @@ def _distorts(recipe: Mapping[str, float]) -> bool:
     return any(limit > 0 for name, limit in recipe.items() if name.startswith("distortion."))
 
 
-def _confusions(report: "TrainingReport") -> str:
-    labels, confusions = report.labels, report.validation.confusions
-    drawing = plots.draw_confusion(labels, report.validation)
-    if not confusions:
-        return f"<h2>Confusions</h2>{_grid([drawing])}<p>None on validation.</p>"
-    rows = [
-        [f"{labels[one.label]} read as {labels[one.predicted]}", str(one.count)] for one in confusions[:MOST_CONFUSIONS]
-    ]
-    rest = _tell_rest([one.count for one in confusions[MOST_CONFUSIONS:]])
-    table = f"<div>{_table(['the commonest', 'images'], rows)}{rest}</div>"
-    return f"<h2>Confusions</h2>{_grid([drawing, table])}"
-
-
-def _tell_rest(counts: Sequence[int]) -> str:
+def _describe_rest(counts: Sequence[int]) -> str:
     """Describe the confusions that the table omits: how many, and how common; `counts` has the most common first."""
     if not counts:
         return ""
     often = "once" if counts[0] == 1 else f"{counts[0]} times"
     each = "" if len(counts) == 1 else " each" if counts[0] == counts[-1] else " at most"
-    return f"<p class='soft'>And {len(counts)} more, {often}{each}.</p>"
+    return f"And {len(counts)} more, {often}{each}."
 
 
-def _classes(report: "TrainingReport") -> str:
+def _tabulate_classes(report: "TrainingReport") -> PageTable:
     rows = [_class_row(report.labels, score) for score in report.validation.classes]
     scores = [
         [one for one in values if one is not None]
@@ -212,12 +200,7 @@ def _classes(report: "TrainingReport") -> str:
     ]
     means = [f"{100 * sum(values) / len(values):.2f}" if values else "" for values in scores]
     rows.append(["mean", *means, f"{report.validation.count:,}"])
-    return (
-        "<h2>Class by class</h2>"
-        + _table(["class", "precision, %", "recall, %", "F1, %", "images"], rows)
-        + "<p class='soft'>Precision: of what was read as the class, the share that is it. Recall: of the images of "
-        "the class, the share that was read so. F1 is their harmonic mean. On validation.</p>"
-    )
+    return PageTable(["class", "precision, %", "recall, %", "F1, %", "images"], rows)
 
 
 def _class_row(labels: Sequence[str], score: ClassScore) -> list[str]:
@@ -225,73 +208,40 @@ def _class_row(labels: Sequence[str], score: ClassScore) -> list[str]:
     return [labels[score.label], *shares, f"{score.support:,}"]
 
 
-def _mistakes(report: "TrainingReport", album: "PagePictures") -> str:
-    labels, mistakes = report.labels, report.validation.mistakes
-    total = len(mistakes)
-    if not total:
-        return "<h2>Misread images</h2><p>None on validation.</p>"
-    shown = mistakes[:MOST_MISTAKES]
-    figures = [
-        tiles.draw_tile(
+def _draw_mistakes(report: "TrainingReport", album: "PagePictures") -> list[DigitTile]:
+    """Draw misread images, the most certain first."""
+    labels = report.labels
+    return [
+        draw_tile(
             image, f"{labels[mistake.label]} as {labels[mistake.predicted]}, {format_confidence(mistake.confidence)}"
         )
-        for mistake, image in zip(shown, album.mistakes, strict=False)
+        for mistake, image in zip(report.validation.mistakes[:MOST_MISTAKES], album.mistakes, strict=False)
     ]
-    which = f"The {len(shown)} surest of {total}" if total > len(shown) else f"All {total}"
-    return (
-        f"<h2>Misread images</h2><p>{which} on validation, the surest first: the true class, what it was read as, and "
-        "how sure the model was (the softmax of its ten logits, which only the export calibrates).</p>"
-        + tiles.draw_gallery(figures)
-    )
 
 
-def _data(report: "TrainingReport", album: "PagePictures") -> str:
+def _tabulate_data(report: "TrainingReport") -> PageTable:
     counts = (report.train_counts, report.validation_counts)
     rows = [[label, *(f"{one:,}" for one in row)] for label, *row in zip(report.labels, *counts, strict=True)]
     rows.append(["all", *(f"{sum(one):,}" for one in counts)])
-    strips = [
-        tiles.draw_strip(images, label, f"Training images of the class {label}")
-        for label, images in zip(report.labels, album.samples, strict=True)
-        if len(images)
-    ]
-    return (
-        f"<h2>The data</h2><div class='plots'>{plots.draw_classes(report.labels, *counts)}"
-        f"<div>{_table(['class', 'training', 'validation'], rows)}</div></div>"
-        f"<p>The first training images of each class:</p>{tiles.draw_strips(strips)}"
-    )
+    return PageTable(["class", "training", "validation"], rows)
 
 
-def _training_images(report: "TrainingReport", album: "PagePictures") -> str:
-    strips = [
-        tiles.draw_strip(images, "", "A training image as it is, and distorted as in training")
-        for images in album.variants
-    ]
-    if not _distorts(report.training.recipe):
-        return _extras(report, album)
+def _describe_fading(recipe: Mapping[str, float]) -> str:
     # Cards written before distortion could fade do not have the field.
-    left = report.training.recipe.get("last_distortion", 1)
-    fading = "" if left == 1 else f", by less each time, at last {format_percent(left, 0)} of it"
-    return (
-        f"<h2>What training makes of it</h2><p>Each training image is distorted anew in every epoch{fading}. On the "
-        "left as it is, then as the first epoch might see it:</p>"
-        f"{tiles.draw_strips(strips)}{_extras(report, album)}"
-    )
+    left = recipe.get("last_distortion", 1)
+    return "" if left == 1 else f", by less each time, at last {format_percent(left, 0)} of it"
 
 
-def _extras(report: "TrainingReport", album: "PagePictures") -> str:
+def _draw_extras(report: "TrainingReport", album: "PagePictures") -> list[DigitTile]:
     if not report.extras_per_epoch:
-        return ""
+        return []
     names = ["none" if label == NOT_A_DIGIT else report.labels[label] for label in album.extras.labels]
-    drawn = [tiles.draw_tile(image, name) for image, name in zip(album.extras.pixels, names, strict=True)]
-    return (
-        f"<p>In every epoch {report.extras_per_epoch:,} drawn images join them, such as these, so that the model "
-        f"learns what belongs to none of the classes:</p>{tiles.draw_gallery(drawn)}"
-    )
+    return [draw_tile(image, name) for image, name in zip(album.extras.pixels, names, strict=True)]
 
 
-def _origins(report: "TrainingReport") -> str:
+def _list_origins(report: "TrainingReport") -> list[str]:
     training, network = report.training, report.architecture
-    facts = [
+    return [
         f"Network: {network.name}, {network.parameters:,} parameters, {network.macs:,} multiply-adds an image.",
         f"Command: {training.command}",
         *_ancestry(training),
@@ -303,7 +253,6 @@ def _origins(report: "TrainingReport") -> str:
         "Versions: " + ", ".join(f"{name} {version}" for name, version in training.tools.items()) + ".",
         "Recipe: " + ", ".join(f"{name} {value:g}" for name, value in training.recipe.items()) + ".",
     ]
-    return "<h2>Where it comes from</h2><ul>" + "".join(f"<li>{_text(fact)}</li>" for fact in facts) + "</ul>"
 
 
 def _ancestry(training: "Training") -> list[str]:
@@ -323,17 +272,3 @@ def _ancestry(training: "Training") -> list[str]:
     if training.precision != "float32":
         facts.append(f"Layers computed in {training.precision}; weights and the saved model are float32.")
     return facts
-
-
-def _grid(drawings: Sequence[str]) -> str:
-    return f'<div class="plots">{"".join(drawings)}</div>'
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
-def _text(text: str) -> str:
-    return escape_html(text)

@@ -1,83 +1,35 @@
-"""The plots of a training report, as SVG that takes its colours from the page: readable in light and dark mode.
+"""The plots of a training report: curves by epoch, classes, and the confusion matrix."""
 
-Matplotlib draws with placeholder colours, which become the page's variables. Figures are made without pyplot, so no
-backend, window or global state is touched. Blue and orange are distinct for the colour-blind, and no information
-depends on colour alone.
-"""
-
-import io
 import math
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ...edge.bundle.card import NUM_CLASSES, Epoch
+from ...edge.common.pages.charts import ACCURACY_TICKS, FIRST, INK, PAPER, SECOND, SIZE, draw, error_of
+from ...edge.common.pages.page import Svg
 from .figures import ValidationScores
 
-# Placeholder colours that nothing else has; the page's variables replace them.
-INK, SOFT, LINE, PAPER, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-VARIABLES = {
-    INK: "var(--ink)",
-    SOFT: "var(--soft)",
-    LINE: "var(--line)",
-    PAPER: "var(--paper)",
-    FIRST: "var(--first)",
-    SECOND: "var(--second)",
-}
-SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    # A class may be named `$x$`.
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlecolor": INK,
-    "axes.labelcolor": SOFT,
-    "axes.edgecolor": LINE,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": LINE,
-    "text.color": INK,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": SOFT,
-    "ytick.labelcolor": SOFT,
-    "legend.facecolor": PAPER,
-    "legend.edgecolor": "none",
-    "legend.framealpha": 0.8,
-    "lines.linewidth": 1.8,
-}
-# Inches: small enough for a phone to show with legible letters.
-SIZE, SQUARE = (4.6, 3.1), (4.6, 4.6)
+# Inches.
+SQUARE = (4.6, 4.6)
 # Letters; ten longer names do not fit side by side.
 LONGEST_LEVEL_NAME = 3
 # The first digits to label between powers of ten, by the most powers of ten that the axis spans.
 LABELLED = {0.5: "123456789", 1.0: "1234568", 1.5: "12346", math.inf: "25"}
-# Accuracies to label on the axis, in percent.
-ACCURACY_TICKS = (0, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.99)
 
 
-def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: int) -> str:
+def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: int) -> Svg:
     """Plot training and validation accuracy by epoch, with the range near 100 % enlarged."""
 
-    def draw(axes: Axes) -> None:
-        # A perfect score means "less than one error", and a logarithm needs a number.
-        least = 0.5 / validation_count
+    def paint(axes: Axes) -> None:
         _draw_curves(
             axes,
-            [max(least, 1 - epoch.accuracy) for epoch in history],
-            [max(least, 1 - epoch.validation_accuracy) for epoch in history],
+            [error_of(epoch.accuracy, validation_count) for epoch in history],
+            [error_of(epoch.validation_accuracy, validation_count) for epoch in history],
             best_epoch,
         )
         axes.set(ylabel="images read correctly, %")
@@ -88,49 +40,49 @@ def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: i
             axes.yaxis.set_minor_locator(NullLocator())
         _label(axes, lambda error: f"{100 * (1 - error):.6g}")
 
-    return _draw("Accuracy", SIZE, draw)
+    return draw("Accuracy", SIZE, paint)
 
 
-def draw_loss(history: Sequence[Epoch], best_epoch: int) -> str:
+def draw_loss(history: Sequence[Epoch], best_epoch: int) -> Svg:
     """Plot training and validation loss by epoch, on a logarithmic axis."""
 
-    def draw(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history], best_epoch)
         axes.set(ylabel="cross-entropy, nats")
         axes.set_yscale("log")
         _label(axes, lambda loss: f"{loss:g}")
 
-    return _draw("Loss", SIZE, draw)
+    return draw("Loss", SIZE, paint)
 
 
-def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) -> str:
+def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) -> Svg:
     """Plot the learning rate at the first step and at the end of each epoch."""
 
-    def draw(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         axes.plot(range(len(rates) + 1), [first, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
         _mark_best(axes, best_epoch)
         axes.set(xlabel="epoch", ylabel="learning rate at its end", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
 
-    return _draw("Learning rate", SIZE, draw)
+    return draw("Learning rate", SIZE, paint)
 
 
-def draw_seconds(history: Sequence[Epoch]) -> str:
+def draw_seconds(history: Sequence[Epoch]) -> Svg:
     """Plot the duration of each epoch in seconds, including validation."""
 
-    def draw(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         axes.bar(range(1, len(history) + 1), [epoch.seconds for epoch in history], color=FIRST)
         axes.set(xlabel="epoch", ylabel="seconds")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    return _draw("Time per epoch", SIZE, draw)
+    return draw("Time per epoch", SIZE, paint)
 
 
-def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequence[int]) -> str:
+def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequence[int]) -> Svg:
     """Plot each class's share of the training and of the validation images, side by side; `labels` names them."""
 
-    def draw(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         width, places = 0.4, np.arange(NUM_CLASSES)
         shares = [100 * np.array(counts) / max(1, sum(counts)) for counts in (train, validation)]
         # Hatched as well, for readers who cannot tell two colours of equal brightness apart.
@@ -143,15 +95,15 @@ def draw_classes(labels: Sequence[str], train: Sequence[int], validation: Sequen
         axes.legend(ncols=2, loc="upper center")
         axes.grid(visible=False, axis="x")
 
-    return _draw("Classes in each set", SIZE, draw)
+    return draw("Classes in each set", SIZE, paint)
 
 
-def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> str:
+def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> Svg:
     """Plot the confusion matrix: true classes down, readings across; correct ones blue, mistakes orange."""
     matrix = np.array(scores.matrix)
     mistakes = matrix - np.diag(np.diag(matrix))
 
-    def draw(axes: Axes) -> None:
+    def paint(axes: Axes) -> None:
         for label, predicted in np.argwhere(matrix > 0).tolist():
             right, count = label == predicted, int(matrix[label, predicted])
             depth = 0.35 * count / matrix[label].sum() if right else 0.15 + 0.5 * count / mistakes.max()
@@ -168,7 +120,7 @@ def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> str:
         axes.grid(visible=True, which="minor")
         axes.tick_params(which="both", length=0)
 
-    return _draw("Confusion matrix", SQUARE, draw)
+    return draw("Confusion matrix", SQUARE, paint)
 
 
 def _draw_curves(axes: Axes, train: Sequence[float], validation: Sequence[float], best_epoch: int) -> None:
@@ -210,19 +162,3 @@ def _label(axes: Axes, write: Callable[[float], str]) -> None:
     digits = next(digits for decades, digits in LABELLED.items() if spanned < decades)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: write(value) if f"{value:e}"[0] in digits else ""))
-
-
-def _draw(title: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    """Draw an inline SVG of one set of axes, as wide as the page allows."""
-    content = io.StringIO()
-    # The salt makes the ids inside a drawing unique in the page, and equal each time.
-    with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": title}):
-        figure = Figure(size, layout="constrained")
-        axes = figure.add_subplot(title=title)
-        draw(axes)
-        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
-    svg = content.getvalue()
-    svg = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg class="plot" role="img" aria-label="{title}" \1>', svg)
-    for colour, variable in VARIABLES.items():
-        svg = svg.replace(colour, variable)
-    return re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)

@@ -13,7 +13,7 @@ from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 
 SEPARATION_HEADERS = [
-    "file", "runtime", "AUROC", "vs float", "digits accepted %", "others refused %", "accuracy %", "of accepted %",
+    "file", "runtime", "AUROC", "vs float", "digits accepted %", "non-digits refused %", "accuracy %", "of accepted %",
 ]  # fmt: skip
 # Coverages for which the table shows the risk.
 COVERAGES = (0.99, 0.98, 0.95, 0.9)
@@ -30,7 +30,7 @@ def format_abstention(results: AbstentionResults, style: str = "github") -> str:
     """
     results = escape_all_markdown(results)
     sections = [
-        f"# {results.name}: digits, and what is none",
+        f"# {results.name}: digits and non-digits",
         format_abstention_tables(results, style),
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_abstention_conditions(results)),
@@ -63,37 +63,42 @@ def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
     )  # fmt: skip
     versions = sorted({f"{row.runtime} {row.runtime_version}" for row in results.rows if row.figures})
     return [
-        f"**Digits**: {results.digits.count:,} images, {results.digits.name}.{doubt}{seen} **Others**: "
+        f"**Digits**: {results.digits.count:,} images, {results.digits.name}.{doubt}{seen} **Non-digits**: "
         f"{results.others.count:,} images from {results.others.name}, SHA-256 {results.others.sha256[:12]}….",
         "**Score**: the log odds that there is a digit, logsumexp of the ten logits. **AUROC** is the probability that "
-        "a digit scores higher than one of the others, equal scores counted half (Mann and Whitney's U); **vs float** "
+        "a digit scores higher than a non-digit, equal scores counted half (Mann and Whitney's U); **vs float** "
         "is against the float32 file of the format on the same runtime. **Accepted** is what scores at least "
         f"{card.threshold:g}, the card's threshold, chosen on {card.validation.name}.",
         f"**ECE**: expected calibration error of the confidence in {CALIBRATION_BINS} bins of equal width (Guo et al. "
         f"2017), at the card's temperature, {card.temperature:g}, and at 1. **Risk**: errors among the digits that are "
-        "kept when those of least confidence are let go (El-Yaniv and Wiener 2010). Confidence decides who "
-        "goes, not the score, which says whether there is a digit and not which. Both are of images as they are.",
-        "**Framed**: digits and others are cropped to their ink, scaled and centred as the reader does it.",
+        "kept when those of least confidence are dropped (El-Yaniv and Wiener 2010). Confidence decides which "
+        "ones are dropped, not the score, which says whether there is a digit and not which one. Both are of images "
+        "as they are.",
+        "**Framed**: digits and non-digits are cropped to their ink, scaled and centred as the reader does it.",
         f"**Model**: {results.name}, {', '.join(versions) or 'no runtime'}; card SHA-256 {results.card_sha256[:12]}….",
         f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "
         f"{results.started}.",
     ]
 
 
-def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, Path, Path]:
-    """Write `abstention.json`, `abstention.md` and `abstention.html` into an existing folder; return the paths.
+def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Path, ...]:
+    """Write `abstention.json`, `abstention.md` and, if possible, `abstention.html` into an existing folder.
+
+    Returns:
+        The paths.
 
     Raises:
         FolderError: A file cannot be written.
     """
-    paths = out / "abstention.json", out / "abstention.md", out / "abstention.html"
-    contents = (
-        msgspec.json.encode(results) + b"\n",
-        format_abstention(results).encode(),
-        format_page(results, describe_abstention_conditions(results)).encode(),
-    )
-    write_all(dict(zip(paths, contents, strict=True)))
-    return paths
+    page = format_page(results, describe_abstention_conditions(results))
+    contents = {
+        "json": msgspec.json.encode(results) + b"\n",
+        "md": format_abstention(results).encode(),
+        "html": page.encode(),
+    }
+    paths = {out / f"abstention.{suffix}": content for suffix, content in contents.items()}
+    write_all(paths)
+    return tuple(paths)
 
 
 def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:

@@ -7,17 +7,19 @@ import msgspec
 
 from ....edge.bundle.catalogue import Claim
 from ....edge.common.files import write_all
+from ....edge.common.pages.charts import make_file
 from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.page import Svg
 from ....edge.common.statistics import wilson_interval
 from ....edge.common.terminal.tables import format_table
 from ...comparison.models import ModelPoint, list_claims, list_references
-from ...comparison.models_report import LATENCY, SIZE
-from ...comparison.scatter import render_scatter
+from ...comparison.models_report import LATENCY, SIZE, draw_points
 from ...results.peer_inputs import doubt_input
 from ..reading.frames_report import describe_machine, told
 from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
+CHARTS = ("latency", "size")
 SPLITS = {"test": "test", "validation": "val."}
 
 
@@ -29,7 +31,7 @@ def format_zoo(results: Zoo) -> str:
         "# The zoo, measured",
         "\n".join(f"- {sentence}" for sentence in doubt_peers(results)),
         format_models(results),
-        "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in draw_zoo(results)),
+        "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in CHARTS),
         "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
         f"the mark, the larger the file. The stairs are the front{lines if list_claims(results.evaluated_on) else ''}.",
         "## Starting points beside their claims" if _claimed(results) else "",
@@ -129,7 +131,7 @@ def describe_zoo(results: Zoo) -> list[str]:
     ]
 
 
-def draw_zoo(results: Zoo) -> dict[str, str]:
+def draw_zoo(results: Zoo) -> dict[str, Svg]:
     """Draw each network's int8 TFLite file, by our recipe if there is one, and peers: SVG by cost."""
     ours = [
         _best_of(results, name, "edge-mnist") or _best_of(results, name, "description") for name in _networks(results)
@@ -153,8 +155,8 @@ def draw_zoo(results: Zoo) -> dict[str, str]:
     ]
     references = list_references(results.evaluated_on)
     return {
-        "latency": render_scatter("Accuracy and latency", LATENCY, points, references),
-        "size": render_scatter("Accuracy and size", SIZE, points, references),
+        "latency": draw_points("Accuracy and latency", LATENCY, points, references),
+        "size": draw_points("Accuracy and size", SIZE, points, references),
     }
 
 
@@ -183,7 +185,7 @@ def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
     contents = {
         "zoo.json": msgspec.json.encode(results).decode(),
         "zoo.md": format_zoo(results).rstrip(),
-        **{f"zoo-{name}.svg": drawing for name, drawing in draw_zoo(results).items()},
+        **{f"zoo-{name}.svg": make_file(chart).rstrip() for name, chart in draw_zoo(results).items()},
     }
     write_all({out / name: f"{content}\n".encode() for name, content in contents.items()})
     return tuple(out / name for name in contents)

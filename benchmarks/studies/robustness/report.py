@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ....edge.common.files import write_all
 from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.page import PageTable
 from ....edge.common.terminal.formatting import format_p, format_percent
 from ....edge.common.terminal.tables import format_table
 from ...statistics.paired import SIGNIFICANCE
@@ -29,27 +30,36 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
         style: A tabulate style: `github` for Markdown, `simple` for a terminal.
     """
     results = escape_all_markdown(results)
+    definitions = tabulate_definitions(results)
     sections = [f"# {results.name}: corrupted digits"]
     for runtime in results.runtimes:
         sections += [f"## {runtime.runtime}", *format_runtime_tables(results, runtime, style)]
         sections.append("\n".join(f"- {sentence}" for sentence in summarize_robustness(results, runtime)))
     sections += [
         "## Corruptions",
-        format_definitions(results, style),
+        format_table(definitions.rows, [str(title) for title in definitions.head], style),
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_robustness_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def format_runtime_tables(results: Robustness, runtime: RuntimeRobustness, style: str) -> tuple[str, str, str]:
-    """Format accuracy by severity, the files side by side, and the effect of abstaining; a line for each corruption."""
+def tabulate_runtime(results: Robustness, runtime: RuntimeRobustness) -> tuple[PageTable, ...]:
+    """Tabulate accuracy by severity, the files side by side, and the effect of abstaining; a line per corruption."""
     count = results.images.count
     return (
-        _table(results, runtime, SEVERITY_HEADERS, lambda row, record: _severity_cells(row, record, count), style),
-        _table(results, runtime, PAIR_HEADERS, lambda row, _: _pair_cells(row, count), style),
-        _table(results, runtime, ABSTAINING_HEADERS, lambda row, _: _abstaining_cells(row, count), style),
+        _table(results, runtime, SEVERITY_HEADERS, lambda row, record: _severity_cells(row, record, count)),
+        _table(results, runtime, PAIR_HEADERS, lambda row, _: _pair_cells(row, count)),
+        _table(results, runtime, ABSTAINING_HEADERS, lambda row, _: _abstaining_cells(row, count)),
     )
+
+
+def format_runtime_tables(results: Robustness, runtime: RuntimeRobustness, style: str) -> list[str]:
+    """Format the same tables as text, with names aligned left and figures aligned right."""
+    return [
+        format_table(one.rows, [str(title) for title in one.head], style, ("left", *["right"] * (len(one.head) - 1)))
+        for one in tabulate_runtime(results, runtime)
+    ]
 
 
 def format_robustness_tables(results: Robustness, style: str) -> str:
@@ -115,8 +125,8 @@ def _name_drops(rows: Sequence[CorruptedRow], sign: int) -> str:
     )
 
 
-def format_definitions(results: Robustness, style: str) -> str:
-    """Format what each severity does, with MNIST-C's marked, and how far images are from the originals."""
+def tabulate_definitions(results: Robustness) -> PageTable:
+    """Tabulate what each severity does, with MNIST-C's marked, and how far images are from the originals."""
     lines = [
         [
             record.name,
@@ -128,7 +138,7 @@ def format_definitions(results: Robustness, style: str) -> str:
         for record in results.corruptions
     ]  # fmt: skip
     headers = ["corruption", "parameters", "1", "2", "3", "4", "5", "distance"]
-    return format_table(lines, headers, style)
+    return PageTable(headers, lines, left=2, words=["parameters"])
 
 
 def describe_robustness_conditions(results: Robustness) -> list[str]:
@@ -171,25 +181,32 @@ def describe_command(settings: RobustnessSettings) -> str:
     return f"edge-mnist measure corruptions{runtimes} {amount} --seed {settings.seed}"
 
 
-def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out: Path) -> tuple[Path, Path, Path]:
-    """Write `robustness.json`, `robustness.md` and `robustness.html` into an existing folder; return the paths.
+def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out: Path) -> tuple[Path, ...]:
+    """Write `robustness.json`, `robustness.md` and, if possible, `robustness.html` into an existing folder.
 
     Args:
         results: The run to write.
         sheet: Originals and corrupted digits for the page, uint8 [15, 6, 28, 28].
         out: An existing folder.
 
+    Returns:
+        The paths.
+
     Raises:
         FolderError: A file cannot be written.
     """
-    paths = out / "robustness.json", out / "robustness.md", out / "robustness.html"
-    tables = {runtime.runtime: format_runtime_tables(results, runtime, "html") for runtime in results.runtimes}
+    tables = {runtime.runtime: tabulate_runtime(results, runtime) for runtime in results.runtimes}
     sentences = {runtime.runtime: summarize_robustness(results, runtime) for runtime in results.runtimes}
-    definitions, conditions = format_definitions(results, "html"), describe_robustness_conditions(results)
+    definitions, conditions = tabulate_definitions(results), describe_robustness_conditions(results)
     page = format_robustness_page(results, sheet, tables, sentences, definitions, conditions)
-    contents = msgspec.json.encode(results) + b"\n", format_robustness(results).encode(), page.encode()
-    write_all(dict(zip(paths, contents, strict=True)))
-    return paths
+    contents = {
+        "json": msgspec.json.encode(results) + b"\n",
+        "md": format_robustness(results).encode(),
+        "html": page.encode(),
+    }
+    paths = {out / f"robustness.{suffix}": content for suffix, content in contents.items()}
+    write_all(paths)
+    return tuple(paths)
 
 
 def _table(
@@ -197,14 +214,12 @@ def _table(
     runtime: RuntimeRobustness,
     headers: list[str],
     cells: Callable[[CorruptedRow, CorruptionRecord], list[str]],
-    style: str,
-) -> str:
-    """Tabulate a line for each corruption, with names aligned left and figures aligned right."""
+) -> PageTable:
+    """Tabulate a line for each corruption."""
     lines = [
         [row.corruption, *cells(row, record)] for row, record in zip(runtime.rows, results.corruptions, strict=True)
     ]
-    align = ("left", *["right"] * (len(headers) - 1))
-    return format_table(lines, headers, style, align)
+    return PageTable(headers, lines)
 
 
 def _severity_cells(row: CorruptedRow, record: CorruptionRecord, count: int) -> list[str]:

@@ -18,8 +18,13 @@ from edge_mnist.benchmarks.comparison.models import (
     compare_models,
     mark_front,
 )
-from edge_mnist.benchmarks.comparison.models_report import describe, draw_charts, format_comparison_page
-from edge_mnist.benchmarks.comparison.scatter import HEIGHT, WIDTH, CostAxis, front_of, render_scatter
+from edge_mnist.benchmarks.comparison.models_report import (
+    CostAxis,
+    describe,
+    draw_charts,
+    draw_points,
+    format_comparison_page,
+)
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.results.files import ResultsError
 from edge_mnist.benchmarks.results.schema import Accuracy, Results, Row
@@ -27,6 +32,7 @@ from edge_mnist.edge.bundle.card import ModelCardError, encode_card
 from edge_mnist.edge.bundle.catalogue import CATALOGUE
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.common.pages.charts import make_file, pick_front
 from edge_mnist.edge.common.statistics import wilson_interval
 from tests.builders.benchmark_results import make_machine, make_results
 from tests.conftest import edge_mnist
@@ -214,11 +220,9 @@ def test_the_front_has_what_nothing_beats(points: list[tuple[int, int, float]], 
 def test_the_stairs_go_over_the_points_that_cost_least() -> None:
     points = [_point(80, 10), _point(95, 40), _point(90, 20), _point(85, 30)]
 
-    assert [point.accuracy for point in front_of(CostAxis("size", lambda one: one.size_bytes), points)] == [
-        0.8,
-        0.9,
-        0.95,
-    ]
+    front = pick_front(points, lambda one: one.size_bytes, lambda one: one.accuracy)
+
+    assert [point.accuracy for point in front] == [0.8, 0.9, 0.95]
 
 
 def test_the_reference_marks_are_the_catalogues_claims() -> None:
@@ -249,15 +253,18 @@ def test_claims_about_mnist_stand_beside_no_other_images(tmp_path: Path) -> None
 def test_drawings_hold_every_point_and_nothing_outside(points: list[ModelPoint]) -> None:
     references = [PublishedClaim(name="<published>", accuracy=0.9, split="test", rough=True)]
 
-    svg = render_scatter("Title", CostAxis("size", lambda one: one.size_bytes), points, references)
+    svg = make_file(draw_points("Title", CostAxis("size", lambda one: one.size_bytes), points, references))
     drawing = ElementTree.fromstring(svg)  # noqa: S314 - made a line above
 
-    circles = [element for element in drawing.iter() if element.tag.endswith("circle")]
-    assert len(circles) == len(points)
-    assert all(0 < float(circle.attrib["cx"]) < WIDTH and 0 < float(circle.attrib["cy"]) < HEIGHT for circle in circles)
+    _, _, width, height = map(float, drawing.attrib["viewBox"].split())
+    tips = [element.text for element in drawing.iter() if element.tag.endswith("}title")]
+    assert len(tips) == len(points)
+    marks = [element for element in drawing.iter() if element.tag.endswith("}use") and float(element.attrib["y"]) > 0]
+    assert all(0 <= float(one.attrib["x"]) <= width and 0 <= float(one.attrib["y"]) <= height for one in marks)
     texts = [element for element in drawing.iter() if element.tag.endswith("}text")]
-    assert all(0 <= float(text.attrib.get("x", 0)) <= WIDTH for text in texts)
+    assert all(-1 <= float(text.attrib.get("x", 0)) <= width for text in texts)
     assert "<published>: about 90 %" in [text.text for text in texts]
+    assert {point.model for point in points} <= {text.text for text in texts}
 
 
 def test_the_command_writes_page_drawings_table_and_json(tmp_path: Path) -> None:
@@ -302,7 +309,9 @@ def test_json_is_one_document(tmp_path: Path) -> None:
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
-    page = format_comparison_page(compare_models([SHIPPED])).replace('xmlns="http://www.w3.org/2000/svg"', "")
+    comparison = compare_models([SHIPPED])
+
+    page = format_comparison_page(comparison, draw_charts(comparison))
 
     assert "://" not in page
     assert "<script" not in page

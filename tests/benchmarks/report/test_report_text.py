@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from edge_mnist.benchmarks.comparison.history import format_history, read_history
 from edge_mnist.benchmarks.comparison.models import compare_models
-from edge_mnist.benchmarks.comparison.models_report import format_comparison_page, format_markdown
+from edge_mnist.benchmarks.comparison.models_report import draw_charts, format_comparison_page, format_markdown
 from edge_mnist.benchmarks.report.page import format_page
 from edge_mnist.benchmarks.report.report import describe_conditions, format_report, write_reports
 from edge_mnist.benchmarks.results.csv_table import format_csv
@@ -119,7 +119,8 @@ def _history_page(results: Results, folder: Path) -> str:
 
 def _comparison_page(results: Results, folder: Path) -> str:
     (folder / "a.json").write_bytes(msgspec.json.encode(results))
-    return format_comparison_page(compare_models([folder / "a.json"]))
+    comparison = compare_models([folder / "a.json"])
+    return format_comparison_page(comparison, draw_charts(comparison))
 
 
 @pytest.mark.parametrize("make", [_benchmark_page, _history_page, _comparison_page])

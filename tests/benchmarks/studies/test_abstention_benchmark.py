@@ -27,7 +27,6 @@ from edge_mnist.benchmarks.studies.networks.non_digits import NonDigits, OthersE
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.pages.markdown import escape_markdown
-from edge_mnist.edge.common.pages.svg import choose_ticks
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 
@@ -248,7 +247,7 @@ def test_reports_say_the_same_and_take_nothing_from_elsewhere(results: Abstentio
     assert f"not installed: {escape_markdown(RUNTIMES['tflite-runtime'].how_to_get)}" in markdown_path.read_text()
     page = page_path.read_text()
     assert page.count("<svg") == 3 * 4
-    assert page.count('class="mark"') == 2 * 4
+    assert page.count('class="threshold"') == 2 * 4
     assert not re.search(r"https?:|src=|<script|url\(", page)
     assert "prefers-color-scheme: dark" in page
 
@@ -258,16 +257,3 @@ def test_names_are_text_on_the_page(results: AbstentionResults) -> None:
 
     assert "<b>" not in page
     assert "<strong>Digits</strong>: a &lt; b" in page
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (0, 0.2, [0, 0.05, 0.1, 0.15, 0.2]),
-        (-8.56, 7.03, [-10, -5, 0, 5, 10]),
-        (0, 0.0088, [0, 0.002, 0.004, 0.006, 0.008, 0.01]),
-        (2, 2, [2, 2.2]),
-    ],
-)
-def test_ticks_are_round_numbers_around_the_values(low: float, high: float, ticks: list[float]) -> None:
-    assert choose_ticks(low, high) == pytest.approx(ticks)
