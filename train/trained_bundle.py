@@ -103,7 +103,7 @@ def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths:
         model = build(name, seed)
         if setup.start:
             anew = inherit_weights(model, setup.start, splits.labels)
-            echo(f"From {setup.start.record.name}: all layers but {', '.join(anew) or 'none'}.", err=True)
+            echo(f"From {setup.start.record.name}: all layers except {', '.join(anew) or 'none'}.", err=True)
         return model
 
     try:
@@ -111,7 +111,7 @@ def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths:
     except KeyboardInterrupt:
         there = [str(path) for path in state_paths.values() if path.exists()]
         if there:
-            echo_lines(["", f"Interrupted. The same command goes on from {' and '.join(there)}."], err=True)
+            echo_lines(["", f"Interrupted. Repeat the command to resume from {' and '.join(there)}."], err=True)
         raise
 
 
@@ -129,7 +129,7 @@ def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
     if trials is None:
         return line
     return (
-        f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
+        f"{line} This is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
         f"{format_percent(trials.mean)}, the standard deviation {100 * trials.deviation:.2f} points."
     )
 

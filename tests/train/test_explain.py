@@ -247,7 +247,7 @@ def test_the_command_reads_a_page_in_order_and_draws_a_sheet(explained: tuple[Re
     document = msgspec.json.decode(result.stdout)
     assert [digit["digit"] for digit in document["digits"]] == list("47230")
     assert all(0.5 < digit["confidence"] <= 1 for digit in document["digits"])
-    assert f"Heat of {document['layer']}" in result.stderr
+    assert f"Heat map of {document['layer']}" in result.stderr
     with Image.open(sheet) as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -404,9 +404,9 @@ def test_models_of_other_projects_are_explained_by_their_logits(
     [
         (_without_model, "has no model.keras"),
         (_with_garbage, "expected a .keras file, got a text"),
-        (_of_shared_layers, "more than once, so Grad-CAM has no single map. Give each call a layer of its own"),
-        (_of_padding, "zero_padding2d (ZeroPadding2D) moves the grid in a way that is not followed here"),
-        (_of_a_model_within, "keeps layers in models within it (body)"),
+        (_of_shared_layers, "more than once, so Grad-CAM has no single feature map. Use a separate layer"),
+        (_of_padding, "zero_padding2d (ZeroPadding2D) shifts the grid in an unsupported way"),
+        (_of_a_model_within, "contains nested models (body)"),
         (lambda folder: folder, "not a bundle"),
     ],
     ids=["no model", "no Keras model", "shared", "padded", "within", "nothing"],

@@ -74,7 +74,9 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
     settled = _settle(bundle)
     pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
     if not len(pixels):
-        raise ExplainError(f"{image}: the model finds no digit there, so there is nothing to explain.")
+        raise ExplainError(
+            f"{image}: the model finds no digit, so there is nothing to explain. Choose another picture or model."
+        )
     explanation = explain_images(network.model, network.to_inputs(pixels))
     digits = describe_digits(explanation, settled.temperature, bundle.card.labels)
     sheet = draw_sheet(pixels, explanation, [format_digit(digit) for digit in digits])
@@ -156,7 +158,7 @@ def _settle(bundle: Bundle) -> Settled:
 def _open(path: Path) -> Bundle:
     if (path / CARD_NAME).is_file() and not (path / SOURCE_NAME).is_file():
         raise ExplainError(
-            f"{path}: has no {SOURCE_NAME}, and exported files have no gradients to explain them by. Copy it from "
-            "where the bundle was trained, or train the model again."
+            f"{path}: has no {SOURCE_NAME}, and exported files have no gradients. Copy it from the bundle as "
+            "it was trained, or train the model again."
         )
     return open_bundle(path)

@@ -79,8 +79,8 @@ def _check_layers(model: Any, origin: str) -> None:
     shared = [layer.name for layer in model.layers if len(layer._inbound_nodes) > 1]
     if shared:
         raise ExplainError(
-            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single map. Give each call a "
-            "layer of its own, and export that."
+            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single feature map. Use a "
+            "separate layer for each call, and export again."
         )
 
 
@@ -104,8 +104,8 @@ def _logits(model: Any, origin: str) -> Any:
         return _inputs_of(model)[0]
     if not hasattr(operation, "activation"):
         raise ExplainError(
-            f"{origin}: ends in {operation.name}, and the function that makes probabilities cannot be taken off it. "
-            "Save the model so that it gives logits, and export that."
+            f"{origin}: ends in {operation.name}, and the function that computes probabilities cannot be "
+            "removed from it. Save the model so that it outputs logits, and export again."
         )
     # The model's graph calls the layer again whenever it runs.
     operation.activation = keras.activations.linear

@@ -87,7 +87,7 @@ def check_backend() -> None:
     """
     if keras.backend.backend() != "tensorflow":
         raise ExplainError(
-            f"explain takes its gradients from TensorFlow, got the backend {keras.backend.backend()}. Set "
+            f"explain computes gradients with TensorFlow, but the backend is {keras.backend.backend()}. Set "
             "KERAS_BACKEND=tensorflow; the model may have been trained on any backend."
         )
 
@@ -106,12 +106,12 @@ def find_layer(model: Any) -> Any:
     within = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
     if not maps and within:
         raise ExplainError(
-            f"{model.name}: keeps layers in models within it ({', '.join(within)}), where Grad-CAM finds no map. Build "
-            "it of their layers one by one (`for layer in inner.layers`), and export that."
+            f"{model.name}: contains nested models ({', '.join(within)}), in which Grad-CAM finds no feature "
+            "map. Build the model from their layers (`for layer in inner.layers`), and export again."
         )
     if not maps:
         raise ExplainError(
-            f"{model.name}: has no convolution, so Grad-CAM has no map to show. Networks with one can be explained."
+            f"{model.name}: has no convolution, so Grad-CAM has no feature map. Choose a network with a convolution."
         )
     return [layer for layer in maps if not isinstance(layer, PASSED_OVER)][-1]
 
@@ -127,8 +127,8 @@ def locate_cells(model: Any, layer: Any) -> Grid:
         kernel, stride = _window(each)
         if isinstance(each, keras.layers.Conv2DTranspose) or (kernel, stride) == (1, 1):
             raise ExplainError(
-                f"{model.name}: {each.name} ({type(each).__name__}) moves the grid in a way that is not followed here, "
-                "so heat would lie in the wrong place. Networks of convolutions and pooling can be explained."
+                f"{model.name}: {each.name} ({type(each).__name__}) shifts the grid in an unsupported way, so "
+                "the heat map would be misplaced. Choose a network of convolutions and pooling."
             )
         size, cells = _map_before(each).shape[1], each.output.shape[1]
         # 'same' puts the smaller half of the padding first; 'valid' has no padding.

@@ -61,8 +61,8 @@ def save_state(path: Path, variables: list[Any], progress: TrainingProgress, ide
             np.savez(file, identity=_encode(identity), history=history, best_epoch=progress.best_epoch, **arrays)
     except OSError as error:
         raise ResumeError(
-            f"{path}: the state of this run cannot be written ({error.strerror}). Make room, or choose another --out, "
-            "and repeat the command."
+            f"{path}: the training state cannot be written ({error.strerror}). Free disk space or choose "
+            "another --out, and repeat the command."
         ) from error
 
 
@@ -83,20 +83,22 @@ def load_state(
     if not os.path.lexists(path):
         return TrainingProgress([], 0, [])
     if not path.is_file():
-        raise ResumeError(f"{path}: is not the state of a run, but a folder or device. Remove it to start again.")
+        raise ResumeError(
+            f"{path}: expected the training state of a run, found a folder or device. Remove it to start again."
+        )
     # All variables, the best weights, which are some of them, and a few figures per epoch.
     most_bytes = 2 * sum(8 * math.prod(variable.shape) for variable in variables) + MOST_OTHER_BYTES
     try:
         with open_file(path) as file:
             progress = _restore(path, read_npz(file, most_bytes), variables, identity)
         if [one.shape for one in progress.best_weights] != [one.shape for one in weights]:
-            raise ValueError("its best weights are another model's")
+            raise ValueError("its best weights belong to another model")
     except ResumeError:
         raise
     except Exception as error:
         # The file may hold anything: nested JSON, invalid numbers, arrays of other shapes.
         raise ResumeError(
-            f"{path}: is not the state of a run ({first_line(error)}). Delete it to start again."
+            f"{path}: is not a training state ({first_line(error)}). Delete it to start again."
         ) from error
     echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
@@ -112,7 +114,7 @@ def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identit
         raise ValueError("its losses are not finite")
     progress = TrainingProgress(history, int(state["best_epoch"]), best_weights)
     if not 1 <= progress.best_epoch <= len(history):
-        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is said to be the best")
+        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is marked as the best")
     return progress
 
 
@@ -124,6 +126,6 @@ def _check_identity(path: Path, found: dict[str, Any], expected: dict[str, Any])
     differing = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
     if differing:
         raise ResumeError(
-            f"{path}: an interrupted run with other settings ({', '.join(differing)}). Repeat its options to resume "
-            "it, or delete the file."
+            f"{path}: belongs to an interrupted run with other settings ({', '.join(differing)}). Repeat the "
+            "options of that run to resume it, or delete the file."
         )

@@ -86,7 +86,8 @@ def find_devices(asked: str) -> Devices:
     find = {"tensorflow": _find_with_tensorflow, "jax": _find_with_jax}.get(keras.backend.backend())
     if find is None:
         raise DevicesError(
-            f"--devices: on {keras.backend.backend()} only 1 is there; KERAS_BACKEND=jax or tensorflow takes more."
+            f"--devices: on {keras.backend.backend()} only 1 device is supported. For more, set "
+            "KERAS_BACKEND=jax or tensorflow."
         )
     return find(asked)
 
@@ -95,7 +96,7 @@ def _find_with_tensorflow(asked: str) -> Devices:
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
     if os.environ.get("TF_CONFIG"):
-        raise DevicesError("TF_CONFIG names several machines; that takes KERAS_BACKEND=jax, see docs/training.md.")
+        raise DevicesError("TF_CONFIG names several machines, which needs KERAS_BACKEND=jax; see docs/training.md.")
     names = [one.name for one in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
     chosen = _choose(names, asked)
     if len(chosen) == 1:
@@ -109,7 +110,7 @@ def _find_with_jax(asked: str) -> Devices:
     if os.environ.get(JAX_ADDRESSES):
         keras.distribution.initialize()
         if asked != ALL:
-            raise DevicesError(f"--devices {asked}: with {JAX_ADDRESSES} only {ALL} is possible.")
+            raise DevicesError(f"--devices {asked}: with {JAX_ADDRESSES} only {ALL} is supported.")
     chosen = _choose(keras.distribution.list_devices(), asked)
     if len(chosen) == 1:
         return Devices()
@@ -122,5 +123,7 @@ def _choose(names: list[str], asked: str) -> list[str]:
     if asked == ALL:
         return names
     if int(asked) > len(names):
-        raise DevicesError(f"--devices {asked}: expected at most {len(names)}, so many are here ({', '.join(names)}).")
+        raise DevicesError(
+            f"--devices {asked}: expected at most {len(names)}, the number of devices here ({', '.join(names)})."
+        )
     return names[: int(asked)]

@@ -124,12 +124,12 @@ def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
     """
     epoch = len(progress.history) + 1
     said = (
-        f"the loss of epoch {epoch} is not finite: training diverged and stops. Choose a --learning-rate below "
-        f"{recipe.learning_rate:g}"
+        f"the loss of epoch {epoch} is not finite: training diverged and was stopped. Choose a --learning-rate "
+        f"below {recipe.learning_rate:g}"
     )
     if not progress.history:
         raise DivergedError(f"{said[0].upper()}{said[1:]}; nothing was written.")
-    echo(f"Warning: {said}. What is kept is the best of the epochs before it, epoch {progress.best_epoch}.", err=True)
+    echo(f"Warning: {said}. The best earlier epoch is kept: epoch {progress.best_epoch}.", err=True)
 
 
 def outlier_logit(recipe: Recipe) -> float:

@@ -43,11 +43,11 @@ def load_parent(path: Path, splits: Splits) -> Parent:
     """
     if path.suffix.lower() in HDF5:
         raise AncestorError(
-            f"{path}: HDF5 files can run code when Keras loads them, even in safe mode, and nothing vouches for their "
-            "bytes. Expected a bundle, as edge-mnist train writes it."
+            f"{path}: expected a bundle written by edge-mnist train, got an HDF5 file. Keras may run code from "
+            "HDF5 files, even in safe mode. Train the model again with edge-mnist train."
         )
     if not path.is_dir():
-        raise AncestorError(f"{path}: expected the folder of a bundle, as edge-mnist train writes it.")
+        raise AncestorError(f"{path}: expected a bundle folder written by edge-mnist train.")
     bundle = open_bundle(path)
     record = _describe(path, bundle.card)
     if splits.name == MNIST and SAMPLE in record.datasets:
@@ -101,7 +101,8 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
             anew.append(layer.name)
     if len(anew) == sum(bool(layer.weights) for layer in model.layers):
         raise AncestorError(
-            f"{parent.record.name}: no layer of it fits {model.name}. Train the same --model as it is one of."
+            f"{parent.record.name}: none of its layers fits {model.name}. Choose the --model that this bundle "
+            "was trained with."
         )
     return anew
 
@@ -110,7 +111,8 @@ def _describe(path: Path, card: ModelCard) -> Ancestor:
     training = card.training
     if training is None:
         raise AncestorError(
-            f"{path}: its card does not say what it was trained on, so validation could not be trusted."
+            f"{path}: its card does not name its training data, so the validation images may be among them. "
+            "Choose a bundle trained by edge-mnist."
         )
     parents = [*training.teachers, *([training.start] if training.start else [])]
     datasets = {training.dataset}.union(*(parent.datasets for parent in parents))

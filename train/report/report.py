@@ -78,7 +78,7 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         write_atomically(page, format_page(report, album).encode())
     except OSError as error:
         raise ReportError(
-            f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is whole."
+            f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is complete."
         ) from error
     return page
 
