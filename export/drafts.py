@@ -23,10 +23,10 @@ _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, 
 _UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
 # The precision to suggest when a model cannot be converted to one.
 INSTEAD = {
-    "int8": "--float16 or --dynamic store its weights in fewer bytes",
-    "int16x8": "--dynamic has 8-bit weights, too",
-    "dynamic": "--float16 halves the file",
-    "float16": "float32 keeps every number",
+    "int8": "--float16 or --dynamic make the weights smaller, too",
+    "int16x8": "--dynamic also has 8-bit weights",
+    "dynamic": "--float16 halves the file size",
+    "float16": "float32 keeps every value",
 }
 
 
@@ -119,7 +119,7 @@ def _check_range(logits: NDArray[np.float32]) -> None:
     beyond = int((~np.isfinite(logits)).any(axis=1).sum())
     if beyond:
         raise ExportError(
-            f"its numbers reach beyond 65,504, the largest in half precision, for {beyond} of {len(logits)} digits"
+            f"its values exceed 65,504, the largest in half precision, for {beyond} of {len(logits)} digits"
         )
 
 

@@ -119,8 +119,8 @@ def export_bundle(source: ModelSource, settings: ExportSettings, out: Path, data
         drafts, missing = make_drafts(exporters, work.network, work.card.name, folder, progress.step)
         if not drafts:
             reasons = " ".join(f"{one.name}: {one.reason}." for one in missing)
-            raise ExportError(f"{source.path}: no file can be made of this model. {reasons} Nothing was written.")
-        progress.step("Verifying every file in a process of its own")
+            raise ExportError(f"{source.path}: no file can be made from this model. {reasons} Nothing was written.")
+        progress.step("Verifying every file in its own process")
         card, evidence = _verify(work, drafts, missing)
         progress.step("Writing the report")
         failures = [failure for file in _files(card) for failure in _find_failures(file, work, settings)]
@@ -211,7 +211,8 @@ def _check_pictures(source: ModelSource, held_out: HeldOut) -> None:
     training = source.bundle.card.training if source.bundle else None
     if training and training.dataset.startswith(PREFIX) and training.train.sha256 != held_out.calibration_pool.sha256:
         raise ExportError(
-            f"{source.path}: --data-dir has other pictures than it was trained on. Restore them, or train it again."
+            f"{source.path}: the pictures in --data-dir are not those that the model was trained on. Restore "
+            "them, or train the model again."
         )
 
 

@@ -174,7 +174,7 @@ def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
     constants = dict(zip((tensor.name for tensor in traced.inputs[1:]), traced.captured_inputs, strict=True))
     for value in list(proto.graph.input)[1:]:
         if value.name not in constants:
-            raise ExportError(f"ONNX: the network reads {value.name} beside the pixels.")
+            raise ExportError(f"ONNX: the network reads {value.name} as well as the pixels.")
         proto.graph.initializer.append(numpy_helper.from_array(constants[value.name].numpy(), value.name))
         proto.graph.input.remove(value)
 

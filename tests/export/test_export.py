@@ -199,7 +199,7 @@ def test_a_c_source_needs_an_int8_tflite_file(trained: Path, tmp_path: Path) -> 
     result = edge_mnist("export", trained, "--format", "onnx", "--int8", "--c-array", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "leave out --float-only and --format onnx, or add --int8" in result.stderr
+    assert "Leave out --float-only and --format onnx, or add --int8" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -207,7 +207,7 @@ def test_a_precision_that_a_format_does_not_have_is_refused(trained: Path, tmp_p
     result = edge_mnist("export", trained, "--format", "onnx", "--dynamic", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "--dynamic does not exist for --format onnx: leave one out." in result.stderr
+    assert "--dynamic is not available for --format onnx" in result.stderr
 
 
 def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: 
             r"drops 0\.11 points \(11 of 10,000 images lost, 0 gained, p = 0\.00098\), --max-drop allows 0\.1",
         ),
         (14, 3, 0.1, r"drops 0\.11 points"),
-        (3, 2, 0.0, r"Chance alone can explain that"),
+        (3, 2, 0.0, r"Chance alone can explain this"),
         (0, 5, 0.0, None),
     ],
     ids=["just enough", "too much", "difference counts", "by chance", "better"],

@@ -343,7 +343,7 @@ def test_a_file_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None:
     assert "Warning: own-float32.onnx could not be made: " in both.stderr
     assert "near chance" in both.stderr
     assert named.exit_code == 1
-    assert "no file can be made of this model. own-float32.onnx: " in named.stderr
+    assert "no file can be made from this model. own-float32.onnx: " in named.stderr
     assert not (tmp_path / "named").exists()
 
 

@@ -208,12 +208,12 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert card.export.evaluations[0].images.name == "folder:letters-test"
     file = tmp_path / "mine" / card.export.files[0].record.name
     said = inspect_file(file.read_bytes(), file.name).model.properties["edge_mnist.description"]
-    assert said.startswith("Tells ten kinds of small pictures apart")
+    assert said.startswith("Classifies small pictures into ten classes")
 
     next((letters / "a").iterdir()).unlink()
     changed = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
     assert changed.exit_code == 1
-    assert "other pictures than it was trained on" in changed.stderr
+    assert "not those that the model was trained on" in changed.stderr
 
 
 def test_among_seeds_validation_decides_and_then_the_loss(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
