@@ -198,7 +198,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {tmp_path}: exists and is not empty, so it is left alone. Choose another folder.\n"
+        f"Error: {tmp_path}: exists and is not empty. Choose another folder.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
