@@ -20,7 +20,7 @@ from edge_mnist.train.augment import Augment
 from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting.seeds import Trained
-from edge_mnist.train.recipe import Recipe, make_schedule, sample_schedule
+from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import plots
 from edge_mnist.train.report import report as report_module
 from edge_mnist.train.report.figures import (
@@ -32,6 +32,7 @@ from edge_mnist.train.report.figures import (
 )
 from edge_mnist.train.report.page import format_page
 from edge_mnist.train.report.report import ReportError, report_path, write_report
+from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
 

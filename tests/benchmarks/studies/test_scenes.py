@@ -197,9 +197,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     result = edge_mnist("scenes", tmp_path, "--count", 1, "--condition", "tiny-frame")
 
     assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: {tmp_path}: exists and is not empty. Choose another folder.\n"
-    )
+    assert result.stderr == (f"Error: {tmp_path}: exists and is not empty. Choose another folder.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
