@@ -65,7 +65,7 @@ def read_history(folder: Path) -> History:
         HistoryError: There is no such folder, or no run in it.
     """
     if not folder.is_dir():
-        raise HistoryError(f"{folder}: not a folder. Expected one with the JSON files of edge-mnist benchmark.")
+        raise HistoryError(f"{folder}: is not a folder. Expected a folder with JSON files of edge-mnist benchmark.")
     paths = sorted(folder.rglob("*.json"))
     read: list[tuple[Path, Results]] = []
     skipped: list[str] = []
@@ -76,7 +76,9 @@ def read_history(folder: Path) -> History:
             skipped.append(str(error))
     if not read:
         found = f" (skipped: {' '.join(skipped)})" if skipped else ""
-        raise HistoryError(f"{folder}: no run in it{found}. Collect the JSON files of edge-mnist benchmark there.")
+        raise HistoryError(
+            f"{folder}: contains no benchmark run{found}. Put JSON files of edge-mnist benchmark into it."
+        )
     read.sort(key=lambda pair: (_when(pair[1]), pair[0]))
     runs = [PastRun(*read[0])]
     for (_, before), (path, after) in pairwise(read):

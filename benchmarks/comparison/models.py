@@ -88,7 +88,7 @@ def read_model_points(path: Path) -> ComparedModel:
     """
     if not path.exists():
         raise CompareError(
-            f"{path}: there is no such thing. Expected an exported bundle, the name of one that comes along "
+            f"{path}: does not exist. Expected an exported bundle, the name of a shipped one "
             f"({', '.join(shipped.name for shipped in find_shipped())}), or the JSON of a benchmark."
         )
     return _read_bundle(open_bundle(path)) if path.is_dir() else _read_results(path)
@@ -230,15 +230,16 @@ def _check_alike(runs: Sequence[ComparedModel]) -> None:
     for run in runs[1:]:
         if run.images_sha256 != first.images_sha256:
             raise CompareError(
-                f"accuracies on different images do not compare: {first.path} was measured on {_name_images(first)}, "
-                f"{run.path} on {_name_images(run)}. Export or benchmark both with the same data."
+                f"accuracies on different images cannot be compared: {first.path} was measured on "
+                f"{_name_images(first)}, {run.path} on {_name_images(run)}. Export or benchmark both with the "
+                "same data."
             )
     timed = [run for run in runs if run.timing]
     for run in timed[1:]:
         if run.timing != timed[0].timing:
             raise CompareError(
-                f"latencies under different conditions do not compare: {_describe(timed[0])}, {_describe(run)}. "
-                "Benchmark both on one machine with the same --threads."
+                f"latencies under different conditions cannot be compared: {_describe(timed[0])}, "
+                f"{_describe(run)}. Benchmark both on one machine with the same --threads."
             )
 
 
@@ -264,7 +265,10 @@ def _gather(runs: Sequence[ComparedModel]) -> list[ModelPoint]:
         if run.timing or (run.card_sha256, point.file) not in timed
     ]
     if not points:
-        raise CompareError(f"{', '.join(str(run.path) for run in runs)}: no file there was measured.")
+        raise CompareError(
+            f"{', '.join(str(run.path) for run in runs)}: no measured file in it. Run edge-mnist benchmark on the "
+            "bundle first."
+        )
     return points
 
 

@@ -49,29 +49,27 @@ def describe(comparison: ModelComparison) -> list[str]:
     untimed = [point for point in points if point.latency_us is None and not point.latency_invalid]
     invalid = [point for point in points if point.latency_invalid]
     sentences = [
-        f"★ is on the Pareto front of {', '.join(comparison.front_of)}: no other file is at least as good in all of "
-        "them and better in one.",
+        f"★ marks the Pareto front of {', '.join(comparison.front_of)}: no other file is at least as good in "
+        "all of these and better in one.",
         f"Accuracy on {comparison.points[0].count:,} images, {comparison.evaluated_on}, with Wilson's 95 % interval.",
     ]
     if timing:
         threads = "1 thread" if timing.num_threads == 1 else f"{timing.num_threads} threads"
         sentences.append(
-            f"Latency on {timing.processor} ({timing.machine}), {threads}, as edge-mnist benchmark took it."
+            f"Latency on {timing.processor} ({timing.machine}), {threads}, measured by edge-mnist benchmark."
         )
     if untimed:
         named = sorted({point.file for point in untimed})
         sentences.append(
-            f"Not timed: {', '.join(named)}. To have latencies, run edge-mnist benchmark and compare its JSON files."
+            f"Not timed: {', '.join(named)}. For latencies, run edge-mnist benchmark and compare its JSON files."
         )
     if invalid:
         named = sorted({f"{point.model}'s {point.file} on {point.runtime}" for point in invalid})
-        sentences.append(
-            f"Latency left out, as it is invalid: {', '.join(named)}. The processor was throttled; benchmark again."
-        )
+        sentences.append(f"Invalid latency left out: {', '.join(named)}. The processor was throttled; benchmark again.")
     if comparison.references:
         sentences.append(
-            "Lines are what the published descriptions of the starting points claim, dotted for test and dashed for "
-            "validation, from their authors' own training; none of it was measured here."
+            "Lines are the published accuracies of the original networks, dotted for test and dashed for "
+            "validation. Their authors trained and measured these networks."
         )
     return sentences
 

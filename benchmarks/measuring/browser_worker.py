@@ -193,7 +193,7 @@ class PageConnection:
             except Empty:
                 if not is_alive():
                     raise RuntimeUnavailableError(
-                        "the browser ended before the page had measured; what it says shows why: chromium "
+                        "the browser ended before the page had finished; to see why, run: chromium "
                         "--headless=new --dump-dom about:blank"
                     ) from None
                 continue
@@ -218,7 +218,7 @@ def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
     if absence or runtime is None:
         raise RuntimeUnavailableError(str(absence))
     if job.bundle is None or job.precision is None:
-        raise RuntimeUnavailableError("only files of a bundle are measured in the browser")
+        raise RuntimeUnavailableError("only files of a bundle can be measured in the browser")
     bundle = open_bundle(Path(job.bundle))
     file = bundle.file("onnx", job.precision)
     page = PageConnection(desk)
@@ -255,7 +255,7 @@ def _to_logits(values: NDArray[np.float32], file: ModelFile) -> NDArray[np.float
 
 def _describe(answer: PageAnswer, page: PageConnection, file_sha256: str) -> Measurement:
     if page.memory_mb is None:
-        raise RuntimeUnavailableError("the page's process was not found, so its memory is not known")
+        raise RuntimeUnavailableError("the page's process was not found, so its memory is unknown")
     return Measurement(
         runtime_version=f"{answer.runtime_version} in {answer.browser}",
         file_sha256=file_sha256,

@@ -53,12 +53,12 @@ def _find_faults(results: Results, expected: Expected) -> Iterator[str]:
         if theirs != ours:
             yield f"its {name} is {theirs}, and here it is {ours}"
     if len(results.machines) != 1:
-        yield f"it tells of {len(results.machines)} machines"
+        yield f"it describes {len(results.machines)} machines, expected 1"
     for row in results.rows:
         if (row.file, row.file_sha256, row.size_bytes) not in expected.files or row.is_peer:
-            yield f"it measured {row.file} with SHA-256 {row.file_sha256[:12]}, which is not what it was sent"
+            yield f"it measured {row.file} with SHA-256 {row.file_sha256[:12]}, which is not the file that was sent"
     if not results.rows:
-        yield "it measured nothing"
+        yield "it contains no measurement"
     yield from _find_odd_values(msgspec.to_builtins(results))
 
 
@@ -72,6 +72,6 @@ def _find_odd_values(value: Any) -> Iterator[str]:
         for inner in value:
             yield from _find_odd_values(inner)
     elif isinstance(value, str) and (len(value) > MOST_CHARACTERS or not value.isprintable()):
-        yield f"it holds a text that is too long or not printable, {value[:20]!r}"
+        yield f"it contains a text that is too long or not printable, {value[:20]!r}"
     elif isinstance(value, float) and not math.isfinite(value):
-        yield f"it holds the figure {value}"
+        yield f"it contains the invalid number {value}"

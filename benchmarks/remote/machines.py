@@ -161,7 +161,7 @@ def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | Edge
         return error
     except Exception as error:
         # Any error caused by another machine's answer is reported in its row, and does not affect the other machines.
-        return RemoteError(f"sent what cannot be used ({type(error).__name__}: {first_line(error):.200}).")
+        return RemoteError(f"sent an unusable answer ({type(error).__name__}: {first_line(error):.200}).")
 
 
 def _collect(answers: dict[str, Results | EdgeMnistError]) -> RemoteResults:

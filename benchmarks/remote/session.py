@@ -148,7 +148,7 @@ class Session:
                 if message.kind == "failure":
                     raise RemoteError(quote_machine(message.text))
                 self.say(quote_machine(message.text))
-        raise RemoteError("sent anything but results.")
+        raise RemoteError("sent no valid results.")
 
     def _overhear(self, stream: IO[bytes]) -> None:
         """Keep the end of what ssh and the other side print on standard error."""
@@ -165,7 +165,9 @@ def bootstrap_command(python: str | None) -> str:
         RemoteError: The name of the Python has a character that is special to shells.
     """
     if python is not None and not re.fullmatch(r"(~/)?[\w./+][\w./+-]*", python):
-        raise RemoteError(f"--remote-python {python!r}: expected the path of an interpreter there, without blanks.")
+        raise RemoteError(
+            f"--remote-python {python!r}: expected the path of an interpreter on that machine, without spaces."
+        )
     # A session starts in the user's home folder.
     names = (python.removeprefix("~/"),) if python else PYTHONS
     script = _FIND_PYTHON.replace("SIZE", str(len(_driver())))
@@ -177,14 +179,14 @@ def explain_end(code: int | None, said: str) -> str:
     if code == EXIT_NO_PYTHON:
         version = re.search(r"its python: Python (\d[\w.+]*)", said)
         if version:
-            return f"has Python {version[1]}, and edge-mnist needs 3.11 or newer: name one with --remote-python."
-        return "has no Python where it was looked for: apt install python3 there, or name one with --remote-python."
+            return f"has Python {version[1]}, but edge-mnist needs 3.11 or newer. Name one with --remote-python."
+        return "has no Python on its search path. Run there: apt install python3, or name one with --remote-python."
     meaning = explain_failure(said)
     if meaning:
         return meaning
     last = (said.strip().splitlines() or [""])[-1]
-    told = f": {quote_machine(last)}" if last else ", as if it had been killed; it may have run out of memory."
-    return f"what measures there ended before it had results (exit code {code}){told}"
+    told = f": {quote_machine(last)}" if last else ". It may have been killed because memory ran out."
+    return f"the remote measurement ended without results (exit code {code}){told}"
 
 
 def quote_machine(text: str) -> str:
@@ -229,8 +231,8 @@ def _read_message(words: bytes) -> _DriverMessage:
 
 def _receive(stream: IO[bytes], message: _DriverMessage) -> bytes:
     if not 0 < message.size <= MOST_RESULT_BYTES:
-        raise RemoteError(f"announced {message.size:,} bytes of results; up to {MOST_RESULT_BYTES:,} are taken.")
+        raise RemoteError(f"announced {message.size:,} bytes of results; at most {MOST_RESULT_BYTES:,} are accepted.")
     content = stream.read(message.size)
     if hashlib.sha256(content).hexdigest() != message.sha256:
-        raise RemoteError("the connection was dropped while the results came: run again.")
+        raise RemoteError("the connection was lost while the results were sent. Run again.")
     return content

@@ -30,11 +30,11 @@ def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
     """
     if not (checkout / "pyproject.toml").is_file():
         raise WheelError(
-            "edge-mnist was not installed from a checkout, so its wheel cannot be built here: get that of the same "
-            "version (pip wheel --no-deps edge-mnist), and name it with --wheel."
+            "edge-mnist was not installed from a checkout, so its wheel cannot be built. Get the wheel of the "
+            "same version (pip wheel --no-deps edge-mnist), and name it with --wheel."
         )
     if find_spec("build") is None:
-        raise WheelError("building the wheel for other machines needs the package build: pip install build")
+        raise WheelError("building the wheel for other machines needs the package build. Run: pip install build")
     source = folder / "source"
     _copy_sources(checkout, source)
     command = [sys.executable, "-P", "-m", "build", "--wheel", "--outdir", str(folder)]

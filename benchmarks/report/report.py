@@ -71,17 +71,17 @@ def format_report(results: Results) -> str:
 def describe_conditions(results: Results) -> list[str]:
     """Describe the conditions: how it was measured, on which machine, with which software."""
     settings = results.settings
-    doubt = "" if results.held_out else " (whether the model was trained on them is not known)"
+    doubt = "" if results.held_out else " (it is not known whether the model was trained on them)"
     rounds, calls = format_count(settings.rounds, "fresh process", "fresh processes"), f"{settings.calls:,}"
     return [
         f"**Accuracy**: {results.image_count:,} images, {results.evaluated_on}{doubt}. The Keras model itself: "
         f"{format_percent(results.keras_correct / results.image_count)}. Intervals are Wilson's; drops are percentage "
         "points against the float32 file of the same format on the same runtime, image by image, with a paired "
         "score interval (Tango), and p is exact McNemar's.",
-        f"**Latency**: batch 1 through this package's Python layer; {rounds} a row in random order, {calls} "
-        f"calls in each once it is steady, or as many as {settings.seconds:g} s have, loading excluded. Intervals are "
-        "of the median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "
-        "file has every raw value.",
+        f"**Latency**: batch 1 through this package's Python layer; {rounds} per row in random order, {calls} "
+        f"calls in each after warm-up, at most {settings.seconds:g} s, loading excluded. Intervals are of the "
+        "median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "
+        "file has all raw values.",
         "**Load** includes importing the runtime; **peak MB** is of the whole process; both are medians over "
         "processes. kB and MB are powers of ten.",
         *(_describe_machine(machine) for machine in results.machines),
@@ -107,7 +107,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         FolderError: A file cannot be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
-        raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
+        raise ValueError(f"expected the images of {results.evaluated_on}, got {images.name}.")
     page = format_page(results, images, describe_conditions(results))
     contents = {
         "json": msgspec.json.encode(results) + b"\n",

@@ -121,8 +121,8 @@ def _await(process: subprocess.Popen[bytes], listener: StandardError, desk: JobF
         if desk.last_sign_of_life_ns() != beat:
             beat, alive = desk.last_sign_of_life_ns(), time.monotonic()
         elif time.monotonic() - alive > silence_s:
-            raise WorkerError(f"hangs: no sign of life for {silence_s:g} s")
+            raise WorkerError(f"does not respond: no progress for {silence_s:g} s")
     try:
         process.wait(silence_s)
     except subprocess.TimeoutExpired as error:
-        raise WorkerError(f"hangs: no sign of life for {silence_s:g} s") from error
+        raise WorkerError(f"does not respond: no progress for {silence_s:g} s") from error

@@ -49,8 +49,8 @@ def find_old_runtime() -> Path | None:
         return python
     if named:
         raise OldRuntimeError(
-            f"{VARIABLE}={named}: expected the Python of an environment that has tflite-runtime, and there is no such "
-            "file. Correct the variable, or unset it."
+            f"{VARIABLE}={named}: expected the Python of an environment with tflite-runtime, but this file "
+            "does not exist. Correct the variable, or unset it."
         )
     return None
 
@@ -67,8 +67,8 @@ def make_old_runtime() -> Path:
     base = _find_python()
     if base is None:
         raise OldRuntimeError(
-            f"tflite-runtime {VERSION} needs Python {PYTHON[0]}.{PYTHON[1]}, and there is none here: install it, or "
-            f"set {VARIABLE} to the Python of an environment that has tflite-runtime."
+            f"tflite-runtime {VERSION} needs Python {PYTHON[0]}.{PYTHON[1]}, which was not found. Install it, "
+            f"or set {VARIABLE} to the Python of an environment that has tflite-runtime."
         )
     environment = _environment()
     try:
@@ -84,7 +84,7 @@ def make_old_runtime() -> Path:
             # The last step gives it its name, so an environment with that name is complete.
             staging.rename(environment)
     except OSError as error:
-        raise OldRuntimeError(f"{environment}: cannot be made ({error.strerror}).") from error
+        raise OldRuntimeError(f"{environment}: cannot be created ({error.strerror}).") from error
     return environment / "bin" / "python"
 
 
@@ -113,10 +113,10 @@ def _run(*command: str) -> None:
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise OldRuntimeError(f"making an environment with tflite-runtime took longer than {TIMEOUT_S} s.") from error
+        raise OldRuntimeError(f"creating an environment with tflite-runtime took longer than {TIMEOUT_S} s.") from error
     if made.returncode != 0:
         reason = (f"{made.stdout}\n{made.stderr}".strip().splitlines() or ["no message"])[-1]
         raise OldRuntimeError(
-            f"no environment with tflite-runtime {VERSION} can be made ({reason}). Set {VARIABLE} to the Python of "
-            "one, or leave out --old-runtime."
+            f"no environment with tflite-runtime {VERSION} can be created ({reason}). Set {VARIABLE} to the "
+            "Python of one, or leave out --old-runtime."
         )

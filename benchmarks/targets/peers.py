@@ -204,7 +204,7 @@ def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], N
         convention.scaling is not None and dtype != np.float32 and not entrance.scale
     ):
         expected = "uint8" if convention.scaling is None else "float32"
-        raise RuntimeUnavailableError(f"its input is {dtype}, not {expected}: say what it reads with --peer-input")
+        raise RuntimeUnavailableError(f"its input is {dtype}, not {expected}; state its input with --peer-input")
     if convention.scaling is None or dtype == np.float32:
         return lambda image: scale_pixels(image, convention).reshape(shape)
     limits = np.iinfo(dtype)
@@ -218,7 +218,7 @@ def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], N
 
 def _only(tensors: Any, what: str) -> Any:
     if len(tensors) != 1:
-        raise RuntimeUnavailableError(f"it has {len(tensors)} {what}s, expected one")
+        raise RuntimeUnavailableError(f"it has {len(tensors)} {what}s, expected 1")
     return tensors[0]
 
 
@@ -236,7 +236,11 @@ def _find_scores(outputs: Sequence[tuple[str, tuple[int, ...]]], wanted: str | N
         return tens[0]
     shown = ", ".join(f"{name} {list(shape)}" for name, shape in outputs)
     if wanted is not None:
-        raise RuntimeUnavailableError(f"--peer-output {wanted}: its outputs are {shown}; expected one of ten scores")
+        raise RuntimeUnavailableError(
+            f"--peer-output {wanted}: its outputs are {shown}; expected an output with ten scores"
+        )
     if not tens:
-        raise RuntimeUnavailableError(f"its outputs are {[list(shape) for _, shape in outputs]}, none of ten scores")
-    raise RuntimeUnavailableError(f"{len(tens)} of its outputs have ten numbers, {shown}: name one with --peer-output")
+        raise RuntimeUnavailableError(
+            f"its outputs are {[list(shape) for _, shape in outputs]}, but none has ten scores"
+        )
+    raise RuntimeUnavailableError(f"{len(tens)} of its outputs have ten numbers, {shown}; name one with --peer-output")

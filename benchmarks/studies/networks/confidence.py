@@ -94,7 +94,9 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
                 cases += _read(reader, frame, f"scene {file.name}", [])
             bar.update()
     if not any(case.is_digit for case in cases) or all(case.is_digit for case in cases):
-        raise ConfidenceError(f"{scenes}: no false digit was read in {len(files)} pictures; give more, or busier ones.")
+        raise ConfidenceError(
+            f"{scenes}: no false digit was read in {len(files)} pictures. Add pictures, or pictures with more detail."
+        )
     name = scenes.resolve().name
     return cases, ImageSet(name=name, source=name, count=len(files), sha256=content.hexdigest())
 
@@ -263,7 +265,7 @@ def write_odds(bundle: Bundle, odds: DigitOdds) -> None:
     try:
         write_atomically(path, encode_card(card))
     except OSError as error:
-        raise ModelCardError(f"{path}: cannot be written ({error.strerror}); it is as it was.") from error
+        raise ModelCardError(f"{path}: cannot be written ({error.strerror}); the card is unchanged.") from error
 
 
 def _logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

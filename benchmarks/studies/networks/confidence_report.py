@@ -19,7 +19,7 @@ from ....edge.reading.reader import Reader
 from .confidence import BINS, FOLDS, PAGES, Table, collect_cases, describe_odds, judge, measure_weighted_error
 
 SCHEMA_VERSION = 1
-HEADERS = ["confidence", "digits", "others", "mean confidence %", "right %"]
+HEADERS = ["confidence", "digits", "non-digits", "mean confidence %", "right %"]
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ HEADER_BYTES = 16
 GZIP = b"\x1f\x8b"
 # More would be gigabytes of logits and pixels; notMNIST's larger set has 530,000.
 MOST_IMAGES = 1_000_000
-HINT = "Give an idx file of 28x28 images, gzipped or not, a folder that holds one *images* file, or one of pictures."
+HINT = "Expected an idx file of 28x28 images, gzipped or not, a folder with one *images* file, or a folder of pictures."
 
 
 class OthersError(EdgeMnistError):
@@ -79,8 +79,8 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         )
     if not 0 < count <= MOST_IMAGES or len(content) != HEADER_BYTES + count * shape[0] * shape[1]:
         raise OthersError(
-            f"{path}: its header says {count:,} images, its length is not theirs or there are none or more than "
-            f"{MOST_IMAGES:,}. Fetch it again, or give another one."
+            f"{path}: its header says {count:,} images, which does not match its length, or is not 1 to "
+            f"{MOST_IMAGES:,}. Download it again, or choose another file."
         )
     return np.frombuffer(content, np.uint8, offset=HEADER_BYTES).reshape(-1, *IMAGE_SHAPE)
 
@@ -109,7 +109,9 @@ def _read_pictures(folder: Path) -> NDArray[np.uint8]:
     listing = list_tree(folder)
     files = [file for file in listing.paths if not is_video(file)]
     if listing.unread:
-        raise OthersError(f"{folder}: {describe_left_out(listing.unread)}. Save them as PNG, or move them elsewhere.")
+        raise OthersError(
+            f"{folder}: {describe_left_out(listing.unread)}. Save them as PNG, or remove them from the folder."
+        )
     if not 0 < len(files) <= MOST_IMAGES:
         raise OthersError(f"{folder}: expected up to {MOST_IMAGES:,} pictures, got {len(files):,}. {HINT}")
     size = (IMAGE_SHAPE[1], IMAGE_SHAPE[0])

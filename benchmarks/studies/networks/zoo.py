@@ -177,7 +177,7 @@ def run_zoo(
     theirs = [load_peer(peer.path, peer.interface, RUNTIME, "default", 1) for peer in peers]
     for peer, loaded in zip(peers, theirs, strict=True):
         if loaded.sha256 != peer.sha256:
-            raise ZooError(f"{peer.path}: was replaced by another file while it was loaded: run it again.")
+            raise ZooError(f"{peer.path}: was replaced by another file while it was loaded. Run again.")
     times_us = time_in_turns([one.raw_call() for one in (*ours, *theirs)], images, settings)
     own, others = times_us[: len(ours)], times_us[len(ours) :]
     named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]
@@ -229,8 +229,8 @@ def _check_peers(peers: Sequence[Peer]) -> None:
     for peer in peers:
         if peer.format != "tflite":
             raise ZooError(
-                f"{peer.path}: expected a .tflite file, as all of the zoo is timed in LiteRT. For .onnx files, use "
-                "edge-mnist benchmark --peer."
+                f"{peer.path}: expected a .tflite file, because the zoo is timed in LiteRT. For .onnx files, "
+                "use edge-mnist benchmark --peer."
             )
 
 
@@ -244,8 +244,8 @@ def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
         images = bundle.export.evaluations[0].images
         if images != first:
             raise ZooError(
-                f"accuracies on different images do not compare: {bundles[0].path} was measured on {first.name}, "
-                f"{bundle.path} on {images.name}. Export both with the same data."
+                f"accuracies on different images cannot be compared: {bundles[0].path} was measured on "
+                f"{first.name}, {bundle.path} on {images.name}. Export both with the same data."
             )
     return first.name, first.count
 
@@ -254,15 +254,17 @@ def _find_images(bundle: Bundle, name: str, data_dir: Path | None) -> Images:
     images = held_out_images(_training(bundle).dataset, data_dir).evaluations[0]
     if images.name != name:
         raise ZooError(
-            f"expected the images that the bundles were measured on, {name}, but only {images.name} is here. Say where "
-            "MNIST is with --data-dir, or export the bundles again."
+            f"expected the images that the bundles were measured on, {name}, but only {images.name} is "
+            "available. Name the folder of MNIST with --data-dir, or export the bundles again."
         )
     return images
 
 
 def _training(bundle: Bundle) -> Training:
     if bundle.card.training is None:
-        raise ZooError(f"{bundle.path}: nobody knows how it was trained. Expected a bundle that edge-mnist trained.")
+        raise ZooError(
+            f"{bundle.path}: its card does not describe its training. Expected a bundle trained by edge-mnist."
+        )
     return bundle.card.training
 
 

@@ -158,7 +158,9 @@ def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
 def _find_announcement(sightings: list[Sighting], first: int) -> tuple[int, float]:
     rows = sightings[-1].rows if sightings else ()
     if not rows:
-        raise LiveSpeedError("A page of digits was shown for half a second, and nothing was announced.")
+        raise LiveSpeedError(
+            "a page of digits was shown for half a second, but nothing was announced. Measure again on an idle machine."
+        )
     sighting = next(sighting for sighting in sightings if sighting.rows == rows)
     return _frame_of(sighting) - first, sighting.latency_ms
 
@@ -199,7 +201,7 @@ def _start_cold(path: Path) -> float:
         for line in process.read_lines():
             if line.get("announced"):
                 return time.perf_counter() - started
-    raise LiveSpeedError("`edge-mnist live` ended without having announced anything.")
+    raise LiveSpeedError("`edge-mnist live` ended without an announcement. Measure again on an idle machine.")
 
 
 def _read_watched(path: Path, frames: int) -> tuple[float, float]:
@@ -215,5 +217,5 @@ def _read_watched(path: Path, frames: int) -> tuple[float, float]:
     if count + 1 < frames:
         raise LiveSpeedError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
     if not (events.count and pictures.count):
-        raise LiveSpeedError("Nobody could watch: the page's server gave nothing.")
+        raise LiveSpeedError("the page's server sent nothing to its clients. Measure again on an idle machine.")
     return count / seconds, pictures.count / seconds

@@ -69,7 +69,7 @@ class LiveProcess:
         """
         match = re.search(r"Serving on (http://\S+)", self._read_said())
         if match is None:
-            raise LiveSpeedError("`edge-mnist live --web` does not say where it serves.")
+            raise LiveSpeedError("`edge-mnist live --web` did not print its address.")
         return match[1]
 
     def _read_said(self) -> str:

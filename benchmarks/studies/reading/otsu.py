@@ -62,12 +62,12 @@ class OtsuReader:
         shape, dtype = tuple(read[0]["shape"].tolist()), read[0]["dtype"].__name__
         if len(read) != 1 or shape not in {(1, SIDE, SIDE), (1, SIDE, SIDE, 1)} or dtype not in PIXEL_SCALES:
             raise PeerModelError(
-                f"{path}: expected a model that reads uint8 or float32 [1, 28, 28] or [1, 28, 28, 1], this one reads "
+                f"{path}: expected a model that reads uint8 or float32 [1, 28, 28] or [1, 28, 28, 1], got "
                 f"{dtype} {list(shape)}. Choose another --peer."
             )
         if int(given["shape"].prod()) != 10:
             raise PeerModelError(
-                f"{path}: expected a model that scores ten digits, this one gives {given['shape'].tolist()}. Choose "
+                f"{path}: expected a model with ten scores, got outputs of {given['shape'].tolist()}. Choose "
                 "another --peer."
             )
         self._input, self._output = read[0]["index"], given["index"]
@@ -132,14 +132,14 @@ def _load(content: bytes, path: Path, num_threads: int) -> Any:
     """Load the file in this process, after a child process has loaded and run it safely."""
     runtime = RUNTIMES["litert"]
     if not runtime.installed:
-        raise PeerModelError(f"{path}: is run by LiteRT, which is not installed. Run: pip install {runtime.package}")
+        raise PeerModelError(f"{path}: needs LiteRT, which is not installed. Run: pip install {runtime.package}")
     try:
         call_in_child(_try, content, limits_for(len(content)))
         return _make_interpreter(content, num_threads)
     except Exception as error:
         # The interpreter raises ValueError, RuntimeError or TypeError for a damaged file.
         raise PeerModelError(
-            f"{path}: expected a TFLite model, LiteRT cannot load it ({first_line(error)})."
+            f"{path}: expected a TFLite model, but LiteRT cannot load it ({first_line(error)})."
         ) from error
 
 

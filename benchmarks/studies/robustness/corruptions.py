@@ -70,7 +70,7 @@ def corrupt(images: NDArray[np.uint8], name: str, severity: int, seed: int) -> N
         ValueError: There is no such corruption or severity, or the images have another shape or type.
     """
     if name not in CORRUPTIONS:
-        raise ValueError(f"expected a corruption of {', '.join(CORRUPTIONS)}, got {name!r}.")
+        raise ValueError(f"expected one of the corruptions {', '.join(CORRUPTIONS)}, got {name!r}.")
     if severity not in SEVERITIES:
         raise ValueError(f"expected a severity from 1 to 5, got {severity}.")
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 1):
@@ -200,7 +200,7 @@ CORRUPTIONS = {
                    ((0.03,), (0.06,), (0.09,), (0.17,), (0.27,)), 4),
         Corruption("glass blur", _glass_blur, "deviation of the blur, px; reach of swaps, px; rounds",
                    ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)), 1),
-        Corruption("motion blur", _motion_blur, "half the trail's length, px; deviation of its weights, px",
+        Corruption("motion blur", _motion_blur, "half the length of the trail, px; deviation of its weights, px",
                    ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)), 1),
         Corruption("shear", _shear, "angle, rad", ((0.2,), (0.4,), (0.6,), (0.8,), (1,)), 2),
         Corruption("scale", _scale, "size that remains", ((0.9,), (0.8,), (0.7,), (0.6,), (0.5,)), 3),

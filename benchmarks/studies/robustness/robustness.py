@@ -87,8 +87,8 @@ def choose_images(images: Images, count: int | None) -> Images:
     most = NUM_CLASSES * int(np.bincount(images.labels, minlength=NUM_CLASSES).min())
     if count % NUM_CLASSES or not 0 < count <= most:
         raise ImageCountError(
-            f"expected a count of images that is a multiple of {NUM_CLASSES}, for as many of each digit, and at most "
-            f"{most}, got {count}. All {len(images)} images of {images.name}: --all."
+            f"expected --count to be a multiple of {NUM_CLASSES} (equally many of each digit) and at most "
+            f"{most}, got {count}. For all {len(images)} images of {images.name}: --all."
         )
     each = count // NUM_CLASSES
     places = [np.flatnonzero(images.labels == digit) for digit in range(NUM_CLASSES)]

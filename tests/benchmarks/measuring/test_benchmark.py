@@ -182,7 +182,7 @@ def test_a_quick_run_says_so_and_what_it_leaves_out(measured: tuple[Results, Pat
         "left out of a quick run: it takes seconds to load"
     }
     assert {row.unavailable for row in results.rows if row.runtime == "tflite-runtime"} == {
-        "not installed: --old-runtime makes an environment with 2.14.0"
+        "not installed: --old-runtime creates an environment with 2.14.0"
     }
 
 

@@ -156,7 +156,7 @@ def test_logits_that_unpack_to_more_than_the_card_says_are_refused(monkeypatch: 
     bomb = _archive(a=_array(np.zeros(100_000_000, np.uint8))).getvalue()
     monkeypatch.setattr(Bundle, "read", lambda *_: bomb)
 
-    with pytest.raises(ModelCardError, match=r"reference\.npz: not Keras's logits \(it unpacks to"):
+    with pytest.raises(ModelCardError, match=r"reference\.npz: are not the logits of Keras \(it unpacks to"):
         read_reference(bundle, bundle.export.evaluations[0])
 
 
@@ -184,7 +184,7 @@ def test_what_one_machine_sends_costs_the_others_nothing(monkeypatch: pytest.Mon
 
     assert answers["good"] == b"good"
     assert isinstance(answers["evil"], RemoteError)
-    assert "sent what cannot be used (RecursionError: maximum recursion depth" in str(answers["evil"])
+    assert "sent an unusable answer (RecursionError: maximum recursion depth" in str(answers["evil"])
 
 
 def _keras_file(method: int = zipfile.ZIP_STORED, **changed: Any) -> bytes:

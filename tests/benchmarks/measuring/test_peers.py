@@ -156,8 +156,8 @@ def test_a_peer_reads_what_was_said_that_it_reads(measured: Results, sample: mni
     ("file", "reason"),
     [
         ("killer.tflite", "crashed (SIGSEGV)"),
-        ("endless.onnx", "hangs: no sign of life for 30.5 s"),
-        ("nine.onnx", "onnxruntime cannot run nine.onnx: its outputs are [[1, 9]], none of ten scores"),
+        ("endless.onnx", "does not respond: no progress for 30.5 s"),
+        ("nine.onnx", "onnxruntime cannot run nine.onnx: its outputs are [[1, 9]], but none has ten scores"),
     ],
 )
 def test_a_peer_that_fails_is_a_row_with_the_reason(measured: Results, file: str, reason: str) -> None:
@@ -205,8 +205,8 @@ def test_preparing_an_image_is_not_part_of_the_bare_call(tmp_path: Path, sample:
     ("shape", "dtype", "reads", "reason"),
     [
         ([1, 784, 1], 1, "float01", "its input is [1, 784, 1], expected [N, 28, 28]"),
-        ([1, 784], 1, "uint8", "its input is float32, not uint8: say what it reads with --peer-input"),
-        ([1, 784], 2, "float01", "its input is uint8, not float32: say what it reads with --peer-input"),
+        ([1, 784], 1, "uint8", "its input is float32, not uint8; state its input with --peer-input"),
+        ([1, 784], 2, "float01", "its input is uint8, not float32; state its input with --peer-input"),
         ([1, 784], 7, "float01", "its input is tensor(int64), expected float or uint8"),
     ],
 )

@@ -32,7 +32,7 @@ def _another_schema(answer: dict[str, Any]) -> str:
 
 def _another_file(answer: dict[str, Any]) -> str:
     answer["rows"][0]["file_sha256"] = "ab" * 32
-    return "which is not what it was sent"
+    return "which is not the file that was sent"
 
 
 def _another_card(answer: dict[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _fewer_images(answer: dict[str, Any]) -> str:
 
 def _a_peer(answer: dict[str, Any]) -> str:
     answer["rows"][0]["is_peer"] = True
-    return "which is not what it was sent"
+    return "which is not the file that was sent"
 
 
 def _no_raw_values(answer: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def _negative_time(answer: dict[str, Any]) -> str:
 
 def _no_rows(answer: dict[str, Any]) -> str:
     answer["rows"] = []
-    return "it measured nothing"
+    return "it contains no measurement"
 
 
 def _more_machines(answer: dict[str, Any]) -> str:

@@ -133,7 +133,7 @@ def test_an_invalid_latency_is_named_and_not_used(tmp_path: Path) -> None:
     assert {point.model: point.latency_us for point in comparison.points} == {"hot": None, "cool": pytest.approx(9.0)}
     assert comparison.front_of == ("accuracy", "size")
     sentences = describe(comparison)
-    assert any(one.startswith("Latency left out, as it is invalid: hot's hot-int8.tflite on") for one in sentences)
+    assert any(one.startswith("Invalid latency left out: hot's hot-int8.tflite on") for one in sentences)
     assert not any(one.startswith("Not timed") for one in sentences)
     assert "hot-int8.tflite" not in draw_charts(comparison)["latency"]
 
@@ -167,8 +167,8 @@ def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[s
         (b"{}", "not the results of edge-mnist benchmark"),
         (b"\xff\xfe", "damaged"),
         (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 2, got 9"),
-        (msgspec.json.encode(_results("a", 1.0, rows=[])), "no file there was measured"),
-        (None, "there is no such thing"),
+        (msgspec.json.encode(_results("a", 1.0, rows=[])), "no measured file in it"),
+        (None, "does not exist"),
     ],
     ids=["other JSON", "no text", "other version", "no rows", "missing"],
 )

@@ -126,7 +126,7 @@ def test_a_peer_is_compared_with_ours_on_as_many_threads(results: Results) -> No
     (sentence,) = [one for one in summarize(faster) if one.startswith("Peer")]
 
     assert "98.30 % accurate, 1.20 points less than toy-int8.tflite on litert (p < 0.0001)" in sentence
-    assert sentence.endswith("time beside it: 10.0 times as fast.")
+    assert sentence.endswith("time compared with it: 10.0 times as fast.")
 
 
 def test_a_peer_that_is_as_accurate_is_said_to_be(results: Results) -> None:

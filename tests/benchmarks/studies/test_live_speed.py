@@ -48,5 +48,5 @@ def test_a_command_that_fails_is_quoted() -> None:
 
 
 def test_a_command_without_a_page_has_no_address() -> None:
-    with LiveProcess("--help") as process, pytest.raises(LiveSpeedError, match="where it serves"):
+    with LiveProcess("--help") as process, pytest.raises(LiveSpeedError, match="did not print its address"):
         process.read_url()

@@ -145,7 +145,7 @@ def test_what_is_missing_is_said_before_anything_is_timed(exported: Bundle) -> N
     files = tuple(file for file in exported.files if (file.format, file.precision) != ("onnx", "int8"))
     fewer = msgspec.structs.replace(card, export=msgspec.structs.replace(exported.export, files=files))
 
-    with pytest.raises(ZooError, match="nobody knows how it was trained"):
+    with pytest.raises(ZooError, match="its card does not describe its training"):
         _check_alike([exported, untold])
     with pytest.raises(ModelCardError, match="has no onnx int8 file"):
         _check_alike([exported, replace(exported, card=fewer)])
