@@ -223,10 +223,8 @@ def test_a_variable_that_names_nothing_is_one_sentence(
     result = edge_mnist("benchmark", "--old-runtime", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: EDGE_MNIST_OLD_RUNTIME={tmp_path / 'python'}: expected the Python of an environment that has "
-        "tflite-runtime, and there is no such file. Correct the variable, or unset it.\n"
-    )
+    assert result.stderr.startswith(f"Error: EDGE_MNIST_OLD_RUNTIME={tmp_path / 'python'}: expected the Python")
+    assert result.stderr.count("\n") == 1
     assert not cache.exists()
 
 
