@@ -81,13 +81,9 @@ def make_drafts(
         say(f"Making {file_name}")
         try:
             drafts.append(_draft(exporter, network, file_name, folder))
-        except _NotConvertedError as error:
+        except ExportError as error:
             missing.append(MissingFile(name=file_name, reason=str(error)))
     return drafts, missing
-
-
-class _NotConvertedError(EdgeMnistError):
-    """The reason why a file could not be converted."""
 
 
 def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> UnverifiedFile:
@@ -103,7 +99,7 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Unv
         # For an unsupported layer, the converters raise errors of many packages.
         reason = str(error) if isinstance(error, EdgeMnistError) else _explain(error)
         advice = f". {INSTEAD[exporter.precision]}" if exporter.precision in INSTEAD else ""
-        raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
+        raise ExportError(f"{reason.strip().rstrip('.')}{advice}") from error
     (folder / name).write_bytes(content)
     return UnverifiedFile(
         exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts)

@@ -10,8 +10,9 @@ from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_tex
 from ..comparison.history import format_history, read_history
 from ..comparison.models import compare_models
 from ..comparison.models_report import describe, format_models, write_comparison
-from ..comparison.regressions import THRESHOLD_PERCENT, ComparisonError, compare_runs
+from ..comparison.regressions import THRESHOLD_PERCENT, compare_runs
 from ..comparison.regressions_report import describe_comparison, format_comparison
+from ..errors import BenchmarkError
 from ..results.files import read_results
 from ..results.wording import format_count
 
@@ -89,7 +90,7 @@ def compare_two_runs(
         echo_lines(["", *describe_comparison(comparison)])
     if fail_on_regression:
         if all(row.speed == "not judged" for row in comparison.rows):
-            raise ComparisonError(
+            raise BenchmarkError(
                 "no latency of these runs could be judged, so a regression cannot be ruled out. Measure again on "
                 "an idle machine."
             )

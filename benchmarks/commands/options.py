@@ -97,7 +97,7 @@ def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[s
 
     Raises:
         UsageError: The numbers of peers, inputs and outputs differ.
-        PeerError: A file is not a model, or cannot be read.
+        BenchmarkError: A file is not a model, or cannot be read.
     """
     if peers and not inputs:
         raise click.UsageError(f"--peer needs --peer-input: {EXPECTED}.")

@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from ...edge.commands.options import FiniteRange
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import new_folder
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
+from ..errors import BenchmarkError
 from ..photos.labels import LABELS_NAME, Label
 from ..scenes.conditions import CONDITIONS
 from ..scenes.pages import write_page
@@ -61,10 +61,6 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
             f"{picture}: is not the name of a picture. Expected e.g. page.png or page.jpg."
         ) from error
     echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")
-
-
-class ScenesError(EdgeMnistError):
-    """The pictures cannot be written; the message says why."""
 
 
 @click.command()
@@ -124,7 +120,7 @@ def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], 
     The folder appears when it is complete.
 
     Raises:
-        ScenesError: The folder is not empty, or cannot be written.
+        BenchmarkError: The folder is not empty, or cannot be written.
     """
     labels: dict[str, Label] = {}
     wanted = [(condition, seed) for condition in conditions for seed in seeds]
@@ -136,7 +132,7 @@ def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], 
                 labels[name] = Label(scene.rows, condition)
             (staging / LABELS_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(labels), indent=1) + b"\n")
     except FileExistsError as error:
-        raise ScenesError(f"{folder}: exists and is not empty. Choose another folder.") from error
+        raise BenchmarkError(f"{folder}: exists and is not empty. Choose another folder.") from error
     except OSError as error:
-        raise ScenesError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
+        raise BenchmarkError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
     return len(labels)

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from ...edge.common.errors import EdgeMnistError
+from ..errors import BenchmarkError
 from ..results.findings import compare_latencies, correct_mask
 from ..results.schema import Accuracy, Results, Row
 from ..results.wording import FEWEST_COMPARED
@@ -25,10 +25,6 @@ THRESHOLD_PERCENT = 5.0
 
 Speed = Literal["regression", "slower", "faster", "same", "not judged"]
 Reading = Literal["regression", "better", "same", "not judged"]
-
-
-class ComparisonError(EdgeMnistError):
-    """Two runs are not comparable; the message says why and what to do."""
 
 
 class RowChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,11 +100,11 @@ def compare_runs(
         force: Whether to compare runs made under different conditions, too; the comparison then lists them.
 
     Raises:
-        ComparisonError: Conditions differ, or the runs have no row in common.
+        BenchmarkError: Conditions differ, or the runs have no row in common.
     """
     differences = find_differences(first, second)
     if differences and not force:
-        raise ComparisonError(
+        raise BenchmarkError(
             f"these runs were made under different conditions ({'; '.join(differences)}): the machine may have "
             "caused the differences. Measure both under the same conditions, or compare them anyway with "
             "--force."
@@ -119,7 +115,7 @@ def compare_runs(
         name for name, row in before.items() if not (row.unavailable and (name not in after or after[name].unavailable))
     ]
     if not any(name in after for name in told):
-        raise ComparisonError(
+        raise BenchmarkError(
             "these runs have no row in common: no file ran on the same target in both. Choose runs of the same "
             "bundle and targets."
         )

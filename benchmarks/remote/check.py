@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ..errors import BenchmarkError
 from ..results.files import ResultsError, decode_results
 from ..results.schema import BenchmarkSettings, Results
-from .session import RemoteError, quote_machine
+from .session import quote_machine
 
 # Longest name, version or reason.
 MOST_CHARACTERS = 1000
@@ -31,12 +32,12 @@ def check_results(content: bytes, expected: Expected) -> Results:
     """Decode the received results, and check that they belong to the sent job.
 
     Raises:
-        RemoteError: The content is not a result, or belongs to something else.
+        BenchmarkError: The content is not a result, or belongs to something else.
     """
     results = _read(content)
     fault = next(_find_faults(results, expected), None)
     if fault:
-        raise RemoteError(f"sent results that cannot be used: {quote_machine(fault)}.")
+        raise BenchmarkError(f"sent results that cannot be used: {quote_machine(fault)}.")
     return results
 
 
@@ -44,7 +45,7 @@ def _read(content: bytes) -> Results:
     try:
         return decode_results(content, "its JSON")
     except ResultsError as error:
-        raise RemoteError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
+        raise BenchmarkError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
 
 
 def _find_faults(results: Results, expected: Expected) -> Iterator[str]:

@@ -15,9 +15,9 @@ from typing import IO
 
 import msgspec
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child import first_line
 from ...edge.common.terminal.text import printable
+from ..errors import BenchmarkError
 from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
 
 # Most bytes received, so that no machine fills this one's memory. A full run has some tens of megabytes.
@@ -41,10 +41,6 @@ _FIND_PYTHON = (
     'exec "$python" -P -c "import sys; exec(sys.stdin.buffer.read(SIZE))"; fi; done; '
     'echo "its python: $("$1" -V 2>&1 </dev/null)" >&2; exit 97'
 )
-
-
-class RemoteError(EdgeMnistError):
-    """A machine has no results; the message continues its name."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +90,12 @@ class Session:
         """Measure the parcel there; return the received bytes, not decoded.
 
         Raises:
-            RemoteError: Nothing was received.
-            SshError: There is no ssh here, or a file in its options is missing.
+            BenchmarkError: Nothing was received, ssh is not installed, or a file in its options is missing.
         """
         mark = secrets.token_hex(16)
         self._process = process = start_ssh(self.host, self.options, bootstrap_command(parcel.python))
         if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise RemoteError("ssh was started without pipes.")
+            raise BenchmarkError("ssh was started without pipes.")
         if self._over:
             process.kill()
         timer = threading.Timer(parcel.limit_s, self.hang_up, [f"took longer than {parcel.limit_s} s."])
@@ -114,7 +109,7 @@ class Session:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(ENDS_WITHIN_S)
                 overhearing.join(ENDS_WITHIN_S)
-                raise RemoteError(self._over or explain_end(process.returncode, self._said.decode(errors="replace")))
+                raise BenchmarkError(self._over or explain_end(process.returncode, self._said.decode(errors="replace")))
             return content
         finally:
             timer.cancel()
@@ -146,9 +141,9 @@ class Session:
                 if message.kind == "result":
                     return _receive(stream, message)
                 if message.kind == "failure":
-                    raise RemoteError(quote_machine(message.text))
+                    raise BenchmarkError(quote_machine(message.text))
                 self.say(quote_machine(message.text))
-        raise RemoteError("sent no valid results.")
+        raise BenchmarkError("sent no valid results.")
 
     def _overhear(self, stream: IO[bytes]) -> None:
         """Keep the end of what ssh and the other side print on standard error."""
@@ -162,10 +157,10 @@ def bootstrap_command(python: str | None) -> str:
     """Make a shell command that finds a Python there and lets it execute the driver from standard input.
 
     Raises:
-        RemoteError: The name of the Python has a character that is special to shells.
+        BenchmarkError: The name of the Python has a character that is special to shells.
     """
     if python is not None and not re.fullmatch(r"(~/)?[\w./+][\w./+-]*", python):
-        raise RemoteError(
+        raise BenchmarkError(
             f"--remote-python {python!r}: expected the path of an interpreter on that machine, without spaces."
         )
     # A session starts in the user's home folder.
@@ -226,13 +221,15 @@ def _read_message(words: bytes) -> _DriverMessage:
         return msgspec.json.decode(words, type=_DriverMessage)
     except Exception as error:
         # Also raised for JSON that is nested ten thousand times.
-        raise RemoteError(f"sent a damaged message ({first_line(error)}).") from error
+        raise BenchmarkError(f"sent a damaged message ({first_line(error)}).") from error
 
 
 def _receive(stream: IO[bytes], message: _DriverMessage) -> bytes:
     if not 0 < message.size <= MOST_RESULT_BYTES:
-        raise RemoteError(f"announced {message.size:,} bytes of results; at most {MOST_RESULT_BYTES:,} are accepted.")
+        raise BenchmarkError(
+            f"announced {message.size:,} bytes of results; at most {MOST_RESULT_BYTES:,} are accepted."
+        )
     content = stream.read(message.size)
     if hashlib.sha256(content).hexdigest() != message.sha256:
-        raise RemoteError("the connection was lost while the results were sent. Run again.")
+        raise BenchmarkError("the connection was lost while the results were sent. Run again.")
     return content

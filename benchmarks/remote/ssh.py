@@ -10,15 +10,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.network.credentials import mask_address
+from ..errors import BenchmarkError
 
 # A name, an address, or an IPv6 address in brackets; nothing that ssh could read as an option.
 _HOST = re.compile(r"(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+(?:%\w+)?\])(?::(\d{1,5}))?")
-
-
-class SshError(EdgeMnistError):
-    """The machine cannot be reached; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,12 @@ def parse_host(text: str) -> RemoteHost:
     """Parse `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
 
     Raises:
-        SshError: The text has none of these forms.
+        BenchmarkError: The text has none of these forms.
     """
     match = _HOST.fullmatch(text)
     port = int(match[3]) if match and match[3] else None
     if match is None or (port is not None and not 1 <= port <= 65535):
-        raise SshError(
+        raise BenchmarkError(
             f"--host {mask_address(text)!r}: expected user@host or user@host:port, e.g. pi@raspberrypi.local. "
             "Passwords are not used: install a key there with ssh-copy-id."
         )
@@ -68,11 +64,11 @@ def ssh_command(host: RemoteHost, options: SshOptions, remote_command: str) -> l
     """Build the command line that runs a command there.
 
     Raises:
-        SshError: There is no ssh here, or a given file does not exist.
+        BenchmarkError: There is no ssh here, or a given file does not exist.
     """
     program = shutil.which("ssh")
     if program is None:
-        raise SshError("needs the OpenSSH client, which is not on the PATH. Run: apt install openssh-client.")
+        raise BenchmarkError("needs the OpenSSH client, which is not on the PATH. Run: apt install openssh-client.")
     settings = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
@@ -103,7 +99,7 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
     """Start a command there, with pipes to its standard streams.
 
     Raises:
-        SshError: ssh or a file is missing, see `ssh_command`.
+        BenchmarkError: ssh or a file is missing, see `ssh_command`.
     """
     return subprocess.Popen(  # noqa: S603 - every part was checked
         ssh_command(host, options, remote_command),
@@ -120,7 +116,7 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
 def _quote(path: Path, option: str) -> str:
     """Quote a path as a value in ssh's configuration, where blanks separate and percent signs are special."""
     if not path.is_file():
-        raise SshError(f"{option} {path}: no such file.")
+        raise BenchmarkError(f"{option} {path}: no such file.")
     return '"' + str(path.absolute()).replace("%", "%%") + '"'
 
 

@@ -20,6 +20,7 @@ from ...edge.common.files import read_file
 from ...edge.common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from ...edge.inspection.onnx_data import identify_model, list_data_files
 from ...edge.runtimes.classifiers import wrap_interpreter
+from ..errors import BenchmarkError
 from ..results.peer_inputs import parse_convention, scale_pixels
 from ..results.schema import Delegate
 from .engines import make_interpreter
@@ -29,10 +30,6 @@ FORMATS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
 KINDS = {".tflite": TFLITE, ".onnx": ONNX}
 # The shapes of an image that a peer may read, after the number of images.
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
-
-
-class PeerError(EdgeMnistError):
-    """A peer cannot be measured at all; the message names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +52,20 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
         output: The name of the output with its scores, if several have ten numbers.
 
     Raises:
-        PeerError: The file is neither .tflite nor .onnx, or it or its external weights cannot be read.
+        BenchmarkError: The file is neither .tflite nor .onnx, or it or its external weights cannot be read.
     """
     if path.suffix not in FORMATS:
-        raise PeerError(f"{path}: expected a .tflite or .onnx file.")
+        raise BenchmarkError(f"{path}: expected a .tflite or .onnx file.")
     try:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
-        raise PeerError(str(error)) from error
+        raise BenchmarkError(str(error)) from error
     if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
-        raise PeerError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
+        raise BenchmarkError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
     try:
         sha256, size_bytes = _identify(path, content)
     except EdgeMnistError as error:
-        raise PeerError(f"{path}: {error}") from error
+        raise BenchmarkError(f"{path}: {error}") from error
     return Peer(path.absolute(), PeerInterface(reads, output), FORMATS[path.suffix], sha256, size_bytes)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge_mnist.edge.bundle.card import Ancestor
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.fitting.checkpoint import ResumeError
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting.distillation import LOGITS, DistillationLoss, Teachers, student_accuracy
 from edge_mnist.train.fitting.fit import Setup, fit
 from edge_mnist.train.fitting.parents import Parent
@@ -119,5 +119,5 @@ def test_teachers_compute_in_the_precision_of_the_student(
 def test_another_teacher_does_not_resume(tiny: mnist.Splits, tmp_path: Path) -> None:
     fit(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", Setup(teachers=(_teacher("logistic", 1),)))
 
-    with pytest.raises(ResumeError, match=r"other settings .*teachers"):
+    with pytest.raises(TrainError, match=r"other settings .*teachers"):
         fit(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", Setup(teachers=(_teacher("logistic", 2),)))

@@ -18,9 +18,10 @@ from edge_mnist.edge.bundle.card import Convention, ModelCard
 from edge_mnist.edge.bundle.folder import describe_file, open_bundle, open_card, write_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.errors import EdgeMnistError
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.explain_cli import explain
 from edge_mnist.train.explanation.explain import ExplainedDigit, describe_digits, format_digit, load_network
-from edge_mnist.train.explanation.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
+from edge_mnist.train.explanation.gradcam import Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.explanation.sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.zoo import ZOO
 from tests.builders.ink import write
@@ -78,7 +79,7 @@ def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> Non
 
 
 def test_a_network_without_a_convolution_is_refused() -> None:
-    with pytest.raises(ExplainError, match="logistic: has no convolution"):
+    with pytest.raises(TrainError, match="logistic: has no convolution"):
         explain_images(ZOO["logistic"].build(), _dots((3, 3)))
 
 
@@ -281,7 +282,7 @@ def test_a_picture_without_digits_is_refused_and_leaves_nothing(tmp_path: Path) 
     result = _run(empty, "--out", tmp_path / "why.png")
 
     assert result.exit_code == 1
-    assert isinstance(result.exception, ExplainError)
+    assert isinstance(result.exception, TrainError)
     assert "finds no digit" in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
 
@@ -433,5 +434,5 @@ def test_another_backend_is_told_which_one_to_set(page: Path, monkeypatch: pytes
 
     result = _run(page)
 
-    assert isinstance(result.exception, ExplainError)
+    assert isinstance(result.exception, TrainError)
     assert "KERAS_BACKEND=tensorflow" in str(result.exception)

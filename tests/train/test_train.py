@@ -16,11 +16,11 @@ from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.augment import Augment, sample_bilinear
 from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.epochs import EpochImages
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import checkpoint as training_state
 from edge_mnist.train.fitting import fit as fit_module
-from edge_mnist.train.fitting.checkpoint import ResumeError
 from edge_mnist.train.fitting.devices import Devices
-from edge_mnist.train.fitting.fit import DivergedError, fit
+from edge_mnist.train.fitting.fit import fit
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
@@ -150,7 +150,7 @@ def test_training_ends_at_the_first_loss_that_is_not_finite(
     recipe, model = Recipe(epochs=5, seed=1, batch_size=20, extras=EXTRAS), _build()
 
     if not good:
-        with pytest.raises(DivergedError, match=r"loss of epoch 1 is not finite.*--learning-rate below .*nothing was"):
+        with pytest.raises(TrainError, match=r"loss of epoch 1 is not finite.*--learning-rate below .*nothing was"):
             fit(model, tiny, recipe, tmp_path / "state")
         assert not (tmp_path / "state").exists()
         return
@@ -204,7 +204,7 @@ def test_a_killed_run_resumes_to_the_same_result(
 def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path, other: Recipe) -> None:
     fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
-    with pytest.raises(ResumeError, match="other settings"):
+    with pytest.raises(TrainError, match="other settings"):
         fit(_build(), tiny, other, tmp_path / "state")
 
 
@@ -214,7 +214,7 @@ def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path
 def test_what_is_no_state_is_said_and_left(tiny: mnist.Splits, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
 
-    with pytest.raises(ResumeError, match=r"is not a training state .* Delete it to start again"):
+    with pytest.raises(TrainError, match=r"is not a training state .* Delete it to start again"):
         fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
     assert (tmp_path / "state").read_bytes() == content
@@ -228,7 +228,7 @@ def test_a_state_that_cannot_be_written_is_one_sentence_and_leaves_nothing(
 
     monkeypatch.setattr(training_state.np, "savez", fail)
 
-    with pytest.raises(ResumeError, match=r"cannot be written \(No space left on device\)"):
+    with pytest.raises(TrainError, match=r"cannot be written \(No space left on device\)"):
         fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "new folder" / "state")
 
     assert list((tmp_path / "new folder").iterdir()) == []

@@ -14,7 +14,7 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
 from edge_mnist.train.distortion import Distortion
-from edge_mnist.train.errors import AncestorError
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting import seeds as seeds_module
 from edge_mnist.train.fitting.parents import inherit_weights, load_parent, load_teachers
@@ -118,7 +118,7 @@ def test_layers_of_another_shape_start_anew_and_nothing_in_common_is_refused(sma
     # Both have sixteen channels after the third convolution, and other numbers before it.
     assert anew[:4] == ["conv2d", "batch_normalization", "conv2d_1", "batch_normalization_1"]
     assert "batch_normalization_2" not in anew
-    with pytest.raises(AncestorError, match="none of its layers fits logistic"):
+    with pytest.raises(TrainError, match="none of its layers fits logistic"):
         inherit_weights(ZOO["logistic"].build(), parent, ())
 
 
@@ -146,7 +146,7 @@ def test_an_h5_file_is_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_validation_stays_unseen_by_ancestors(small: Path, full_mnist: mnist.Splits) -> None:
-    with pytest.raises(AncestorError, match="mnist's validation split"):
+    with pytest.raises(TrainError, match="mnist's validation split"):
         load_teachers((small,), full_mnist)
     assert load_parent(SHIPPED, full_mnist).record.datasets == (mnist.MNIST,)
 
@@ -155,7 +155,7 @@ def test_teachers_of_other_classes_are_refused(small: Path) -> None:
     splits = mnist.split_sample_for_training()
     letters = mnist.Splits(splits.name, splits.train, splits.validation, splits.test, tuple("abcdefghij"))
 
-    with pytest.raises(AncestorError, match="expected a teacher of the classes a, b"):
+    with pytest.raises(TrainError, match="expected a teacher of the classes a, b"):
         load_teachers((small,), letters)
 
 

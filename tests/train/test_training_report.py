@@ -18,6 +18,7 @@ from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.augment import Augment
 from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting.seeds import Trained
 from edge_mnist.train.recipe import Recipe
@@ -31,7 +32,7 @@ from edge_mnist.train.report.figures import (
     score_validation,
 )
 from edge_mnist.train.report.page import format_page
-from edge_mnist.train.report.report import ReportError, report_path, write_report
+from edge_mnist.train.report.report import report_path, write_report
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
@@ -361,7 +362,7 @@ def test_distorted_images_in_the_page_are_those_of_the_recipe() -> None:
 def test_a_report_that_cannot_be_written_says_that_the_bundle_is_whole(
     bundle: Bundle, run: Trained, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReportError, match="is whole"):
+    with pytest.raises(TrainError, match="is whole"):
         write_report(tmp_path / "gone" / "bundle", bundle.card, mnist.split_sample_for_training(), [run])
 
     assert not list(tmp_path.iterdir())

@@ -19,8 +19,9 @@ from ...edge.reading.finding import find_candidates
 from ...edge.reading.framing import frame_digits
 from ...edge.runtimes.abstention import estimate_class_probability, score_digits
 from ...edge.runtimes.keras_files import load_keras_file
+from ..errors import TrainError
 from .foreign_network import ExplainedNetwork, take_apart
-from .gradcam import ExplainError, Explanation, check_backend, explain_images
+from .gradcam import Explanation, check_backend, explain_images
 from .sheet import draw_sheet
 
 # Log odds, in nats, from which on a shape counts as a digit if no export has chosen a threshold: even odds.
@@ -74,7 +75,7 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
     settled = _settle(bundle)
     pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
     if not len(pixels):
-        raise ExplainError(
+        raise TrainError(
             f"{image}: the model finds no digit, so there is nothing to explain. Choose another picture or model."
         )
     explanation = explain_images(network.model, network.to_inputs(pixels))
@@ -89,7 +90,7 @@ def load_network(bundle: Bundle) -> ExplainedNetwork:
     Raises:
         ModelCardError: The file is not the one that the card describes.
         KerasFileError: The file cannot be loaded.
-        ExplainError: The function at the model's end cannot be removed.
+        TrainError: The function at the model's end cannot be removed.
     """
     origin = str(bundle.path / SOURCE_NAME)
     return take_apart(load_keras_file(bundle.read(bundle.card.source), origin), bundle.card.convention, origin)
@@ -157,7 +158,7 @@ def _settle(bundle: Bundle) -> Settled:
 
 def _open(path: Path) -> Bundle:
     if (path / CARD_NAME).is_file() and not (path / SOURCE_NAME).is_file():
-        raise ExplainError(
+        raise TrainError(
             f"{path}: has no {SOURCE_NAME}, and exported files have no gradients. Copy it from the bundle as "
             "it was trained, or train the model again."
         )

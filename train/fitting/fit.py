@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import IMAGE_SHAPE, Epoch, TrainingPrecision
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
+from ..errors import TrainError
 from ..recipe import Recipe
 from ..schedule import make_schedule
 from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
@@ -35,10 +35,6 @@ from .parents import Parent
 
 EVALUATION_BATCH = 500
 ONE_DEVICE = Devices()
-
-
-class DivergedError(EdgeMnistError):
-    """Training diverged in its first epoch, so there is nothing to keep."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +72,8 @@ def fit(
             the epochs before it are kept.
 
     Raises:
-        ResumeError: `state_path` belongs to a run with other settings.
-        DevicesError: The devices cannot share a batch evenly.
-        DivergedError: The loss of the first epoch is not finite.
+        TrainError: `state_path` belongs to a run with other settings, the devices cannot share a batch evenly, or the
+            loss of the first epoch is not finite.
     """
     setup = setup or Setup()
     devices = setup.devices
@@ -120,7 +115,7 @@ def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
     """Warn that the loss is no longer finite, and that the best epoch so far is kept.
 
     Raises:
-        DivergedError: There is no earlier epoch.
+        TrainError: There is no earlier epoch.
     """
     epoch = len(progress.history) + 1
     said = (
@@ -128,7 +123,7 @@ def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
         f"below {recipe.learning_rate:g}"
     )
     if not progress.history:
-        raise DivergedError(f"{said[0].upper()}{said[1:]}; nothing was written.")
+        raise TrainError(f"{said[0].upper()}{said[1:]}; nothing was written.")
     echo(f"Warning: {said}. The best earlier epoch is kept: epoch {progress.best_epoch}.", err=True)
 
 

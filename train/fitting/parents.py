@@ -15,7 +15,7 @@ from ...edge.bundle.folder import SOURCE_NAME, open_bundle
 from ...edge.data.datasets import MNIST, SAMPLE
 from ...edge.data.images import Splits
 from ...edge.runtimes.keras_files import load_keras_file
-from ..errors import AncestorError
+from ..errors import TrainError
 
 HDF5 = frozenset({".h5", ".hdf5"})
 
@@ -37,21 +37,21 @@ def load_parent(path: Path, splits: Splits) -> Parent:
         splits: The images that the new model is trained and chosen on.
 
     Raises:
-        AncestorError: The bundle is not a trained one, or has seen the validation images.
+        TrainError: The bundle is not a trained one, or has seen the validation images.
         ModelCardError: Its card or hashes are wrong.
         KerasFileError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
-        raise AncestorError(
+        raise TrainError(
             f"{path}: expected a bundle written by edge-mnist train, got an HDF5 file. Keras may run code from "
             "HDF5 files, even in safe mode. Train the model again with edge-mnist train."
         )
     if not path.is_dir():
-        raise AncestorError(f"{path}: expected a bundle folder written by edge-mnist train.")
+        raise TrainError(f"{path}: expected a bundle folder written by edge-mnist train.")
     bundle = open_bundle(path)
     record = _describe(path, bundle.card)
     if splits.name == MNIST and SAMPLE in record.datasets:
-        raise AncestorError(
+        raise TrainError(
             f"{path}: was trained on {SAMPLE}, which is {MNIST}'s validation split. Train it on {MNIST} first."
         )
     model = load_keras_file(bundle.read(bundle.card.source), str(path / SOURCE_NAME))
@@ -62,13 +62,13 @@ def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]
     """Load bundles with the same classes.
 
     Raises:
-        AncestorError: A bundle cannot be learned from, or has other classes.
+        TrainError: A bundle cannot be learned from, or has other classes.
         ModelCardError: The card or hashes of a bundle are wrong.
     """
     teachers = tuple(load_parent(path, splits) for path in paths)
     for path, teacher in zip(paths, teachers, strict=True):
         if teacher.labels != splits.labels:
-            raise AncestorError(
+            raise TrainError(
                 f"{path}: expected a teacher of the classes {', '.join(splits.labels)}, got one of "
                 f"{', '.join(teacher.labels)}."
             )
@@ -87,7 +87,7 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
         The names of the layers that keep their random weights.
 
     Raises:
-        AncestorError: No layer agrees.
+        TrainError: No layer agrees.
     """
     learned: dict[str, Any] = {layer.name: layer for layer in parent.model.layers if layer.weights}
     if labels != parent.labels:
@@ -100,7 +100,7 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
         else:
             anew.append(layer.name)
     if len(anew) == sum(bool(layer.weights) for layer in model.layers):
-        raise AncestorError(
+        raise TrainError(
             f"{parent.record.name}: none of its layers fits {model.name}. Choose the --model that this bundle "
             "was trained with."
         )
@@ -110,7 +110,7 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
 def _describe(path: Path, card: ModelCard) -> Ancestor:
     training = card.training
     if training is None:
-        raise AncestorError(
+        raise TrainError(
             f"{path}: its card does not name its training data, so the validation images may be among them. "
             "Choose a bundle trained by edge-mnist."
         )

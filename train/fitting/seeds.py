@@ -53,7 +53,7 @@ def train_seeds(
         One trained model per seed.
 
     Raises:
-        ResumeError: A resume file belongs to a run with other settings.
+        TrainError: A resume file belongs to a run with other settings.
     """
     runs: list[Trained] = []
     for seed, path in state_paths.items():

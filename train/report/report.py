@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import NUM_CLASSES, ModelCard
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import write_atomically
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
+from ..errors import TrainError
 from ..fitting.backend import predict
 from ..fitting.fit import EVALUATION_BATCH
 from ..fitting.seeds import Trained, choose_best
@@ -43,10 +43,6 @@ SAMPLES, VARIANTS = 8, 7
 EXTRA_TILES = 32
 
 
-class ReportError(EdgeMnistError):
-    """The report cannot be written; the bundle is complete."""
-
-
 def report_path(out: Path) -> Path:
     """Return the path of the report of the bundle `out`; the JSON has the same name with another suffix."""
     return out.absolute().with_name(f"{out.absolute().name}.training.html")
@@ -65,7 +61,7 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         The path of the page; the JSON lies beside it.
 
     Raises:
-        ReportError: The folder cannot be written.
+        TrainError: The folder cannot be written.
         ValueError: The card has no training record.
     """
     echo("Report: logistic regression for comparison …", err=True)
@@ -77,7 +73,7 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         album = _fill_album(splits, choose_best(runs).recipe, report.validation)
         write_atomically(page, format_page(report, album).encode())
     except OSError as error:
-        raise ReportError(
+        raise TrainError(
             f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is complete."
         ) from error
     return page

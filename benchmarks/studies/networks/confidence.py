@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from ....edge.bundle.card import CARD_NAME, SCHEMA_VERSION, DigitOdds, ImageSet, ModelCardError, encode_card
 from ....edge.bundle.folder import Bundle
-from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import write_atomically
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.images import Images
@@ -29,6 +28,7 @@ from ....edge.media.pictures import SUFFIXES, read_gray
 from ....edge.reading.reader import Reader
 from ....edge.reading.shapes import Box
 from ....edge.runtimes.abstention import weigh_company
+from ...errors import BenchmarkError
 from ..reading.placed_digits import enlarge
 
 Gray = NDArray[np.uint8]
@@ -43,10 +43,6 @@ HEIGHTS, MOST_ROWS, MOST_COLUMNS = (24, 120), 3, 8
 CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 2
 LONGEST_SIDE = 700
 ITERATIONS = 50
-
-
-class ConfidenceError(EdgeMnistError):
-    """There is nothing to fit on; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +72,12 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
     """Read pages of digits and pictures without any; return the cases, and the set of those pictures.
 
     Raises:
-        ConfidenceError: There are no pictures.
+        BenchmarkError: There are no pictures.
         PictureError: A picture cannot be read.
     """
     files = sorted(file for file in scenes.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if len(files) < FOLDS:
-        raise ConfidenceError(f"{scenes}: expected at least {FOLDS} pictures without digits, found {len(files)}.")
+        raise BenchmarkError(f"{scenes}: expected at least {FOLDS} pictures without digits, found {len(files)}.")
     content = hashlib.sha256()
     cases: list[Case] = []
     with ProgressBar(total=pages + len(files), unit="picture") as bar:
@@ -94,7 +90,7 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
                 cases += _read(reader, frame, f"scene {file.name}", [])
             bar.update()
     if not any(case.is_digit for case in cases) or all(case.is_digit for case in cases):
-        raise ConfidenceError(
+        raise BenchmarkError(
             f"{scenes}: no false digit was read in {len(files)} pictures. Add pictures, or pictures with more detail."
         )
     name = scenes.resolve().name

@@ -76,7 +76,7 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
         pages: Number of pages to draw.
 
     Raises:
-        ConfidenceError: There is nothing to fit on.
+        BenchmarkError: There is nothing to fit on.
         PictureError: A picture cannot be read.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")

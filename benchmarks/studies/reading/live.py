@@ -24,8 +24,9 @@ from ....edge.live.loop import LiveLoop
 from ....edge.live.settings import LiveSettings
 from ....edge.live.sink_thread import Backlog, Sink
 from ....edge.reading.reader import Reader
+from ...errors import BenchmarkError
 from ...scenes.sized_pages import draw_sized_page
-from .live_process import Follower, LiveProcess, LiveSpeedError, PictureTaker
+from .live_process import Follower, LiveProcess, PictureTaker
 
 SIZE = (640, 480)
 DIGITS = 10
@@ -72,7 +73,7 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
         rounds: Number of rounds; alone and watched take turns.
 
     Raises:
-        LiveSpeedError: `edge-mnist live` ended early, printed nothing, or never announced a page.
+        BenchmarkError: `edge-mnist live` ended early, printed nothing, or never announced a page.
     """
     reader = Reader()
     alone: list[float] = []
@@ -158,7 +159,7 @@ def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
 def _find_announcement(sightings: list[Sighting], first: int) -> tuple[int, float]:
     rows = sightings[-1].rows if sightings else ()
     if not rows:
-        raise LiveSpeedError(
+        raise BenchmarkError(
             "a page of digits was shown for half a second, but nothing was announced. Measure again on an idle machine."
         )
     sighting = next(sighting for sighting in sightings if sighting.rows == rows)
@@ -201,7 +202,7 @@ def _start_cold(path: Path) -> float:
         for line in process.read_lines():
             if line.get("announced"):
                 return time.perf_counter() - started
-    raise LiveSpeedError("`edge-mnist live` ended without an announcement. Measure again on an idle machine.")
+    raise BenchmarkError("`edge-mnist live` ended without an announcement. Measure again on an idle machine.")
 
 
 def _read_watched(path: Path, frames: int) -> tuple[float, float]:
@@ -215,7 +216,7 @@ def _read_watched(path: Path, frames: int) -> tuple[float, float]:
         count = sum(1 for _ in readings)
         seconds = time.perf_counter() - started
     if count + 1 < frames:
-        raise LiveSpeedError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
+        raise BenchmarkError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
     if not (events.count and pictures.count):
-        raise LiveSpeedError("the page's server sent nothing to its clients. Measure again on an idle machine.")
+        raise BenchmarkError("the page's server sent nothing to its clients. Measure again on an idle machine.")
     return count / seconds, pictures.count / seconds

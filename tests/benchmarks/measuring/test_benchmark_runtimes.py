@@ -10,18 +10,14 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings
 from edge_mnist.benchmarks.targets import old_runtime as old_runtime_module
 from edge_mnist.benchmarks.targets.engines import ENGINES, find_runtime
 from edge_mnist.benchmarks.targets.job import Job, Measurement
 from edge_mnist.benchmarks.targets.keras import has_gpu, thread_environment
 from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
-from edge_mnist.benchmarks.targets.old_runtime import (
-    OldRuntimeError,
-    find_old_runtime,
-    launch_old_runtime,
-    make_old_runtime,
-)
+from edge_mnist.benchmarks.targets.old_runtime import find_old_runtime, launch_old_runtime, make_old_runtime
 from edge_mnist.benchmarks.targets.targets import list_targets, resolve_threads
 from edge_mnist.edge.bundle.folder import open_bundle, write_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
@@ -190,9 +186,7 @@ def test_an_environment_that_cannot_be_made_leaves_nothing_behind(
     broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(old_runtime_module, "_find_python", lambda: str(broken))
 
-    with pytest.raises(
-        OldRuntimeError, match=r"no environment with tflite-runtime .* can be created \(no space left\)"
-    ):
+    with pytest.raises(BenchmarkError, match=r"no environment with tflite-runtime .* can be created \(no space left\)"):
         make_old_runtime()
 
     assert find_old_runtime() is None
@@ -202,7 +196,7 @@ def test_an_environment_that_cannot_be_made_leaves_nothing_behind(
 def test_without_a_python_that_fits_it_says_which_is_needed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(old_runtime_module, "_find_python", lambda: None)
 
-    with pytest.raises(OldRuntimeError, match=r"needs Python 3\.11, which was not found"):
+    with pytest.raises(BenchmarkError, match=r"needs Python 3\.11, which was not found"):
         make_old_runtime()
 
     assert not cache.exists()

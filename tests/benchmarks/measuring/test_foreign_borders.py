@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.accuracy import read_reference
 from edge_mnist.benchmarks.photos.labels import read_labels
 from edge_mnist.benchmarks.remote import machines as remote
-from edge_mnist.benchmarks.remote.session import Parcel, RemoteError, _read_message
+from edge_mnist.benchmarks.remote.session import Parcel, _read_message
 from edge_mnist.benchmarks.remote.ssh import SshOptions, parse_host
 from edge_mnist.benchmarks.results import files as result_files
 from edge_mnist.benchmarks.results.files import decode_results
@@ -183,7 +184,7 @@ def test_what_one_machine_sends_costs_the_others_nothing(monkeypatch: pytest.Mon
     answers = remote._run_all(sessions, Parcel({}, "m", 1), None)  # type: ignore[arg-type]
 
     assert answers["good"] == b"good"
-    assert isinstance(answers["evil"], RemoteError)
+    assert isinstance(answers["evil"], BenchmarkError)
     assert "sent an unusable answer (RecursionError: maximum recursion depth" in str(answers["evil"])
 
 

@@ -12,10 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings, Results, Row
 from edge_mnist.benchmarks.targets import launcher as processes
 from edge_mnist.benchmarks.targets.job import PeerInterface
-from edge_mnist.benchmarks.targets.peers import PeerError, describe_peer, load_peer
+from edge_mnist.benchmarks.targets.peers import describe_peer, load_peer
 from edge_mnist.benchmarks.targets.targets import list_targets
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
@@ -238,7 +239,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeUnavailableError, match=r"onnxruntime cannot run garbage\.onnx: "):
         load_peer(garbage, PeerInterface("uint8"), "onnxruntime", "default", 1)
-    with pytest.raises(PeerError, match=r"expected a \.tflite or \.onnx file"):
+    with pytest.raises(BenchmarkError, match=r"expected a \.tflite or \.onnx file"):
         describe_peer(tmp_path / "model.pt", "uint8")
-    with pytest.raises(PeerError, match="cannot be read"):
+    with pytest.raises(BenchmarkError, match="cannot be read"):
         describe_peer(tmp_path / "missing.onnx", "uint8")

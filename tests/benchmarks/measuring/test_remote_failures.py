@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.remote import session as remote_session
 from edge_mnist.benchmarks.remote.machines import MODULE, RemoteOptions, RemoteResults, choose_limit_s, measure_remotely
-from edge_mnist.benchmarks.remote.session import Parcel, RemoteError, Session
-from edge_mnist.benchmarks.remote.ssh import SshError, SshOptions, parse_host
+from edge_mnist.benchmarks.remote.session import Parcel, Session
+from edge_mnist.benchmarks.remote.ssh import SshOptions, parse_host
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data.held_out import HeldOut
 from tests.stand_ins.remote_machine import (
@@ -37,7 +38,7 @@ __all__ = ["bundle", "held_out", "server", "stand_in"]
 
 @pytest.mark.parametrize("text", ["", "pi@", "-oProxyCommand=touch x", "pi@-oX", "a b", "pi;ls", "pi:0", "pi:65536"])
 def test_what_is_no_host_never_reaches_ssh(text: str, bundle: Bundle, held_out: HeldOut) -> None:
-    with pytest.raises(SshError, match="expected user@host"):
+    with pytest.raises(BenchmarkError, match="expected user@host"):
         measure_remotely([text], bundle, held_out, QUICK)
 
 
@@ -230,7 +231,7 @@ def test_hanging_up_ends_everything_there(server: SshServer, stand_in: StandIn) 
     reasons: list[str] = []
 
     def run() -> None:
-        with pytest.raises(RemoteError) as caught:
+        with pytest.raises(BenchmarkError) as caught:
             session.run(parcel)
         reasons.append(str(caught.value))
 
@@ -319,7 +320,7 @@ def _only_reason(done: RemoteResults) -> str:
 
 
 def _fail_to_connect(host: str) -> str:
-    with pytest.raises((RemoteError, SshError)) as caught:
+    with pytest.raises(BenchmarkError) as caught:
         Session(parse_host(host), SshOptions(connect_timeout_s=2), lambda _: None).run(Parcel({}, MODULE, 60))
     return str(caught.value)
 

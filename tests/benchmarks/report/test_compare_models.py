@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 
 from edge_mnist.benchmarks.commands.comparisons import compare as command
 from edge_mnist.benchmarks.comparison.models import (
-    CompareError,
     ModelComparison,
     ModelPoint,
     PublishedClaim,
@@ -20,6 +19,7 @@ from edge_mnist.benchmarks.comparison.models import (
 )
 from edge_mnist.benchmarks.comparison.models_report import describe, draw_charts, format_comparison_page
 from edge_mnist.benchmarks.comparison.scatter import HEIGHT, WIDTH, CostAxis, front_of, render_scatter
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.results.files import ResultsError
 from edge_mnist.benchmarks.results.schema import Accuracy, Results, Row
@@ -157,7 +157,7 @@ def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
 def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     first, second = _write(tmp_path, _results("a", 1.0)), _write(tmp_path, _results("b", 1.0, **changes))
 
-    with pytest.raises(CompareError, match=message):
+    with pytest.raises(BenchmarkError, match=message):
         compare_models([first, second])
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, content: bytes | None, 
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises((CompareError, ResultsError), match=message):
+    with pytest.raises((BenchmarkError, ResultsError), match=message):
         compare_models([path])
 
 

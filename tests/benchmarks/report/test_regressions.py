@@ -11,8 +11,9 @@ import pytest
 from click.testing import Result
 
 from edge_mnist.benchmarks.comparison.conditions import find_differences
-from edge_mnist.benchmarks.comparison.regressions import ComparisonError, RunComparison, compare_runs
+from edge_mnist.benchmarks.comparison.regressions import RunComparison, compare_runs
 from edge_mnist.benchmarks.comparison.regressions_report import describe_comparison, format_comparison
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import Results
 from tests.builders.benchmark_results import make_accuracy, make_latency, make_machine, make_results, replace_row
 from tests.conftest import edge_mnist
@@ -161,7 +162,7 @@ CONDITIONS = {
 def test_runs_under_other_conditions_are_refused_unless_forced(before: Results, after: Results, words: str) -> None:
     changed = CONDITIONS[words](after)
 
-    with pytest.raises(ComparisonError, match="different conditions") as caught:
+    with pytest.raises(BenchmarkError, match="different conditions") as caught:
         compare_runs(before, changed)
     forced = compare_runs(before, changed, force=True)
 
@@ -224,7 +225,7 @@ def test_three_processes_are_too_few(before: Results, after: Results) -> None:
 
 
 def test_runs_without_a_common_row_are_refused(before: Results, after: Results) -> None:
-    with pytest.raises(ComparisonError, match="no row in common"):
+    with pytest.raises(BenchmarkError, match="no row in common"):
         compare_runs(
             msgspec.structs.replace(before, rows=before.rows[:1]), msgspec.structs.replace(after, rows=after.rows[3:])
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.statistics.selective import (
     Kept,
     measure_auroc,
@@ -23,7 +24,7 @@ from edge_mnist.benchmarks.studies.networks.abstention import crop_to_ink, frame
 from edge_mnist.benchmarks.studies.networks.abstention_page import format_page
 from edge_mnist.benchmarks.studies.networks.abstention_report import format_abstention, write_abstention_reports
 from edge_mnist.benchmarks.studies.networks.abstention_results import AbstentionResults
-from edge_mnist.benchmarks.studies.networks.non_digits import NonDigits, OthersError, read_non_digits
+from edge_mnist.benchmarks.studies.networks.non_digits import NonDigits, read_non_digits
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.pages.markdown import escape_markdown
@@ -166,16 +167,16 @@ def test_what_is_no_idx_file_of_images_is_refused(tmp_path: Path, content: bytes
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(OthersError, match=reason):
+    with pytest.raises(BenchmarkError, match=reason):
         read_non_digits(path)
 
 
 def test_a_folder_with_nothing_or_with_two_answers_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OthersError, match="pictures, got 0"):
+    with pytest.raises(BenchmarkError, match="pictures, got 0"):
         read_non_digits(tmp_path)
     for name in ("train-images", "test-images"):
         _write_idx(tmp_path / name, IMAGES)
-    with pytest.raises(OthersError, match="got test-images, train-images"):
+    with pytest.raises(BenchmarkError, match="got test-images, train-images"):
         read_non_digits(tmp_path)
 
 

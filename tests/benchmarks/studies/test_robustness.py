@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.studies.robustness.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from edge_mnist.benchmarks.studies.robustness.plasma import draw_plasma
 from edge_mnist.benchmarks.studies.robustness.report import (
@@ -18,7 +19,6 @@ from edge_mnist.benchmarks.studies.robustness.report import (
 )
 from edge_mnist.benchmarks.studies.robustness.results import Robustness, RobustnessSettings
 from edge_mnist.benchmarks.studies.robustness.robustness import (
-    ImageCountError,
     choose_images,
     draw_contact_sheet,
     measure_distance,
@@ -176,7 +176,7 @@ def test_as_many_of_each_digit_are_chosen_from_the_whole_set(sample: mnist.Image
     assert np.ptp(places) > 400
     assert choose_images(sample, None) is sample
     for count in (0, 15, 5010):
-        with pytest.raises(ImageCountError, match=f"at most 5000, got {count}.*--all"):
+        with pytest.raises(BenchmarkError, match=f"at most 5000, got {count}.*--all"):
             choose_images(sample, count)
 
 
