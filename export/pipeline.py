@@ -46,15 +46,15 @@ from .report import ReportInputs, format_report
 from .settings import ExportSettings, carry_over, choose_exporters
 from .verify import (
     KerasReference,
-    agree,
     check_acceptance,
     check_drop,
     check_integers,
     choose_abstention,
+    count_agreement,
     keras_reference,
     pack_references,
     run_in_processes,
-    verify,
+    verify_file,
 )
 
 
@@ -233,7 +233,7 @@ def _verify(
         compared = work.reference.right if draft.file.precision == "float32" else float_right[draft.file.format]
         file = msgspec.structs.replace(
             draft.file,
-            verification=verify(outcome, work.reference, compared, work.abstention),
+            verification=verify_file(outcome, work.reference, compared, work.abstention),
             golden_logits=tuple(map(tuple, outcome.golden_logits.tolist())),
         )
         files.append(_seal(work, draft, file))
@@ -245,7 +245,7 @@ def _verify(
         golden_pixels=pack_pixels(work.golden),
         files=tuple(files),
         abstention=work.abstention,
-        agreement=agree(outcomes, work.reference),
+        agreement=count_agreement(outcomes, work.reference),
         machine=describe_processor(),
         tools={name: find_version(name) for name in TOOLS},
         missing=tuple(missing) or msgspec.UNSET,

@@ -117,7 +117,7 @@ def run_in_processes(
         return list(pool.map(run, pairs))
 
 
-def verify(
+def verify_file(
     outcome: FileOutputs, reference: KerasReference, float_right: NDArray[np.bool_], abstention: Abstention
 ) -> Verification:
     """Compare a file's logits with Keras on every image of the reference, and with the float32 file of its format.
@@ -153,7 +153,7 @@ def verify(
     )
 
 
-def agree(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
+def count_agreement(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
     """Count, for each pair among Keras and the files on their runtimes, the images they classify alike."""
     names = [KERAS, *(_label(outcome, outcomes) for outcome in outcomes)]
     digits = [reference.logits.argmax(axis=1), *(outcome.logits.argmax(axis=1) for outcome in outcomes)]

@@ -125,14 +125,14 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     train_bundle(order, out)
 
 
-def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
+def _choose_recipe(name: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
     """Choose the recipe by name, and replace its settings by the options that were given."""
     digits = data in {MNIST, SAMPLE}
     if not digits and given.get("extras"):
         raise click.UsageError(
             f"--extras: expected 0 for {data}, got {given['extras']:g}. Extra images are drawn for digits only."
         )
-    if whose == RECIPES[1]:
+    if name == RECIPES[1]:
         if model not in PUBLISHED_RECIPES:
             raise click.UsageError(
                 f"--recipe: {model} is this project's own network and has no published recipe. Use --recipe "

@@ -20,7 +20,7 @@ from ..measuring.accuracy import choose_evaluation
 from ..remote.machines import RemoteOptions, run_on_all_machines
 from ..remote.ssh import SshOptions, parse_host
 from ..report.report import format_tables, write_reports
-from ..report.summary import doubt_peers, summarize
+from ..report.summary import doubt_peers, summarize_run
 from ..results.findings import leave_out_doubtful
 from ..results.schema import BenchmarkSettings
 from ..results.wording import FEWEST_COMPARED
@@ -34,19 +34,19 @@ class CommandWithSubcommands(click.Command):
     """A command that runs itself unless its first argument names one of its subcommands.
 
     Attributes:
-        others: Subcommands by name: module, function in it, and one line for --help. Imported when they are used.
+        subcommands: Subcommands by name: module, function in it, and one line for --help. Imported when they are used.
     """
 
-    others: Mapping[str, tuple[str, str, str]] = {}
+    subcommands: Mapping[str, tuple[str, str, str]] = {}
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Return the subcommand's context if the first argument names one, else this command's."""
-        if args and args[0] in self.others:
-            module, function, _ = self.others[args[0]]
-            other: click.Command = getattr(import_module(module, __package__), function)
-            return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        if args and args[0] in self.subcommands:
+            module, function, _ = self.subcommands[args[0]]
+            subcommand: click.Command = getattr(import_module(module, __package__), function)
+            return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -56,7 +56,7 @@ class CommandWithSubcommands(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands below the options."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.others.items()])
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.subcommands.items()])
 
 
 # A full run of the shipped bundle: ten thousand inferences per row in minutes. A quick one: less than a minute.
@@ -71,7 +71,7 @@ QUICK = BenchmarkSettings(
 class Benchmark(CommandWithSubcommands):
     """A command that measures, compares, and shows the history."""
 
-    others = {  # noqa: RUF012 - never changed
+    subcommands = {  # noqa: RUF012 - never changed
         "compare": (".comparisons", "compare_two_runs", "Compare two runs, e.g. in continuous integration."),
         "photos": (".photos", "photos", "Score the reader on labelled photographs."),
         "history": (".comparisons", "history", "Draw latency and accuracy over a folder of runs."),
@@ -79,8 +79,8 @@ class Benchmark(CommandWithSubcommands):
     }
 
 
-def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
-    if is_wanted:
+def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_set: bool) -> None:
+    if is_set:
         rows = [(offer.name, offer.here or "not available", offer.note) for offer in list_offers()]
         echo_text(format_table(rows, ["target", "here", "what it is, or how to install it"], "simple"))
         ctx.exit()
@@ -259,7 +259,7 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
             echo(f"Warning: {doubt}", err=True)
     else:
         echo_text(format_tables(results, "simple"))
-        echo_lines(["", *summarize(results)])
+        echo_lines(["", *summarize_run(results)])
     paths = write_reports(results, out, choose_evaluation(opened, held_out)[0])
     echo(f"Reports: {', '.join(map(str, paths))}", err=True)
     if results.unreachable:

@@ -9,7 +9,7 @@ from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
 from ..comparison.history import format_history, read_history
 from ..comparison.models import compare_models
-from ..comparison.models_report import describe, format_models, write_comparison
+from ..comparison.models_report import describe_models, format_models, write_comparison
 from ..comparison.regressions import THRESHOLD_PERCENT, compare_runs
 from ..comparison.regressions_report import describe_comparison, format_comparison
 from ..errors import BenchmarkError
@@ -40,7 +40,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
         echo_json(comparison)
     else:
         echo_text(format_models(comparison, "simple"))
-        echo_lines(["", *describe(comparison)])
+        echo_lines(["", *describe_models(comparison)])
     echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)
 
 

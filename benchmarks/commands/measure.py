@@ -19,7 +19,7 @@ from ..studies.networks.confidence import PAGES, write_odds
 from ..studies.networks.confidence_report import format_confidence_tables, run_confidence, write_confidence_reports
 from ..studies.networks.non_digits import read_non_digits
 from ..studies.networks.zoo import run_zoo
-from ..studies.networks.zoo_report import doubt_peers, summarize, write_zoo_reports
+from ..studies.networks.zoo_report import doubt_peers, format_zoo_summary, write_zoo_reports
 from ..studies.reading.frames import FrameSettings, run_frames
 from ..studies.reading.frames_report import format_times, write_frame_reports
 from ..studies.reading.hard_frames import format_hard_frames, run_hard_frames, write_hard_reports
@@ -292,7 +292,7 @@ def zoo(
     results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
     for doubt in doubt_peers(results) if as_json else ():
         echo(f"Warning: {doubt}", err=True)
-    _show(results, lambda: summarize(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
+    _show(results, lambda: format_zoo_summary(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:

@@ -43,7 +43,7 @@ def format_models(comparison: ModelComparison, style: str) -> str:
     return format_table(rows, HEADERS, style, align)
 
 
-def describe(comparison: ModelComparison) -> list[str]:
+def describe_models(comparison: ModelComparison) -> list[str]:
     """Describe the stars, marks and lines, and what was not measured."""
     timing, points = comparison.timing, comparison.points
     untimed = [point for point in points if point.latency_us is None and not point.latency_invalid]
@@ -86,13 +86,13 @@ def format_markdown(comparison: ModelComparison) -> str:
     """Format the table, the names of the charts, and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in draw_charts(comparison))
-    notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
+    notes = "\n".join(f"- {sentence}" for sentence in describe_models(comparison))
     return f"# Models compared\n\n{format_models(comparison, 'github')}\n\n{images}\n\n{notes}\n"
 
 
 def format_comparison_page(comparison: ModelComparison) -> str:
     """Render one HTML file without scripts or external resources."""
-    notes = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in describe(comparison))
+    notes = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in describe_models(comparison))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

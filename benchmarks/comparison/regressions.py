@@ -111,10 +111,10 @@ def compare_runs(
         )
     before, after = dict(_name_rows(first)), dict(_name_rows(second))
     # A row that ran in neither run carries no information.
-    told = [
+    rows_to_compare = [
         name for name, row in before.items() if not (row.unavailable and (name not in after or after[name].unavailable))
     ]
-    if not any(name in after for name in told):
+    if not any(name in after for name in rows_to_compare):
         raise BenchmarkError(
             "these runs have no row in common: no file ran on the same target in both. Choose runs of the same "
             "bundle and targets."
@@ -124,7 +124,7 @@ def compare_runs(
         _compare_rows(name[0], before[name], after[name], threshold_percent, same_images)
         if name in after
         else _describe_gone(name[0], before[name], first, second)
-        for name in told
+        for name in rows_to_compare
     ]
     return RunComparison(
         first=f"{first.name}, {first.started}",

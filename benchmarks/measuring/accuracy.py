@@ -55,7 +55,7 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
     return logits
 
 
-def compare(
+def compare_outputs(
     logits: NDArray[np.float32],
     reference: NDArray[np.float32] | None,
     float_logits: NDArray[np.float32] | None,

@@ -120,7 +120,7 @@ def _measure(
         return
     target.measurements.append(measurement)
     target.places.append(len(watch.samples))
-    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.outlived)
+    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.has_lasting_children)
 
 
 def _make_job(target: Target, settings: BenchmarkSettings, paths: _Paths, is_evaluated: bool) -> Job:

@@ -174,8 +174,8 @@ def run(command: list[str], folder: Path, what: str) -> None:
         raise Failure(f"{what} was ended by signal {-process.returncode}{hint}.")
     lines = [line for line in words.splitlines() if line.strip()] or ["no message"]
     # pip ends with advice; the error is printed before.
-    told = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
-    raise Failure(f"{what} failed: {told.strip()[:300]}")
+    line = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
+    raise Failure(f"{what} failed: {line.strip()[:300]}")
 
 
 def explain(error: OSError) -> str:

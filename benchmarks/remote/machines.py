@@ -93,7 +93,9 @@ def measure_remotely(
         ModelCardError: The bundle lacks the reference for the available images.
     """
     images, _ = choose_evaluation(bundle, held_out)
-    sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
+    sessions = [
+        Session(parse_host(name), options.ssh, partial(_report_progress, say, name)) for name in dict.fromkeys(hosts)
+    ]
     try:
         parcel = _pack(
             pack_job(bundle, images, held_out.certain, settings), options, options.limit_s or choose_limit_s(settings)
@@ -104,7 +106,7 @@ def measure_remotely(
     return _collect(_run_all(sessions, parcel, expected))
 
 
-def _tell(say: Callable[[str], None], name: str, words: str) -> None:
+def _report_progress(say: Callable[[str], None], name: str, words: str) -> None:
     say(f"{name}: {words}")
 
 
@@ -151,7 +153,7 @@ def _run_all(sessions: list[Session], parcel: Parcel, expected: Expected) -> dic
         except BaseException:
             # Ctrl-C: the machines stop and clean up when the connection closes.
             for session in sessions:
-                session.hang_up("was stopped.")
+                session.end("was stopped.")
             raise
 
 

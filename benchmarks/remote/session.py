@@ -26,10 +26,10 @@ MOST_LINE_BYTES = 65_536
 # Most lines that login scripts may print before the driver's first message.
 MOST_LINES = 1000
 MOST_CHARACTERS = 300
-MOST_SAID_BYTES = 65_536
+MOST_STDERR_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
 # Seconds for ssh to end after its connection has.
-ENDS_WITHIN_S = 20
+EXIT_TIMEOUT_S = 20
 # This side gives up first and reports why; the other one only if it loses the connection.
 GRACE_S = 60
 EXIT_NO_PYTHON = 97
@@ -83,8 +83,8 @@ class Session:
     options: SshOptions
     say: Callable[[str], None]
     _process: subprocess.Popen[bytes] | None = None
-    _said: bytearray = field(default_factory=bytearray)
-    _over: str | None = None
+    _stderr: bytearray = field(default_factory=bytearray)
+    _end_reason: str | None = None
 
     def run(self, parcel: Parcel) -> bytes:
         """Measure the parcel there; return the received bytes, not decoded.
@@ -96,25 +96,27 @@ class Session:
         self._process = process = start_ssh(self.host, self.options, bootstrap_command(parcel.python))
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise BenchmarkError("ssh was started without pipes.")
-        if self._over:
+        if self._end_reason:
             process.kill()
-        timer = threading.Timer(parcel.limit_s, self.hang_up, [f"took longer than {parcel.limit_s} s."])
+        timer = threading.Timer(parcel.limit_s, self.end, [f"took longer than {parcel.limit_s} s."])
         sending = threading.Thread(target=_send, args=(process.stdin, parcel, mark))
-        overhearing = threading.Thread(target=self._overhear, args=(process.stderr,))
-        for thread in (timer, sending, overhearing):
+        reading_stderr = threading.Thread(target=self._read_stderr, args=(process.stderr,))
+        for thread in (timer, sending, reading_stderr):
             thread.start()
         try:
-            content = self._listen(process.stdout, mark)
+            content = self._read_messages(process.stdout, mark)
             if content is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(ENDS_WITHIN_S)
-                overhearing.join(ENDS_WITHIN_S)
-                raise BenchmarkError(self._over or explain_end(process.returncode, self._said.decode(errors="replace")))
+                    process.wait(EXIT_TIMEOUT_S)
+                reading_stderr.join(EXIT_TIMEOUT_S)
+                raise BenchmarkError(
+                    self._end_reason or explain_end(process.returncode, self._stderr.decode(errors="replace"))
+                )
             return content
         finally:
             timer.cancel()
             process.kill()
-            for thread in (timer, sending, overhearing):
+            for thread in (timer, sending, reading_stderr):
                 thread.join()
             process.wait()
             process.stdout.close()
@@ -122,13 +124,13 @@ class Session:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
 
-    def hang_up(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
         """End the session; the other side removes its files."""
-        self._over = self._over or reason
+        self._end_reason = self._end_reason or reason
         if self._process is not None:
             self._process.kill()
 
-    def _listen(self, stream: IO[bytes], mark: str) -> bytes | None:
+    def _read_messages(self, stream: IO[bytes], mark: str) -> bytes | None:
         """Receive lines until there is a result; None if the other side closes the stream before."""
         for _ in range(MOST_LINES):
             line = stream.readline(MOST_LINE_BYTES)
@@ -145,12 +147,12 @@ class Session:
                 self.say(quote_machine(message.text))
         raise BenchmarkError("sent no valid results.")
 
-    def _overhear(self, stream: IO[bytes]) -> None:
+    def _read_stderr(self, stream: IO[bytes]) -> None:
         """Keep the end of what ssh and the other side print on standard error."""
         with stream:
             while chunk := stream.read1(CHUNK_BYTES):  # pyright: ignore[reportAttributeAccessIssue]
-                self._said += chunk
-                del self._said[:-MOST_SAID_BYTES]
+                self._stderr += chunk
+                del self._stderr[:-MOST_STDERR_BYTES]
 
 
 def bootstrap_command(python: str | None) -> str:
@@ -180,8 +182,8 @@ def explain_end(code: int | None, said: str) -> str:
     if meaning:
         return meaning
     last = (said.strip().splitlines() or [""])[-1]
-    told = f": {quote_machine(last)}" if last else ". It may have been killed because memory ran out."
-    return f"the remote measurement ended without results (exit code {code}){told}"
+    cause = f": {quote_machine(last)}" if last else ". It may have been killed because memory ran out."
+    return f"the remote measurement ended without results (exit code {code}){cause}"
 
 
 def quote_machine(text: str) -> str:

@@ -18,7 +18,7 @@ from ..results.findings import AccuracyGroup, group_alike, name_group
 from ..results.schema import MachineRun, Results, Row
 from ..results.wording import format_count, format_or_unknown, format_us, place_label
 from .page import format_page
-from .summary import summarize
+from .summary import summarize_run
 
 ACCURACY_HEADERS = ["file", "on", "accuracy %", "95 % interval", "drop vs float", "agrees with Keras %"]
 LATENCY_HEADERS = ["file", "on", "p50 us", "95 % interval", "p90 us", "p99 us", "images/s", "kB", "load ms", "peak MB"]
@@ -56,7 +56,7 @@ def format_headlines(results: Results) -> str:
 def format_report(results: Results) -> str:
     """Format the Markdown report: tables, findings, and the conditions of the measurement."""
     results = escape_all_markdown(results)
-    findings = "\n".join(f"- {sentence}" for sentence in summarize(results))
+    findings = "\n".join(f"- {sentence}" for sentence in summarize_run(results))
     conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
     sections = [
         f"# {results.name}: accuracy and latency",

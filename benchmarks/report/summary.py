@@ -25,7 +25,7 @@ QUICK = "Quick run with few calls and processes: measure without --quick before 
 MOST_NAMED = 3
 
 
-def summarize(results: Results) -> list[str]:
+def summarize_run(results: Results) -> list[str]:
     """Summarize a run: doubts first, then findings."""
     return describe_doubts(results) + describe_findings(results)
 

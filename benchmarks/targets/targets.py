@@ -142,7 +142,7 @@ def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str
     """Choose how to start the engine's process, and the reason if that is not possible here."""
     if engine.name == WEB_RUNTIME:
         return Launcher(
-            module="edge_mnist.benchmarks.measuring.browser_worker", outlived=True, memory_bytes=0
+            module="edge_mnist.benchmarks.measuring.browser_worker", has_lasting_children=True, memory_bytes=0
         ), explain_absence()
     if engine.name == "tflite-runtime" and not engine.installed and old_runtime:
         return old_runtime, None

@@ -11,7 +11,7 @@ from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER, Convention
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 from ..errors import ExportError
-from .output_function import recognize
+from .output_function import recognize_function
 
 # A convention is contradicted if another one raises the model's accuracy by this much.
 CONTRADICTION = 0.10
@@ -81,7 +81,7 @@ def _other_ranges(convention: Convention, pixels: NDArray[np.float32]) -> dict[s
 
 
 def _check_outputs(outputs: NDArray[np.float32], convention: Convention, path: Any) -> None:
-    kind = recognize(outputs)
+    kind = recognize_function(outputs)
     if kind == "not finite":
         bad = int((~np.isfinite(outputs)).any(axis=1).sum())
         raise ExportError(

@@ -22,7 +22,7 @@ from edge_mnist.export.errors import ExportError
 from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.formats import tflite
 from edge_mnist.export.settings import ExportSettings, carry_over, choose_exporters
-from edge_mnist.export.verify import FileOutputs, KerasReference, check_drop, verify
+from edge_mnist.export.verify import FileOutputs, KerasReference, check_drop, verify_file
 from tests.conftest import edge_mnist, edge_mnist_process, python_process
 
 # The best that the shipped model's int8 files may cost, and the least on which they must agree: figures of the closing
@@ -225,7 +225,7 @@ def test_a_wrong_conversion_is_not_exported(exported: Bundle, sample: mnist.Imag
     outcome = FileOutputs(file, RUNTIMES["litert"], 2 * right, right)
 
     with pytest.raises(ExportError, match=r"differ from the Keras model's by 1 .* Nothing was written"):
-        verify(outcome, reference, reference.right, exported.export.abstention)
+        verify_file(outcome, reference, reference.right, exported.export.abstention)
 
 
 def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: mnist.Images) -> None:
@@ -233,7 +233,7 @@ def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: 
     said = np.eye(10, dtype=np.float32)[[0, 1, 9, 3]]
     float_right = np.array([True, False, True, True])
 
-    result = verify(
+    result = verify_file(
         FileOutputs(exported.file("tflite", "int8"), RUNTIMES["litert"], said, said),
         KerasReference(images, said),
         float_right,

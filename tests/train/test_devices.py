@@ -29,7 +29,7 @@ SETUP
 import keras
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.fitting.devices import find_devices
-from edge_mnist.train.fitting.fit import Recipe, Setup, fit
+from edge_mnist.train.fitting.fit import Recipe, FitSetup, fit_model
 from edge_mnist.train.zoo import ZOO
 devices = find_devices(sys.argv[1])
 sample = mnist.load_sample()
@@ -38,7 +38,8 @@ keras.utils.set_random_seed(1)
 model = ZOO["nano-2890"].build()
 with tempfile.TemporaryDirectory() as folder:
     state = Path(folder) / "state"
-    history, _ = fit(model, splits, Recipe(epochs=2, seed=1, batch_size=30, extras=0.2), state, Setup(devices=devices))
+    recipe = Recipe(epochs=2, seed=1, batch_size=30, extras=0.2)
+    history, _ = fit_model(model, splits, recipe, state, FitSetup(devices=devices))
 print(json.dumps({"devices": [devices.count, devices.processes, devices.rank],
                   "losses": [[one.loss, one.validation_loss] for one in history]}))
 """

@@ -222,13 +222,13 @@ def test_among_seeds_validation_decides_and_then_the_loss(monkeypatch: pytest.Mo
         2: fit_module.Epoch(loss=1, accuracy=0.9, validation_loss=0.3, validation_accuracy=0.98, seconds=1),
         3: fit_module.Epoch(loss=1, accuracy=0.9, validation_loss=0.2, validation_accuracy=0.98, seconds=1),
     }
-    monkeypatch.setattr(seeds_module, "fit", lambda _model, _splits, recipe, *_: ((epochs[recipe.seed],), 1))
+    monkeypatch.setattr(seeds_module, "fit_model", lambda _model, _splits, recipe, *_: ((epochs[recipe.seed],), 1))
 
     runs = seeds_module.train_seeds(
         lambda _: ZOO["logistic"].build(),
         mnist.split_sample_for_training(),
         fit_module.Recipe(epochs=1, seed=1),
-        fit_module.Setup(),
+        fit_module.FitSetup(),
         {seed: tmp_path / str(seed) for seed in epochs},
     )
 

@@ -41,7 +41,7 @@ class ExplainedDigit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Settled:
+class AbstentionSettings:
     """The score from which on a shape counts as a digit, in nats, and the divisor of logits before the softmax."""
 
     threshold: float
@@ -72,7 +72,7 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
     bundle = _open(model)
     network = load_network(bundle)
     gray = read_gray(image)
-    settled = _settle(bundle)
+    settled = _read_abstention(bundle)
     pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
     if not len(pixels):
         raise TrainError(
@@ -146,13 +146,13 @@ def format_digit(digit: ExplainedDigit) -> str:
     return f"{digit.digit}: {first}, then {digit.runner_up}: {second}"
 
 
-def _settle(bundle: Bundle) -> Settled:
+def _read_abstention(bundle: Bundle) -> AbstentionSettings:
     """Return the numbers that the export chose, or neutral ones without an export."""
     export = bundle.card.export
     return (
-        Settled(export.abstention.threshold, export.abstention.temperature)
+        AbstentionSettings(export.abstention.threshold, export.abstention.temperature)
         if export
-        else Settled(UNCALIBRATED_THRESHOLD, 1.0)
+        else AbstentionSettings(UNCALIBRATED_THRESHOLD, 1.0)
     )
 
 

@@ -92,19 +92,19 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
     learned: dict[str, Any] = {layer.name: layer for layer in parent.model.layers if layer.weights}
     if labels != parent.labels:
         learned.pop(model.layers[-1].name, None)
-    anew = []
+    random_layers = []
     for layer in (layer for layer in model.layers if layer.weights):
         weights = learned[layer.name].get_weights() if layer.name in learned else []
         if [one.shape for one in weights] == [tuple(one.shape) for one in layer.weights]:
             layer.set_weights(weights)
         else:
-            anew.append(layer.name)
-    if len(anew) == sum(bool(layer.weights) for layer in model.layers):
+            random_layers.append(layer.name)
+    if len(random_layers) == sum(bool(layer.weights) for layer in model.layers):
         raise TrainError(
             f"{parent.record.name}: none of its layers fits {model.name}. Choose the --model that this bundle "
             "was trained with."
         )
-    return anew
+    return random_layers
 
 
 def _describe(path: Path, card: ModelCard) -> Ancestor:

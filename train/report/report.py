@@ -21,9 +21,9 @@ from ...edge.common.terminal.output import echo
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
 from ..errors import TrainError
-from ..fitting.backend import predict
+from ..fitting.backend import predict_batches
 from ..fitting.fit import EVALUATION_BATCH
-from ..fitting.seeds import Trained, choose_best
+from ..fitting.seeds import TrainedModel, choose_best
 from ..outliers import draw_extras
 from ..recipe import Recipe
 from ..schedule import make_schedule, sample_schedule
@@ -48,7 +48,7 @@ def report_path(out: Path) -> Path:
     return out.absolute().with_name(f"{out.absolute().name}.training.html")
 
 
-def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> Path:
+def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[TrainedModel]) -> Path:
     """Measure, draw and write the report; takes seconds for MNIST.
 
     Args:
@@ -79,13 +79,13 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
     return page
 
 
-def make_report(card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> TrainingReport:
+def make_report(card: ModelCard, splits: Splits, runs: Sequence[TrainedModel]) -> TrainingReport:
     """Score the best model on validation beside a baseline fitted to the same training images."""
     if card.training is None:
         raise ValueError("expected the card of a trained model")
     train, validation, best = splits.train, splits.validation, choose_best(runs)
     recipe = best.recipe
-    logits = predict(best.model, validation.pixels, EVALUATION_BATCH)
+    logits = predict_batches(best.model, validation.pixels, EVALUATION_BATCH)
     baseline = fit_baseline(train, recipe.seed)
     extras = recipe.count_extras(train)
     return TrainingReport(

@@ -161,7 +161,7 @@ def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]
 
 
 @dataclass(frozen=True)
-class Table:
+class CaseColumns:
     """The cases as columns: `variables` float64 [N, 3], whose first column is 1; all others [N]."""
 
     variables: NDArray[np.float64]
@@ -172,7 +172,7 @@ class Table:
     fold: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cases: list[Case]) -> "Table":
+    def of(cls, cases: list[Case]) -> "CaseColumns":
         """Weigh digits as much as non-digits, and put each picture into one fold."""
         is_digit = np.array([case.is_digit for case in cases])
         weights = np.array([case.weight for case in cases])
@@ -191,7 +191,7 @@ class Table:
         )
 
 
-def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_odds(table: CaseColumns, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Fit the weights of the logistic function, float64 [3], by Newton's method on the weighted log likelihood.
 
     A ridge of a millionth keeps it finite if the two kinds can be separated without error.
@@ -207,7 +207,7 @@ def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     return chosen
 
 
-def judge(table: Table) -> NDArray[np.float64]:
+def estimate_held_out(table: CaseColumns) -> NDArray[np.float64]:
     """Compute each case's probability of being a digit, by the fit that has not seen its picture: float64 [N]."""
     judged = np.zeros(len(table.fold))
     highest = find_highest(table)
@@ -217,7 +217,7 @@ def judge(table: Table) -> NDArray[np.float64]:
     return judged
 
 
-def find_highest(table: Table) -> float:
+def find_highest(table: CaseColumns) -> float:
     """Bound the probability by what this number of cases can show: Laplace's rule for the rarer kind, no exception."""
     fewer = min(int(table.is_digit.sum()), int((~table.is_digit).sum()))
     return (fewer + 1) / (fewer + 2)
@@ -232,7 +232,7 @@ def measure_weighted_error(
     return float(np.abs(surplus).sum() / weights.sum())
 
 
-def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds:
+def describe_odds(table: CaseColumns, digits: ImageSet, scenes: ImageSet) -> DigitOdds:
     """Describe the fit for the card."""
     intercept, score, company = fit_odds(table, np.ones(len(table.fold), np.bool_)).round(4).tolist()
     return DigitOdds(
@@ -244,7 +244,7 @@ def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds
         scenes=scenes,
         read_digits=int(table.is_digit.sum()),
         read_others=int((~table.is_digit).sum()),
-        calibration_error=round(measure_weighted_error(judge(table), table.is_digit, table.weights), 5),
+        calibration_error=round(measure_weighted_error(estimate_held_out(table), table.is_digit, table.weights), 5),
     )
 
 

@@ -16,7 +16,16 @@ from ....edge.common.terminal.formatting import format_percent
 from ....edge.common.terminal.tables import format_table
 from ....edge.data.images import Images
 from ....edge.reading.reader import Reader
-from .confidence import BINS, FOLDS, PAGES, Table, collect_cases, describe_odds, judge, measure_weighted_error
+from .confidence import (
+    BINS,
+    FOLDS,
+    PAGES,
+    CaseColumns,
+    collect_cases,
+    describe_odds,
+    estimate_held_out,
+    measure_weighted_error,
+)
 
 SCHEMA_VERSION = 1
 HEADERS = ["confidence", "digits", "non-digits", "mean confidence %", "right %"]
@@ -82,8 +91,8 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
     started = datetime.now(UTC).isoformat(timespec="seconds")
     reader = Reader(bundle)
     cases, pictures = collect_cases(reader, digits, scenes, pages)
-    table = Table.of(cases)
-    confidence = judge(table) * table.class_probability
+    table = CaseColumns.of(cases)
+    confidence = estimate_held_out(table) * table.class_probability
     others = confidence[~table.is_digit]
     return ConfidenceResults(
         edge_mnist=version("edge-mnist"),
@@ -103,7 +112,7 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
     )
 
 
-def _fill_bin(table: Table, confidence: NDArray[np.float64], place: int) -> Bin:
+def _fill_bin(table: CaseColumns, confidence: NDArray[np.float64], place: int) -> Bin:
     inside = np.minimum((confidence * BINS).astype(int), BINS - 1) == place
     weights = table.weights[inside]
     return Bin(

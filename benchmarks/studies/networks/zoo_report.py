@@ -101,14 +101,14 @@ def describe_claims(results: Zoo) -> list[str]:
     for name, claim in _claimed(results):
         for recipe, words in (("description", "as described"), ("edge-mnist", "with our recipe")):
             best = _best_of(results, name, recipe)
-            if best and (reached := lowest(best, claim, results.count)) <= claim.accuracy:
+            if best and (reached := find_lowest_accuracy(best, claim, results.count)) <= claim.accuracy:
                 sentences.append(
                     f"`{name}` {words} does not exceed its claim: {100 * reached:.2f} %, claimed: {claim}."
                 )
     return sentences
 
 
-def lowest(model: ZooModel, claim: Claim, count: int) -> float:
+def find_lowest_accuracy(model: ZooModel, claim: Claim, count: int) -> float:
     """Return the lowest accuracy, in [0, 1], that a bundle has on the split of a claim; see `describe_claims`."""
     if claim.split == "test":
         return min(file.correct for file in model.files) / count
@@ -236,7 +236,7 @@ def _best_of(results: Zoo, network: str, recipe_of: str) -> ZooModel | None:
 
 
 def _claim_cells(model: ZooModel, claim: Claim, count: int) -> list[str]:
-    reached = lowest(model, claim, count)
+    reached = find_lowest_accuracy(model, claim, count)
     return [f"{100 * reached:.2f} {SPLITS[claim.split]}", f"{100 * (reached - claim.accuracy):+.2f}"]
 
 
@@ -247,7 +247,7 @@ def _describe_training(model: ZooModel) -> str:
     )
 
 
-def summarize(results: Zoo, style: str) -> str:
+def format_zoo_summary(results: Zoo, style: str) -> str:
     """Format both tables for the terminal."""
     parts: Sequence[str] = (
         *doubt_peers(results),

@@ -145,7 +145,7 @@ def _read_alone(reader: Reader, path: Path, frames: int) -> float:
 
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
     """Play the pages at a camera's pace; return how many frames and ms after its first each is announced."""
-    seen = _Seen()
+    seen = _RecordingSink()
     # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
     _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
     by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
@@ -175,7 +175,7 @@ def _make_loop(reader: Reader, path: Path, options: CameraOptions, frames: int |
     return LiveLoop(lambda: VideoCamera(path, options), str(path), reader, sinks, LiveSettings(frames=frames))
 
 
-class _Seen:
+class _RecordingSink:
     """A sink that keeps its sightings."""
 
     name = "what was seen"

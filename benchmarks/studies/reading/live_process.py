@@ -17,7 +17,7 @@ from ....edge.common.processes.child import bounded
 from ...errors import BenchmarkError
 
 # Far more than any measurement takes: a process that hangs is ended.
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 COMMAND = (sys.executable, "-P", "-c", "from edge_mnist.cli import main; main()", "live")
 
 
@@ -33,7 +33,7 @@ class LiveProcess:
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
             bounded([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
         )
-        self._timer = threading.Timer(PATIENCE_S, self._process.kill)
+        self._timer = threading.Timer(TIMEOUT_S, self._process.kill)
         self._timer.daemon = True
         self._timer.start()
         return self

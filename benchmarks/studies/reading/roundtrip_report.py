@@ -12,7 +12,7 @@ from .placed_digits import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
 # Share of the model's accuracy that framing must keep.
-WANTED_SHARE = 0.993
+REQUIRED_SHARE = 0.993
 HEADERS = ["", "digits", "model %", "framed %", "of model %", "read %", "of model %", "nothing", "several"]
 
 
@@ -48,10 +48,10 @@ def describe_verdict(results: Roundtrip) -> str:
     framed, read = results.total.framed_share, results.total.read_share
     if framed is None or read is None:
         return "The model reads none of the images, so there is no accuracy to keep."
-    verdict = "as required" if framed >= WANTED_SHARE else "less than required"
+    verdict = "as required" if framed >= REQUIRED_SHARE else "less than required"
     return (
         f"Framing keeps {format_percent(framed)} of the model's accuracy on the same images, {verdict} (at least "
-        f"{format_percent(WANTED_SHARE, 1)}); the whole reader keeps {format_percent(read)}."
+        f"{format_percent(REQUIRED_SHARE, 1)}); the whole reader keeps {format_percent(read)}."
     )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....edge.common.opencv import cv
-from .plasma import CLOUDS_SIDE, draw_plasma
+from .plasma import PLASMA_SIDE, draw_plasma
 from .scratches import SIDE, draw_dotted_lines, draw_zigzags
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -159,9 +159,9 @@ def _stripe(images: Pixels, parameters: Parameters, _: np.random.Generator) -> P
 
 def _fog(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
     amount, decay = np.float32(parameters[0]), parameters[1]
-    corners = [(y, x) for y in range(0, CLOUDS_SIDE, FOG_STEP) for x in range(0, CLOUDS_SIDE, FOG_STEP)]
-    clouds = [draw_plasma(decay, random) for _ in range(-(-len(images) // len(corners)))]
-    parts = [map_[y : y + SIDE, x : x + SIDE] for map_ in clouds for y, x in corners][: len(images)]
+    corners = [(y, x) for y in range(0, PLASMA_SIDE, FOG_STEP) for x in range(0, PLASMA_SIDE, FOG_STEP)]
+    maps = [draw_plasma(decay, random) for _ in range(-(-len(images) // len(corners)))]
+    parts = [map_[y : y + SIDE, x : x + SIDE] for map_ in maps for y, x in corners][: len(images)]
     most = images.max(axis=(1, 2), keepdims=True)
     return (images + amount * np.stack(parts)) * most / (most + amount)
 

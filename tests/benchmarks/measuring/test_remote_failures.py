@@ -237,7 +237,7 @@ def test_hanging_up_ends_everything_there(server: SshServer, stand_in: StandIn) 
 
     with in_thread(run) as wait:
         pids = stand_in.wait_for_pids()
-        session.hang_up("was stopped.")
+        session.end("was stopped.")
         wait()
 
     assert reasons == ["was stopped."]

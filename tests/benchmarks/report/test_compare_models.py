@@ -17,7 +17,7 @@ from edge_mnist.benchmarks.comparison.models import (
     compare_models,
     mark_front,
 )
-from edge_mnist.benchmarks.comparison.models_report import describe, draw_charts, format_comparison_page
+from edge_mnist.benchmarks.comparison.models_report import describe_models, draw_charts, format_comparison_page
 from edge_mnist.benchmarks.comparison.scatter import HEIGHT, WIDTH, CostAxis, front_of, render_scatter
 from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
@@ -105,7 +105,7 @@ def test_latency_is_never_drawn_where_nobody_measured_it() -> None:
 
     assert comparison.timing is None
     assert set(draw_charts(comparison)) == {"size"}
-    assert any(sentence.startswith("Not timed: ") for sentence in describe(comparison))
+    assert any(sentence.startswith("Not timed: ") for sentence in describe_models(comparison))
 
 
 def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: Bundle, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_an_invalid_latency_is_named_and_not_used(tmp_path: Path) -> None:
 
     assert {point.model: point.latency_us for point in comparison.points} == {"hot": None, "cool": pytest.approx(9.0)}
     assert comparison.front_of == ("accuracy", "size")
-    sentences = describe(comparison)
+    sentences = describe_models(comparison)
     assert any(one.startswith("Invalid latency left out: hot's hot-int8.tflite on") for one in sentences)
     assert not any(one.startswith("Not timed") for one in sentences)
     assert "hot-int8.tflite" not in draw_charts(comparison)["latency"]

@@ -10,7 +10,7 @@ from PIL import Image
 from edge_mnist.benchmarks.commands import scenes as scenes_cli
 from edge_mnist.benchmarks.photos.labels import read_labels
 from edge_mnist.benchmarks.scenes import surfaces as papers
-from edge_mnist.benchmarks.scenes.camera_model import CameraModel, place_camera, transform
+from edge_mnist.benchmarks.scenes.camera_model import CameraModel, place_camera, transform_points
 from edge_mnist.benchmarks.scenes.conditions import CONDITIONS
 from edge_mnist.benchmarks.scenes.glyphs import DIGITS, LETTERS, parse_shape
 from edge_mnist.benchmarks.scenes.handwriting import WritingLayout, draw_hand, resample, write_rows, write_shape
@@ -137,7 +137,7 @@ def test_all_that_is_written_is_in_the_frame(seed: int) -> None:
 
     view = place_camera(points, CameraModel(turn_deg=6, tilt=0.18), random)
 
-    seen = transform(view.matrix, points)
+    seen = transform_points(view.matrix, points)
     assert seen.min() > 0
     assert np.all(seen < view.shape[::-1])
 
