@@ -211,7 +211,7 @@ def test_doubtful_latencies_are_not_judged(before: Results, validity: str, which
     row = compare_runs(runs["first"], runs["second"]).rows[INT8]
 
     assert row.speed == "not judged"
-    assert row.notes == [f"latency is {validity} in the {which} run (it was throttled), measure it again"]
+    assert row.notes == [f"latency is {validity} in the {which} run (it was throttled); measure it again"]
     assert row.reading == "same"
 
 
@@ -221,7 +221,7 @@ def test_three_processes_are_too_few(before: Results, after: Results) -> None:
     row = compare_runs(before, few).rows[INT8]
 
     assert row.speed == "not judged"
-    assert row.notes == ["3 processes are too few: at least 4 in each run"]
+    assert row.notes == ["3 processes are too few: at least 4 in each run are needed"]
 
 
 def test_runs_without_a_common_row_are_refused(before: Results, after: Results) -> None:

@@ -74,7 +74,7 @@ def test_every_row_of_a_machine_that_is_not_reached_any_more_is_a_regression(bef
         ("pi@shed", "toy-float32.tflite"), ("pi@shed", "toy-int8.tflite"),
     ]  # fmt: skip
     assert describe_comparison(comparison)[1] == (
-        "REGRESSION: toy-int8.tflite on litert (pi@shed): is gone: pi@shed was not measured in the second run (does "
+        "REGRESSION: toy-int8.tflite on litert (pi@shed): is missing: pi@shed was not measured in the second run (does "
         "not answer)."
     )
 
