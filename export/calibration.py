@@ -26,11 +26,16 @@ def choose_calibration(pool: Images) -> Images:
     """
     fewest = int(np.bincount(pool.labels, minlength=10).min())
     if fewest < IMAGES_PER_DIGIT:
-        raise ExportError(f"{pool.name}: calibration needs {IMAGES_PER_DIGIT} images of each digit, one has {fewest}.")
+        raise ExportError(
+            f"{pool.name}: calibration needs {IMAGES_PER_DIGIT} images of each digit, but one digit has {fewest}."
+        )
     in_turns = first_per_class(pool.labels, IMAGES_PER_DIGIT).reshape(10, -1).T.ravel()
     chosen = pool.take(in_turns, f"{pool.name}-calibration")
     if chosen.pixels.min() != 0 or chosen.pixels.max() != 255:
-        raise ExportError(f"{pool.name}: the calibration images span {chosen.pixels.min()} to {chosen.pixels.max()}.")
+        raise ExportError(
+            f"{pool.name}: the calibration images span {chosen.pixels.min()} to {chosen.pixels.max()}, expected 0 "
+            "to 255."
+        )
     return chosen
 
 
@@ -50,7 +55,8 @@ def describe_calibration(images: Images, apart_from: Sequence[Images]) -> Calibr
         common = max(len(by_index), len(digests & _digests(other)))
         if common:
             raise ExportError(
-                f"{common} calibration images are in {other.name}, too: its figures would flatter. Calibrate on others."
+                f"{common} calibration images are also in {other.name}, so its accuracy would be too high. "
+                "Calibrate on other images."
             )
     return Calibration(
         images=images.describe(),

@@ -20,36 +20,38 @@ from .verify import describe_doubts
 @click.command()
 @click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
 @click.option("--int8", is_flag=True,
-              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; with "
-              "the option, exit code 1 says that one could not be made.")  # fmt: skip
+              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; "
+              "with the option, the exit code is 1 if an int8 file could not be made.")  # fmt: skip
 @click.option("--float-only", is_flag=True, help="Do not add int8 files.")
 @click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
-@click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights, its activations quantized while running.")
+@click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights; activations are quantized while it runs.")
 @click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: accurate, but slow.")
-@click.option("--all", "everything", is_flag=True, help="Add all of these.")
-@click.option("--format", "format_", type=click.Choice(get_args(Format)), help="Only this format.  [default: both]")
+@click.option("--all", "everything", is_flag=True, help="Add files of all precisions.")
+@click.option(
+    "--format", "format_", type=click.Choice(get_args(Format)), help="Write only this format.  [default: both]"
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
 @click.option("--max-drop", "most_drop_pp", type=FiniteRange(0, 100), default=0.10, show_default=True,
-              help="Refuse to install when a file loses more accuracy than this, in percentage points.")  # fmt: skip
+              help="Largest allowed accuracy drop, in percentage points; above it, nothing is installed.")  # fmt: skip
 @click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
-              help="What a .keras file of your own reads, from paper to ink.")  # fmt: skip
+              help="Input range of your own .keras file, from paper to ink.")  # fmt: skip
 @click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
               show_default=True,
-              help="What a .keras file of your own gives; a softmax or the like is taken off.")  # fmt: skip
+              help="Output of your own .keras file; a function after the logits is removed.")  # fmt: skip
 @click.option("--calibration", "method", type=click.Choice(METHODS),
-              help="How the ranges of int8 ONNX files are chosen.  [default: what validation likes best]")  # fmt: skip
+              help="Calibration method of int8 ONNX files.  [default: the best on validation]")  # fmt: skip
 @click.option("--clean-calibration", is_flag=True,
-              help="Find the ranges of int8 files on clean images alone. By default, ranges with room for gray paper, "
-              "specks and blur are tried, too, and validation decides.")  # fmt: skip
+              help="Calibrate int8 files on clean images only. By default, calibration on images with gray paper, "
+              "specks and blur is tried as well, and validation decides.")  # fmt: skip
 @click.option("--onnx-weights", type=click.Choice(WEIGHTS),
-              show_default=f"{WEIGHTS[0]}, or as the bundle has them that is extended",
-              help="Weights of int8 ONNX files: int7 is right on every processor, int8 only on ARM and x86 with VNNI, "
-              "uint8 is right everywhere and slower.")  # fmt: skip
-@click.option("--strict-int8", is_flag=True, help="Refuse int8 files of which an operator computes in float32.")
+              show_default=f"{WEIGHTS[0]}, or the type in the extended bundle",
+              help="Weight type of int8 ONNX files: int7 is exact on every processor, int8 only on ARM and x86 "
+              "with VNNI, uint8 is exact everywhere but slower.")  # fmt: skip
+@click.option("--strict-int8", is_flag=True, help="Refuse int8 files with an operator that computes in float32.")
 @click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too.")
 @data_dir_option
 def export(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -74,10 +76,10 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Write TFLite and ONNX files, verify each in its own process, and seal them into a bundle.
 
-    Without an argument, the shipped model is exported, to float32 and int8. Every file takes raw pixels, uint8 [N, 28,
+    Without an argument, the shipped model is exported to float32 and int8. Every file reads raw pixels, uint8 [N, 28,
     28, 1] with 0 = paper and 255 = ink, and is compared with the Keras model on every evaluation image. The bundle's
-    report.html shows what changed, and explains the numbers. What a folder has already is made again, so that nothing
-    is lost. A file that cannot be made is named with the reason; the others are written.
+    report.html shows the differences and explains the numbers. Files that the bundle already contains are made again.
+    If a file cannot be made, the command prints the reason and writes the others.
 
     \b
     Examples:
@@ -91,7 +93,7 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist export mine.keras --pixels 0-1 --outputs softmax
     """
     if float_only and int8:
-        raise click.UsageError("--float-only and --int8 contradict each other: leave one out.")
+        raise click.UsageError("--float-only and --int8 exclude each other: use only one.")
     # Imported here so that `--help` works without Keras and its converters.
     from .adoption.source import find_source  # noqa: PLC0415
     from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
@@ -121,11 +123,11 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
         echo(f"Warning: {doubt}", err=True)
     place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     echo(
-        f"{destination}: sealed; {destination / REPORT_NAME} shows what changed and explains the numbers. "
+        f"{destination}: complete; {destination / REPORT_NAME} shows the differences and explains the numbers. "
         f"Next: edge-mnist benchmark {shlex.quote(name_bundle(destination))}{place}"
     )
     if unmet := find_unmet(card, settings, earlier):
-        raise ExportError(f"not all that was asked for could be made: {', '.join(one.name for one in unmet)}.")
+        raise ExportError(f"some requested files could not be made: {', '.join(one.name for one in unmet)}.")
 
 
 def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Format, ...]) -> tuple[Precision, ...]:
@@ -158,5 +160,5 @@ def format_export(card: ModelCard) -> str:
             ]
         )
     table = format_table_to_width(head, rows, ["left", *["right"] * 5], secondary=head[-2:])
-    doubt = "" if evaluation.held_out else " Whether the model was trained on them is not known."
+    doubt = "" if evaluation.held_out else " It is not known whether the model was trained on them."
     return f"{table}\n{one_line(f'Measured on {evaluation.images.name}, {count:,} images.{doubt}')}"

@@ -23,10 +23,10 @@ _UNVERIFIED = Verification(runtime="", correct=0, agreeing=0, lost=0, gained=0, 
 _UNWRITTEN = FileRecord(name="unwritten", sha256="0" * 64, size_bytes=0)
 # The precision to suggest when a model cannot be converted to one.
 INSTEAD = {
-    "int8": "--float16 or --dynamic store its weights in fewer bytes",
-    "int16x8": "--dynamic has 8-bit weights, too",
-    "dynamic": "--float16 halves the file",
-    "float16": "float32 keeps every number",
+    "int8": "--float16 or --dynamic make the weights smaller, too",
+    "int16x8": "--dynamic also has 8-bit weights",
+    "dynamic": "--float16 halves the file size",
+    "float16": "float32 keeps every value",
 }
 
 
@@ -81,13 +81,9 @@ def make_drafts(
         say(f"Making {file_name}")
         try:
             drafts.append(_draft(exporter, network, file_name, folder))
-        except _NotConvertedError as error:
+        except ExportError as error:
             missing.append(MissingFile(name=file_name, reason=str(error)))
     return drafts, missing
-
-
-class _NotConvertedError(EdgeMnistError):
-    """The reason why a file could not be converted."""
 
 
 def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> UnverifiedFile:
@@ -103,7 +99,7 @@ def _draft(exporter: Exporter, network: Network, name: str, folder: Path) -> Unv
         # For an unsupported layer, the converters raise errors of many packages.
         reason = str(error) if isinstance(error, EdgeMnistError) else _explain(error)
         advice = f". {INSTEAD[exporter.precision]}" if exporter.precision in INSTEAD else ""
-        raise _NotConvertedError(f"{reason.strip().rstrip('.')}{advice}") from error
+        raise ExportError(f"{reason.strip().rstrip('.')}{advice}") from error
     (folder / name).write_bytes(content)
     return UnverifiedFile(
         exporter, content, msgspec.structs.replace(described, record=describe_file(folder, name), **facts)
@@ -119,7 +115,7 @@ def _check_range(logits: NDArray[np.float32]) -> None:
     beyond = int((~np.isfinite(logits)).any(axis=1).sum())
     if beyond:
         raise ExportError(
-            f"its numbers reach beyond 65,504, the largest in half precision, for {beyond} of {len(logits)} digits"
+            f"its values exceed 65,504, the largest in half precision, for {beyond} of {len(logits)} digits"
         )
 
 

@@ -46,15 +46,15 @@ from .report import ReportInputs, format_report
 from .settings import ExportSettings, carry_over, choose_exporters
 from .verify import (
     KerasReference,
-    agree,
     check_acceptance,
     check_drop,
     check_integers,
     choose_abstention,
+    count_agreement,
     keras_reference,
     pack_references,
     run_in_processes,
-    verify,
+    verify_file,
 )
 
 
@@ -119,8 +119,8 @@ def export_bundle(source: ModelSource, settings: ExportSettings, out: Path, data
         drafts, missing = make_drafts(exporters, work.network, work.card.name, folder, progress.step)
         if not drafts:
             reasons = " ".join(f"{one.name}: {one.reason}." for one in missing)
-            raise ExportError(f"{source.path}: no file can be made of this model. {reasons} Nothing was written.")
-        progress.step("Verifying every file in a process of its own")
+            raise ExportError(f"{source.path}: no file can be made from this model. {reasons} Nothing was written.")
+        progress.step("Verifying every file in its own process")
         card, evidence = _verify(work, drafts, missing)
         progress.step("Writing the report")
         failures = [failure for file in _files(card) for failure in _find_failures(file, work, settings)]
@@ -211,7 +211,8 @@ def _check_pictures(source: ModelSource, held_out: HeldOut) -> None:
     training = source.bundle.card.training if source.bundle else None
     if training and training.dataset.startswith(PREFIX) and training.train.sha256 != held_out.calibration_pool.sha256:
         raise ExportError(
-            f"{source.path}: --data-dir has other pictures than it was trained on. Restore them, or train it again."
+            f"{source.path}: the pictures in --data-dir are not those that the model was trained on. Restore "
+            "them, or train the model again."
         )
 
 
@@ -232,7 +233,7 @@ def _verify(
         compared = work.reference.right if draft.file.precision == "float32" else float_right[draft.file.format]
         file = msgspec.structs.replace(
             draft.file,
-            verification=verify(outcome, work.reference, compared, work.abstention),
+            verification=verify_file(outcome, work.reference, compared, work.abstention),
             golden_logits=tuple(map(tuple, outcome.golden_logits.tolist())),
         )
         files.append(_seal(work, draft, file))
@@ -244,7 +245,7 @@ def _verify(
         golden_pixels=pack_pixels(work.golden),
         files=tuple(files),
         abstention=work.abstention,
-        agreement=agree(outcomes, work.reference),
+        agreement=count_agreement(outcomes, work.reference),
         machine=describe_processor(),
         tools={name: find_version(name) for name in TOOLS},
         missing=tuple(missing) or msgspec.UNSET,

@@ -99,11 +99,11 @@ def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
     for precision in settings.precisions:
         if precision not in {exporter.precision for exporter in chosen}:
             raise ExportError(
-                f"--{precision} does not exist for --format {' and '.join(settings.formats)}: leave one out."
+                f"--{precision} is not available for --format {' and '.join(settings.formats)}. Leave one out."
             )
     if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
         raise ExportError(
-            "--c-array writes the int8 TFLite file as C: leave out --float-only and --format onnx, or add --int8."
+            "--c-array needs the int8 TFLite file. Leave out --float-only and --format onnx, or add --int8."
         )
     return chosen
 

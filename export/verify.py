@@ -117,7 +117,7 @@ def run_in_processes(
         return list(pool.map(run, pairs))
 
 
-def verify(
+def verify_file(
     outcome: FileOutputs, reference: KerasReference, float_right: NDArray[np.bool_], abstention: Abstention
 ) -> Verification:
     """Compare a file's logits with Keras on every image of the reference, and with the float32 file of its format.
@@ -153,7 +153,7 @@ def verify(
     )
 
 
-def agree(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
+def count_agreement(outcomes: Sequence[FileOutputs], reference: KerasReference) -> Agreement:
     """Count, for each pair among Keras and the files on their runtimes, the images they classify alike."""
     names = [KERAS, *(_label(outcome, outcomes) for outcome in outcomes)]
     digits = [reference.logits.argmax(axis=1), *(outcome.logits.argmax(axis=1) for outcome in outcomes)]
@@ -176,13 +176,13 @@ def check_drop(file: ModelFile, count: int, most_drop_pp: float) -> str | None:
     if file.precision == "float32" or drop_pp <= most_drop_pp + 1e-9:
         return None
     p = mcnemar_p(check.lost, check.gained)
-    chance = "" if p < 0.05 else " Chance alone can explain that (p > 0.05): more evaluation images would tell."
+    chance = "" if p < 0.05 else " Chance alone can explain this (p > 0.05); evaluate on more images to decide."
     noisiest = min(file.layers, key=lambda one: one.snr_db, default=None)
     where = f" Its noisiest layer is {noisiest.layer} ({noisiest.snr_db:z.1f} dB)." if noisiest else ""
     return (
-        f"{file.record.name} drops {drop_pp:.2f} points ({check.lost} of {count:,} images lost, {check.gained} gained, "
-        f"{describe_p(p)}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or --dynamic instead of "
-        "--int8, train longer or with batch norm, or allow more with --max-drop."
+        f"{file.record.name} drops {drop_pp:.2f} points ({check.lost} of {count:,} images lost, {check.gained} "
+        f"gained, {describe_p(p)}), --max-drop allows {most_drop_pp:g}.{chance}{where} Try --float16 or "
+        "--dynamic instead of --int8, train longer or with batch norm, or raise --max-drop."
     )
 
 
@@ -193,9 +193,9 @@ def check_acceptance(file: ModelFile, reference: KerasReference, abstention: Abs
     if not isinstance(taken, int) or abs(taken - wanted) <= MOST_ACCEPTANCE_SHIFT * count:
         return None
     return (
-        f"{file.record.name} takes {taken:,} of {count:,} digits for digits, the Keras model {wanted:,}: its scores "
-        f"have moved across the threshold of {abstention.threshold:g}, so a reader would refuse or accept the wrong "
-        f"pictures. Try another precision than --{file.precision}."
+        f"{file.record.name} accepts {taken:,} of {count:,} digits, the Keras model {wanted:,}: its scores "
+        f"have moved relative to the threshold of {abstention.threshold:g}, so a reader would accept or reject "
+        f"the wrong shapes. Choose another precision than --{file.precision}."
     )
 
 
@@ -204,8 +204,8 @@ def check_integers(file: ModelFile) -> str | None:
     if not file.float_operators:
         return None
     return (
-        f"{file.record.name} is not full-integer: {', '.join(file.float_operators)} compute in float32. Replace these "
-        "layers by ones with integer kernels, such as ReLU, or leave out --strict-int8."
+        f"{file.record.name} is not full-integer: {', '.join(file.float_operators)} compute in float32. Use "
+        "layers with integer kernels instead, such as ReLU, or leave out --strict-int8."
     )
 
 
@@ -262,9 +262,9 @@ def describe_doubts(card: ModelCard) -> list[str]:
     doubts = []
     if accuracy < NEAR_CHANCE:
         doubts.append(
-            f"the model reads {format_percent(accuracy)} of the images, and guessing would read "
-            f"{format_percent(1 / NUM_CLASSES, 0)}: it is near chance, so no figure here says anything about "
-            "quantization. Was it trained, and on these classes in this order?"
+            f"the model reads {format_percent(accuracy)} of the images, and guessing "
+            f"{format_percent(1 / NUM_CLASSES, 0)}: its accuracy is near chance, so these figures say nothing "
+            "about quantization. Check that it was trained, on these classes in this order."
         )
     doubts += [f"{one.name} could not be made: {one.reason}." for one in export.missing or ()]
     doubts += [

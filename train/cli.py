@@ -29,45 +29,48 @@ def _check_data(_context: click.Context, _parameter: click.Parameter, value: str
 
 def _check_devices(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value != ALL and not (value.isdecimal() and int(value) > 0):
-        raise click.BadParameter(f"expected {ALL} or a number from 1 on, got {value!r}.")
+        raise click.BadParameter(f"expected {ALL} or a number of at least 1, got {value!r}.")
     return value
 
 
 @click.command()
 @click.option("--model", type=click.Choice(list(CATALOGUE)), default="standard", show_default=True, metavar="NAME",
-              help="Architecture, of those that edge-mnist models lists.")  # fmt: skip
+              help="Network architecture; edge-mnist models lists them.")  # fmt: skip
 @click.option("--data", callback=_check_data, default=MNIST, show_default=True, metavar="NAME|FOLDER",
-              help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 that need no network, for a quick try. "
-              "fashion-mnist. Or a folder with a subfolder of pictures for each of ten classes.")  # fmt: skip
+              help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 images of the package, for a quick try "
+              "without a download. fashion-mnist. Or a folder with one subfolder of pictures for each of ten "
+              "classes.")  # fmt: skip
 @data_dir_option
 @click.option("--recipe", type=click.Choice(RECIPES), default=RECIPES[0], show_default=True,
-              help="described: as the network's published description says; it sets the defaults below.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS), help="Passes over the images.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of everything random.")
+              help="described: as the network's authors describe it. Sets the defaults below.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS), help="Passes over the training images.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Train this many, from --seed on, and keep the one that validation likes best.")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size), help="Images a step.")
+              help="Number of models to train, with consecutive seeds from --seed on. The best on validation is "
+              "kept.")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size), help="Images per step.")
 @click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
-              help="Its peak, after the warm-up.")  # fmt: skip
+              help="Peak learning rate, reached after the warm-up.")  # fmt: skip
 @click.option("--augment", type=FiniteRange(min=0), show_default="1",
-              help="How far images are distorted, as a multiple of the usual limits; 0 for not at all.")  # fmt: skip
+              help="Strength of the distortion of images, as a multiple of the usual limits; 0 is off.")  # fmt: skip
 @click.option("--last-augment", "last_distortion", type=FiniteRange(min=0, max=1),
               show_default=str(Recipe.last_distortion),
-              help="Share of the distortion that is left in the last epoch; it falls linearly.")  # fmt: skip
+              help="Share of the distortion that remains in the last epoch; it falls linearly.")  # fmt: skip
 @click.option("--paper", type=FiniteRange(min=0), show_default="0",
-              help="Gray paper and noise behind the ink, too, as a multiple of what telephones see; the reader takes "
-              "them away, so its models need none.")  # fmt: skip
+              help="Strength of gray paper and noise added behind the ink, as a multiple of what phone cameras "
+              "show. The reader removes both, so models for it need none.")  # fmt: skip
 @click.option("--extras", type=FiniteRange(min=0), default=None,
-              show_default=f"{Recipe.extras}; 0 for data but MNIST's",
-              help="Images drawn for each digit; most are no digits, so that the model can say so.")  # fmt: skip
+              show_default=f"{Recipe.extras}; 0 for data other than MNIST",
+              help="Drawn images per training digit, mostly non-digits that the model learns to reject.")  # fmt: skip
 @click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",
-              help="Learn from this bundle's logits, too; may be repeated, they are averaged.")  # fmt: skip
+              help="Bundle whose logits the model learns from, too (distillation). May be repeated; the logits are "
+              "averaged.")  # fmt: skip
 @click.option("--from", "start", type=BUNDLE, metavar="BUNDLE",
-              help="Start from this bundle's weights, where a layer of the same name has the same shape.")  # fmt: skip
+              help="Bundle whose weights the training starts from, in layers of the same name and shape.")  # fmt: skip
 @click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
               help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]")  # fmt: skip
 @click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
-              help="Share each batch among so many GPUs (or CPU devices), or all.")  # fmt: skip
+              help="Number of GPUs (or CPU devices) that share each batch, or all.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the bundle.")
 def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     model: str,
@@ -91,9 +94,10 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Train a model of the zoo and write it, with its card, as a bundle.
 
-    The best epoch is chosen on validation; test is not touched. Beside the bundle a report is left, OUT.training.html
-    with plots and misread images, and all figures in OUT.training.json. An interrupted run resumes when repeated. The
-    backend is Keras's: KERAS_BACKEND=tensorflow, jax or torch; a GPU is used where the backend finds one.
+    The best epoch is chosen on the validation split; the test split is not used. A report is written beside the
+    bundle: OUT.training.html with plots and misread images, OUT.training.json with all figures. Repeat the command to
+    resume an interrupted run. KERAS_BACKEND=tensorflow, jax or torch selects the backend; a GPU is used if the backend
+    finds one.
 
     \b
     Examples:
@@ -121,18 +125,18 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     train_bundle(order, out)
 
 
-def _choose_recipe(whose: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
+def _choose_recipe(name: str, model: str, data: str, given: dict[str, Any]) -> Recipe:
     """Choose the recipe by name, and replace its settings by the options that were given."""
     digits = data in {MNIST, SAMPLE}
     if not digits and given.get("extras"):
         raise click.UsageError(
-            f"--extras: expected 0 for {data}, got {given['extras']:g}. The shapes are drawn to go with digits."
+            f"--extras: expected 0 for {data}, got {given['extras']:g}. Extra images are drawn for digits only."
         )
-    if whose == RECIPES[1]:
+    if name == RECIPES[1]:
         if model not in PUBLISHED_RECIPES:
             raise click.UsageError(
-                f"--recipe: {model} is this project's own, and nobody else describes how to train it. Expected "
-                f"--recipe {RECIPES[0]}, or one of these: --model {', '.join(PUBLISHED_RECIPES)}."
+                f"--recipe: {model} is this project's own network and has no published recipe. Use --recipe "
+                f"{RECIPES[0]}, or choose --model from: {', '.join(PUBLISHED_RECIPES)}."
             )
         return dataclasses.replace(PUBLISHED_RECIPES[model], **given)
     # The drawn shapes include printed digits, for which other data has no class.

@@ -1,7 +1,7 @@
-"""Errors of training."""
+"""The error of training and of `explain`."""
 
 from ..edge.common.errors import EdgeMnistError
 
 
-class AncestorError(EdgeMnistError):
-    """A bundle cannot be learned from; the message names it and says why."""
+class TrainError(EdgeMnistError):
+    """A model cannot be trained or explained; the message gives the reason."""

@@ -15,16 +15,16 @@ from ..edge.common.terminal.output import echo, echo_json, echo_lines
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
-              help="Bundle: the folder that train or export wrote; its model.keras is explained.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="The PNG to write.  [default: ./NAME.explained.png]")
+              help="Bundle whose model.keras is explained: a folder written by train or export.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: ./NAME.explained.png]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
-    """Show which parts of each digit in IMAGE the Keras model went by: Grad-CAM.
+    """Show which parts of each digit in IMAGE the Keras model relied on (Grad-CAM).
 
-    Digits are found and framed as `run` does, without its second look at digits that touch or are broken. A picture of
-    exactly 28 by 28 pixels is taken as it is, 0 = paper and 255 = ink. The PNG has, for each digit, the image that the
-    model sees, the heat laid over it, what it reads, how surely, and what comes second. It needs TensorFlow; the model
-    may have been trained on any backend.
+    Digits are found and framed as in `run`, but touching or broken digits are not split or joined. A picture of exactly
+    28 by 28 pixels is used unchanged, 0 = paper and 255 = ink. For each digit, the PNG shows the image that the model
+    sees, the heat map over it, the predicted digit with its confidence, and the runner-up. The command needs
+    TensorFlow; the model may have been trained on any backend.
 
     \b
     Examples:
@@ -43,4 +43,4 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
         echo_json({"layer": explained.layer, "digits": explained.digits})
     else:
         echo_lines([format_digit(digit) for digit in explained.digits])
-    echo(f"Heat of {explained.layer}: {shlex.quote(str(destination))}", err=True)
+    echo(f"Heat map of {explained.layer}: {shlex.quote(str(destination))}", err=True)

@@ -19,9 +19,9 @@ from ..edge.data.datasets import DATASETS, load_splits
 from ..edge.data.images import Splits
 from ..edge.data.picture_folder import PREFIX
 from .fitting.devices import Devices, find_devices
-from .fitting.fit import Setup, describe_device
+from .fitting.fit import FitSetup, describe_device
 from .fitting.parents import inherit_weights, load_parent, load_teachers
-from .fitting.seeds import Trained, build, choose_best, compare_seeds, train_seeds
+from .fitting.seeds import TrainedModel, build_network, choose_best, compare_seeds, train_seeds
 from .recipe import RECIPES, Recipe
 from .report.report import write_report
 
@@ -61,7 +61,7 @@ def train_bundle(order: TrainingOrder, out: Path) -> None:
     """
     found, first = find_devices(order.devices), order.recipe.seed
     splits = load_splits(order.data, order.data_dir)
-    setup = Setup(
+    setup = FitSetup(
         start=load_parent(order.start, splits) if order.start else None,
         teachers=load_teachers(order.teachers, splits),
         precision=order.precision,
@@ -98,12 +98,14 @@ def _state_path(out: Path, seed: int | None, devices: Devices) -> Path:
     return out.absolute().with_name(".".join([*parts, "training-state", "npz"]))
 
 
-def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]) -> list[Trained]:
+def _train(
+    name: str, splits: Splits, recipe: Recipe, setup: FitSetup, state_paths: dict[int, Path]
+) -> list[TrainedModel]:
     def make(seed: int) -> keras.Model:
-        model = build(name, seed)
+        model = build_network(name, seed)
         if setup.start:
-            anew = inherit_weights(model, setup.start, splits.labels)
-            echo(f"From {setup.start.record.name}: all layers but {', '.join(anew) or 'none'}.", err=True)
+            random_layers = inherit_weights(model, setup.start, splits.labels)
+            echo(f"From {setup.start.record.name}: all layers except {', '.join(random_layers) or 'none'}.", err=True)
         return model
 
     try:
@@ -111,7 +113,7 @@ def _train(name: str, splits: Splits, recipe: Recipe, setup: Setup, state_paths:
     except KeyboardInterrupt:
         there = [str(path) for path in state_paths.values() if path.exists()]
         if there:
-            echo_lines(["", f"Interrupted. The same command goes on from {' and '.join(there)}."], err=True)
+            echo_lines(["", f"Interrupted. Repeat the command to resume from {' and '.join(there)}."], err=True)
         raise
 
 
@@ -120,7 +122,7 @@ def _remove(state_paths: dict[int, Path]) -> None:
         path.unlink()
 
 
-def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
+def _describe_result(out: Path, runs: Sequence[TrainedModel], splits: Splits) -> str:
     trained, trials = choose_best(runs), compare_seeds(runs)
     line = (
         f"{out}: best epoch {trained.best_epoch} of {trained.recipe.epochs}, validation accuracy "
@@ -129,7 +131,7 @@ def _describe_result(out: Path, runs: Sequence[Trained], splits: Splits) -> str:
     if trials is None:
         return line
     return (
-        f"{line} That is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
+        f"{line} This is seed {trained.recipe.seed}; of {len(trials.runs)} seeds the mean is "
         f"{format_percent(trials.mean)}, the standard deviation {100 * trials.deviation:.2f} points."
     )
 
@@ -140,7 +142,7 @@ def _place_of(splits: Splits, data: str, data_dir: Path | None) -> str:
     return f" --data-dir {shlex.quote(str(place))}" if place else ""
 
 
-def _write_bundle(folder: Path, runs: Sequence[Trained], splits: Splits, setup: Setup) -> ModelCard:
+def _write_bundle(folder: Path, runs: Sequence[TrainedModel], splits: Splits, setup: FitSetup) -> ModelCard:
     trained, backend = choose_best(runs), keras.backend.backend()
     model = trained.model
     model.save(folder / SOURCE_NAME)

@@ -20,7 +20,7 @@ from ...edge.data.images import Images
 from ..measuring.accuracy import choose_evaluation
 from ..remote.machines import RemoteOptions, run_on_all_machines
 from ..remote.ssh import SshOptions, parse_host
-from ..report.summary import describe_doubts, doubt_peers, summarize
+from ..report.summary import describe_doubts, doubt_peers, summarize_run
 from ..report.tables import format_plain_tables, format_tables
 from ..results.files import encode_results
 from ..results.findings import leave_out_doubtful
@@ -36,19 +36,19 @@ class CommandWithSubcommands(click.Command):
     """A command that runs itself unless its first argument names one of its subcommands.
 
     Attributes:
-        others: Subcommands by name: module, function in it, and one line for --help. Imported when they are used.
+        subcommands: Subcommands by name: module, function in it, and one line for --help. Imported when they are used.
     """
 
-    others: Mapping[str, tuple[str, str, str]] = {}
+    subcommands: Mapping[str, tuple[str, str, str]] = {}
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Return the subcommand's context if the first argument names one, else this command's."""
-        if args and args[0] in self.others:
-            module, function, _ = self.others[args[0]]
-            other: click.Command = getattr(import_module(module, __package__), function)
-            return other.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        if args and args[0] in self.subcommands:
+            module, function, _ = self.subcommands[args[0]]
+            subcommand: click.Command = getattr(import_module(module, __package__), function)
+            return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -58,7 +58,7 @@ class CommandWithSubcommands(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands below the options."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.others.items()])
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.subcommands.items()])
 
 
 # A full run of the shipped bundle: ten thousand inferences per row in minutes. A quick one: less than a minute.
@@ -73,92 +73,98 @@ QUICK = BenchmarkSettings(
 class Benchmark(CommandWithSubcommands):
     """A command that measures, compares, and shows the history."""
 
-    others = {  # noqa: RUF012 - never changed
-        "compare": (".comparisons", "compare_two_runs", "Compare two runs, for continuous integration, too."),
-        "photos": (".photos", "photos", "Read photographs whose digits are known, and score them."),
+    subcommands = {  # noqa: RUF012 - never changed
+        "compare": (".comparisons", "compare_two_runs", "Compare two runs, e.g. in continuous integration."),
+        "photos": (".photos", "photos", "Score the reader on labelled photographs."),
         "report": (".reports", "report", "Draw the page of runs, measured here or elsewhere."),
-        "history": (".comparisons", "history", "Draw how a folder of runs developed."),
-        "schema": ("..results.schema", "schema", "Print the JSON schema of what a benchmark writes."),
+        "history": (".comparisons", "history", "Draw latency and accuracy over a folder of runs."),
+        "schema": ("..results.schema", "schema", "Print the JSON schema of benchmark results."),
     }
 
 
-def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
-    if is_wanted:
-        rows = [(offer.name, offer.here or "not here", offer.note) for offer in list_offers()]
-        echo_text(format_table(rows, ["target", "here", "what it is, or how to get it"], "simple"))
+def _print_targets(ctx: click.Context, _parameter: click.Parameter, is_set: bool) -> None:
+    if is_set:
+        rows = [(offer.name, offer.here or "not available", offer.note) for offer in list_offers()]
+        echo_text(format_table(rows, ["target", "here", "what it is, or how to install it"], "simple"))
         ctx.exit()
 
 
 def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: str | None) -> None:
     if folder is not None:
-        raise click.UsageError(f"--photos is a command of its own: edge-mnist benchmark photos {shlex.quote(folder)}")
+        raise click.UsageError(f"--photos is now a command: run edge-mnist benchmark photos {shlex.quote(folder)}")
 
 
 @click.command(cls=Benchmark)
 @click.argument("bundle", type=BUNDLE, default=SHIPPED, required=False)
 @data_dir_option
-@click.option("--quick", is_flag=True, help="Less of everything, in less than a minute; the report says so.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Measure fewer calls and processes, in less than a minute. The report is marked as quick.",
+)
 @click.option(
     "--rounds",
     type=click.IntRange(min=3),
-    help=f"Fresh processes a row.  [default: {FULL.rounds}; quick: {QUICK.rounds}]",
+    help=f"Fresh processes per row.  [default: {FULL.rounds}; quick: {QUICK.rounds}]",
 )
 @click.option(
     "--calls",
     type=click.IntRange(min=10),
-    help=f"Timed in each, after warming up.  [default: {FULL.calls}; quick: {QUICK.calls}]",
+    help=f"Timed calls per process, after warming up.  [default: {FULL.calls}; quick: {QUICK.calls}]",
 )
 @click.option(
     "--seconds",
     type=FiniteRange(min=0, max=3600, min_open=True),
-    help=f"After which each stops calling.  [default: {FULL.seconds}; quick: {QUICK.seconds}]",
+    help=f"Seconds after which a process makes no more timed calls.  [default: {FULL.seconds}; quick: {QUICK.seconds}]",
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=0),
     multiple=True,
-    help="For the inference; 0 is all processors. May be given several times.  [default: 1 and 0; quick: 1]",
+    help="Threads of one inference; 0 is all processors. May be repeated.  [default: 1 and 0; quick: 1]",
 )
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=2),
     multiple=True,
-    help="Time calls with so many images, too. May be given several times.  [default: 8 and 32; quick: none]",
+    help="Also time calls with this number of images. May be repeated.  [default: 8 and 32; quick: none]",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the order of processes.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed of the order of processes."
+)
 @peer_options(".tflite or .onnx")
 @click.option(
     "--old-runtime",
     is_flag=True,
-    help="Make an environment with tflite-runtime 2.14, if there is none; from then on it is measured, too.",
+    help="Make an environment with tflite-runtime 2.14 if there is none. Later runs measure it, too.",
 )
 @click.option(
     "--host",
     "hosts",
     metavar="USER@HOST[:PORT]",
     multiple=True,
-    help="Measure there, too, over SSH with a key. May be given several times: they measure at the same time.",
+    help="Also measure on this machine, over SSH with a key. May be repeated; machines measure at the same time.",
 )
 @click.option(
     "--ssh-key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The private key for --host.  [default: as ssh chooses]",
+    help="Private key for --host.  [default: chosen by ssh]",
 )
 @click.option(
     "--known-hosts",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The file with the keys of --host.  [default: the user's]",
+    help="File with the known host keys.  [default: the user's]",
 )
 @click.option(
     "--remote-python",
     metavar="PATH",
-    help="A Python there that has this version of edge-mnist.  [default: one is made, each time]",
+    help="Python on --host with this version of edge-mnist.  [default: a new environment for each run]",
 )
 @click.option(
     "--wheel",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The package that --host installs.  [default: it is built from this checkout]",
+    help="Wheel that --host installs.  [default: built from this checkout]",
 )
 @click.option(
     "--target",
@@ -166,13 +172,13 @@ def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: s
     multiple=True,
     type=click.Choice(list(ENGINES)),
     metavar="NAME",
-    help="Measure on this runtime only. May be given several times.  [default: all; see --list-targets]",
+    help="Measure on this runtime only. May be repeated.  [default: all; see --list-targets]",
 )
 @click.option(
     "--stable-only",
     is_flag=True,
-    help="Leave out latencies that were measured while the machine was busy or changed its speed. Accuracies stay, and "
-    "the report says what was left out and why.",
+    help="Leave out latencies measured while the machine was busy or changed its clock. Accuracies stay, and the "
+    "report lists what was left out and why.",
 )
 @click.option(
     "--list-targets",
@@ -180,12 +186,12 @@ def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: s
     is_eager=True,
     expose_value=False,
     callback=_print_targets,
-    help="Say what can be measured here, and how to get the rest.",
+    help="List the runtimes available here, and how to install the others.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report, with every raw value, and no table.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON report with all raw values instead of tables.")
 @click.option("--photos", hidden=True, callback=_name_photos, expose_value=False)
 def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
     bundle: Path,
@@ -213,9 +219,10 @@ def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> None:
     """Measure each file of a bundle on each runtime installed here, and other projects' models beside them.
 
-    Accuracy with its 95 % interval and the paired drop against float. Latency in fresh processes that take turns:
-    back to back, at a camera's rate, with several images; the share of our own layer in it; load time, memory, and
-    energy where the machine counts it. Without BUNDLE, the shipped one. What is missing is a row that says so.
+    Accuracy is reported with its 95 % interval and the paired drop against float. Latency is measured in fresh
+    processes in random order: back to back, at a camera's rate, and with several images per call. The report also has
+    the overhead of this package's layer, load time, memory, and energy where the machine has a counter. Without
+    BUNDLE, the shipped model is measured. A target that cannot be measured is listed with the reason.
 
     \b
     Examples:
@@ -266,7 +273,7 @@ def _show(results: Results, out: Path, images: Images, as_json: bool) -> None:
         _print_json(results)
     else:
         echo_text(format_tables(results, "simple"))
-        echo_lines(["", *summarize(results)])
+        echo_lines(["", *summarize_run(results)])
     echo(f"Reports: {', '.join(map(str, write_reports(results, out, images)))}", err=True)
 
 

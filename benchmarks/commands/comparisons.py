@@ -9,9 +9,10 @@ from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
 from ..comparison.history import format_history, read_history
 from ..comparison.models import compare_models
-from ..comparison.models_report import describe, format_models, write_comparison
-from ..comparison.regressions import THRESHOLD_PERCENT, ComparisonError, compare_runs
+from ..comparison.models_report import describe_models, format_models, write_comparison
+from ..comparison.regressions import THRESHOLD_PERCENT, compare_runs
 from ..comparison.regressions_report import describe_comparison, format_comparison
+from ..errors import BenchmarkError
 from ..results.files import read_results
 from ..results.wording import format_count
 from .options import require_report_packages
@@ -22,12 +23,12 @@ from .options import require_report_packages
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report and no table.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
 def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Draw models side by side: accuracy against latency against size.
+    """Compare models side by side: accuracy, latency and size.
 
-    RUN is an exported bundle, whose card has accuracies and sizes, or the JSON that `edge-mnist benchmark` wrote, which
-    has latencies, too. Nothing is measured here. Runs on other images, or timed on another machine, are refused.
+    RUN is an exported bundle, whose card has accuracies and sizes, or a JSON file of `edge-mnist benchmark`, which also
+    has latencies. Nothing is measured. Runs on different images, or timed on different machines, are refused.
 
     \b
     Examples:
@@ -41,7 +42,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
         echo_json(comparison)
     else:
         echo_text(format_models(comparison, "simple"))
-        echo_lines(["", *describe(comparison)])
+        echo_lines(["", *describe_models(comparison)])
     echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)
 
 
@@ -54,28 +55,29 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     default=THRESHOLD_PERCENT,
     show_default=True,
     metavar="PERCENT",
-    help="Slower by more than this, with all of the 95 % interval, is a regression.",
+    help="A row whose whole 95 % interval is above this slowdown is a regression.",
 )
 @click.option(
     "--fail-on-regression",
     is_flag=True,
-    help="Exit with code 1 if anything got worse, or if no latency could be judged.",
+    help="Exit with code 1 if a row got worse, or if no latency could be judged.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Compare runs made under different conditions, too: what the second was not asked for is then no regression.",
+    help="Compare runs made under different conditions, too. Rows that the second run was not asked for are no "
+    "regressions.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON and no table.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON instead of tables.")
 def compare_two_runs(
     first: Path, second: Path, threshold: float, fail_on_regression: bool, force: bool, as_json: bool
 ) -> None:
-    """Did anything get slower or less accurate from one run to the next?
+    """Report what got slower or less accurate from one run to the next.
 
     FIRST and SECOND are the JSON files of two runs. Runs on another processor, with another governor, kernel, Python,
     runtime, number of threads or set of images, or a quick one and a full one, are refused; the version of edge-mnist
-    and the model files may differ. A row is worse if it is slower by more than --threshold with all of its 95 %
-    interval, if its accuracy is measurably lower on the same images, or if it does not run any more or is gone.
+    and the model files may differ. A row is worse if its whole 95 % interval is above --threshold, if its accuracy
+    is measurably lower on the same images, or if it no longer runs or is missing.
 
     \b
     Examples:
@@ -91,7 +93,10 @@ def compare_two_runs(
         echo_lines(["", *describe_comparison(comparison)])
     if fail_on_regression:
         if all(row.speed == "not judged" for row in comparison.rows):
-            raise ComparisonError("no latency of these runs could be judged, so nothing says that none got worse.")
+            raise BenchmarkError(
+                "no latency of these runs could be judged, so a regression cannot be ruled out. Measure again on "
+                "an idle machine."
+            )
         if comparison.regressions:
             raise click.exceptions.Exit(1)
 
@@ -103,13 +108,13 @@ def compare_two_runs(
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("trend.html"),
     show_default=True,
-    help="Page to write.",
+    help="HTML page to write.",
 )
 def history(folder: Path, out: Path) -> None:
-    """Draw how latency and accuracy went over a folder of runs.
+    """Draw latency and accuracy over a folder of runs.
 
-    FOLDER holds JSON files of edge-mnist benchmark, in folders of their own if you like. What is damaged or something
-    else is named and left out.
+    FOLDER contains JSON files of edge-mnist benchmark, also in subfolders. Damaged and other files are skipped and
+    listed.
 
     \b
     Examples:

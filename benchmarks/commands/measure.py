@@ -19,7 +19,7 @@ from ..studies.networks.confidence import PAGES, write_odds
 from ..studies.networks.confidence_report import format_confidence_tables, run_confidence, write_confidence_reports
 from ..studies.networks.non_digits import read_non_digits
 from ..studies.networks.zoo import run_zoo
-from ..studies.networks.zoo_report import doubt_peers, summarize, write_zoo_reports
+from ..studies.networks.zoo_report import doubt_peers, format_zoo_summary, write_zoo_reports
 from ..studies.reading.frames import FrameSettings, run_frames
 from ..studies.reading.frames_report import format_times, write_frame_reports
 from ..studies.reading.hard_frames import format_hard_frames, run_hard_frames, write_hard_reports
@@ -44,7 +44,7 @@ from .options import (
 
 @click.group()
 def measure() -> None:
-    """Measure models and the reader: a frame's time, what is refused, what paper and corruptions cost, the zoo."""
+    """Measure models and the reader: time per frame, refusals, accuracy on paper and under corruptions, the zoo."""
 
 
 @measure.command()
@@ -54,8 +54,8 @@ def measure() -> None:
 @click.option(
     "--peer",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Somebody's digit classifier (.tflite, 28x28, uint8 or float32), timed in turns behind the usual pipeline: "
-    "Otsu's threshold, contours, one inference a digit.",
+    help="Another digit classifier (.tflite, 28x28, uint8 or float32). It is timed in turns with the reader, in "
+    "the usual pipeline: Otsu's threshold, contours, one inference per digit.",
 )
 @out_option
 @json_option
@@ -75,7 +75,9 @@ def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, 
 @measure.command("hard-frames")
 @bundle_option
 @runtime_option
-@click.option("--repeats", type=click.IntRange(min=1), default=9, show_default=True, help="Readings of each frame.")
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=9, show_default=True, help="How often each frame is read."
+)
 @out_option
 @json_option
 def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_json: bool) -> None:
@@ -91,16 +93,16 @@ def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_js
 
 
 @measure.command()
-@click.argument("others", type=click.Path(exists=True, path_type=Path))
+@click.argument("non_digits", type=click.Path(exists=True, path_type=Path))
 @bundle_option
 @data_dir_option
 @out_option
 @json_option
-def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_json: bool) -> None:
-    """How well does each file tell digits from OTHERS, images that are no digits?
+def refusals(non_digits: Path, model: Path, data_dir: Path | None, out: Path, as_json: bool) -> None:
+    """Measure how well each file separates digits from NON_DIGITS.
 
-    OTHERS is an idx file of 28x28 images (notMNIST, Fashion-MNIST; gzipped or not), a folder with one such *images*
-    file, or a folder of pictures; 0 = paper.
+    NON_DIGITS is an idx file of 28x28 images (notMNIST, Fashion-MNIST; gzipped or not), a folder with one such
+    *images* file, or a folder of pictures; 0 = paper.
 
     \b
     Examples:
@@ -109,7 +111,7 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
     require_report_packages()
     check_writable(out)
     bundle = open_bundle(model)
-    results = run_abstention(bundle, _held_out(bundle, data_dir), read_non_digits(others))
+    results = run_abstention(bundle, _held_out(bundle, data_dir), read_non_digits(non_digits))
     _show(
         results,
         lambda: format_abstention_tables(results, "simple"),
@@ -122,17 +124,19 @@ def refusals(others: Path, model: Path, data_dir: Path | None, out: Path, as_jso
 @click.argument("scenes", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @bundle_option
 @data_dir_option
-@click.option("--pages", type=click.IntRange(min=1), default=PAGES, show_default=True, help="Drawn pages of digits.")
-@click.option("--write", "is_written", is_flag=True, help="Put the fit into the bundle's card, too.")
+@click.option(
+    "--pages", type=click.IntRange(min=1), default=PAGES, show_default=True, help="Number of drawn pages of digits."
+)
+@click.option("--write", "is_written", is_flag=True, help="Also write the fit into the bundle's card.")
 @out_option
 @json_option
 def confidence(
     scenes: Path, model: Path, data_dir: Path | None, pages: int, is_written: bool, out: Path, as_json: bool
 ) -> None:
-    """How sure may the reader be? Fit it on digits and on SCENES, a folder of pictures without digits.
+    """Fit the reader's confidence on digits and on SCENES, a folder of pictures without digits.
 
-    What people see as confidence is the probability that there is a digit at all times that of the class. Only the
-    second is known after an export; this measures the first, and how well the product holds.
+    The displayed confidence is the probability that a shape is a digit, times the probability of the class. Only the
+    second is known after an export. This command fits the first and measures how well the product is calibrated.
 
     \b
     Examples:
@@ -150,7 +154,7 @@ def confidence(
     )
     if is_written:
         write_odds(bundle, results.odds)
-        echo(f"{bundle.path}: the card holds this fit now.", err=True)
+        echo(f"{bundle.path}: this fit is now in the card.", err=True)
 
 
 @measure.command()
@@ -158,8 +162,10 @@ def confidence(
 @runtime_option
 @precision_option
 @data_dir_option
-@click.option("--count", type=click.IntRange(min=1), default=10_000, show_default=True, help="Pasted digits.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of sizes, pens and papers.")
+@click.option("--count", type=click.IntRange(min=1), default=10_000, show_default=True, help="Number of pasted digits.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed of sizes, pens and papers."
+)
 @out_option
 @json_option
 def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -172,7 +178,7 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     out: Path,
     as_json: bool,
 ) -> None:
-    """Put MNIST's digits on paper, find, frame and classify them again: what does the way cost?
+    """Paste MNIST digits on drawn paper, read them again, and measure the loss in accuracy.
 
     \b
     Examples:
@@ -192,16 +198,24 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     "runtimes",
     type=click.Choice(list(RUNTIMES)),
     multiple=True,
-    help="What computes; give it again for another one.  [default: the first one installed]",
+    help="Runtime. May be repeated.  [default: the first one installed]",
 )
 @data_dir_option
 @click.option(
     "--count",
     type=click.IntRange(min=10),
-    help=f"Images under each corruption and severity, as many of each digit.  [default: {RobustnessSettings().count}]",
+    help=f"Images per corruption and severity, equally many of each digit.  [default: {RobustnessSettings().count}]",
 )
-@click.option("--all", "all_images", is_flag=True, help="Take all images: ten times as long with MNIST's 10,000.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of noise, places, directions.")
+@click.option(
+    "--all", "all_images", is_flag=True, help="Use all images; with MNIST's 10,000 this takes ten times as long."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Random seed of noise, places and directions.",
+)
 @out_option
 @json_option
 def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -214,7 +228,7 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
     out: Path,
     as_json: bool,
 ) -> None:
-    """Corrupt digits in fifteen ways after MNIST-C, in five severities: what do float32 and int8 still read?
+    """Measure float32 and int8 on digits with fifteen corruptions after MNIST-C, at five severities.
 
     \b
     Examples:
@@ -240,14 +254,16 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 
 @measure.command()
-@click.option("--frames", type=click.IntRange(min=50), default=1500, show_default=True, help="Read in each round.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Of each kind, in turns.")
+@click.option("--frames", type=click.IntRange(min=50), default=1500, show_default=True, help="Frames per round.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of each kind, in turns."
+)
 @out_option
 @json_option
 def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
-    """Time the live loop on a video that is drawn for it: alone, with JSON and the page watched, and from its start.
+    """Time the live loop on a drawn video: alone, with JSON output and page clients, and from process start.
 
-    It needs the packages of the page: pip install 'edge-mnist[web]'.
+    The page needs more packages: pip install 'edge-mnist[web]'.
 
     \b
     Examples:
@@ -274,7 +290,7 @@ def zoo(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Put networks side by side: accuracies from their cards, latencies in turns, and what others claim.
+    """Compare networks: accuracies from their cards, latencies measured in turns, and published claims.
 
     BUNDLE is a folder with float and int8 files in both formats, trained by edge-mnist.
 
@@ -288,7 +304,7 @@ def zoo(
     results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
     for doubt in doubt_peers(results) if as_json else ():
         echo(f"Warning: {doubt}", err=True)
-    _show(results, lambda: summarize(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
+    _show(results, lambda: format_zoo_summary(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:

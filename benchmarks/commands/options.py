@@ -39,17 +39,21 @@ bundle_option = click.option(
     type=BUNDLE,
     default=SHIPPED,
     show_default="the shipped one",
-    help="Bundle: the folder that export wrote, or a shipped one's name.",
+    help="Bundle: a folder written by export, or the name of a shipped one.",
 )
 
 
 runtime_option = click.option(
-    "--runtime", type=click.Choice(list(RUNTIMES)), help="What computes.  [default: the first one installed]"
+    "--runtime", type=click.Choice(list(RUNTIMES)), help="Runtime.  [default: the first one installed]"
 )
 
 
 precision_option = click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True, help="Of the model file."
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="int8",
+    show_default=True,
+    help="Precision of the model file.",
 )
 
 
@@ -58,7 +62,7 @@ out_option = click.option(
 )
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report and no table.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
 
 
 class ConventionType(click.ParamType):
@@ -80,16 +84,16 @@ _peer_input = click.option(
     "peer_inputs",
     type=ConventionType(),
     multiple=True,
-    help=f"What it reads, 0 being paper: {', '.join(CONVENTIONS)} (with MNIST's mean 0.1307 and deviation 0.3081: "
-    f"standardized), or a pair MEAN/DEVIATION of pixels in [0, 1]; each may end in {INVERTED}. Once for each peer, or "
-    "for all.",
+    help=f"Input convention of the peer, with 0 = paper: {', '.join(CONVENTIONS)} (with MNIST's mean 0.1307 and "
+    f"deviation 0.3081: standardized), or a pair MEAN/DEVIATION of pixels in [0, 1]; {INVERTED} may follow "
+    "each. Once for each peer, or once for all.",
 )
 _peer_output = click.option(
     "--peer-output",
     "peer_outputs",
     metavar="NAME",
     multiple=True,
-    help="The output with its ten scores, where several have ten numbers. Once for each peer, or for all.",
+    help="Output with the ten scores, if several outputs have ten numbers. Once for each peer, or once for all.",
 )
 
 
@@ -104,7 +108,7 @@ def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         "peers",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         multiple=True,
-        help=f"Another project's {files} file, measured beside ours. May be given several times.",
+        help=f"Another project's {files} file, measured beside ours. May be repeated.",
     )
     return lambda command: peer(_peer_input(_peer_output(command)))
 
@@ -114,7 +118,7 @@ def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[s
 
     Raises:
         UsageError: The numbers of peers, inputs and outputs differ.
-        PeerError: A file is not a model, or cannot be read.
+        BenchmarkError: A file is not a model, or cannot be read.
     """
     if peers and not inputs:
         raise click.UsageError(f"--peer needs --peer-input: {EXPECTED}.")
@@ -130,6 +134,7 @@ def _for_each(peers: Sequence[Path], values: Sequence[str], option: str) -> Sequ
     """Return as many values as peers; None for all if there are no values."""
     if (values and len(values) not in {1, len(peers)}) or (values and not peers):
         raise click.UsageError(
-            f"{option} goes with --peer, once for all or once for each: {len(peers)} and {len(values)} given."
+            f"{option} must be given once for all peers or once for each --peer: got {len(values)} for "
+            f"{len(peers)} peers."
         )
     return values if len(values) == len(peers) else [*(values or [None])] * len(peers)

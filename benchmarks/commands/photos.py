@@ -20,18 +20,18 @@ from .options import require_report_packages
 
 @click.command()
 @click.argument("folder", metavar="FOLDER|shipped")
-@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one", help="Bundle that reads.")
+@click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one", help="Bundle to read with.")
 @click.option(
     "--runtime",
     type=click.Choice(list(RUNTIMES)),
-    help="What runs its file.  [default: the first one installed, in this order]",
+    help="Runtime.  [default: the first one installed, in this order]",
 )
 @click.option(
     "--precision",
     type=click.Choice(get_args(Precision)),
     default="int8",
     show_default=True,
-    help="Precision of the file that reads.",
+    help="Precision of the model file.",
 )
 @click.option(
     "--threads",
@@ -43,14 +43,15 @@ from .options import require_report_packages
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report and no table.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
 def photos(
     folder: str, model: Path, runtime: str | None, precision: str, threads: int, out: Path, as_json: bool
 ) -> None:
-    """Read photographs whose digits are known, and score what was read.
+    """Read labelled photographs, and score the readings.
 
-    FOLDER has pictures and a labels.json: {"file.jpg": {"rows": ["123", "45"]}}; `shipped` is the set in this package.
-    Precision, recall and F1 of the digits, the accuracy of rows, and a page that shows every picture with an error.
+    FOLDER contains pictures and a labels.json: {"file.jpg": {"rows": ["123", "45"]}}; `shipped` is the set in this
+    package. The report has precision, recall and F1 of digits, and the accuracy of rows; a page shows every picture
+    with an error.
 
     \b
     Examples:

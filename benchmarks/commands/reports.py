@@ -10,7 +10,7 @@ from ...edge.common.terminal.output import echo, echo_lines, echo_text
 from ...edge.data.datasets import DATASETS, load_sample, load_splits, split_sample_for_export
 from ...edge.data.download import DataError
 from ...edge.data.images import Images
-from ..report.summary import summarize
+from ..report.summary import summarize_run
 from ..report.tables import format_tables
 from ..results.combining import combine_runs
 from ..results.files import ResultsError, read_results
@@ -48,7 +48,7 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     if stable_only:
         results = leave_out_doubtful(results)
     echo_text(format_tables(results, "simple"))
-    echo_lines(["", *summarize(results)])
+    echo_lines(["", *summarize_run(results)])
     paths = write_reports(results, out, _find_images(results, data_dir))
     echo(f"Reports: {', '.join(map(str, paths))}", err=True)
 

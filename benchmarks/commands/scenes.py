@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from ...edge.commands.options import FiniteRange
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import new_folder
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
+from ..errors import BenchmarkError
 from ..photos.labels import LABELS_NAME, Label
 from ..scenes.conditions import CONDITIONS
 from ..scenes.pages import write_page
@@ -34,11 +34,17 @@ def _check_rows(_context: click.Context, _parameter: click.Parameter, rows: tupl
     callback=_check_rows,
     default=("0123456789", "31415926", "2718"),
     show_default=True,
-    help="Digits of a row.",
+    help="Digits of one row. May be repeated.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Of the hand and the paper.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="Random seed of the handwriting and the paper.",
+)
 def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
-    """Draw a page of handwriting-like digits, to have something to read.
+    """Draw an example page of handwriting-like digits.
 
     \b
     Examples:
@@ -52,39 +58,41 @@ def example(picture: Path, rows: tuple[str, ...], seed: int) -> None:
     except ValueError as error:
         # Pillow chooses the format by the file name.
         raise click.ClickException(
-            f"{picture}: not the name of a picture. Expected e.g. page.png or page.jpg."
+            f"{picture}: is not the name of a picture. Expected e.g. page.png or page.jpg."
         ) from error
     echo(f"{picture}: {', '.join(rows)}. Next: edge-mnist run {shlex.quote(str(picture))}")
 
 
-class ScenesError(EdgeMnistError):
-    """The pictures cannot be written; the message says why."""
-
-
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="Pictures a condition.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first of them.")
+@click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help="Pictures per condition.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Random seed of the first picture; each further one adds 1.",
+)
 @click.option(
     "--condition",
     "conditions",
     type=click.Choice(list(CONDITIONS)),
     multiple=True,
     metavar="NAME",
-    help="Only pictures of this kind; can be repeated.  [default: all]",
+    help="Condition to draw. May be repeated.  [default: all]",
 )
 @click.option(
     "--most-megapixels",
     type=FiniteRange(min=0, min_open=True),
     default=12.2,
     show_default=True,
-    help="Frames are no larger, unless the condition's smallest one is.",
+    help="Largest frame, in megapixels. Conditions that need larger frames ignore it.",
 )
 def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], most_megapixels: float) -> None:
-    """Make photo-like pictures of handwritten digits, with a labels.json that says what they show.
+    """Draw photo-like pictures of handwritten digits, with their digits in a labels.json.
 
-    The same pictures for the same seed. They differ in hand, pen, paper, light and camera; nothing of anybody's
-    photographs or handwriting is in them. Conditions:
+    The same seed gives the same pictures. They vary in handwriting, pen, paper, light and camera, and are drawn without
+    any real photographs or handwriting. Conditions:
 
     \b
     {conditions}
@@ -112,7 +120,7 @@ def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], 
     The folder appears when it is complete.
 
     Raises:
-        ScenesError: The folder is not empty, or cannot be written.
+        BenchmarkError: The folder is not empty, or cannot be written.
     """
     labels: dict[str, Label] = {}
     wanted = [(condition, seed) for condition in conditions for seed in seeds]
@@ -124,7 +132,7 @@ def write_scenes(folder: Path, conditions: Sequence[str], seeds: Sequence[int], 
                 labels[name] = Label(scene.rows, condition)
             (staging / LABELS_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(labels), indent=1) + b"\n")
     except FileExistsError as error:
-        raise ScenesError(f"{folder}: exists and is not empty, so it is left alone. Choose another folder.") from error
+        raise BenchmarkError(f"{folder}: exists and is not empty. Choose another folder.") from error
     except OSError as error:
-        raise ScenesError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
+        raise BenchmarkError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
     return len(labels)

@@ -43,12 +43,12 @@ def _describe(machine: MachineRun) -> dict[str, str]:
     versions = {name: version for name, version in machine.versions.items() if name not in OWN_PACKAGE}
     return {
         "processor": f"{host.model}, {host.machine}",
-        "instructions": " ".join(host.flags) or "not told",
+        "instructions": " ".join(host.flags) or "unknown",
         "cores": str(host.cores),
         "affinity": ", ".join(map(str, machine.affinity)),
         "system": host.system,
         "Python": host.python,
         "governor": format_or_unknown(host.governor),
-        "power": {None: "not told", True: "battery", False: "mains"}[host.on_battery],
+        "power": {None: "unknown", True: "battery", False: "mains"}[host.on_battery],
         **{f"version of {name}": version for name, version in versions.items()},
     }

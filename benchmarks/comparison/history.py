@@ -6,17 +6,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.pages.charts import ChartAxes, ChartPoint, draw_curves
 from ...edge.common.pages.page import PageFigure, PageTable, TableCell, render_page
+from ..errors import BenchmarkError
 from ..results.files import ResultsError, read_results
 from ..results.schema import Results, Row, Validity
 from ..results.wording import format_count, row_label
 from .conditions import find_differences
-
-
-class HistoryError(EdgeMnistError):
-    """A folder holds no runs."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +58,10 @@ def read_history(folder: Path) -> History:
     """Read all runs in a folder and its subfolders.
 
     Raises:
-        HistoryError: There is no such folder, or no run in it.
+        BenchmarkError: There is no such folder, or no run in it.
     """
     if not folder.is_dir():
-        raise HistoryError(f"{folder}: not a folder. Expected one with the JSON files of edge-mnist benchmark.")
+        raise BenchmarkError(f"{folder}: is not a folder. Expected a folder with JSON files of edge-mnist benchmark.")
     paths = sorted(folder.rglob("*.json"))
     read: list[tuple[Path, Results]] = []
     skipped: list[str] = []
@@ -76,7 +72,9 @@ def read_history(folder: Path) -> History:
             skipped.append(str(error))
     if not read:
         found = f" (skipped: {' '.join(skipped)})" if skipped else ""
-        raise HistoryError(f"{folder}: no run in it{found}. Collect the JSON files of edge-mnist benchmark there.")
+        raise BenchmarkError(
+            f"{folder}: contains no benchmark run{found}. Put JSON files of edge-mnist benchmark into it."
+        )
     read.sort(key=lambda pair: (_when(pair[1]), pair[0]))
     runs = [PastRun(*read[0])]
     for (_, before), (path, after) in pairwise(read):

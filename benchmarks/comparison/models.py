@@ -15,13 +15,9 @@ from ...edge.bundle.card import Format, Precision, encode_card
 from ...edge.bundle.catalogue import CATALOGUE, Claim
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.bundle.shipped import find_shipped
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.statistics import wilson_interval
+from ..errors import BenchmarkError
 from ..results.files import read_results
-
-
-class CompareError(EdgeMnistError):
-    """Runs cannot be compared; the message names them and says why."""
 
 
 class ModelPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +80,11 @@ def read_model_points(path: Path) -> ComparedModel:
     """Read a bundle's folder or a benchmark's JSON.
 
     Raises:
-        CompareError: The path is neither.
+        BenchmarkError: The path is neither.
     """
     if not path.exists():
-        raise CompareError(
-            f"{path}: there is no such thing. Expected an exported bundle, the name of one that comes along "
+        raise BenchmarkError(
+            f"{path}: does not exist. Expected an exported bundle, the name of a shipped one "
             f"({', '.join(shipped.name for shipped in find_shipped())}), or the JSON of a benchmark."
         )
     return _read_bundle(open_bundle(path)) if path.is_dir() else _read_results(path)
@@ -190,7 +186,7 @@ def compare_models(paths: Sequence[Path]) -> ModelComparison:
             counts once, as measured by the benchmark.
 
     Raises:
-        CompareError: A path is not a bundle or a benchmark's JSON, or was measured under other conditions than the
+        BenchmarkError: A path is not a bundle or a benchmark's JSON, or was measured under other conditions than the
             first.
         ModelCardError: A bundle is damaged, or was never exported.
     """
@@ -229,16 +225,17 @@ def _check_alike(runs: Sequence[ComparedModel]) -> None:
     first = runs[0]
     for run in runs[1:]:
         if run.images_sha256 != first.images_sha256:
-            raise CompareError(
-                f"accuracies on different images do not compare: {first.path} was measured on {_name_images(first)}, "
-                f"{run.path} on {_name_images(run)}. Export or benchmark both with the same data."
+            raise BenchmarkError(
+                f"accuracies on different images cannot be compared: {first.path} was measured on "
+                f"{_name_images(first)}, {run.path} on {_name_images(run)}. Export or benchmark both with the "
+                "same data."
             )
     timed = [run for run in runs if run.timing]
     for run in timed[1:]:
         if run.timing != timed[0].timing:
-            raise CompareError(
-                f"latencies under different conditions do not compare: {_describe(timed[0])}, {_describe(run)}. "
-                "Benchmark both on one machine with the same --threads."
+            raise BenchmarkError(
+                f"latencies under different conditions cannot be compared: {_describe(timed[0])}, "
+                f"{_describe(run)}. Benchmark both on one machine with the same --threads."
             )
 
 
@@ -264,7 +261,10 @@ def _gather(runs: Sequence[ComparedModel]) -> list[ModelPoint]:
         if run.timing or (run.card_sha256, point.file) not in timed
     ]
     if not points:
-        raise CompareError(f"{', '.join(str(run.path) for run in runs)}: no file there was measured.")
+        raise BenchmarkError(
+            f"{', '.join(str(run.path) for run in runs)}: no measured file in it. Run edge-mnist benchmark on the "
+            "bundle first."
+        )
     return points
 
 

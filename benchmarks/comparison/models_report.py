@@ -45,35 +45,33 @@ def format_models(comparison: ModelComparison, style: str) -> str:
     return format_table(rows, HEADERS, style, align)
 
 
-def describe(comparison: ModelComparison) -> list[str]:
+def describe_models(comparison: ModelComparison) -> list[str]:
     """Describe the stars, marks and lines, and what was not measured."""
     timing, points = comparison.timing, comparison.points
     untimed = [point for point in points if point.latency_us is None and not point.latency_invalid]
     invalid = [point for point in points if point.latency_invalid]
     sentences = [
-        f"★ is on the Pareto front of {', '.join(comparison.front_of)}: no other file is at least as good in all of "
-        "them and better in one.",
+        f"★ marks the Pareto front of {', '.join(comparison.front_of)}: no other file is at least as good in "
+        "all of these and better in one.",
         f"Accuracy on {comparison.points[0].count:,} images, {comparison.evaluated_on}, with Wilson's 95 % interval.",
     ]
     if timing:
         threads = "1 thread" if timing.num_threads == 1 else f"{timing.num_threads} threads"
         sentences.append(
-            f"Latency on {timing.processor} ({timing.machine}), {threads}, as edge-mnist benchmark took it."
+            f"Latency on {timing.processor} ({timing.machine}), {threads}, measured by edge-mnist benchmark."
         )
     if untimed:
         named = sorted({point.file for point in untimed})
         sentences.append(
-            f"Not timed: {', '.join(named)}. To have latencies, run edge-mnist benchmark and compare its JSON files."
+            f"Not timed: {', '.join(named)}. For latencies, run edge-mnist benchmark and compare its JSON files."
         )
     if invalid:
         named = sorted({f"{point.model}'s {point.file} on {point.runtime}" for point in invalid})
-        sentences.append(
-            f"Latency left out, as it is invalid: {', '.join(named)}. The processor was throttled; benchmark again."
-        )
+        sentences.append(f"Invalid latency left out: {', '.join(named)}. The processor was throttled; benchmark again.")
     if comparison.references:
         sentences.append(
-            "Lines are what the published descriptions of the starting points claim, dotted for test and dashed for "
-            "validation, from their authors' own training; none of it was measured here."
+            "Lines are the published accuracies of the original networks, dotted for test and dashed for "
+            "validation. Their authors trained and measured these networks."
         )
     return sentences
 
@@ -122,7 +120,7 @@ def format_markdown(comparison: ModelComparison) -> str:
     """Format the table, the charts and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in name_charts(comparison))
-    notes = "\n".join(f"- {sentence}" for sentence in describe(comparison))
+    notes = "\n".join(f"- {sentence}" for sentence in describe_models(comparison))
     parts = ["# Models compared", format_models(comparison, "github"), images, notes]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -140,7 +138,7 @@ def format_comparison_page(comparison: ModelComparison, charts: dict[str, Svg]) 
         front=PageTable(HEADERS, [row for row in rows if row[0]][:MOST_FIRST], left=4),
         charts=charts.values(),
         table=PageTable(HEADERS, rows, left=4),
-        notes=describe(comparison),
+        notes=describe_models(comparison),
     )
 
 

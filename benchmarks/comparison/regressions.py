@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from ...edge.common.errors import EdgeMnistError
+from ..errors import BenchmarkError
 from ..results.findings import compare_latencies, correct_mask
 from ..results.schema import Accuracy, Results, Row
 from ..results.wording import FEWEST_COMPARED
@@ -25,10 +25,6 @@ THRESHOLD_PERCENT = 5.0
 
 Speed = Literal["regression", "slower", "faster", "same", "not judged"]
 Reading = Literal["regression", "better", "same", "not judged"]
-
-
-class ComparisonError(EdgeMnistError):
-    """Two runs are not comparable; the message says why and what to do."""
 
 
 class RowChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,27 +100,31 @@ def compare_runs(
         force: Whether to compare runs made under different conditions, too; the comparison then lists them.
 
     Raises:
-        ComparisonError: Conditions differ, or the runs have no row in common.
+        BenchmarkError: Conditions differ, or the runs have no row in common.
     """
     differences = find_differences(first, second)
     if differences and not force:
-        raise ComparisonError(
-            f"these runs were made under different conditions ({'; '.join(differences)}): what differs between them "
-            "may be the machine's doing. Measure both alike, or compare them all the same with --force."
+        raise BenchmarkError(
+            f"these runs were made under different conditions ({'; '.join(differences)}): the machine may have "
+            "caused the differences. Measure both under the same conditions, or compare them anyway with "
+            "--force."
         )
     before, after = dict(_name_rows(first)), dict(_name_rows(second))
     # A row that ran in neither run carries no information.
-    told = [
+    rows_to_compare = [
         name for name, row in before.items() if not (row.unavailable and (name not in after or after[name].unavailable))
     ]
-    if not any(name in after for name in told):
-        raise ComparisonError("these runs have no row in common: no file ran on the same target in both.")
+    if not any(name in after for name in rows_to_compare):
+        raise BenchmarkError(
+            "these runs have no row in common: no file ran on the same target in both. Choose runs of the same "
+            "bundle and targets."
+        )
     same_images = first.images_sha256 == second.images_sha256
     rows = [
         _compare_rows(name[0], before[name], after[name], threshold_percent, same_images)
         if name in after
         else _describe_gone(name[0], before[name], first, second)
-        for name in told
+        for name in rows_to_compare
     ]
     return RunComparison(
         first=f"{first.name}, {first.started}",
@@ -164,11 +164,11 @@ def _describe_gone(machine: str, before: Row, first: Results, second: Results) -
     reason = second.unreachable.get(machine)
     gone = _name_change(machine, before, same_file=True)
     if reason:
-        notes = [f"is gone: {machine} was not measured in the second run ({reason.rstrip('.')})"]
+        notes = [f"is missing: {machine} was not measured in the second run ({reason.rstrip('.')})"]
     elif _was_left_out(before, first, second):
-        return msgspec.structs.replace(gone, notes=["was left out of the second run, which measured less"])
+        return msgspec.structs.replace(gone, notes=["was left out of the second run, which covers fewer settings"])
     else:
-        notes = ["is gone: the second run has no such row"]
+        notes = ["is missing from the second run"]
     return msgspec.structs.replace(gone, speed="regression", notes=notes)
 
 
@@ -185,7 +185,7 @@ def _compare_rows(machine: str, before: Row, after: Row, threshold: float, same_
     if before.unavailable is not None:
         return msgspec.structs.replace(change, notes=[f"was not measured in the first run: {before.unavailable}"])
     if after.unavailable == LEFT_OUT:
-        return msgspec.structs.replace(change, notes=["was left out of the second run, which was a quick one"])
+        return msgspec.structs.replace(change, notes=["was left out of the second run, which is quick"])
     if after.unavailable is not None:
         # A file that no longer runs is a regression, too.
         return msgspec.structs.replace(
@@ -200,7 +200,10 @@ def _judge_speed(change: RowChange, before: Row, after: Row, threshold: float) -
     medians = before.latency.p50, after.latency.p50
     change = msgspec.structs.replace(change, p50_us=medians)
     doubts = [
-        f"latency is {row.validity} in the {name} run ({'; '.join(row.reasons) or 'no reason given'}), measure it again"
+        (
+            f"latency is {row.validity} in the {name} run ({'; '.join(row.reasons) or 'unknown reason'}); measure "
+            "it again"
+        )
         for name, row in (("first", before), ("second", after))
         if row.validity != "valid"
     ]
@@ -208,7 +211,7 @@ def _judge_speed(change: RowChange, before: Row, after: Row, threshold: float) -
         return msgspec.structs.replace(change, notes=doubts)
     slowdown = compare_latencies(before.latency, after.latency)
     if min(slowdown.processes) < FEWEST_COMPARED:
-        notes = [f"{min(slowdown.processes)} processes are too few: it takes {FEWEST_COMPARED} in each run"]
+        notes = [f"{min(slowdown.processes)} processes are too few: at least {FEWEST_COMPARED} in each run are needed"]
         return msgspec.structs.replace(change, notes=notes)
     return msgspec.structs.replace(change, slowdown=slowdown, speed=_call(slowdown, threshold))
 
@@ -227,7 +230,7 @@ def _judge_reading(change: RowChange, before: Accuracy | None, after: Accuracy |
         return change
     shares = before.share, after.share
     if not same_images:
-        notes = [*change.notes, "accuracies are of different images"]
+        notes = [*change.notes, "the accuracies were measured on different images"]
         return msgspec.structs.replace(change, accuracies=shares, notes=notes)
     drop = measure_drop(correct_mask(before), correct_mask(after))
     reading: Reading = "same" if not drop.measurable else "regression" if drop.points > 0 else "better"

@@ -33,8 +33,8 @@ def describe_comparison(comparison: RunComparison) -> list[str]:
     sentences = []
     if comparison.differences:
         sentences.append(
-            "FORCED: these runs were made under different conditions, and what differs may be the machine's doing: "
-            f"{'; '.join(comparison.differences)}."
+            "FORCED: these runs were made under different conditions, and the machine may have caused the "
+            f"differences: {'; '.join(comparison.differences)}."
         )
     sentences += [f"REGRESSION: {_describe_regression(row)}" for row in comparison.regressions]
     sentences += [
@@ -48,9 +48,10 @@ def describe_comparison(comparison: RunComparison) -> list[str]:
     timed = sum(row.slowdown is not None for row in comparison.rows)
     read = sum(row.reading != "not judged" for row in comparison.rows)
     sentences.append(
-        f"{verdict}, of {len(comparison.rows)}: latency was judged of {timed}, accuracy of {read}. A regression is all "
-        f"of the 95 % interval above {comparison.threshold_percent:g} % more time (Hodges and Lehmann, over the "
-        "processes' medians), or an accuracy that is measurably lower on the same images (exact McNemar, p <= 0.05)."
+        f"{verdict}, of {len(comparison.rows)}: latency was judged for {timed}, accuracy for {read}. A "
+        f"regression is a slowdown whose whole 95 % interval is above {comparison.threshold_percent:g} % "
+        "(Hodges and Lehmann, over the processes' medians), or an accuracy that is measurably lower on the "
+        "same images (exact McNemar, p <= 0.05)."
     )
     return sentences
 
@@ -70,7 +71,7 @@ def _describe_regression(row: RowChange) -> str:
             f"{format_interval(row.drop.interval, '+z.2f')}, {row.drop.only_first} images lost, "
             f"{row.drop.only_second} gained, {describe_p(row.drop.p)})"
         )
-    changed = "" if row.same_file else " The model file is another one."
+    changed = "" if row.same_file else " The model file differs."
     return f"{_name(row)}: {'; '.join([*parts, *row.notes])}.{changed}"
 
 

@@ -26,8 +26,9 @@ def choose_evaluation(bundle: Bundle, held_out: HeldOut) -> tuple[Images, Evalua
         if images.sha256 in known:
             return images, known[images.sha256]
     raise ModelCardError(
-        f"{bundle.path}: has reference logits for {[evaluation.images.name for evaluation in known.values()]}, but "
-        f"only {[images.name for images in held_out.evaluations]} are here. Export it again on this machine."
+        f"{bundle.path}: has reference logits for {[evaluation.images.name for evaluation in known.values()]}, "
+        f"but this machine only has {[images.name for images in held_out.evaluations]}. Export it again on "
+        "this machine."
     )
 
 
@@ -42,14 +43,18 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
     try:
         arrays = read_npz(io.BytesIO(bundle.read(record)), expected_bytes)
     except NpzError as error:
-        raise ModelCardError(f"{bundle.path / record.name}: not Keras's logits ({error}). Export it again.") from error
+        raise ModelCardError(
+            f"{bundle.path / record.name}: are not the logits of Keras ({error}). Export it again."
+        ) from error
     logits = arrays.get(evaluation.images.name)
     if logits is None or logits.shape != (evaluation.images.count, NUM_CLASSES) or logits.dtype != np.float32:
-        raise ModelCardError(f"{bundle.path / record.name}: lacks the logits for {evaluation.images.name}.")
+        raise ModelCardError(
+            f"{bundle.path / record.name}: has no logits for {evaluation.images.name}. Export it again."
+        )
     return logits
 
 
-def compare(
+def compare_outputs(
     logits: NDArray[np.float32],
     reference: NDArray[np.float32] | None,
     float_logits: NDArray[np.float32] | None,

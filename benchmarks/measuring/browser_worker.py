@@ -58,19 +58,19 @@ class Site:
     """The contents that the page may request, and the receiver of its messages.
 
     Attributes:
-        given: The contents that the page may fetch, by name.
+        job_files: The contents that the page may fetch, by name.
         runtime: The folder with onnxruntime-web's files.
         on_message: Called with the name and content of each message, on a thread of the server.
     """
 
-    given: Mapping[str, bytes]
+    job_files: Mapping[str, bytes]
     runtime: Path
     on_message: Callable[[str, bytes], None]
 
     def find(self, folder: str, name: str) -> tuple[bytes, str] | None:
         """Return content and media type; None if there is no such file."""
-        if folder == "" and name in self.given:
-            return self.given[name], "application/octet-stream"
+        if folder == "" and name in self.job_files:
+            return self.job_files[name], "application/octet-stream"
         place = {"": PAGE, "static": STATIC, "runtime": self.runtime}[folder]
         path = place / name
         if path.suffix not in MEDIA_TYPES or not path.is_file():
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 # Seconds between checks that the browser still runs.
-LOOK_S = 1.0
+POLL_S = 1.0
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,8 +163,8 @@ class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class PageConnection:
     """The connection to a page at work. Messages arrive on the server's threads."""
 
-    def __init__(self, desk: JobFolder) -> None:
-        self._desk = desk
+    def __init__(self, job_folder: JobFolder) -> None:
+        self._job_folder = job_folder
         self._messages: Queue[tuple[str, bytes]] = Queue()
         self.scores: list[bytes] = []
         self.memory_mb: float | None = None
@@ -173,7 +173,7 @@ class PageConnection:
 
     def take(self, name: str, content: bytes) -> None:
         """Receive a message from the page."""
-        self._desk.signal_alive()
+        self._job_folder.signal_alive()
         if name == "scores":
             self.scores.append(content)
         elif name == "timed":
@@ -189,11 +189,11 @@ class PageConnection:
         """
         while True:
             try:
-                name, content = self._messages.get(timeout=LOOK_S)
+                name, content = self._messages.get(timeout=POLL_S)
             except Empty:
                 if not is_alive():
                     raise RuntimeUnavailableError(
-                        "the browser ended before the page had measured; what it says shows why: chromium "
+                        "the browser ended before the page had finished; to see why, run: chromium "
                         "--headless=new --dump-dom about:blank"
                     ) from None
                 continue
@@ -202,12 +202,12 @@ class PageConnection:
             return msgspec.json.decode(content, type=PageAnswer)
 
 
-def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
+def measure_in_browser(job: Job, job_folder: JobFolder, folder: Path) -> Measurement:
     """Do the job; write the evaluation's logits to the job folder.
 
     Args:
         job: A job on onnxruntime-web.
-        desk: The job folder, for signs of life and the logits.
+        job_folder: The job folder, for signs of life and the logits.
         folder: The folder for the browser's profile.
 
     Raises:
@@ -218,12 +218,12 @@ def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
     if absence or runtime is None:
         raise RuntimeUnavailableError(str(absence))
     if job.bundle is None or job.precision is None:
-        raise RuntimeUnavailableError("only files of a bundle are measured in the browser")
+        raise RuntimeUnavailableError("only files of a bundle can be measured in the browser")
     bundle = open_bundle(Path(job.bundle))
     file = bundle.file("onnx", job.precision)
-    page = PageConnection(desk)
+    page = PageConnection(job_folder)
     with (
-        serving_page(Site(_give(job, bundle, file), runtime, page.take)) as url,
+        serving_page(Site(_job_contents(job, bundle, file), runtime, page.take)) as url,
         running_browser(url, folder) as browser,
     ):
         page.pid = browser.pid
@@ -231,11 +231,11 @@ def measure(job: Job, desk: JobFolder, folder: Path) -> Measurement:
     golden = _to_logits(np.array(answer.golden, np.float32), file)
     check_golden(lambda _: golden, file, unpack_pixels(bundle.export.golden_pixels), RUNTIME)
     if job.evaluation_images is not None:
-        np.save(desk.logits, _to_logits(np.frombuffer(b"".join(page.scores), np.float32), file))
+        np.save(job_folder.logits, _to_logits(np.frombuffer(b"".join(page.scores), np.float32), file))
     return _describe(answer, page, file.record.sha256)
 
 
-def _give(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
+def _job_contents(job: Job, bundle: Bundle, file: ModelFile) -> dict[str, bytes]:
     """Collect what the page fetches: the job, the file and the pixels."""
     names = ("calls", "seconds", "batches", "paced_calls", "warmup_s")
     order = {name: getattr(job, name) for name in names} | {"is_evaluated": job.evaluation_images is not None}
@@ -255,7 +255,7 @@ def _to_logits(values: NDArray[np.float32], file: ModelFile) -> NDArray[np.float
 
 def _describe(answer: PageAnswer, page: PageConnection, file_sha256: str) -> Measurement:
     if page.memory_mb is None:
-        raise RuntimeUnavailableError("the page's process was not found, so its memory is not known")
+        raise RuntimeUnavailableError("the page's process was not found, so its memory is unknown")
     return Measurement(
         runtime_version=f"{answer.runtime_version} in {answer.browser}",
         file_sha256=file_sha256,
@@ -279,13 +279,13 @@ def _to_us(values_ms: list[float]) -> list[float]:
 def main() -> None:
     """Read the job, measure, write the answer."""
     folder = Path(sys.argv[1])
-    desk = JobFolder(folder)
+    job_folder = JobFolder(folder)
     try:
-        measurement = measure(msgspec.json.decode(desk.job.read_bytes(), type=Job), desk, folder)
+        measurement = measure_in_browser(msgspec.json.decode(job_folder.job.read_bytes(), type=Job), job_folder, folder)
     except EdgeMnistError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    desk.answer.write_bytes(msgspec.json.encode(measurement))
+    job_folder.answer.write_bytes(msgspec.json.encode(measurement))
 
 
 if __name__ == "__main__":

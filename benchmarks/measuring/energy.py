@@ -61,7 +61,7 @@ class PmicMeter:
     """The power chip of a Raspberry Pi 5: the power of all its rails, sampled on another thread."""
 
     ask: Callable[[], str | None]
-    source: str = "power chip, all rails that it measures"
+    source: str = "power chip, all measured rails"
     _watts: list[float] = field(default_factory=list)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None

@@ -94,7 +94,7 @@ def _write_images(folder: Path, images: ImageSets) -> _Paths:
         np.save(paths.validation, images.validation.pixels)
     except OSError as error:
         raise FolderError(
-            f"{folder}: the images cannot be written ({error}). Make room there, or set TMPDIR."
+            f"{folder}: the images cannot be written ({error}). Free disk space there, or set TMPDIR to another folder."
         ) from error
     return paths
 
@@ -113,14 +113,14 @@ def _measure(
             target.input_check = _check_input(target, measurement, evaluated.validation.labels)
         _check_latencies(measurement)
         if measurement.file_sha256 != target.subject.sha256:
-            raise WorkerError("was replaced by another file while the benchmark ran: run it again")
+            raise WorkerError("was replaced by another file during the benchmark; run it again")
     except WorkerError as error:
         target.unavailable = str(error)
         watch.sample()
         return
     target.measurements.append(measurement)
     target.places.append(len(watch.samples))
-    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.outlived)
+    watch.sample(measurement.frequency_mhz, ours_known=not target.launcher.has_lasting_children)
 
 
 def _make_job(target: Target, settings: BenchmarkSettings, paths: _Paths, is_evaluated: bool) -> Job:
@@ -155,7 +155,7 @@ def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.ui
     try:
         return check_input(target.subject.peer.interface.reads, measurement.digits_by_convention, labels)
     except ValueError as error:
-        raise WorkerError(f"gave no digits by each convention ({error})") from error
+        raise WorkerError(f"gave no valid digits for the input conventions ({error})") from error
 
 
 def _check_latencies(measurement: Measurement) -> None:
@@ -166,7 +166,7 @@ def _check_latencies(measurement: Measurement) -> None:
     """
     rounds = [measurement.latencies_us, measurement.bare_us, measurement.paced_us, *measurement.batches]
     if not measurement.latencies_us or any(not value > 0 for latencies in rounds for value in latencies):
-        raise WorkerError("gave latencies that are not above 0: its clock is too coarse")
+        raise WorkerError("gave latencies of 0: its clock is too coarse")
 
 
 def _check_logits(logits: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from ...edge.bundle.folder import Bundle
 from ..results.schema import Latency, Row, Sample
 from ..statistics.quantiles import FEWEST_PROCESSES
 from ..targets.targets import Target
-from .accuracy import compare
+from .accuracy import compare_outputs
 from .validity import judge_row, usual_frequency
 
 QUANTILES = (0.9, 0.99, 0.999)
@@ -76,7 +76,7 @@ def make_rows(
         if target.unavailable is None and target.logits is not None:
             is_peer, is_float = target.subject.peer is not None, target.subject.precision == "float32"
             base = None if is_peer or is_float else floats.get(_place(target))
-            accuracy = compare(target.logits, None if is_peer else reference, base, labels)
+            accuracy = compare_outputs(target.logits, None if is_peer else reference, base, labels)
             row = _add_latencies(
                 replace(row, accuracy=accuracy, input_check=target.input_check), target, samples, batch_sizes
             )

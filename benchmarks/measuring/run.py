@@ -21,7 +21,7 @@ from .accuracy import choose_evaluation, read_reference
 from .machine_state import MachineMonitor, list_affinity
 from .rounds import ImageSets, StageTimingRun, measure_all
 from .rows import make_rows
-from .stage_times import list_jobs, put_together
+from .stage_times import list_jobs, make_budget
 from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
@@ -49,7 +49,7 @@ def run_benchmark(
         measure_all(targets, readings, ImageSets(images, choose_images(held_out.validation)), settings, watch)
     rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
     verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
-    budgets = [put_together(bundle, reading.job, reading.parts) for reading in readings]
+    budgets = [make_budget(bundle, reading.job, reading.parts) for reading in readings]
     return Results(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,

@@ -72,7 +72,7 @@ def measure_budget(job: StageTimesJob) -> StageTimes | None:
         return None
 
 
-def put_together(bundle: Bundle, job: StageTimesJob, parts: Sequence[StageTimes | None]) -> StageBudget | None:
+def make_budget(bundle: Bundle, job: StageTimesJob, parts: Sequence[StageTimes | None]) -> StageBudget | None:
     """Combine the measurements of all processes into a budget; None if any of them failed."""
     whole = [part for part in parts if part is not None]
     if not whole or len(whole) < len(parts):
@@ -118,13 +118,13 @@ def read_frames(job: StageTimesJob) -> StageTimes:
 
 def main() -> None:
     """Read the job, measure, write the answer."""
-    desk = JobFolder(Path(sys.argv[1]))
+    job_folder = JobFolder(Path(sys.argv[1]))
     try:
-        budget = read_frames(msgspec.json.decode(desk.job.read_bytes(), type=StageTimesJob))
+        budget = read_frames(msgspec.json.decode(job_folder.job.read_bytes(), type=StageTimesJob))
     except RuntimeUnavailableError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    desk.answer.write_bytes(msgspec.json.encode(budget))
+    job_folder.answer.write_bytes(msgspec.json.encode(budget))
 
 
 if __name__ == "__main__":

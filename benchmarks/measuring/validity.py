@@ -65,10 +65,10 @@ def judge_row(
         )
     coarse = max((one.clock_resolution_us or 0 for one in measurements), default=0)
     if coarse > COARSE * latency.p50:
-        doubts.append(_Doubt("unstable", f"its clock has steps of {coarse:g} us, so quantiles are no finer than that"))
+        doubts.append(_Doubt("unstable", f"its clock has steps of {coarse:g} us, which limits the quantiles"))
     uncertainty = _measure_uncertainty(latency)
     if uncertainty > UNCERTAIN:
-        doubts.append(_Doubt("unstable", f"processes differ: the median is known to ±{100 * uncertainty:.0f} % only"))
+        doubts.append(_Doubt("unstable", f"processes differ: the median is only known to ±{100 * uncertainty:.0f} %"))
     return _conclude(doubts)
 
 
@@ -89,7 +89,7 @@ def judge_machine(samples: Sequence[Sample], rows: Sequence[Validity]) -> Validi
             doubts.append(_Doubt("invalid", f"{words} for a moment while it measured"))
     rises = [one.throttle_count for one in samples if one.throttle_count is not None]
     if rises and rises[-1] > rises[0]:
-        doubts.append(_Doubt("invalid", f"processors were slowed for their heat {rises[-1] - rises[0]} times"))
+        doubts.append(_Doubt("invalid", f"processors were throttled by heat {rises[-1] - rises[0]} times"))
     for validity in _ORDER[1:]:
         count = sum(row == validity for row in rows)
         if count:
@@ -113,7 +113,9 @@ def _judge_samples(samples: Sequence[Sample]) -> list[_Doubt]:
     ]
     hottest = max((one.temperature_c for one in samples if one.temperature_c is not None), default=0.0)
     if hottest >= HOT_C:
-        doubts.append(_Doubt("unstable", f"it reached {hottest:.0f} °C, and processors slow down from {HOT_C:.0f} on"))
+        doubts.append(
+            _Doubt("unstable", f"it reached {hottest:.0f} °C, and processors throttle from {HOT_C:.0f} °C on")
+        )
     busy = [one.busy_elsewhere for one in samples if one.busy_elsewhere is not None]
     if busy and max(busy) > BUSY_ELSEWHERE:
         doubts.append(_Doubt("unstable", f"other processes took up to {100 * max(busy):.0f} % of all processors' time"))

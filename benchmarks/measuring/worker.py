@@ -36,7 +36,7 @@ BATCH_SHARE = 8
 BLOCK = 250
 
 
-def measure(job: Job, desk: JobFolder) -> Measurement:
+def measure_job(job: Job, job_folder: JobFolder) -> Measurement:
     """Do the job; write the evaluation's logits to the job folder.
 
     Raises:
@@ -46,21 +46,21 @@ def measure(job: Job, desk: JobFolder) -> Measurement:
     bundle = open_bundle(Path(job.bundle)) if job.bundle else None
     images = np.load(job.timing_images, allow_pickle=False)
     started = time.perf_counter()
-    target, sha256, check = load(job, bundle)
+    target, sha256, check = load_target(job, bundle)
     loaded = time.perf_counter()
     target.logits(images[:1])
     first = time.perf_counter()
     check()
     checked = time.perf_counter()
-    desk.signal_alive()
-    measurement = _time(job, target, images, desk)
+    job_folder.signal_alive()
+    measurement = _time(job, target, images, job_folder)
     if job.evaluation_images is not None:
-        np.save(desk.logits, _evaluate(target, np.load(job.evaluation_images, allow_pickle=False), desk))
+        np.save(job_folder.logits, _evaluate(target, np.load(job.evaluation_images, allow_pickle=False), job_folder))
     if job.validation_images is not None and job.peer_interface:
         from ..results.peer_inputs import read_by_each  # noqa: PLC0415 - only for peers
 
         images, reads = np.load(job.validation_images, allow_pickle=False), job.peer_interface.reads
-        digits = read_by_each(cast("LoadedPeer", target).reading, reads, images, desk.signal_alive)
+        digits = read_by_each(cast("LoadedPeer", target).reading, reads, images, job_folder.signal_alive)
         measurement = msgspec.structs.replace(measurement, digits_by_convention=digits)
     return msgspec.structs.replace(
         measurement,
@@ -71,7 +71,7 @@ def measure(job: Job, desk: JobFolder) -> Measurement:
     )
 
 
-def load(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[], None]]:
+def load_target(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[], None]]:
     """Load the file that the job names.
 
     Returns:
@@ -110,25 +110,25 @@ def describe_version(runtime: str) -> str:
     return sys.modules["tensorflow"].__version__ if runtime == "tf.lite" else find_runtime(runtime, "default").version
 
 
-def _time(job: Job, target: Classifier, images: NDArray[np.uint8], desk: JobFolder) -> Measurement:
+def _time(job: Job, target: Classifier, images: NDArray[np.uint8], job_folder: JobFolder) -> Measurement:
     singles = [images[i : i + 1] for i in range(len(images))]
     bare = target.raw_call()
     bare(singles[0])
     warmup = warm_up(lambda: target.logits(singles[0]), job.warmup_s)
-    desk.signal_alive()
+    job_folder.signal_alive()
     ours_us, bare_us = time_turns(target.logits, bare, singles, job.calls, job.seconds)
     frequencies = read_frequencies()
-    desk.signal_alive()
+    job_folder.signal_alive()
     batches: list[list[float]] = []
     calls, seconds = max(LEAST_CALLS, job.calls // BATCH_SHARE), job.seconds / BATCH_SHARE
     for batch in job.batches:
         batches.append(time_batch(target.logits, images, batch, calls, seconds))
-        desk.signal_alive()
+        job_folder.signal_alive()
     paced_us = time_paced(target.logits, singles, job.paced_calls)
-    desk.signal_alive()
+    job_folder.signal_alive()
     meter = find_meter()
     energy = measure_energy(lambda: target.logits(singles[0]), meter) if meter else None
-    desk.signal_alive()
+    job_folder.signal_alive()
     return Measurement(
         runtime_version="",
         file_sha256="",
@@ -147,11 +147,11 @@ def _time(job: Job, target: Classifier, images: NDArray[np.uint8], desk: JobFold
     )
 
 
-def _evaluate(target: Classifier, images: NDArray[np.uint8], desk: JobFolder) -> NDArray[np.float32]:
+def _evaluate(target: Classifier, images: NDArray[np.uint8], job_folder: JobFolder) -> NDArray[np.float32]:
     logits = np.empty((len(images), NUM_CLASSES), np.float32)
     for start in range(0, len(images), BLOCK):
         logits[start : start + BLOCK] = target.logits(images[start : start + BLOCK])
-        desk.signal_alive()
+        job_folder.signal_alive()
     return logits
 
 
@@ -176,13 +176,13 @@ def peak_memory_mb() -> float:
 
 def main() -> None:
     """Read the job, measure, write the answer."""
-    desk = JobFolder(Path(sys.argv[1]))
+    job_folder = JobFolder(Path(sys.argv[1]))
     try:
-        measurement = measure(msgspec.json.decode(desk.job.read_bytes(), type=Job), desk)
+        measurement = measure_job(msgspec.json.decode(job_folder.job.read_bytes(), type=Job), job_folder)
     except EdgeMnistError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_UNAVAILABLE) from error
-    desk.answer.write_bytes(msgspec.json.encode(measurement))
+    job_folder.answer.write_bytes(msgspec.json.encode(measurement))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
     """Read every picture that the folder's labels name.
 
     Raises:
-        LabelsError: The labels cannot be used.
+        BenchmarkError: The labels cannot be used.
         PictureError: A picture cannot be read.
         ModelCardError: The bundle is damaged, or has no file of this format and precision.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.

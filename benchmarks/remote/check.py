@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ..errors import BenchmarkError
 from ..results.files import ResultsError, decode_results
 from ..results.schema import BenchmarkSettings, Results
-from .session import RemoteError, quote_machine
+from .session import quote_machine
 
 # Longest name, version or reason.
 MOST_CHARACTERS = 1000
@@ -31,12 +32,12 @@ def check_results(content: bytes, expected: Expected) -> Results:
     """Decode the received results, and check that they belong to the sent job.
 
     Raises:
-        RemoteError: The content is not a result, or belongs to something else.
+        BenchmarkError: The content is not a result, or belongs to something else.
     """
     results = _read(content)
     fault = next(_find_faults(results, expected), None)
     if fault:
-        raise RemoteError(f"sent results that cannot be used: {quote_machine(fault)}.")
+        raise BenchmarkError(f"sent results that cannot be used: {quote_machine(fault)}.")
     return results
 
 
@@ -44,7 +45,7 @@ def _read(content: bytes) -> Results:
     try:
         return decode_results(content, "its JSON")
     except ResultsError as error:
-        raise RemoteError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
+        raise BenchmarkError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
 
 
 def _find_faults(results: Results, expected: Expected) -> Iterator[str]:
@@ -53,12 +54,12 @@ def _find_faults(results: Results, expected: Expected) -> Iterator[str]:
         if theirs != ours:
             yield f"its {name} is {theirs}, and here it is {ours}"
     if len(results.machines) != 1:
-        yield f"it tells of {len(results.machines)} machines"
+        yield f"it describes {len(results.machines)} machines, expected 1"
     for row in results.rows:
         if (row.file, row.file_sha256, row.size_bytes) not in expected.files or row.is_peer:
-            yield f"it measured {row.file} with SHA-256 {row.file_sha256[:12]}, which is not what it was sent"
+            yield f"it measured {row.file} with SHA-256 {row.file_sha256[:12]}, which is not the file that was sent"
     if not results.rows:
-        yield "it measured nothing"
+        yield "it contains no measurement"
     yield from _find_odd_values(msgspec.to_builtins(results))
 
 
@@ -72,6 +73,6 @@ def _find_odd_values(value: Any) -> Iterator[str]:
         for inner in value:
             yield from _find_odd_values(inner)
     elif isinstance(value, str) and (len(value) > MOST_CHARACTERS or not value.isprintable()):
-        yield f"it holds a text that is too long or not printable, {value[:20]!r}"
+        yield f"it contains a text that is too long or not printable, {value[:20]!r}"
     elif isinstance(value, float) and not math.isfinite(value):
-        yield f"it holds the figure {value}"
+        yield f"it contains the invalid number {value}"

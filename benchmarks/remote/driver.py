@@ -71,12 +71,12 @@ def serve(given: BinaryIO, order: dict[str, Any], say: Any) -> bytes:
             check_installed()
             python = sys.executable
         else:
-            say("progress", text="makes an environment and installs edge-mnist")
+            say("progress", text="creates an environment and installs edge-mnist")
             python = install(folder, order["wheel"], order["extras"], order["constraints"])
         say("progress", text="measures")
         run([python, "-P", "-m", order["module"], str(folder), RESULT], folder, "the measurement")
         if not (folder / RESULT).is_file():
-            raise Failure("the measurement ended there without results.")
+            raise Failure("the measurement ended without results.")
         return (folder / RESULT).read_bytes()
 
 
@@ -108,7 +108,7 @@ def receive(given: BinaryIO, files: Sequence[dict[str, Any]], folder: Path) -> N
                 out.write(chunk)
                 left -= len(chunk)
         if digest.hexdigest() != file["sha256"]:
-            raise Failure(f"{file['name']} did not arrive as it was sent.")
+            raise Failure(f"{file['name']} arrived damaged: its SHA-256 differs. Run again.")
 
 
 def check_installed() -> None:
@@ -120,7 +120,7 @@ def check_installed() -> None:
     with contextlib.suppress(ModuleNotFoundError):
         if importlib.util.find_spec("edge_mnist.benchmarks"):
             return
-    raise Failure(f"{sys.executable} there has no edge-mnist: install it there, or leave out --remote-python.")
+    raise Failure(f"{sys.executable} has no edge-mnist. Install it on that machine, or leave out --remote-python.")
 
 
 def install(folder: Path, wheel: str, extras: str, constraints: str | None) -> str:
@@ -130,8 +130,8 @@ def install(folder: Path, wheel: str, extras: str, constraints: str | None) -> s
         Failure: There is no venv, or a package is not available.
     """
     if importlib.util.find_spec("ensurepip") is None:
-        raise Failure("its Python cannot make virtual environments: apt install python3-venv there.")
-    run([sys.executable, "-m", "venv", "venv"], folder, "making a virtual environment")
+        raise Failure("its Python cannot create virtual environments. Run there: apt install python3-venv.")
+    run([sys.executable, "-m", "venv", "venv"], folder, "creating a virtual environment")
     python = str(folder / "venv" / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     pip += ["--constraint", constraints] if constraints else []
@@ -168,22 +168,22 @@ def run(command: list[str], folder: Path, what: str) -> None:
     if process.returncode == 0:
         return
     if os.strerror(errno.ENOSPC) in words or "No space left on device" in words:
-        raise Failure(f"its disk is full: {what} needs more room where temporary files are kept ({folder.parent}).")
+        raise Failure(f"its disk is full: {what} needs more space for temporary files ({folder.parent}).")
     if process.returncode < 0:
-        hint = ", as systems do that run out of memory" if process.returncode == -signal.SIGKILL else ""
-        raise Failure(f"{what} was ended there by signal {-process.returncode}{hint}.")
+        hint = ", probably because memory ran out" if process.returncode == -signal.SIGKILL else ""
+        raise Failure(f"{what} was ended by signal {-process.returncode}{hint}.")
     lines = [line for line in words.splitlines() if line.strip()] or ["no message"]
     # pip ends with advice; the error is printed before.
-    told = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
-    raise Failure(f"{what} failed there: {told.strip()[:300]}")
+    line = next((line for line in lines if line.startswith("ERROR:")), lines[-1])
+    raise Failure(f"{what} failed: {line.strip()[:300]}")
 
 
 def explain(error: OSError) -> str:
     """Describe a failed write in words."""
     where = tempfile.gettempdir()
     if error.errno == errno.ENOSPC:
-        return f"its disk is full: there is no room where temporary files are kept ({where})."
-    return f"temporary files cannot be written there ({where}: {error.strerror})."
+        return f"its disk is full: there is no space for temporary files ({where})."
+    return f"temporary files cannot be written ({where}: {error.strerror})."
 
 
 def _watch(descriptor: int) -> None:

@@ -41,7 +41,7 @@ def pack_job(bundle: Bundle, images: Images, is_certain: bool, settings: Benchma
     return {ORDER: msgspec.json.encode(order), IMAGES: arrays.getvalue(), f"{BUNDLE}/{CARD_NAME}": card, **files}
 
 
-def measure(folder: Path) -> bytes:
+def measure_order(folder: Path) -> bytes:
     """Measure the job in a folder; return the results as JSON.
 
     Raises:
@@ -59,7 +59,7 @@ def main() -> None:
     """Measure, and write the results into the same folder."""
     folder = Path(sys.argv[1])
     try:
-        (folder / sys.argv[2]).write_bytes(measure(folder))
+        (folder / sys.argv[2]).write_bytes(measure_order(folder))
     except EdgeMnistError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error

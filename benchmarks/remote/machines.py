@@ -23,13 +23,14 @@ from ...edge.common.scratch import scratch_folder
 from ...edge.common.terminal.output import echo
 from ...edge.data.held_out import HeldOut
 from ...edge.data.images import Images
+from ..errors import BenchmarkError
 from ..measuring.accuracy import choose_evaluation
 from ..measuring.run import run_benchmark
 from ..results.schema import BenchmarkSettings, MachineRun, Results, Row, StageBudget
 from ..targets.peers import Peer
 from .check import Expected, check_results
 from .job import pack_job
-from .session import Parcel, RemoteError, Session
+from .session import Parcel, Session
 from .ssh import SshOptions, parse_host
 from .wheel import build_wheel, find_constraints
 
@@ -88,11 +89,13 @@ def measure_remotely(
         say: Called with each line of progress.
 
     Raises:
-        SshError: A host's name is malformed.
+        BenchmarkError: A host's name is malformed.
         ModelCardError: The bundle lacks the reference for the available images.
     """
     images, _ = choose_evaluation(bundle, held_out)
-    sessions = [Session(parse_host(name), options.ssh, partial(_tell, say, name)) for name in dict.fromkeys(hosts)]
+    sessions = [
+        Session(parse_host(name), options.ssh, partial(_report_progress, say, name)) for name in dict.fromkeys(hosts)
+    ]
     try:
         parcel = _pack(
             pack_job(bundle, images, held_out.certain, settings), options, options.limit_s or choose_limit_s(settings)
@@ -103,7 +106,7 @@ def measure_remotely(
     return _collect(_run_all(sessions, parcel, expected))
 
 
-def _tell(say: Callable[[str], None], name: str, words: str) -> None:
+def _report_progress(say: Callable[[str], None], name: str, words: str) -> None:
     say(f"{name}: {words}")
 
 
@@ -127,7 +130,7 @@ def _read(path: Path) -> bytes:
     try:
         return read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
-        raise RemoteError(str(error)) from error
+        raise BenchmarkError(str(error)) from error
 
 
 def _expect(bundle: Bundle, images: Images, settings: BenchmarkSettings) -> Expected:
@@ -150,7 +153,7 @@ def _run_all(sessions: list[Session], parcel: Parcel, expected: Expected) -> dic
         except BaseException:
             # Ctrl-C: the machines stop and clean up when the connection closes.
             for session in sessions:
-                session.hang_up("was stopped.")
+                session.end("was stopped.")
             raise
 
 
@@ -161,7 +164,7 @@ def _run(session: Session, parcel: Parcel, expected: Expected) -> Results | Edge
         return error
     except Exception as error:
         # Any error caused by another machine's answer is reported in its row, and does not affect the other machines.
-        return RemoteError(f"sent what cannot be used ({type(error).__name__}: {first_line(error):.200}).")
+        return BenchmarkError(f"sent an unusable answer ({type(error).__name__}: {first_line(error):.200}).")
 
 
 def _collect(answers: dict[str, Results | EdgeMnistError]) -> RemoteResults:
@@ -196,7 +199,7 @@ def run_on_all_machines(
         options: The settings of remote measurements.
 
     Raises:
-        SshError: A host's name is malformed.
+        BenchmarkError: A host's name is malformed.
         ModelCardError: The bundle lacks the reference for the available images.
     """
     results = run_benchmark(bundle, held_out, settings, peers)

@@ -15,9 +15,9 @@ from typing import IO
 
 import msgspec
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child import first_line
 from ...edge.common.terminal.text import printable
+from ..errors import BenchmarkError
 from .ssh import RemoteHost, SshOptions, explain_failure, start_ssh
 
 # Most bytes received, so that no machine fills this one's memory. A full run has some tens of megabytes.
@@ -26,10 +26,10 @@ MOST_LINE_BYTES = 65_536
 # Most lines that login scripts may print before the driver's first message.
 MOST_LINES = 1000
 MOST_CHARACTERS = 300
-MOST_SAID_BYTES = 65_536
+MOST_STDERR_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
 # Seconds for ssh to end after its connection has.
-ENDS_WITHIN_S = 20
+EXIT_TIMEOUT_S = 20
 # This side gives up first and reports why; the other one only if it loses the connection.
 GRACE_S = 60
 EXIT_NO_PYTHON = 97
@@ -41,10 +41,6 @@ _FIND_PYTHON = (
     'exec "$python" -P -c "import sys; exec(sys.stdin.buffer.read(SIZE))"; fi; done; '
     'echo "its python: $("$1" -V 2>&1 </dev/null)" >&2; exit 97'
 )
-
-
-class RemoteError(EdgeMnistError):
-    """A machine has no results; the message continues its name."""
 
 
 @dataclass(frozen=True)
@@ -87,39 +83,40 @@ class Session:
     options: SshOptions
     say: Callable[[str], None]
     _process: subprocess.Popen[bytes] | None = None
-    _said: bytearray = field(default_factory=bytearray)
-    _over: str | None = None
+    _stderr: bytearray = field(default_factory=bytearray)
+    _end_reason: str | None = None
 
     def run(self, parcel: Parcel) -> bytes:
         """Measure the parcel there; return the received bytes, not decoded.
 
         Raises:
-            RemoteError: Nothing was received.
-            SshError: There is no ssh here, or a file in its options is missing.
+            BenchmarkError: Nothing was received, ssh is not installed, or a file in its options is missing.
         """
         mark = secrets.token_hex(16)
         self._process = process = start_ssh(self.host, self.options, bootstrap_command(parcel.python))
         if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise RemoteError("ssh was started without pipes.")
-        if self._over:
+            raise BenchmarkError("ssh was started without pipes.")
+        if self._end_reason:
             process.kill()
-        timer = threading.Timer(parcel.limit_s, self.hang_up, [f"took longer than {parcel.limit_s} s."])
+        timer = threading.Timer(parcel.limit_s, self.end, [f"took longer than {parcel.limit_s} s."])
         sending = threading.Thread(target=_send, args=(process.stdin, parcel, mark))
-        overhearing = threading.Thread(target=self._overhear, args=(process.stderr,))
-        for thread in (timer, sending, overhearing):
+        reading_stderr = threading.Thread(target=self._read_stderr, args=(process.stderr,))
+        for thread in (timer, sending, reading_stderr):
             thread.start()
         try:
-            content = self._listen(process.stdout, mark)
+            content = self._read_messages(process.stdout, mark)
             if content is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(ENDS_WITHIN_S)
-                overhearing.join(ENDS_WITHIN_S)
-                raise RemoteError(self._over or explain_end(process.returncode, self._said.decode(errors="replace")))
+                    process.wait(EXIT_TIMEOUT_S)
+                reading_stderr.join(EXIT_TIMEOUT_S)
+                raise BenchmarkError(
+                    self._end_reason or explain_end(process.returncode, self._stderr.decode(errors="replace"))
+                )
             return content
         finally:
             timer.cancel()
             process.kill()
-            for thread in (timer, sending, overhearing):
+            for thread in (timer, sending, reading_stderr):
                 thread.join()
             process.wait()
             process.stdout.close()
@@ -127,13 +124,13 @@ class Session:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
 
-    def hang_up(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
         """End the session; the other side removes its files."""
-        self._over = self._over or reason
+        self._end_reason = self._end_reason or reason
         if self._process is not None:
             self._process.kill()
 
-    def _listen(self, stream: IO[bytes], mark: str) -> bytes | None:
+    def _read_messages(self, stream: IO[bytes], mark: str) -> bytes | None:
         """Receive lines until there is a result; None if the other side closes the stream before."""
         for _ in range(MOST_LINES):
             line = stream.readline(MOST_LINE_BYTES)
@@ -146,26 +143,28 @@ class Session:
                 if message.kind == "result":
                     return _receive(stream, message)
                 if message.kind == "failure":
-                    raise RemoteError(quote_machine(message.text))
+                    raise BenchmarkError(quote_machine(message.text))
                 self.say(quote_machine(message.text))
-        raise RemoteError("sent anything but results.")
+        raise BenchmarkError("sent no valid results.")
 
-    def _overhear(self, stream: IO[bytes]) -> None:
+    def _read_stderr(self, stream: IO[bytes]) -> None:
         """Keep the end of what ssh and the other side print on standard error."""
         with stream:
             while chunk := stream.read1(CHUNK_BYTES):  # pyright: ignore[reportAttributeAccessIssue]
-                self._said += chunk
-                del self._said[:-MOST_SAID_BYTES]
+                self._stderr += chunk
+                del self._stderr[:-MOST_STDERR_BYTES]
 
 
 def bootstrap_command(python: str | None) -> str:
     """Make a shell command that finds a Python there and lets it execute the driver from standard input.
 
     Raises:
-        RemoteError: The name of the Python has a character that is special to shells.
+        BenchmarkError: The name of the Python has a character that is special to shells.
     """
     if python is not None and not re.fullmatch(r"(~/)?[\w./+][\w./+-]*", python):
-        raise RemoteError(f"--remote-python {python!r}: expected the path of an interpreter there, without blanks.")
+        raise BenchmarkError(
+            f"--remote-python {python!r}: expected the path of an interpreter on that machine, without spaces."
+        )
     # A session starts in the user's home folder.
     names = (python.removeprefix("~/"),) if python else PYTHONS
     script = _FIND_PYTHON.replace("SIZE", str(len(_driver())))
@@ -177,14 +176,14 @@ def explain_end(code: int | None, said: str) -> str:
     if code == EXIT_NO_PYTHON:
         version = re.search(r"its python: Python (\d[\w.+]*)", said)
         if version:
-            return f"has Python {version[1]}, and edge-mnist needs 3.11 or newer: name one with --remote-python."
-        return "has no Python where it was looked for: apt install python3 there, or name one with --remote-python."
+            return f"has Python {version[1]}, but edge-mnist needs 3.11 or newer. Name one with --remote-python."
+        return "has no Python on its search path. Run there: apt install python3, or name one with --remote-python."
     meaning = explain_failure(said)
     if meaning:
         return meaning
     last = (said.strip().splitlines() or [""])[-1]
-    told = f": {quote_machine(last)}" if last else ", as if it had been killed; it may have run out of memory."
-    return f"what measures there ended before it had results (exit code {code}){told}"
+    cause = f": {quote_machine(last)}" if last else ". It may have been killed because memory ran out."
+    return f"the remote measurement ended without results (exit code {code}){cause}"
 
 
 def quote_machine(text: str) -> str:
@@ -224,13 +223,15 @@ def _read_message(words: bytes) -> _DriverMessage:
         return msgspec.json.decode(words, type=_DriverMessage)
     except Exception as error:
         # Also raised for JSON that is nested ten thousand times.
-        raise RemoteError(f"sent a damaged message ({first_line(error)}).") from error
+        raise BenchmarkError(f"sent a damaged message ({first_line(error)}).") from error
 
 
 def _receive(stream: IO[bytes], message: _DriverMessage) -> bytes:
     if not 0 < message.size <= MOST_RESULT_BYTES:
-        raise RemoteError(f"announced {message.size:,} bytes of results; up to {MOST_RESULT_BYTES:,} are taken.")
+        raise BenchmarkError(
+            f"announced {message.size:,} bytes of results; at most {MOST_RESULT_BYTES:,} are accepted."
+        )
     content = stream.read(message.size)
     if hashlib.sha256(content).hexdigest() != message.sha256:
-        raise RemoteError("the connection was dropped while the results came: run again.")
+        raise BenchmarkError("the connection was lost while the results were sent. Run again.")
     return content

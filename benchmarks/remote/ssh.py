@@ -10,15 +10,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.network.credentials import mask_address
+from ..errors import BenchmarkError
 
 # A name, an address, or an IPv6 address in brackets; nothing that ssh could read as an option.
 _HOST = re.compile(r"(?:([A-Za-z0-9_][\w.-]*)@)?([A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:.]+(?:%\w+)?\])(?::(\d{1,5}))?")
-
-
-class SshError(EdgeMnistError):
-    """The machine cannot be reached; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +48,14 @@ def parse_host(text: str) -> RemoteHost:
     """Parse `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
 
     Raises:
-        SshError: The text has none of these forms.
+        BenchmarkError: The text has none of these forms.
     """
     match = _HOST.fullmatch(text)
     port = int(match[3]) if match and match[3] else None
     if match is None or (port is not None and not 1 <= port <= 65535):
-        raise SshError(
+        raise BenchmarkError(
             f"--host {mask_address(text)!r}: expected user@host or user@host:port, e.g. pi@raspberrypi.local. "
-            "Passwords are not used: put a key there with ssh-copy-id."
+            "Passwords are not used: install a key there with ssh-copy-id."
         )
     return RemoteHost(text, match[1], match[2].strip("[]"), port)
 
@@ -68,11 +64,11 @@ def ssh_command(host: RemoteHost, options: SshOptions, remote_command: str) -> l
     """Build the command line that runs a command there.
 
     Raises:
-        SshError: There is no ssh here, or a given file does not exist.
+        BenchmarkError: There is no ssh here, or a given file does not exist.
     """
     program = shutil.which("ssh")
     if program is None:
-        raise SshError("needs the OpenSSH client, which is not on the PATH here: apt install openssh-client.")
+        raise BenchmarkError("needs the OpenSSH client, which is not on the PATH. Run: apt install openssh-client.")
     settings = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
@@ -103,7 +99,7 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
     """Start a command there, with pipes to its standard streams.
 
     Raises:
-        SshError: ssh or a file is missing, see `ssh_command`.
+        BenchmarkError: ssh or a file is missing, see `ssh_command`.
     """
     return subprocess.Popen(  # noqa: S603 - every part was checked
         ssh_command(host, options, remote_command),
@@ -120,7 +116,7 @@ def start_ssh(host: RemoteHost, options: SshOptions, remote_command: str) -> sub
 def _quote(path: Path, option: str) -> str:
     """Quote a path as a value in ssh's configuration, where blanks separate and percent signs are special."""
     if not path.is_file():
-        raise SshError(f"{option} {path}: no such file.")
+        raise BenchmarkError(f"{option} {path}: no such file.")
     return '"' + str(path.absolute()).replace("%", "%%") + '"'
 
 
@@ -128,42 +124,45 @@ def _quote(path: Path, option: str) -> str:
 _CAUSES = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "shows another host key than the known one: it was set up anew, or somebody stands between. Compare the "
-        "fingerprint on its own screen (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) before you replace the known "
-        "one (ssh-keygen -R).",
+        "shows a different host key than the known one: the machine was reinstalled, or another machine "
+        "answers in its place. Compare the fingerprint on the machine's own screen (ssh-keygen -lf "
+        "/etc/ssh/ssh_host_ed25519_key.pub) before you remove the known one (ssh-keygen -R).",
     ),
     (
         "Host key verification failed|host key is known",
-        "its host key is not known here: connect once by hand with ssh, compare the fingerprint, and accept it.",
+        "its host key is not known. Connect once with ssh, compare the fingerprint, and accept it.",
     ),
     (
         r"UNPROTECTED PRIVATE KEY FILE|invalid format|error in libcrypto",
-        "the private key cannot be used: it must be an OpenSSH key that nobody else can read (chmod 600).",
+        "the private key cannot be used: it must be an OpenSSH key that only its owner can read (chmod 600).",
     ),
     (
         r"Permission denied \(",
-        "refuses the key: put the public one there (ssh-copy-id), or name the right private one with --ssh-key; a key "
-        "with a passphrase must be in ssh-agent.",
+        "refuses the key. Install the public key there (ssh-copy-id), or name the right private key with "
+        "--ssh-key. A key with a passphrase must be in ssh-agent.",
     ),
-    ("Could not resolve hostname", "no machine of that name is known: check the name, or use its address."),
+    ("Could not resolve hostname", "the host name cannot be resolved. Check the name, or use the address."),
     (
         "Connection refused",
-        "refuses the connection: nothing listens on that port. Enable SSH there (on a Raspberry Pi: raspi-config), or "
-        "name the port: user@host:port.",
+        "refuses the connection: no SSH server listens on that port. Enable SSH there (on a Raspberry Pi: "
+        "raspi-config), or name the port: user@host:port.",
     ),
     (
         "No route to host|Network is unreachable",
-        "cannot be reached: there is no way to it from this network. Check that it is on, and in the same network.",
+        "cannot be reached from this network. Check that it is on, and in the same network.",
     ),
     (
         "Connection timed out|Operation timed out|banner exchange",
-        "did not answer in time: check that it is on, that the address is right, and that no firewall is between.",
+        ("did not answer in time. Check that it is on, that the address is right, and that no firewall blocks it."),
     ),
     (
         "not responding|Broken pipe|Connection reset|[Cc]onnection closed|closed by remote host|[Cc]onnection aborted",
-        "the connection was dropped in the middle: check its power supply and network, and run again.",
+        "the connection was lost. Check the machine's power supply and network, and run again.",
     ),
-    ("no matching|kex_exchange|Protocol", "its SSH server and this machine's ssh do not agree on how to talk."),
+    (
+        "no matching|kex_exchange|Protocol",
+        "its SSH server and this machine's ssh have no common algorithm or protocol. Update the older one.",
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...edge.common.errors import EdgeMnistError
+from ..errors import BenchmarkError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONSTRAINTS = "constraints.txt"
@@ -18,23 +18,19 @@ BUILD_TIMEOUT_S = 300
 SETUPTOOLS = 80
 
 
-class WheelError(EdgeMnistError):
-    """There is no wheel; the message says why and how to get one."""
-
-
 def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
     """Build a wheel of the checkout that contains this module, leaving nothing there; return its path in `folder`.
 
     Raises:
-        WheelError: This is not a checkout, or the wheel cannot be built.
+        BenchmarkError: This is not a checkout, or the wheel cannot be built.
     """
     if not (checkout / "pyproject.toml").is_file():
-        raise WheelError(
-            "edge-mnist was not installed from a checkout, so its wheel cannot be built here: get that of the same "
-            "version (pip wheel --no-deps edge-mnist), and name it with --wheel."
+        raise BenchmarkError(
+            "edge-mnist was not installed from a checkout, so its wheel cannot be built. Get the wheel of the "
+            "same version (pip wheel --no-deps edge-mnist), and name it with --wheel."
         )
     if find_spec("build") is None:
-        raise WheelError("building the wheel for other machines needs the package build: pip install build")
+        raise BenchmarkError("building the wheel for other machines needs the package build. Run: pip install build")
     source = folder / "source"
     _copy_sources(checkout, source)
     command = [sys.executable, "-P", "-m", "build", "--wheel", "--outdir", str(folder)]
@@ -47,10 +43,10 @@ def build_wheel(folder: Path, checkout: Path = CHECKOUT) -> Path:
             timeout=BUILD_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise WheelError(f"building the wheel took longer than {BUILD_TIMEOUT_S} s.") from error
+        raise BenchmarkError(f"building the wheel took longer than {BUILD_TIMEOUT_S} s.") from error
     if built.returncode != 0:
         said = (built.stdout + built.stderr).decode(errors="replace").strip().splitlines() or ["no message"]
-        raise WheelError(f"the wheel for other machines cannot be built: {said[-1]}")
+        raise BenchmarkError(f"the wheel for other machines cannot be built: {said[-1]}")
     return next(folder.glob("*.whl"))
 
 

@@ -14,7 +14,7 @@ from ..results.files import encode_results
 from ..results.schema import MachineRun, Results
 from ..results.wording import format_count, format_or_unknown
 from .page import format_page
-from .summary import summarize
+from .summary import summarize_run
 from .tables import format_tables
 
 
@@ -31,7 +31,7 @@ def format_headlines(results: Results) -> str:
 def format_report(results: Results) -> str:
     """Format the Markdown report: tables, findings, and the conditions of the measurement."""
     results = escape_all_markdown(results)
-    findings = "\n".join(f"- {sentence}" for sentence in summarize(results))
+    findings = "\n".join(f"- {sentence}" for sentence in summarize_run(results))
     conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
     sections = [
         f"# {results.name}: accuracy and latency",
@@ -46,17 +46,17 @@ def format_report(results: Results) -> str:
 def describe_conditions(results: Results) -> list[str]:
     """Describe the conditions: how it was measured, on which machine, with which software."""
     settings = results.settings
-    doubt = "" if results.held_out else " (whether the model was trained on them is not known)"
+    doubt = "" if results.held_out else " (it is not known whether the model was trained on them)"
     rounds, calls = format_count(settings.rounds, "fresh process", "fresh processes"), f"{settings.calls:,}"
     return [
         f"**Accuracy**: {results.image_count:,} images, {results.evaluated_on}{doubt}. The Keras model itself: "
         f"{format_percent(results.keras_correct / results.image_count)}. Intervals are Wilson's; drops are percentage "
         "points against the float32 file of the same format on the same runtime, image by image, with a paired "
         "score interval (Tango), and p is exact McNemar's.",
-        f"**Latency**: batch 1 through this package's Python layer; {rounds} a row in random order, {calls} "
-        f"calls in each once it is steady, or as many as {settings.seconds:g} s have, loading excluded. Intervals are "
-        "of the median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "
-        "file has every raw value.",
+        f"**Latency**: batch 1 through this package's Python layer; {rounds} per row in random order, {calls} "
+        f"calls in each after warm-up, at most {settings.seconds:g} s, loading excluded. Intervals are of the "
+        "median over processes; targets are compared by their processes' medians (Mann and Whitney). The JSON "
+        "file has all raw values.",
         "**Load** includes importing the runtime; **peak MB** is of the whole process; both are medians over "
         "processes. kB and MB are powers of ten.",
         *(_describe_machine(machine) for machine in results.machines),
@@ -82,7 +82,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         FolderError: A file cannot be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
-        raise ValueError(f"expected the images of {results.evaluated_on}, got others ({images.name}).")
+        raise ValueError(f"expected the images of {results.evaluated_on}, got {images.name}.")
     page = format_page(results, images, describe_conditions(results))
     contents = {
         "json": encode_results(results),

@@ -20,12 +20,12 @@ from ..results.schema import MachineRun, Results, Row
 from ..results.wording import FEWEST_COMPARED, NO_DIFFERENCE, describe_drop, judge_slowdown, place_label, row_label
 from ..statistics.paired import measure_drop
 
-QUICK = "Quick run: few calls and processes; measure without --quick before deciding anything."
+QUICK = "Quick run with few calls and processes: measure without --quick before you draw conclusions."
 # More doubtful rows than this are counted, not named.
 MOST_NAMED = 3
 
 
-def summarize(results: Results) -> list[str]:
+def summarize_run(results: Results) -> list[str]:
     """Summarize a run: doubts first, then findings."""
     return describe_doubts(results) + describe_findings(results)
 
@@ -66,7 +66,7 @@ def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[
     """List the reasons to doubt latencies, for the machine and for single rows."""
     doubts: list[str] = []
     if machine.validity != "valid":
-        reasons = "; ".join(machine.reasons) or "no reason given"
+        reasons = "; ".join(machine.reasons) or "unknown reason"
         doubts.append(f"Latencies of {machine.name} are {machine.validity}: {reasons}.")
     if left_out:
         names = "; ".join(f"{row_label(row)}: {', '.join(row.reasons)}" for row in left_out[:MOST_NAMED])
@@ -78,10 +78,14 @@ def _doubt_machine(machine: MachineRun, rows: Sequence[Row], left_out: Sequence[
     if len(doubtful) <= MOST_NAMED:
         doubts += [f"{row_label(row)} is {row.validity}: {'; '.join(row.reasons)}." for row in doubtful]
     elif not doubts:
-        doubts.append(f"{len(doubtful)} of {len(rows)} rows are unstable or invalid; the tables say which and why.")
+        doubts.append(
+            f"{len(doubtful)} of {len(rows)} rows are unstable or invalid; the tables list them with the reasons."
+        )
     fewest = min((len(row.latency.rounds) for row in rows if row.latency), default=FEWEST_COMPARED)
     if fewest < FEWEST_COMPARED:
-        doubts.append(f"{fewest} processes of a row are too few to tell times apart: it takes {FEWEST_COMPARED}.")
+        doubts.append(
+            f"{fewest} processes per row are too few to compare latencies: at least {FEWEST_COMPARED} are needed."
+        )
     return doubts
 
 
@@ -101,10 +105,10 @@ def _describe_quantization(results: Results, group: AccuracyGroup) -> str:
             if min(slowdown.processes) >= FEWEST_COMPARED:
                 times.append(f"{judge_slowdown(slowdown)} ({place_label(results, one)})")
     if times:
-        parts.append(f"beside float32 on one thread: {', '.join(times)}")
+        parts.append(f"compared with float32 on one thread: {', '.join(times)}")
     sizes = [one.size_bytes for one in results.rows if one.precision == "float32" and one.format == row.format]
     if sizes:
-        parts.append(f"the file has {format_percent(row.size_bytes / sizes[0], 0)} of the bytes of float32")
+        parts.append(f"the file size is {format_percent(row.size_bytes / sizes[0], 0)} of float32's")
     return "; ".join(parts) + "."
 
 
@@ -116,8 +120,8 @@ def _describe_layer(rows: Sequence[Row]) -> list[str]:
     row, most = max(ratios, key=lambda pair: pair[1].value)
     low, high = (100 * (bound - 1) for bound in most.interval)
     return [
-        f"This package's layer over the bare interpreter costs most on {row_label(row)}: {100 * (most.value - 1):.1f} "
-        f"% (95 % interval {low:+.1f} to {high:+.1f})."
+        f"This package's layer adds most to the bare interpreter on {row_label(row)}: "
+        f"{100 * (most.value - 1):.1f} % (95 % interval {low:+.1f} to {high:+.1f})."
     ]
 
 
@@ -132,7 +136,7 @@ def _describe_peers(rows: Sequence[tuple[int, Row]]) -> list[str]:
             verdict = points if drop.measurable else f"{NO_DIFFERENCE} from"
             slowdown = compare_latencies(ours.latency, row.latency)
             judged = min(slowdown.processes) >= FEWEST_COMPARED and row.validity != "invalid"
-            time = f"; time beside it: {judge_slowdown(slowdown)}" if judged else ""
+            time = f"; time compared with it: {judge_slowdown(slowdown)}" if judged else ""
             sentences.append(
                 f"Peer {row_label(row)}: {format_percent(row.accuracy.share)} accurate, {verdict} {row_label(ours)} ("
                 f"{describe_p(drop.p)}){time}."

@@ -89,7 +89,7 @@ def format_count(number: int, noun: str, plural: str) -> str:
 
 
 def format_or_unknown(value: object, unit: str = "") -> str:
-    """Format a reported value, or `not told` if the machine does not report it."""
+    """Format a reported value, or `unknown` if the machine does not report it."""
     if value is None:
-        return "not told"
+        return "unknown"
     return f"{value:.4g}{unit}" if isinstance(value, float) else f"{value}{unit}"

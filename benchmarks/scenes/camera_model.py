@@ -64,10 +64,10 @@ class View:
         """Return the frame's corners on the surface, float64 [4, 2], mm."""
         height, width = self.shape
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-        return transform(np.asarray(np.linalg.inv(self.matrix), np.float64), corners)
+        return transform_points(np.asarray(np.linalg.inv(self.matrix), np.float64), corners)
 
 
-def transform(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def transform_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map points [N, 2] by a homography [3, 3]."""
     mapped = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
     return mapped[:, :2] / mapped[:, 2:]
@@ -78,7 +78,7 @@ def place_camera(points_mm: NDArray[np.float64], camera: CameraModel, random: np
     shape = _choose_shape(camera, random)
     fill = float(random.uniform(*camera.fill))
     turned = _turn_and_tilt(points_mm, camera, fill, random)
-    seen = transform(turned, points_mm)
+    seen = transform_points(turned, points_mm)
     size = np.maximum(np.ptp(seen, axis=0), 1e-6)
     frame = np.array([shape[1], shape[0]])
     room = (1 - 2 * INSET) * frame
@@ -111,7 +111,7 @@ def _turn_and_tilt(
     return np.array(turned) @ np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
 
 
-def project(canvas: Canvas, view: View) -> NDArray[np.float32]:
+def project_canvas(canvas: Canvas, view: View) -> NDArray[np.float32]:
     """Project the part of the canvas that the camera sees, float32 [height, width, 3]."""
     height, width = view.shape
     scale, (x, y) = 1 / canvas.px_per_mm, canvas.origin_mm
@@ -120,7 +120,7 @@ def project(canvas: Canvas, view: View) -> NDArray[np.float32]:
     return np.asarray(seen, np.float32)
 
 
-def expose(
+def expose_frame(
     frame: NDArray[np.float32], camera: CameraModel, digit_px: float, random: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Simulate lens and sensor: blur, noise that grows in the dark, sharpening as in phones.

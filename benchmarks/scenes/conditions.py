@@ -51,7 +51,7 @@ CONDITIONS: dict[str, Condition] = {
         "a shadow with a crisp edge across the page", light=Light(shadow=cast_edge, depth=(0.3, 0.6))
     ),
     "soft-shadow": Condition(
-        "the shadow of whoever takes the picture", light=Light(shadow=cast_soft, gradient=0.4, vignette=0.3)
+        "the photographer's shadow", light=Light(shadow=cast_soft, gradient=0.4, vignette=0.3)
     ),
     "page-border": Condition(
         "a whole page on a dark table",

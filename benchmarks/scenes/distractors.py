@@ -56,10 +56,10 @@ def write_letters(random: np.random.Generator) -> tuple[Path, ...]:
 
 def make_drawing(random: np.random.Generator) -> tuple[Path, ...]:
     """Draw a scribble, a face, or a chart, mm."""
-    return (scribble, draw_face, draw_chart)[random.integers(3)](random)
+    return (draw_scribble, draw_face, draw_chart)[random.integers(3)](random)
 
 
-def scribble(random: np.random.Generator) -> tuple[Path, ...]:
+def draw_scribble(random: np.random.Generator) -> tuple[Path, ...]:
     """Draw zigzags and hatching, like someone trying a pen, mm."""
     paths: list[Path] = []
     for _ in range(random.integers(2, 5)):

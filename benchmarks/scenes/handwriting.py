@@ -15,9 +15,9 @@ Path = NDArray[np.float64]
 Strokes = tuple[Path, ...]
 
 # Standard deviation of a hand's corner points from the tables', in heights: with more, a 6 may look like a 0.
-OWN_WAY = 0.035
+SHAPE_DEVIATION = 0.035
 # Of ten digits, about one does not have the shape that the hand prefers.
-HABIT = 0.9
+PREFERRED_SHARE = 0.9
 # A digit may overlap its neighbour's overhang by this share of the height, as a 4 under a 7.
 DEEPEST_OVERLAP = 0.12
 # Digits that touch do so at one place: a 1 along the back of a 2 would look like an R. Both in heights.
@@ -92,7 +92,7 @@ class Writing:
 def draw_hand(random: np.random.Generator) -> Hand:
     """Draw a random hand."""
     return Hand(
-        shapes={digit: tuple(_own_way(shape, random) for shape in shapes) for digit, shapes in DIGITS.items()},
+        shapes={digit: tuple(_vary_shape(shape, random) for shape in shapes) for digit, shapes in DIGITS.items()},
         preferred={digit: int(random.integers(len(shapes))) for digit, shapes in DIGITS.items()},
         sizes={digit: float(np.clip(random.normal(1, 0.07), 0.8, 1.15)) for digit in DIGITS},
         slant=float(np.clip(random.normal(0.06, 0.12), -0.2, 0.35)),
@@ -145,7 +145,11 @@ def _write_row(row: str, hand: Hand, layout: WritingLayout, random: np.random.Ge
     usual = random.uniform(*layout.gap)
     written: list[Strokes] = []
     for digit in row:
-        index = hand.preferred[digit] if random.random() < HABIT else int(random.integers(len(hand.shapes[digit])))
+        index = (
+            hand.preferred[digit]
+            if random.random() < PREFERRED_SHARE
+            else int(random.integers(len(hand.shapes[digit])))
+        )
         size = hand.sizes[digit] * random.normal(1, hand.size_spread)
         drop = random.normal(0, hand.drop_spread)
         glyph = tuple(
@@ -208,8 +212,8 @@ def resample(path: Path, step: float) -> Path:
     return np.stack([np.interp(places, along, path[:, 0]), np.interp(places, along, path[:, 1])], axis=1)
 
 
-def _own_way(shape: str, random: np.random.Generator) -> Strokes:
-    return tuple(corners + _wobble(corners, OWN_WAY, random) for corners in parse_shape(shape))
+def _vary_shape(shape: str, random: np.random.Generator) -> Strokes:
+    return tuple(corners + _wobble(corners, SHAPE_DEVIATION, random) for corners in parse_shape(shape))
 
 
 def _wobble(corners: Path, deviation: float, random: np.random.Generator) -> Path:

@@ -135,6 +135,6 @@ def write_page(path: Path, rows: tuple[str, ...], seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.init()
     if path.suffix.lower() not in Image.EXTENSION:
-        raise ValueError(f"{path}: not the name of a picture")
+        raise ValueError(f"{path}: is not the name of a picture")
     with atomic_file(path) as file:
         Image.fromarray(draw_page(rows, seed)).save(file, Image.EXTENSION[path.suffix.lower()])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .camera_model import View, encode_jpeg, expose, place_camera, project
+from .camera_model import View, encode_jpeg, expose_frame, place_camera, project_canvas
 from .conditions import CONDITIONS, Condition
 from .contents import PageContent
 from .lighting import apply_light
@@ -54,9 +54,9 @@ def draw_scene(condition: str, seed: int, most_megapixels: float = np.inf) -> Sc
     random = np.random.default_rng([seed, zlib.crc32(condition.encode())])
     draft = chosen.draft(chosen.layout, chosen.pens, random)
     view = place_camera(draft.extent(), chosen.camera.limited(most_megapixels), random)
-    frame = project(_paint(draft, view, chosen, random), view)
+    frame = project_canvas(_paint(draft, view, chosen, random), view)
     apply_light(frame, chosen.light, random)
-    picture = expose(frame, chosen.camera, draft.height_mm * view.px_per_mm, random)
+    picture = expose_frame(frame, chosen.camera, draft.height_mm * view.px_per_mm, random)
     low, high = chosen.camera.quality
     content = encode_jpeg(picture, int(random.integers(low, high + 1)))
     return Scene(np.asarray(Image.open(io.BytesIO(content))), draft.rows, content)

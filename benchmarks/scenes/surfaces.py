@@ -144,7 +144,7 @@ def print_squares(canvas: Canvas, random: np.random.Generator) -> None:
     _tint(canvas, squares, _draw_line_colour(random))
 
 
-def wipe(canvas: Canvas, random: np.random.Generator) -> None:
+def paint_chalk_dust(canvas: Canvas, random: np.random.Generator) -> None:
     """Paint the dust of a wiped board: broad, soft strokes."""
     shape = canvas.pixels.shape
     dust = cv2.GaussianBlur(smooth_noise(shape, 8 * canvas.px_per_mm, random), (0, 0), 2 * canvas.px_per_mm)
@@ -187,4 +187,4 @@ YELLOWISH = Paper(((0.92, 0.86, 0.70), (0.88, 0.82, 0.68)), mottle=0.007, grain=
 BROWN = Paper(((0.66, 0.50, 0.34), (0.58, 0.44, 0.31), (0.72, 0.58, 0.42)), 0.01, 0.03, lay_fibres)
 RULED = Paper(WHITE.colours, pattern=print_lines)
 SQUARED = Paper(WHITE.colours, pattern=print_squares)
-BLACKBOARD = Paper(((0.10, 0.11, 0.11), (0.08, 0.16, 0.12), (0.07, 0.08, 0.09)), 0.04, 0.03, wipe)
+BLACKBOARD = Paper(((0.10, 0.11, 0.11), (0.08, 0.16, 0.12), (0.07, 0.08, 0.09)), 0.04, 0.03, paint_chalk_dust)

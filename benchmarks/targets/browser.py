@@ -28,7 +28,7 @@ SWITCHES = (
     # The browser must not contact the network.
     "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
-ENDS_WITHIN_S = 10
+EXIT_TIMEOUT_S = 10
 
 
 def find_browser() -> str | None:
@@ -77,7 +77,7 @@ def running_browser(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]
     finally:
         process.terminate()
         try:
-            process.wait(ENDS_WITHIN_S)
+            process.wait(EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -54,7 +54,7 @@ def load_keras(bundle: Bundle, on_gpu: bool) -> KerasClassifier:
     try:
         keras = import_module("keras")
         if on_gpu and not _count_gpus(keras):
-            raise RuntimeUnavailableError(f"Keras on {keras.config.backend()} sees no GPU here")
+            raise RuntimeUnavailableError(f"Keras on {keras.config.backend()} finds no GPU")
         model = load_here(bundle.read(bundle.card.source))
     except RuntimeUnavailableError:
         raise

@@ -24,7 +24,7 @@ from .job import JobFolder
 
 # The slowest boards take half a minute to import TensorFlow. Uninterrupted timing adds to this.
 SILENCE_S = 90.0
-LOOK_S = 2.0
+POLL_S = 2.0
 # Five times the memory that TensorFlow takes with the largest model of the zoo.
 MEMORY_BYTES = 4_000_000_000
 
@@ -43,15 +43,15 @@ class Launcher:
         python: The Python interpreter.
         module: The module to run.
         environment: Variables that are added to the current environment.
-        outlived: Whether the worker starts processes that it does not wait for, as a browser does: the system never
-            attributes their time to us, so they look like other users' processes.
+        has_lasting_children: Whether the worker starts processes that it does not wait for, as a browser does. Their
+            time is not attributed to us, so they look like other users' processes.
         memory_bytes: Memory limit; 0 if the system cannot count it, as on a GPU and in a browser.
     """
 
     python: str = sys.executable
     module: str = "edge_mnist.benchmarks.measuring.worker"
     environment: Mapping[str, str] = field(default_factory=dict)
-    outlived: bool = False
+    has_lasting_children: bool = False
     memory_bytes: int = MEMORY_BYTES
 
 
@@ -73,12 +73,12 @@ def run_worker(
         WorkerError: The worker could not start, crashed, hung, or gave no readable answer.
     """
     with scratch_folder() as folder:
-        desk = JobFolder(folder)
-        desk.job.write_bytes(msgspec.json.encode(job))
-        _run(launcher, folder, desk, SILENCE_S if silence_s is None else silence_s)
+        job_folder = JobFolder(folder)
+        job_folder.job.write_bytes(msgspec.json.encode(job))
+        _run(launcher, folder, job_folder, SILENCE_S if silence_s is None else silence_s)
         try:
-            logits = np.load(desk.logits, allow_pickle=False) if desk.logits.exists() else None
-            return msgspec.json.decode(desk.answer.read_bytes(), type=answer), logits
+            logits = np.load(job_folder.logits, allow_pickle=False) if job_folder.logits.exists() else None
+            return msgspec.json.decode(job_folder.answer.read_bytes(), type=answer), logits
         except FileNotFoundError as error:
             raise WorkerError("ended without an answer") from error
         except Exception as error:
@@ -86,7 +86,7 @@ def run_worker(
             raise WorkerError(f"gave an answer that cannot be read ({error})") from error
 
 
-def _run(launcher: Launcher, folder: Path, desk: JobFolder, silence_s: float) -> None:
+def _run(launcher: Launcher, folder: Path, job_folder: JobFolder, silence_s: float) -> None:
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: a random.py in the current folder must not be imported.
@@ -100,29 +100,31 @@ def _run(launcher: Launcher, folder: Path, desk: JobFolder, silence_s: float) ->
     except OSError as error:
         raise WorkerError(f"{sys.executable} cannot be started ({error.strerror})") from error
     with ended(process) as listener:
-        _await(process, listener, desk, silence_s)
+        _wait_for(process, listener, job_folder, silence_s)
     if process.returncode == EXIT_UNAVAILABLE:
         raise WorkerError((listener.end().strip().splitlines() or ["no message"])[-1])
     if process.returncode:
         raise WorkerError(explain_end(process.returncode, listener.end()))
 
 
-def _await(process: subprocess.Popen[bytes], listener: StandardError, desk: JobFolder, silence_s: float) -> None:
+def _wait_for(
+    process: subprocess.Popen[bytes], listener: StandardError, job_folder: JobFolder, silence_s: float
+) -> None:
     """Wait for the process to end, which closes its standard error.
 
     Polling the process would disturb what it measures.
     """
-    beat, alive = desk.last_sign_of_life_ns(), time.monotonic()
+    beat, alive = job_folder.last_sign_of_life_ns(), time.monotonic()
     while listener.is_alive():
-        listener.join(min(LOOK_S, silence_s))
+        listener.join(min(POLL_S, silence_s))
         if process.poll() is not None:
             # Its own child processes may hold standard error open for ever.
             return
-        if desk.last_sign_of_life_ns() != beat:
-            beat, alive = desk.last_sign_of_life_ns(), time.monotonic()
+        if job_folder.last_sign_of_life_ns() != beat:
+            beat, alive = job_folder.last_sign_of_life_ns(), time.monotonic()
         elif time.monotonic() - alive > silence_s:
-            raise WorkerError(f"hangs: no sign of life for {silence_s:g} s")
+            raise WorkerError(f"does not respond: no progress for {silence_s:g} s")
     try:
         process.wait(silence_s)
     except subprocess.TimeoutExpired as error:
-        raise WorkerError(f"hangs: no sign of life for {silence_s:g} s") from error
+        raise WorkerError(f"does not respond: no progress for {silence_s:g} s") from error

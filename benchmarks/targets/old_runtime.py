@@ -18,8 +18,8 @@ from pathlib import Path
 
 import platformdirs
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.scratch import scratch_folder
+from ..errors import BenchmarkError
 from .launcher import Launcher
 
 VARIABLE = "EDGE_MNIST_OLD_RUNTIME"
@@ -33,24 +33,20 @@ OPTIONS = ("--disable-pip-version-check", "--quiet", "--timeout=15", "--retries=
 TIMEOUT_S = 300
 
 
-class OldRuntimeError(EdgeMnistError):
-    """The environment cannot be made, or is not at the given place; the message says why."""
-
-
 def find_old_runtime() -> Path | None:
     """Find the Python of an environment with tflite-runtime: the one that the variable names, else the cached one.
 
     Raises:
-        OldRuntimeError: The variable names something else.
+        BenchmarkError: The variable names something else.
     """
     named = os.environ.get(VARIABLE)
     python = Path(named) if named else _environment() / "bin" / "python"
     if python.is_file():
         return python
     if named:
-        raise OldRuntimeError(
-            f"{VARIABLE}={named}: expected the Python of an environment that has tflite-runtime, and there is no such "
-            "file. Correct the variable, or unset it."
+        raise BenchmarkError(
+            f"{VARIABLE}={named}: expected the Python of an environment with tflite-runtime, but this file "
+            "does not exist. Correct the variable, or unset it."
         )
     return None
 
@@ -59,16 +55,16 @@ def make_old_runtime() -> Path:
     """Return the Python of an environment with tflite-runtime, making it in the user's cache if there is none.
 
     Raises:
-        OldRuntimeError: There is no Python 3.11, its packages are not available, or the variable names something else.
+        BenchmarkError: There is no Python 3.11, its packages are not available, or the variable names something else.
     """
     found = find_old_runtime()
     if found:
         return found
     base = _find_python()
     if base is None:
-        raise OldRuntimeError(
-            f"tflite-runtime {VERSION} needs Python {PYTHON[0]}.{PYTHON[1]}, and there is none here: install it, or "
-            f"set {VARIABLE} to the Python of an environment that has tflite-runtime."
+        raise BenchmarkError(
+            f"tflite-runtime {VERSION} needs Python {PYTHON[0]}.{PYTHON[1]}, which was not found. Install it, "
+            f"or set {VARIABLE} to the Python of an environment that has tflite-runtime."
         )
     environment = _environment()
     try:
@@ -84,7 +80,7 @@ def make_old_runtime() -> Path:
             # The last step gives it its name, so an environment with that name is complete.
             staging.rename(environment)
     except OSError as error:
-        raise OldRuntimeError(f"{environment}: cannot be made ({error.strerror}).") from error
+        raise BenchmarkError(f"{environment}: cannot be created ({error.strerror}).") from error
     return environment / "bin" / "python"
 
 
@@ -113,10 +109,10 @@ def _run(*command: str) -> None:
             command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise OldRuntimeError(f"making an environment with tflite-runtime took longer than {TIMEOUT_S} s.") from error
+        raise BenchmarkError(f"creating an environment with tflite-runtime took longer than {TIMEOUT_S} s.") from error
     if made.returncode != 0:
         reason = (f"{made.stdout}\n{made.stderr}".strip().splitlines() or ["no message"])[-1]
-        raise OldRuntimeError(
-            f"no environment with tflite-runtime {VERSION} can be made ({reason}). Set {VARIABLE} to the Python of "
-            "one, or leave out --old-runtime."
+        raise BenchmarkError(
+            f"no environment with tflite-runtime {VERSION} can be created ({reason}). Set {VARIABLE} to the "
+            "Python of one, or leave out --old-runtime."
         )

@@ -20,6 +20,7 @@ from ...edge.common.files import read_file
 from ...edge.common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
 from ...edge.inspection.onnx_data import identify_model, list_data_files
 from ...edge.runtimes.classifiers import wrap_interpreter
+from ..errors import BenchmarkError
 from ..results.peer_inputs import parse_convention, scale_pixels
 from ..results.schema import Delegate
 from .engines import make_interpreter
@@ -29,10 +30,6 @@ FORMATS: dict[str, Format] = {".tflite": "tflite", ".onnx": "onnx"}
 KINDS = {".tflite": TFLITE, ".onnx": ONNX}
 # The shapes of an image that a peer may read, after the number of images.
 SHAPES = ((28, 28), (28, 28, 1), (1, 28, 28), (784,))
-
-
-class PeerError(EdgeMnistError):
-    """A peer cannot be measured at all; the message names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +52,20 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
         output: The name of the output with its scores, if several have ten numbers.
 
     Raises:
-        PeerError: The file is neither .tflite nor .onnx, or it or its external weights cannot be read.
+        BenchmarkError: The file is neither .tflite nor .onnx, or it or its external weights cannot be read.
     """
     if path.suffix not in FORMATS:
-        raise PeerError(f"{path}: expected a .tflite or .onnx file.")
+        raise BenchmarkError(f"{path}: expected a .tflite or .onnx file.")
     try:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
-        raise PeerError(str(error)) from error
+        raise BenchmarkError(str(error)) from error
     if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
-        raise PeerError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
+        raise BenchmarkError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
     try:
         sha256, size_bytes = _identify(path, content)
     except EdgeMnistError as error:
-        raise PeerError(f"{path}: {error}") from error
+        raise BenchmarkError(f"{path}: {error}") from error
     return Peer(path.absolute(), PeerInterface(reads, output), FORMATS[path.suffix], sha256, size_bytes)
 
 
@@ -99,7 +96,7 @@ def load_peer(path: Path, interface: PeerInterface, runtime: str, delegate: Dele
 
 
 @dataclass(frozen=True)
-class _Entrance:
+class _PeerInput:
     """The input of a peer; a scale of 0 means that it is not quantized."""
 
     shape: tuple[int, ...]
@@ -117,8 +114,8 @@ class LoadedPeer:
 
     sha256 = ""
 
-    def __init__(self, entrance: _Entrance, reads: str, call: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
-        self._entrance, self._call = entrance, call
+    def __init__(self, entrance: _PeerInput, reads: str, call: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self._input, self._call = entrance, call
         self._prepare = _prepare(reads, entrance)
 
     def reading(self, reads: str) -> "LoadedPeer":
@@ -127,7 +124,7 @@ class LoadedPeer:
         Raises:
             RuntimeUnavailableError: Its input cannot take that convention.
         """
-        return LoadedPeer(self._entrance, reads, self._call)
+        return LoadedPeer(self._input, reads, self._call)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return scores of any kind, [N, 10]: only the position of the largest is used."""
@@ -138,18 +135,18 @@ class LoadedPeer:
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
         """Return a call on images that were prepared before, so that the preparation is not timed."""
-        call, prepared = self._call, _Remembered(self._prepare)
+        call, prepared = self._call, _PreparedImages(self._prepare)
         return lambda image: call(prepared(image))
 
 
 def _load_interpreter(interpreter: Any, interface: PeerInterface) -> LoadedPeer:
-    entrance = _only(interpreter.get_input_details(), "input")
-    exits = [(one["name"], tuple(int(size) for size in one["shape"])) for one in interpreter.get_output_details()]
-    scores = _find_scores(exits, interface.output)
+    entrance = _take_only(interpreter.get_input_details(), "input")
+    outputs = [(one["name"], tuple(int(size) for size in one["shape"])) for one in interpreter.get_output_details()]
+    scores = _find_scores(outputs, interface.output)
     scale, zero_point = entrance["quantization"]
     shape = tuple(int(size) for size in entrance["shape"])
-    takes = _Entrance(shape, np.dtype(entrance["dtype"]), float(scale), int(zero_point))
-    return LoadedPeer(takes, interface.reads, wrap_interpreter(interpreter, scores))
+    peer_input = _PeerInput(shape, np.dtype(entrance["dtype"]), float(scale), int(zero_point))
+    return LoadedPeer(peer_input, interface.reads, wrap_interpreter(interpreter, scores))
 
 
 def _load_session(path: Path, content: bytes, interface: PeerInterface, num_threads: int) -> LoadedPeer:
@@ -162,21 +159,21 @@ def _load_session(path: Path, content: bytes, interface: PeerInterface, num_thre
     # Otherwise, weights outside the file would be searched in the current folder.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    entrance, exits = _only(session.get_inputs(), "input"), session.get_outputs()
+    entrance, outputs = _take_only(session.get_inputs(), "input"), session.get_outputs()
     dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}.get(entrance.type)
     if dtype is None:
         raise RuntimeUnavailableError(f"its input is {entrance.type}, expected float or uint8")
-    scores = exits[_find_scores([(one.name, _close(one.shape)) for one in exits], interface.output)].name
-    takes = _Entrance(_close(entrance.shape), np.dtype(dtype))
-    return LoadedPeer(takes, interface.reads, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
+    scores = outputs[_find_scores([(one.name, _close_shape(one.shape)) for one in outputs], interface.output)].name
+    peer_input = _PeerInput(_close_shape(entrance.shape), np.dtype(dtype))
+    return LoadedPeer(peer_input, interface.reads, lambda inputs: session.run([scores], {entrance.name: inputs})[0])
 
 
-def _close(shape: list[int | str | None]) -> tuple[int, ...]:
+def _close_shape(shape: list[int | str | None]) -> tuple[int, ...]:
     """Return the shape for one image: open dimensions, which have a name or nothing, become 1."""
     return tuple(size if isinstance(size, int) else 1 for size in shape)
 
 
-class _Remembered:
+class _PreparedImages:
     """A cache that prepares each image once; the timing uses a hundred images repeatedly."""
 
     def __init__(self, prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]) -> None:
@@ -191,7 +188,7 @@ class _Remembered:
         return known[1]
 
 
-def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+def _prepare(reads: str, entrance: _PeerInput) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
     """Make a function from an image, uint8 [1, 28, 28, 1], to what the peer's input takes.
 
     Raises:
@@ -204,7 +201,7 @@ def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], N
         convention.scaling is not None and dtype != np.float32 and not entrance.scale
     ):
         expected = "uint8" if convention.scaling is None else "float32"
-        raise RuntimeUnavailableError(f"its input is {dtype}, not {expected}: say what it reads with --peer-input")
+        raise RuntimeUnavailableError(f"its input is {dtype}, not {expected}; state its input with --peer-input")
     if convention.scaling is None or dtype == np.float32:
         return lambda image: scale_pixels(image, convention).reshape(shape)
     limits = np.iinfo(dtype)
@@ -216,9 +213,9 @@ def _prepare(reads: str, entrance: _Entrance) -> Callable[[NDArray[np.uint8]], N
     return quantize
 
 
-def _only(tensors: Any, what: str) -> Any:
+def _take_only(tensors: Any, what: str) -> Any:
     if len(tensors) != 1:
-        raise RuntimeUnavailableError(f"it has {len(tensors)} {what}s, expected one")
+        raise RuntimeUnavailableError(f"it has {len(tensors)} {what}s, expected 1")
     return tensors[0]
 
 
@@ -236,7 +233,11 @@ def _find_scores(outputs: Sequence[tuple[str, tuple[int, ...]]], wanted: str | N
         return tens[0]
     shown = ", ".join(f"{name} {list(shape)}" for name, shape in outputs)
     if wanted is not None:
-        raise RuntimeUnavailableError(f"--peer-output {wanted}: its outputs are {shown}; expected one of ten scores")
+        raise RuntimeUnavailableError(
+            f"--peer-output {wanted}: its outputs are {shown}; expected an output with ten scores"
+        )
     if not tens:
-        raise RuntimeUnavailableError(f"its outputs are {[list(shape) for _, shape in outputs]}, none of ten scores")
-    raise RuntimeUnavailableError(f"{len(tens)} of its outputs have ten numbers, {shown}: name one with --peer-output")
+        raise RuntimeUnavailableError(
+            f"its outputs are {[list(shape) for _, shape in outputs]}, but none has ten scores"
+        )
+    raise RuntimeUnavailableError(f"{len(tens)} of its outputs have ten numbers, {shown}; name one with --peer-output")

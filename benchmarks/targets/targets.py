@@ -142,7 +142,7 @@ def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str
     """Choose how to start the engine's process, and the reason if that is not possible here."""
     if engine.name == WEB_RUNTIME:
         return Launcher(
-            module="edge_mnist.benchmarks.measuring.browser_worker", outlived=True, memory_bytes=0
+            module="edge_mnist.benchmarks.measuring.browser_worker", has_lasting_children=True, memory_bytes=0
         ), explain_absence()
     if engine.name == "tflite-runtime" and not engine.installed and old_runtime:
         return old_runtime, None
@@ -156,7 +156,7 @@ def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str
 
 def _missing(engine: Engine) -> str:
     if engine.name == "tflite-runtime":
-        return f"not installed: --old-runtime makes an environment with {VERSION}"
+        return f"not installed: --old-runtime creates an environment with {VERSION}"
     return f"not installed: {engine.how_to_get}"
 
 
@@ -172,17 +172,17 @@ class TargetListing:
 def list_offers() -> list[TargetListing]:
     """List every kind of target, whether it is available here, and how to install it if not."""
     ssh = shutil.which("ssh")
-    elsewhere = "--host USER@HOST measures there, too" if ssh else "apt install openssh-client"
+    elsewhere = "--host USER@HOST also measures there" if ssh else "apt install openssh-client"
     return [*map(_offer, ENGINES.values()), TargetListing("other machines", ssh, elsewhere)]
 
 
 def _offer(engine: Engine) -> TargetListing:
     here, how = engine.version if engine.installed else None, engine.how_to_get
     if engine.name == "tflite-runtime" and here is None:
-        here = f"{VERSION}, in an environment of its own" if find_old_runtime() else None
-        how = f"edge-mnist benchmark --old-runtime makes an environment with {VERSION}, once"
+        here = f"{VERSION}, in its own environment" if find_old_runtime() else None
+        how = f"edge-mnist benchmark --old-runtime creates an environment with {VERSION}, once"
     elif engine.name == "keras-gpu" and here and not has_gpu():
-        here, how = None, "no GPU here"
+        here, how = None, "no GPU found"
     elif engine.name == WEB_RUNTIME:
         absence = explain_absence()
         here, how = (None, absence) if absence else (f"in {find_browser()}", "")

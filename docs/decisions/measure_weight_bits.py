@@ -37,7 +37,7 @@ def write(folder: Path) -> None:
             network = weights.models(weight_type.levels)[kind]
             (folder / f"uint8-x-{name}-{words}.onnx").write_bytes(onnx.convert_int8(network, calibration, weights=name))
     # Signed activations cannot take raw pixels: this one reads floats.
-    onnx.prepare(weights.models(127)[REFINED], folder / "prepared")
+    onnx.prepare_for_quantization(weights.models(127)[REFINED], folder / "prepared")
     images = iter([{onnx.INPUT: image} for image in unit_images(calibration)])
     reader = type("Reader", (), {"get_next": lambda _: next(images, None)})()
     quantize_static(

@@ -19,7 +19,7 @@ from .output_function import find_function, is_network, last_operation
 INPUT_SHAPES = {IMAGE_SHAPE, (28, 28), (784,), (1, 28, 28), (784, 1), (1, 784)}
 # Scaling from [0, 1] to the model's range. For 0-255 the scaling layer only casts, which int8 files express exactly.
 FURTHER_SCALING = {"-1-1": {"scale": 2.0, "offset": -1.0}}
-HOW = "Say what it reads with --pixels 0-1, 0-255 or -1-1 (paper to ink)."
+HOW = "State its input range with --pixels 0-1, 0-255 or -1-1 (paper to ink)."
 # Names of the head's layers. A foreign layer with such a name is renamed.
 HEAD_NAMES = {"pixels", SCALING_LAYER, "to_own_range", "to_own_shape"}
 
@@ -63,9 +63,9 @@ def wrap_in_contract(model: keras.Model, convention: Convention, path: Any) -> k
     is_raw = model.inputs[0].dtype == "uint8"
     if is_raw != (convention.pixels == "uint8"):
         raise ExportError(
-            f"{path}: reads raw uint8 pixels; leave out --pixels."
+            f"{path}: reads raw uint8 pixels already. Leave out --pixels."
             if is_raw
-            else f"{path}: reads {model.inputs[0].dtype} numbers, and which is not known. {HOW}"
+            else f"{path}: reads {model.inputs[0].dtype} numbers in an unknown range. {HOW}"
         )
     _check_output(last_operation(model), convention, path)
     if keeps_contract(model) and convention.outputs == "logits":
@@ -84,8 +84,9 @@ def _check_output(last: Any, convention: Convention, path: Any) -> None:
                           f"Pass --outputs {found}.")  # fmt: skip
     if convention.outputs != "logits" and found is None:
         raise ExportError(
-            f"{path}: --outputs {convention.outputs}, but the last layer, {last.name}, applies none that can be taken "
-            "off. Leave --outputs out if it gives logits; else save the model without what computes probabilities."
+            f"{path}: --outputs {convention.outputs}, but the last layer, {last.name}, applies none that can "
+            "be removed. Leave out --outputs if the model outputs logits. Otherwise save it without the "
+            "function that computes probabilities."
         )
 
 
@@ -112,7 +113,7 @@ class _Copy:
             copy = keras.Model(pixels, output, name=_scope_name(model.name))
         except Exception as error:
             # Layers of any kind run their own code here.
-            raise ExportError(f"{self._path}: cannot be rebuilt behind raw pixels ({error}).") from error
+            raise ExportError(f"{self._path}: cannot be rebuilt with raw pixels as input ({error}).") from error
         for original, rebuilt in self._copies.items():
             if isinstance(original, layers.Layer) and original.weights:
                 rebuilt.set_weights(original.get_weights())

@@ -11,7 +11,7 @@ from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER, Convention
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 from ..errors import ExportError
-from .output_function import recognize
+from .output_function import recognize_function
 
 # A convention is contradicted if another one raises the model's accuracy by this much.
 CONTRADICTION = 0.10
@@ -81,15 +81,15 @@ def _other_ranges(convention: Convention, pixels: NDArray[np.float32]) -> dict[s
 
 
 def _check_outputs(outputs: NDArray[np.float32], convention: Convention, path: Any) -> None:
-    kind = recognize(outputs)
+    kind = recognize_function(outputs)
     if kind == "not finite":
         bad = int((~np.isfinite(outputs)).any(axis=1).sum())
         raise ExportError(
-            f"{path}: expected finite logits, got NaN or infinity for {bad} of {len(outputs)} digits. Its weights hold "
-            "such numbers, or its activations overflow: train it again with a smaller learning rate."
+            f"{path}: expected finite logits, got NaN or infinity for {bad} of {len(outputs)} digits. Its "
+            "weights are not finite, or its activations overflow. Train it again with a smaller learning rate."
         )
     if kind == "constant":
-        raise ExportError(f"{path}: gives the same {outputs.shape[1]} numbers for every digit. Train it first.")
+        raise ExportError(f"{path}: outputs the same {outputs.shape[1]} numbers for every digit. Train it first.")
     if kind is None:
         return
     sums = f" {'their exponentials' if kind == 'log-softmax' else 'they'} sum to 1 for every digit"
@@ -99,8 +99,8 @@ def _check_outputs(outputs: NDArray[np.float32], convention: Convention, path: A
             f"{path}: expected logits, but its outputs look like those of a {kind}:{shown}. Pass --outputs {kind}."
         )
     raise ExportError(
-        f"{path}: its outputs still look like those of a {kind} after the {convention.outputs} at its end was taken "
-        f"off:{shown}. Save the model so that it gives logits."
+        f"{path}: its outputs still look like those of a {kind} after the {convention.outputs} at its end was "
+        f"removed:{shown}. Save the model so that it outputs logits."
     )
 
 

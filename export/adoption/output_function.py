@@ -60,7 +60,7 @@ def find_function(operation: Any) -> OutputFunction | None:
     return activation  # pyright: ignore[reportReturnType]
 
 
-def recognize(outputs: NDArray[np.floating]) -> Kind | None:
+def recognize_function(outputs: NDArray[np.floating]) -> Kind | None:
     """Recognize what outputs are if they are not logits; None if they may be logits.
 
     Args:

@@ -64,7 +64,10 @@ def find_source(path: Path | None, convention: Convention | None = None) -> Mode
     path = path or SHIPPED
     if path.is_dir():
         if convention not in {None, Convention()}:
-            raise ExportError(f"{path}: --pixels and --outputs are for lone .keras files; a bundle's card knows.")
+            raise ExportError(
+                f"{path}: --pixels and --outputs are for single .keras files; a bundle's card states both. Leave "
+                "them out."
+            )
         bundle = open_bundle(path)
         return ModelSource(path, bundle, bundle.card.convention)
     if not path.exists():
@@ -73,8 +76,8 @@ def find_source(path: Path | None, convention: Convention | None = None) -> Mode
         with open_file(path) as file:
             found = describe_mistake(file.read(PROBE_BYTES))
         raise ExportError(
-            f"{path}: expected a bundle or a .keras file, {found} (HDF5, .h5, and pickles can run code when loaded, "
-            "whatever is asked; if you trust yours, convert it: keras.models.load_model(...).save('model.keras').)"
+            f"{path}: expected a bundle or a .keras file, {found} (HDF5, .h5, and pickles can run code when "
+            "loaded. If you trust the file, convert it: keras.models.load_model(...).save('model.keras').)"
         )
     return ModelSource(path, None, convention or Convention())
 

@@ -91,7 +91,7 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
     calibrate_method, options = METHODS[method]
     with scratch_folder() as folder:
         prepared, quantized = folder / "prepared", folder / "quantized"
-        prepare(model, prepared)
+        prepare_for_quantization(model, prepared)
         pixel_tensors = _pixel_tensors(onnx.load(prepared).graph)
         # With every method, pixels span their whole range, so that the input's integers are the pixels.
         largest = 255 * input_scale(model)
@@ -117,7 +117,7 @@ def convert_int8(model: keras.Model, calibration: Images, method: str = "minmax"
     return _serialize(proto)
 
 
-def prepare(model: keras.Model, path: Path) -> None:
+def prepare_for_quantization(model: keras.Model, path: Path) -> None:
     """Write the network without its scaling as a float ONNX file with batch norms folded, ready for quantization."""
     with scratch_folder() as folder:
         float_path = folder / "float"
@@ -174,7 +174,7 @@ def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
     constants = dict(zip((tensor.name for tensor in traced.inputs[1:]), traced.captured_inputs, strict=True))
     for value in list(proto.graph.input)[1:]:
         if value.name not in constants:
-            raise ExportError(f"ONNX: the network reads {value.name} beside the pixels.")
+            raise ExportError(f"ONNX: the network reads {value.name} as well as the pixels.")
         proto.graph.initializer.append(numpy_helper.from_array(constants[value.name].numpy(), value.name))
         proto.graph.input.remove(value)
 

@@ -33,7 +33,7 @@ def describe_properties(
     shown = 1 if card.architecture.parameters < SMALL_NETWORK else GOLDEN_IMAGES
     logits = [[float(f"{value:.6g}") for value in row] for row in file.golden_logits[:shown]]
     vectors = {"pixels": pack_pixels(golden[:shown]), "logits": logits}
-    reads = "Reads a handwritten digit" if card.labels == DIGITS else "Tells ten kinds of small pictures apart"
+    reads = "Reads a handwritten digit" if card.labels == DIGITS else "Classifies small pictures into ten classes"
     return {
         "edge_mnist.description": f"{reads}: raw pixels in, ten logits out.",
         "edge_mnist.input": "raw pixels, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink",
@@ -61,7 +61,7 @@ def _describe_output(file: ModelFile) -> str:
 
 def _describe_quantization(file: ModelFile) -> str:
     if file.quantization is None:
-        return "none" if file.precision.startswith("float") else "weights only, ranges found while running"
+        return "none" if file.precision.startswith("float") else "weights only, activations quantized at run time"
     chosen = file.quantization.chosen
     copies = " and a degraded copy of each" if chosen.degraded is True else ""
     return (

@@ -106,7 +106,7 @@ def requantize_input(content: bytes, scale: float) -> bytes:
     (index,) = graph.inputs
     readers = [operator_kind(model, one) for one in graph.operators if index in one.inputs]
     if graph.tensors[index].type != TensorType.UINT8 or set(readers) != {BuiltinOperator.QUANTIZE}:
-        raise ExportError("TFLite int8: raw pixels cannot enter, as the converter gave the input another type.")
+        raise ExportError("TFLite int8: raw pixels cannot be read, because the converter gave the input another type.")
     graph.tensors[index].quantization.scale = np.array([scale], np.float32)
     graph.tensors[index].quantization.zeroPoint = np.array([0], np.int64)
     return pack(model, len(content))

@@ -53,7 +53,9 @@ def write_metadata(content: bytes, properties: dict[str, str]) -> bytes:
         raise ExportError(f"TFLite metadata: expected a file with {MODEL_IDENTIFIER!r} in it, got {content[4:8]!r}.")
     model = unpack(content)
     if any(buffer.offset > 1 for buffer in model.buffers):
-        raise ExportError("TFLite metadata: weights behind the flatbuffer cannot be kept. Convert to less than 2 GB.")
+        raise ExportError(
+            "TFLite metadata: weights stored after the flatbuffer cannot be kept. Convert to less than 2 GB."
+        )
     _put(model, PROPERTIES_ENTRY, encode_properties(properties))
     _put(model, STANDARD_ENTRY, encode_standard(_describe(properties)))
     return pack(model, len(content))

@@ -57,7 +57,7 @@ def onnx_noise(model: keras.Model, int8: bytes, pixels: NDArray[np.uint8]) -> tu
         if node.op_type == "DequantizeLinear" and node.input[0] in codes
     } | {onnx_format.OUTPUT: onnx_format.OUTPUT}
     with scratch_folder() as folder:
-        onnx_format.prepare(model, folder / "float")
+        onnx_format.prepare_for_quantization(model, folder / "float")
         float_graph = onnx.load(folder / "float")
     expected = _onnx_activations(float_graph, restored.values(), images * np.float32(input_scale(model)))
     found = _onnx_activations(quantized, restored, images)

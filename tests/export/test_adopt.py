@@ -120,10 +120,10 @@ def test_a_model_with_raw_pixels_and_its_own_scaling_is_taken_as_it_is(tmp_path:
 @pytest.mark.parametrize(
     ("model", "convention", "reason"),
     [
-        (_own, {}, r"reads float32 numbers, and which is not known\. Say what it reads with --pixels"),
+        (_own, {}, r"reads float32 numbers in an unknown range\. .* --pixels"),
         (_own, {"pixels": "0-1"}, r"the last layer applies softmax\. Pass --outputs softmax"),
         (lambda: _own(activation=None), {"pixels": "0-1", "outputs": "softmax"}, "applies none"),
-        (lambda: _own(dtype="uint8", activation=None), {"pixels": "0-1"}, "leave out --pixels"),
+        (lambda: _own(dtype="uint8", activation=None), {"pixels": "0-1"}, "Leave out --pixels"),
         (lambda: _own(shape=(32, 32, 1)), {}, r"got \[32, 32, 1\] in"),
         (lambda: _own(shape=(28, 28, 3)), {}, r"got \[28, 28, 3\] in"),
         (lambda: _own(classes=11), {}, r"\[11\] out"),
@@ -213,7 +213,7 @@ def test_a_bundle_takes_no_convention(trained: Path) -> None:
     result = edge_mnist("export", trained, "--pixels", "0-1")
 
     assert result.exit_code == 1
-    assert "a bundle's card knows" in result.stderr
+    assert "a bundle's card states both" in result.stderr
 
 
 def test_a_layer_that_no_converter_knows_is_one_sentence(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_layer_that_no_converter_knows_is_one_sentence(tmp_path: Path) -> None
 
     assert result.exit_code == 1
     assert (
-        "no file can be made of this model. own-float32.tflite: the converter does not support this model"
+        "no file can be made from this model. own-float32.tflite: the converter does not support this model"
         in result.stderr
     )
     assert [path.name for path in tmp_path.iterdir()] == ["own.keras"]

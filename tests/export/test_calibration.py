@@ -33,9 +33,9 @@ def test_calibration_images_that_are_measured_on_are_refused(sample: mnist.Image
     apart = sample.take(np.setdiff1d(np.arange(5_000), calibration.indices), "apart")
 
     assert describe_calibration(calibration, (apart,)).disjoint_from == ("apart",)
-    with pytest.raises(ExportError, match="500 calibration images are in mnist-sample-5k"):
+    with pytest.raises(ExportError, match="500 calibration images are also in mnist-sample-5k"):
         describe_calibration(calibration, (apart, sample))
-    with pytest.raises(ExportError, match="500 calibration images are in elsewhere"):
+    with pytest.raises(ExportError, match="500 calibration images are also in elsewhere"):
         describe_calibration(calibration, (renamed,))
 
 
@@ -58,5 +58,5 @@ def test_the_calibration_must_span_all_pixels(sample: mnist.Images) -> None:
 
 
 def test_too_few_calibration_images_are_refused(sample: mnist.Images) -> None:
-    with pytest.raises(ExportError, match="needs 50 images of each digit, one has 0"):
+    with pytest.raises(ExportError, match="needs 50 images of each digit, but one digit has 0"):
         choose_calibration(sample.take(np.arange(1_000)))

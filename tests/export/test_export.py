@@ -22,7 +22,7 @@ from edge_mnist.export.errors import ExportError
 from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.formats import tflite
 from edge_mnist.export.settings import ExportSettings, carry_over, choose_exporters
-from edge_mnist.export.verify import FileOutputs, KerasReference, check_drop, verify
+from edge_mnist.export.verify import FileOutputs, KerasReference, check_drop, verify_file
 from tests.conftest import edge_mnist, edge_mnist_process, python_process
 
 # The best that the shipped model's int8 files may cost, and the least on which they must agree: figures of the closing
@@ -199,7 +199,7 @@ def test_a_c_source_needs_an_int8_tflite_file(trained: Path, tmp_path: Path) -> 
     result = edge_mnist("export", trained, "--format", "onnx", "--int8", "--c-array", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "leave out --float-only and --format onnx, or add --int8" in result.stderr
+    assert "Leave out --float-only and --format onnx, or add --int8" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -207,7 +207,7 @@ def test_a_precision_that_a_format_does_not_have_is_refused(trained: Path, tmp_p
     result = edge_mnist("export", trained, "--format", "onnx", "--dynamic", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "--dynamic does not exist for --format onnx: leave one out." in result.stderr
+    assert "--dynamic is not available for --format onnx" in result.stderr
 
 
 def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_wrong_conversion_is_not_exported(exported: Bundle, sample: mnist.Imag
     outcome = FileOutputs(file, RUNTIMES["litert"], 2 * right, right)
 
     with pytest.raises(ExportError, match=r"differ from the Keras model's by 1 .* Nothing was written"):
-        verify(outcome, reference, reference.right, exported.export.abstention)
+        verify_file(outcome, reference, reference.right, exported.export.abstention)
 
 
 def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: mnist.Images) -> None:
@@ -233,7 +233,7 @@ def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: 
     said = np.eye(10, dtype=np.float32)[[0, 1, 9, 3]]
     float_right = np.array([True, False, True, True])
 
-    result = verify(
+    result = verify_file(
         FileOutputs(exported.file("tflite", "int8"), RUNTIMES["litert"], said, said),
         KerasReference(images, said),
         float_right,
@@ -256,7 +256,7 @@ def test_verification_counts_what_was_lost_and_gained(exported: Bundle, sample: 
             r"drops 0\.11 points \(11 of 10,000 images lost, 0 gained, p = 0\.00098\), --max-drop allows 0\.1",
         ),
         (14, 3, 0.1, r"drops 0\.11 points"),
-        (3, 2, 0.0, r"Chance alone can explain that"),
+        (3, 2, 0.0, r"Chance alone can explain this"),
         (0, 5, 0.0, None),
     ],
     ids=["just enough", "too much", "difference counts", "by chance", "better"],

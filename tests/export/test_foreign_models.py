@@ -16,7 +16,7 @@ from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
 from edge_mnist.export.adoption.convention import check_convention
-from edge_mnist.export.adoption.output_function import recognize
+from edge_mnist.export.adoption.output_function import recognize_function
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.drafts import describe_draft
@@ -145,8 +145,8 @@ def test_the_function_at_the_end_is_found_and_taken_off(
         _load(own, tmp_path)
     logits = _load(own, tmp_path, outputs=function).predict(images, verbose=0)
 
-    assert recognize(values) == function
-    assert recognize(logits) is None
+    assert recognize_function(values) == function
+    assert recognize_function(logits) is None
     assert (logits.argmax(axis=1) == values.argmax(axis=1)).all()
     assert logits.std() > 10 * values.std() or function != "softmax"
 
@@ -171,7 +171,7 @@ class _Probabilities(layers.Layer):
     ],
 )
 def test_numbers_show_what_outputs_are(values: object, kind: str | None) -> None:
-    assert recognize(np.array(values, np.float32)) == kind
+    assert recognize_function(np.array(values, np.float32)) == kind
 
 
 def test_probabilities_that_no_graph_shows_are_refused(sample: mnist.Images) -> None:
@@ -343,7 +343,7 @@ def test_a_file_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None:
     assert "Warning: own-float32.onnx could not be made: " in both.stderr
     assert "near chance" in both.stderr
     assert named.exit_code == 1
-    assert "no file can be made of this model. own-float32.onnx: " in named.stderr
+    assert "no file can be made from this model. own-float32.onnx: " in named.stderr
     assert not (tmp_path / "named").exists()
 
 

@@ -206,7 +206,7 @@ def test_weights_behind_the_flatbuffer_are_refused(content: bytes) -> None:
     model = unpack(content)
     model.buffers[2].offset = 4096
 
-    with pytest.raises(ExportError, match="behind the flatbuffer"):
+    with pytest.raises(ExportError, match="after the flatbuffer"):
         write_metadata(pack(model), PROPERTIES)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from edge_mnist.edge.common import machine as host
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.fitting.backend import in_batches, predict, use_xla
+from edge_mnist.train.fitting.backend import in_batches, predict_batches, use_xla
 from edge_mnist.train.zoo import ZOO
 
 
@@ -48,7 +48,7 @@ def test_predictions_are_the_models(sample: mnist.Images) -> None:
     model = ZOO["nano"].build()
     expected = keras.ops.convert_to_numpy(model(sample.pixels[:10], training=False))
 
-    logits = predict(model, sample.pixels[:10], batch_size=4)
+    logits = predict_batches(model, sample.pixels[:10], batch_size=4)
 
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, atol=1e-4)

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import pytest
 
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import devices as devices_module
-from edge_mnist.train.fitting.devices import Devices, DevicesError, find_devices
+from edge_mnist.train.fitting.devices import Devices, find_devices
 from tests.conftest import python_process
 
 TIMEOUT_S = 240
@@ -28,7 +29,7 @@ SETUP
 import keras
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.fitting.devices import find_devices
-from edge_mnist.train.fitting.fit import Recipe, Setup, fit
+from edge_mnist.train.fitting.fit import Recipe, FitSetup, fit_model
 from edge_mnist.train.zoo import ZOO
 devices = find_devices(sys.argv[1])
 sample = mnist.load_sample()
@@ -37,7 +38,8 @@ keras.utils.set_random_seed(1)
 model = ZOO["nano-2890"].build()
 with tempfile.TemporaryDirectory() as folder:
     state = Path(folder) / "state"
-    history, _ = fit(model, splits, Recipe(epochs=2, seed=1, batch_size=30, extras=0.2), state, Setup(devices=devices))
+    recipe = Recipe(epochs=2, seed=1, batch_size=30, extras=0.2)
+    history, _ = fit_model(model, splits, recipe, state, FitSetup(devices=devices))
 print(json.dumps({"devices": [devices.count, devices.processes, devices.rank],
                   "losses": [[one.loss, one.validation_loss] for one in history]}))
 """
@@ -122,7 +124,7 @@ def test_processes_feed_disjoint_parts_of_each_batch() -> None:
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused() -> None:
-    with pytest.raises(DevicesError, match="--batch-size that 3 devices can share evenly, got 128"):
+    with pytest.raises(TrainError, match="--batch-size that 3 devices can share evenly, got 128"):
         Devices(count=3).check_batch(128)
 
 
@@ -131,14 +133,14 @@ def test_more_devices_than_there_are_is_one_sentence(monkeypatch: pytest.MonkeyP
     if keras.backend.backend() == "torch":
         pytest.skip("on torch, more than one is refused altogether")
 
-    with pytest.raises(DevicesError, match="--devices 4096: expected at most"):
+    with pytest.raises(TrainError, match="--devices 4096: expected at most"):
         find_devices("4096")
 
 
 def test_several_machines_of_tensorflow_are_refused() -> None:
     code = (
-        "from edge_mnist.train.fitting.devices import DevicesError, find_devices\n"
-        "try:\n    find_devices('all')\nexcept DevicesError as error:\n    print(error)"
+        "from edge_mnist.train.fitting.devices import TrainError, find_devices\n"
+        "try:\n    find_devices('all')\nexcept TrainError as error:\n    print(error)"
     )
 
     result = python_process(code, KERAS_BACKEND="tensorflow", TF_CONFIG='{"cluster": {"worker": ["a:1", "b:1"]}}')
@@ -149,6 +151,6 @@ def test_several_machines_of_tensorflow_are_refused() -> None:
 def test_torch_takes_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices_module.keras.backend, "backend", lambda: "torch")
 
-    with pytest.raises(DevicesError, match="on torch only 1"):
+    with pytest.raises(TrainError, match="on torch only 1"):
         find_devices("2")
     assert find_devices("1") == Devices()

@@ -8,9 +8,9 @@ import pytest
 
 from edge_mnist.edge.bundle.card import Ancestor
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.fitting.checkpoint import ResumeError
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting.distillation import LOGITS, DistillationLoss, Teachers, student_accuracy
-from edge_mnist.train.fitting.fit import Setup, fit
+from edge_mnist.train.fitting.fit import FitSetup, fit_model
 from edge_mnist.train.fitting.parents import Parent
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.zoo import ZOO
@@ -80,7 +80,7 @@ def test_teachers_are_neither_changed_nor_saved(tiny: mnist.Splits, tmp_path: Pa
     teacher, student = _teacher("batchnorm-905k"), ZOO["logistic"].build()
     before = [weights.copy() for weights in teacher.model.get_weights()]
 
-    fit(student, tiny, RECIPE, tmp_path / "state", Setup(teachers=(teacher,)))
+    fit_model(student, tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(teacher,)))
 
     assert all(np.array_equal(*pair) for pair in zip(before, teacher.model.get_weights(), strict=True))
     with np.load(tmp_path / "state") as state:
@@ -93,7 +93,7 @@ def test_a_student_follows_its_teacher_alone_where_only_the_teacher_counts(tiny:
     teacher.model.set_weights([*(0 * one for one in weights), bias + 5 * np.eye(10, dtype=np.float32)[3]])
     recipe = Recipe(epochs=3, seed=1, batch_size=10, learning_rate=0.1, extras=0, teacher_weight=1, temperature=1)
 
-    fit(student, tiny, recipe, tmp_path / "state", Setup(teachers=(teacher,)))
+    fit_model(student, tiny, recipe, tmp_path / "state", FitSetup(teachers=(teacher,)))
 
     assert (student.predict(tiny.validation.pixels, verbose=0).argmax(axis=1) == 3).mean() > 0.9
 
@@ -106,9 +106,9 @@ def test_teachers_compute_in_the_precision_of_the_student(
         "edge_mnist.train.fitting.fit.Teachers", lambda models: made.append(Teachers(models)) or made[0]
     )
 
-    fit(
+    fit_model(
         ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state",
-        Setup(teachers=(_teacher("nano"),), precision="mixed_bfloat16"),
+        FitSetup(teachers=(_teacher("nano"),), precision="mixed_bfloat16"),
     )  # fmt: skip
 
     (answering,) = made[0].models
@@ -117,7 +117,9 @@ def test_teachers_compute_in_the_precision_of_the_student(
 
 
 def test_another_teacher_does_not_resume(tiny: mnist.Splits, tmp_path: Path) -> None:
-    fit(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", Setup(teachers=(_teacher("logistic", 1),)))
+    fit_model(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 1),)))
 
-    with pytest.raises(ResumeError, match=r"other settings .*teachers"):
-        fit(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", Setup(teachers=(_teacher("logistic", 2),)))
+    with pytest.raises(TrainError, match=r"other settings .*teachers"):
+        fit_model(
+            ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 2),))
+        )

@@ -18,9 +18,10 @@ from edge_mnist.edge.bundle.card import Convention, ModelCard
 from edge_mnist.edge.bundle.folder import describe_file, open_bundle, open_card, write_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.errors import EdgeMnistError
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.explain_cli import explain
 from edge_mnist.train.explanation.explain import ExplainedDigit, describe_digits, format_digit, load_network
-from edge_mnist.train.explanation.gradcam import ExplainError, Explanation, explain_images, find_layer, locate_cells
+from edge_mnist.train.explanation.gradcam import Explanation, explain_images, find_layer, locate_cells
 from edge_mnist.train.explanation.sheet import BAR, GAP, HEADING, MARGIN, SIDE, draw_sheet, lay_over
 from edge_mnist.train.zoo import ZOO
 from tests.builders.ink import write
@@ -78,7 +79,7 @@ def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> Non
 
 
 def test_a_network_without_a_convolution_is_refused() -> None:
-    with pytest.raises(ExplainError, match="logistic: has no convolution"):
+    with pytest.raises(TrainError, match="logistic: has no convolution"):
         explain_images(ZOO["logistic"].build(), _dots((3, 3)))
 
 
@@ -247,7 +248,7 @@ def test_the_command_reads_a_page_in_order_and_draws_a_sheet(explained: tuple[Re
     document = msgspec.json.decode(result.stdout)
     assert [digit["digit"] for digit in document["digits"]] == list("47230")
     assert all(0.5 < digit["confidence"] <= 1 for digit in document["digits"])
-    assert f"Heat of {document['layer']}" in result.stderr
+    assert f"Heat map of {document['layer']}" in result.stderr
     with Image.open(sheet) as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -281,7 +282,7 @@ def test_a_picture_without_digits_is_refused_and_leaves_nothing(tmp_path: Path) 
     result = _run(empty, "--out", tmp_path / "why.png")
 
     assert result.exit_code == 1
-    assert isinstance(result.exception, ExplainError)
+    assert isinstance(result.exception, TrainError)
     assert "finds no digit" in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
 
@@ -404,9 +405,9 @@ def test_models_of_other_projects_are_explained_by_their_logits(
     [
         (_without_model, "has no model.keras"),
         (_with_garbage, "expected a .keras file, got a text"),
-        (_of_shared_layers, "more than once, so Grad-CAM has no single map. Give each call a layer of its own"),
-        (_of_padding, "zero_padding2d (ZeroPadding2D) moves the grid in a way that is not followed here"),
-        (_of_a_model_within, "keeps layers in models within it (body)"),
+        (_of_shared_layers, "more than once, so Grad-CAM has no single feature map. Use a separate layer"),
+        (_of_padding, "zero_padding2d (ZeroPadding2D) shifts the grid in an unsupported way"),
+        (_of_a_model_within, "contains nested models (body)"),
         (lambda folder: folder, "not a bundle"),
     ],
     ids=["no model", "no Keras model", "shared", "padded", "within", "nothing"],
@@ -433,5 +434,5 @@ def test_another_backend_is_told_which_one_to_set(page: Path, monkeypatch: pytes
 
     result = _run(page)
 
-    assert isinstance(result.exception, ExplainError)
+    assert isinstance(result.exception, TrainError)
     assert "KERAS_BACKEND=tensorflow" in str(result.exception)

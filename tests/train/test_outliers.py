@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.abstention import score_digits
 from edge_mnist.train.fitting.distillation import WithOutlierLogit
-from edge_mnist.train.fitting.fit import fit
+from edge_mnist.train.fitting.fit import fit_model
 from edge_mnist.train.outliers import (
     KINDS,
     NOT_A_DIGIT,
@@ -113,7 +113,7 @@ def test_a_network_trained_with_extras_scores_them_below_digits(sample: mnist.Im
     model = keras.Model(pixels, keras.layers.Dense(10)(keras.layers.Flatten()(hidden)))
     recipe = Recipe(epochs=3, seed=1, batch_size=64, learning_rate=1e-2, extras=0.6)
 
-    fit(model, mnist.Splits("tiny", few, splits.validation, splits.test), recipe, tmp_path / "state")
+    fit_model(model, mnist.Splits("tiny", few, splits.validation, splits.test), recipe, tmp_path / "state")
 
     others = draw_extras(splits.test, 400, np.random.default_rng(9))
     digits = score_digits(model.predict(splits.test.pixels, verbose=0))

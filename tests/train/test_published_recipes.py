@@ -12,7 +12,7 @@ from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.augment import Augment
 from edge_mnist.train.fitting.averaging import put_average
 from edge_mnist.train.fitting.distillation import NEVER, WithOutlierLogit
-from edge_mnist.train.fitting.fit import _make_trainer, evaluate, outlier_logit
+from edge_mnist.train.fitting.fit import _make_trainer, evaluate_model, outlier_logit
 from edge_mnist.train.recipe import PUBLISHED_RECIPES
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
@@ -102,7 +102,7 @@ def test_with_images_that_are_no_digits_there_is_a_class_for_them(tmp_path: Path
 def test_ten_classes_are_validated_as_ten(sample: mnist.Images) -> None:
     model = ZOO["logistic"].build()
 
-    loss, _ = evaluate(model, sample, outlier_logit(PUBLISHED_RECIPES["logistic"]))
+    loss, _ = evaluate_model(model, sample, outlier_logit(PUBLISHED_RECIPES["logistic"]))
 
     logits = model.predict(sample.pixels, verbose=0)
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(sample.labels, logits)

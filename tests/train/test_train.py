@@ -16,11 +16,11 @@ from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.augment import Augment, sample_bilinear
 from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.epochs import EpochImages
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import checkpoint as training_state
-from edge_mnist.train.fitting import fit as fit_module
-from edge_mnist.train.fitting.checkpoint import ResumeError
+from edge_mnist.train.fitting import fit_model as fit_module
 from edge_mnist.train.fitting.devices import Devices
-from edge_mnist.train.fitting.fit import DivergedError, fit
+from edge_mnist.train.fitting.fit import fit_model
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
@@ -150,16 +150,16 @@ def test_training_ends_at_the_first_loss_that_is_not_finite(
     recipe, model = Recipe(epochs=5, seed=1, batch_size=20, extras=EXTRAS), _build()
 
     if not good:
-        with pytest.raises(DivergedError, match=r"loss of epoch 1 is not finite.*--learning-rate below .*nothing was"):
-            fit(model, tiny, recipe, tmp_path / "state")
+        with pytest.raises(TrainError, match=r"loss of epoch 1 is not finite.*--learning-rate below .*nothing was"):
+            fit_model(model, tiny, recipe, tmp_path / "state")
         assert not (tmp_path / "state").exists()
         return
-    history, best_epoch = fit(model, tiny, recipe, tmp_path / "state")
+    history, best_epoch = fit_model(model, tiny, recipe, tmp_path / "state")
 
     assert len(history) == good
     assert 1 <= best_epoch <= good
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
-    assert "Warning: the loss of epoch 3 is not finite: training diverged and stops." in capfd.readouterr().err
+    assert "Warning: the loss of epoch 3 is not finite: training diverged" in capfd.readouterr().err
 
 
 def test_a_killed_run_resumes_to_the_same_result(
@@ -167,7 +167,7 @@ def test_a_killed_run_resumes_to_the_same_result(
 ) -> None:
     recipe = Recipe(epochs=3, seed=1, batch_size=20, extras=EXTRAS)
     whole = _build()
-    history, best_epoch = fit(whole, tiny, recipe, tmp_path / "whole")
+    history, best_epoch = fit_model(whole, tiny, recipe, tmp_path / "whole")
     train_epoch = fit_module._train_epoch
 
     def killed(
@@ -179,10 +179,10 @@ def test_a_killed_run_resumes_to_the_same_result(
 
     monkeypatch.setattr(fit_module, "_train_epoch", killed)
     with pytest.raises(KeyboardInterrupt):
-        fit(_build(), tiny, recipe, tmp_path / "killed")
+        fit_model(_build(), tiny, recipe, tmp_path / "killed")
     monkeypatch.setattr(fit_module, "_train_epoch", train_epoch)
     resumed = _build()
-    history_again, best_again = fit(resumed, tiny, recipe, tmp_path / "killed")
+    history_again, best_again = fit_model(resumed, tiny, recipe, tmp_path / "killed")
 
     assert best_again == best_epoch
     assert [epoch.loss for epoch in history_again] == pytest.approx(
@@ -202,10 +202,10 @@ def test_a_killed_run_resumes_to_the_same_result(
     ids=["seed", "extras", "distortion"],
 )
 def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path, other: Recipe) -> None:
-    fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
+    fit_model(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
-    with pytest.raises(ResumeError, match="other settings"):
-        fit(_build(), tiny, other, tmp_path / "state")
+    with pytest.raises(TrainError, match="other settings"):
+        fit_model(_build(), tiny, other, tmp_path / "state")
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path
 def test_what_is_no_state_is_said_and_left(tiny: mnist.Splits, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
 
-    with pytest.raises(ResumeError, match=r"is not the state of a run .* Delete it to start again"):
-        fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
+    with pytest.raises(TrainError, match=r"is not a training state .* Delete it to start again"):
+        fit_model(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
 
     assert (tmp_path / "state").read_bytes() == content
 
@@ -228,8 +228,8 @@ def test_a_state_that_cannot_be_written_is_one_sentence_and_leaves_nothing(
 
     monkeypatch.setattr(training_state.np, "savez", fail)
 
-    with pytest.raises(ResumeError, match=r"cannot be written \(No space left on device\)"):
-        fit(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "new folder" / "state")
+    with pytest.raises(TrainError, match=r"cannot be written \(No space left on device\)"):
+        fit_model(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "new folder" / "state")
 
     assert list((tmp_path / "new folder").iterdir()) == []
 
@@ -266,7 +266,9 @@ def test_the_card_holds_the_whole_recipe(trained: Path) -> None:
 def test_the_best_epoch_is_chosen_on_validation(tiny: mnist.Splits, tmp_path: Path) -> None:
     model = _build()
 
-    history, best_epoch = fit(model, tiny, Recipe(epochs=3, seed=1, batch_size=20, extras=EXTRAS), tmp_path / "state")
+    history, best_epoch = fit_model(
+        model, tiny, Recipe(epochs=3, seed=1, batch_size=20, extras=EXTRAS), tmp_path / "state"
+    )
 
     best = history[best_epoch - 1]
     assert best.validation_accuracy == max(epoch.validation_accuracy for epoch in history)

@@ -18,8 +18,9 @@ from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.augment import Augment
 from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
-from edge_mnist.train.fitting.seeds import Trained
+from edge_mnist.train.fitting.seeds import TrainedModel
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import plots
 from edge_mnist.train.report import report as report_module
@@ -31,7 +32,7 @@ from edge_mnist.train.report.figures import (
     score_validation,
 )
 from edge_mnist.train.report.page import format_page
-from edge_mnist.train.report.report import ReportError, report_path, write_report
+from edge_mnist.train.report.report import report_path, write_report
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import edge_mnist
@@ -58,12 +59,12 @@ def page(bundle: Bundle) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(bundle: Bundle) -> Trained:
+def run(bundle: Bundle) -> TrainedModel:
     """What training had in its hands when it wrote the report."""
     training = bundle.card.training
     assert training is not None
     model: Any = keras.saving.load_model(bundle.path / "model.keras", compile=False)
-    return Trained(model, RECIPE, training.history, training.best_epoch)
+    return TrainedModel(model, RECIPE, training.history, training.best_epoch)
 
 
 def _score(labels: list[int], predicted: list[int]) -> Any:
@@ -173,7 +174,7 @@ class _Untouchable:
         raise AssertionError(f"the report looked at test.{name}")
 
 
-def test_the_report_never_looks_at_test(bundle: Bundle, run: Trained, tmp_path: Path) -> None:
+def test_the_report_never_looks_at_test(bundle: Bundle, run: TrainedModel, tmp_path: Path) -> None:
     splits: Any = mnist.split_sample_for_training()
     hidden = mnist.Splits(splits.name, splits.train, splits.validation, _Untouchable())  # pyright: ignore[reportArgumentType]
 
@@ -194,7 +195,7 @@ def test_the_page_shows_everything(page: str, report: TrainingReport) -> None:
 
 
 def test_classes_that_are_no_digits_have_the_names_that_the_card_gives_them(
-    bundle: Bundle, run: Trained, tmp_path: Path
+    bundle: Bundle, run: TrainedModel, tmp_path: Path
 ) -> None:
     names = tuple(f"<{letter}> of a long name" for letter in "abcdefghij")
     card = msgspec.structs.replace(bundle.card, labels=names)
@@ -359,9 +360,9 @@ def test_distorted_images_in_the_page_are_those_of_the_recipe() -> None:
 
 
 def test_a_report_that_cannot_be_written_says_that_the_bundle_is_whole(
-    bundle: Bundle, run: Trained, tmp_path: Path
+    bundle: Bundle, run: TrainedModel, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReportError, match="is whole"):
+    with pytest.raises(TrainError, match="is whole"):
         write_report(tmp_path / "gone" / "bundle", bundle.card, mnist.split_sample_for_training(), [run])
 
     assert not list(tmp_path.iterdir())

@@ -19,8 +19,9 @@ from ...edge.reading.finding import find_candidates
 from ...edge.reading.framing import frame_digits
 from ...edge.runtimes.abstention import estimate_class_probability, score_digits
 from ...edge.runtimes.keras_files import load_keras_file
+from ..errors import TrainError
 from .foreign_network import ExplainedNetwork, take_apart
-from .gradcam import ExplainError, Explanation, check_backend, explain_images
+from .gradcam import Explanation, check_backend, explain_images
 from .sheet import draw_sheet
 
 # Log odds, in nats, from which on a shape counts as a digit if no export has chosen a threshold: even odds.
@@ -40,7 +41,7 @@ class ExplainedDigit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Settled:
+class AbstentionSettings:
     """The score from which on a shape counts as a digit, in nats, and the divisor of logits before the softmax."""
 
     threshold: float
@@ -71,10 +72,12 @@ def explain_picture(image: Path, model: Path) -> ExplainedPicture:
     bundle = _open(model)
     network = load_network(bundle)
     gray = read_gray(image)
-    settled = _settle(bundle)
+    settled = _read_abstention(bundle)
     pixels = gray[None, ..., None] if gray.shape == IMAGE_SHAPE[:2] else frame_found(network, gray, settled.threshold)
     if not len(pixels):
-        raise ExplainError(f"{image}: the model finds no digit there, so there is nothing to explain.")
+        raise TrainError(
+            f"{image}: the model finds no digit, so there is nothing to explain. Choose another picture or model."
+        )
     explanation = explain_images(network.model, network.to_inputs(pixels))
     digits = describe_digits(explanation, settled.temperature, bundle.card.labels)
     sheet = draw_sheet(pixels, explanation, [format_digit(digit) for digit in digits])
@@ -87,7 +90,7 @@ def load_network(bundle: Bundle) -> ExplainedNetwork:
     Raises:
         ModelCardError: The file is not the one that the card describes.
         KerasFileError: The file cannot be loaded.
-        ExplainError: The function at the model's end cannot be removed.
+        TrainError: The function at the model's end cannot be removed.
     """
     origin = str(bundle.path / SOURCE_NAME)
     return take_apart(load_keras_file(bundle.read(bundle.card.source), origin), bundle.card.convention, origin)
@@ -143,20 +146,20 @@ def format_digit(digit: ExplainedDigit) -> str:
     return f"{digit.digit}: {first}, then {digit.runner_up}: {second}"
 
 
-def _settle(bundle: Bundle) -> Settled:
+def _read_abstention(bundle: Bundle) -> AbstentionSettings:
     """Return the numbers that the export chose, or neutral ones without an export."""
     export = bundle.card.export
     return (
-        Settled(export.abstention.threshold, export.abstention.temperature)
+        AbstentionSettings(export.abstention.threshold, export.abstention.temperature)
         if export
-        else Settled(UNCALIBRATED_THRESHOLD, 1.0)
+        else AbstentionSettings(UNCALIBRATED_THRESHOLD, 1.0)
     )
 
 
 def _open(path: Path) -> Bundle:
     if (path / CARD_NAME).is_file() and not (path / SOURCE_NAME).is_file():
-        raise ExplainError(
-            f"{path}: has no {SOURCE_NAME}, and exported files have no gradients to explain them by. Copy it from "
-            "where the bundle was trained, or train the model again."
+        raise TrainError(
+            f"{path}: has no {SOURCE_NAME}, and exported files have no gradients. Copy it from the bundle as "
+            "it was trained, or train the model again."
         )
     return open_bundle(path)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import Convention
-from .gradcam import ExplainError
+from ..errors import TrainError
 
 # The scaling of pixels: factor and offset.
 SCALINGS = {"uint8": (1.0, 0.0), "0-1": (1 / 255, 0.0), "0-255": (1.0, 0.0), "-1-1": (1 / 127.5, -1.0)}
@@ -40,7 +40,7 @@ def take_apart(loaded: Any, convention: Convention, origin: str) -> ExplainedNet
         origin: The model's name in error messages.
 
     Raises:
-        ExplainError: The model calls a layer more than once, or ends in a function that cannot be removed.
+        TrainError: The model calls a layer more than once, or ends in a function that cannot be removed.
     """
     factor, offset = SCALINGS[convention.pixels]
     shape, is_raw = tuple(loaded.inputs[0].shape[1:]), convention.pixels == "uint8"
@@ -74,13 +74,13 @@ def _check_layers(model: Any, origin: str) -> None:
     """Refuse a layer that is called more than once, since it has no unique output to map.
 
     Raises:
-        ExplainError: A layer is called more than once.
+        TrainError: A layer is called more than once.
     """
     shared = [layer.name for layer in model.layers if len(layer._inbound_nodes) > 1]
     if shared:
-        raise ExplainError(
-            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single map. Give each call a "
-            "layer of its own, and export that."
+        raise TrainError(
+            f"{origin}: calls {', '.join(shared)} more than once, so Grad-CAM has no single feature map. Use a "
+            "separate layer for each call, and export again."
         )
 
 
@@ -103,9 +103,9 @@ def _logits(model: Any, origin: str) -> Any:
     if type(operation).__name__ in FUNCTIONS:
         return _inputs_of(model)[0]
     if not hasattr(operation, "activation"):
-        raise ExplainError(
-            f"{origin}: ends in {operation.name}, and the function that makes probabilities cannot be taken off it. "
-            "Save the model so that it gives logits, and export that."
+        raise TrainError(
+            f"{origin}: ends in {operation.name}, and the function that computes probabilities cannot be "
+            "removed from it. Save the model so that it outputs logits, and export again."
         )
     # The model's graph calls the layer again whenever it runs.
     operation.activation = keras.activations.linear

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import IMAGE_SHAPE
-from ...edge.common.errors import EdgeMnistError
+from ..errors import TrainError
 
 # Layers with coarser or randomly zeroed outputs: the map is taken before them.
 PASSED_OVER = (
@@ -29,10 +29,6 @@ PASSED_OVER = (
 
 # Layers whose outputs are maps, each with a window that moves over its input.
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.SeparableConv2D, keras.layers.DepthwiseConv2D)
-
-
-class ExplainError(EdgeMnistError):
-    """A model cannot be explained, or an explanation cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ def explain_images(model: Any, pixels: NDArray[np.uint8]) -> Explanation:
         pixels: Images, uint8 [N, 28, 28, 1], 0 = paper, 255 = ink.
 
     Raises:
-        ExplainError: The backend is not TensorFlow, or the network has no convolution.
+        TrainError: The backend is not TensorFlow, or the network has no convolution.
     """
     check_backend()
     layer = find_layer(model)
@@ -83,11 +79,11 @@ def check_backend() -> None:
     """Check for gradients, which Keras leaves to its backends; a saved model loads on any of them.
 
     Raises:
-        ExplainError: The backend is not TensorFlow.
+        TrainError: The backend is not TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
-        raise ExplainError(
-            f"explain takes its gradients from TensorFlow, got the backend {keras.backend.backend()}. Set "
+        raise TrainError(
+            f"explain computes gradients with TensorFlow, but the backend is {keras.backend.backend()}. Set "
             "KERAS_BACKEND=tensorflow; the model may have been trained on any backend."
         )
 
@@ -98,20 +94,20 @@ def find_layer(model: Any) -> Any:
     An output of a single cell, as of a global pooling that keeps its dimensions, is not a map.
 
     Raises:
-        ExplainError: There is no such layer.
+        TrainError: There is no such layer.
     """
     kernels = [i for i, layer in enumerate(model.layers) if isinstance(layer, CONVOLUTIONS)]
     behind = model.layers[kernels[0] :] if kernels else []
     maps = [layer for layer in behind if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
     within = [layer.name for layer in model.layers if isinstance(layer, keras.Model)]
     if not maps and within:
-        raise ExplainError(
-            f"{model.name}: keeps layers in models within it ({', '.join(within)}), where Grad-CAM finds no map. Build "
-            "it of their layers one by one (`for layer in inner.layers`), and export that."
+        raise TrainError(
+            f"{model.name}: contains nested models ({', '.join(within)}), in which Grad-CAM finds no feature "
+            "map. Build the model from their layers (`for layer in inner.layers`), and export again."
         )
     if not maps:
-        raise ExplainError(
-            f"{model.name}: has no convolution, so Grad-CAM has no map to show. Networks with one can be explained."
+        raise TrainError(
+            f"{model.name}: has no convolution, so Grad-CAM has no feature map. Choose a network with a convolution."
         )
     return [layer for layer in maps if not isinstance(layer, PASSED_OVER)][-1]
 
@@ -120,15 +116,15 @@ def locate_cells(model: Any, layer: Any) -> Grid:
     """Locate where the cells of a layer's output look, through every stride and padding before it.
 
     Raises:
-        ExplainError: A layer changes the grid in another way, as padding and resizing do.
+        TrainError: A layer changes the grid in another way, as padding and resizing do.
     """
     grid = Grid(first=0.0, step=1.0)
     for each in _path_to(layer):
         kernel, stride = _window(each)
         if isinstance(each, keras.layers.Conv2DTranspose) or (kernel, stride) == (1, 1):
-            raise ExplainError(
-                f"{model.name}: {each.name} ({type(each).__name__}) moves the grid in a way that is not followed here, "
-                "so heat would lie in the wrong place. Networks of convolutions and pooling can be explained."
+            raise TrainError(
+                f"{model.name}: {each.name} ({type(each).__name__}) shifts the grid in an unsupported way, so "
+                "the heat map would be misplaced. Choose a network of convolutions and pooling."
             )
         size, cells = _map_before(each).shape[1], each.output.shape[1]
         # 'same' puts the smaller half of the padding first; 'valid' has no padding.

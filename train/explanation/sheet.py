@@ -63,7 +63,7 @@ def _draw_heading(sheet: Image.Image, layer: str) -> None:
     heat = np.linspace(0, 1, BAR[0], dtype=np.float32)[None].repeat(BAR[1], axis=0)
     draw.text((MARGIN, 30), "0", SOFT, font)
     sheet.paste(Image.fromarray(lay_over(np.zeros_like(heat, np.uint8), heat)), (MARGIN + 14, 35))
-    draw.text((MARGIN + 20 + BAR[0], 30), "most: speaks for the digit", SOFT, font)
+    draw.text((MARGIN + 20 + BAR[0], 30), "most: supports the digit", SOFT, font)
 
 
 def _fit_font(caption: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER
-from .backend import predict
+from .backend import predict_batches
 
 ops: Any = keras.ops
 # Training images to take statistics from: the error of a mean is a sixtieth of the deviation, or less.
@@ -72,7 +72,7 @@ class NormStatistics:
         """Set mean and variance of every batch norm to those of its inputs, each batch normalized by its own."""
         if not self._norms:
             return
-        moments = predict(self._probe, self._pixels, STATISTICS_BATCH).mean(axis=0, dtype=np.float64)
+        moments = predict_batches(self._probe, self._pixels, STATISTICS_BATCH).mean(axis=0, dtype=np.float64)
         channels = [norm.moving_mean.shape[0] for norm in self._norms]
         parts = np.split(moments, np.cumsum([count for count in channels for _ in range(2)])[:-1])
         for norm, mean, square in zip(self._norms, parts[::2], parts[1::2], strict=True):

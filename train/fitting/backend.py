@@ -42,7 +42,7 @@ def in_batches(batch_size: int, inputs: NDArray[Any], targets: NDArray[Any] | No
     return {"x": starts.map(cut).prefetch(2).with_options(options)}
 
 
-def predict(model: Any, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
+def predict_batches(model: Any, pixels: NDArray[np.uint8], batch_size: int) -> NDArray[np.float32]:
     """Run a model on images, uint8 [N, 28, 28, 1], and return its output for all, float32 [N, ...]."""
     if use_xla() is False:
         model.jit_compile = False

@@ -13,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import Epoch
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import atomic_file, open_file
 from ...edge.common.npz import read_npz
 from ...edge.common.processes.child import first_line
 from ...edge.common.terminal.output import echo
+from ..errors import TrainError
 
 MOST_OTHER_BYTES = 1_000_000
-
-
-class ResumeError(EdgeMnistError):
-    """A resume file is damaged, or belongs to another model, recipe, backend, data, teachers or devices."""
 
 
 @dataclass
@@ -50,7 +46,7 @@ def save_state(path: Path, variables: list[Any], progress: TrainingProgress, ide
     """Write the state completely, or leave the earlier file.
 
     Raises:
-        ResumeError: The file cannot be written.
+        TrainError: The file cannot be written.
     """
     arrays: dict[str, Any] = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     arrays |= {f"best_{i}": weights for i, weights in enumerate(progress.best_weights)}
@@ -60,9 +56,9 @@ def save_state(path: Path, variables: list[Any], progress: TrainingProgress, ide
         with atomic_file(path) as file:
             np.savez(file, identity=_encode(identity), history=history, best_epoch=progress.best_epoch, **arrays)
     except OSError as error:
-        raise ResumeError(
-            f"{path}: the state of this run cannot be written ({error.strerror}). Make room, or choose another --out, "
-            "and repeat the command."
+        raise TrainError(
+            f"{path}: the training state cannot be written ({error.strerror}). Free disk space or choose "
+            "another --out, and repeat the command."
         ) from error
 
 
@@ -78,26 +74,26 @@ def load_state(
         weights: The model's weights, which have the shapes of the best ones in the file.
 
     Raises:
-        ResumeError: The file belongs to a run with other settings, or is damaged.
+        TrainError: The file belongs to a run with other settings, or is damaged.
     """
     if not os.path.lexists(path):
         return TrainingProgress([], 0, [])
     if not path.is_file():
-        raise ResumeError(f"{path}: is not the state of a run, but a folder or device. Remove it to start again.")
+        raise TrainError(
+            f"{path}: expected the training state of a run, found a folder or device. Remove it to start again."
+        )
     # All variables, the best weights, which are some of them, and a few figures per epoch.
     most_bytes = 2 * sum(8 * math.prod(variable.shape) for variable in variables) + MOST_OTHER_BYTES
     try:
         with open_file(path) as file:
             progress = _restore(path, read_npz(file, most_bytes), variables, identity)
         if [one.shape for one in progress.best_weights] != [one.shape for one in weights]:
-            raise ValueError("its best weights are another model's")
-    except ResumeError:
+            raise ValueError("its best weights belong to another model")
+    except TrainError:
         raise
     except Exception as error:
         # The file may hold anything: nested JSON, invalid numbers, arrays of other shapes.
-        raise ResumeError(
-            f"{path}: is not the state of a run ({first_line(error)}). Delete it to start again."
-        ) from error
+        raise TrainError(f"{path}: is not a training state ({first_line(error)}). Delete it to start again.") from error
     echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
     return progress
 
@@ -112,7 +108,7 @@ def _restore(path: Path, state: Mapping[str, Any], variables: list[Any], identit
         raise ValueError("its losses are not finite")
     progress = TrainingProgress(history, int(state["best_epoch"]), best_weights)
     if not 1 <= progress.best_epoch <= len(history):
-        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is said to be the best")
+        raise ValueError(f"epoch {progress.best_epoch} of {len(history)} is marked as the best")
     return progress
 
 
@@ -123,7 +119,7 @@ def _encode(identity: dict[str, Any]) -> str:
 def _check_identity(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
     differing = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
     if differing:
-        raise ResumeError(
-            f"{path}: an interrupted run with other settings ({', '.join(differing)}). Repeat its options to resume "
-            "it, or delete the file."
+        raise TrainError(
+            f"{path}: belongs to an interrupted run with other settings ({', '.join(differing)}). Repeat the "
+            "options of that run to resume it, or delete the file."
         )

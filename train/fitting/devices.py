@@ -15,15 +15,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.common.errors import EdgeMnistError
+from ..errors import TrainError
 from ..recipe import ALL
 
 # Keras reads this variable to connect machines that run JAX.
 JAX_ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
-
-
-class DevicesError(EdgeMnistError):
-    """There are too few devices, or the backend cannot share a batch."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +56,10 @@ class Devices:
         """Refuse a batch that cannot be shared evenly.
 
         Raises:
-            DevicesError: The number of devices does not divide it.
+            TrainError: The number of devices does not divide it.
         """
         if batch_size % self.count:
-            raise DevicesError(f"expected a --batch-size that {self.count} devices can share evenly, got {batch_size}.")
+            raise TrainError(f"expected a --batch-size that {self.count} devices can share evenly, got {batch_size}.")
 
     def own_part(self, count: int, batch_size: int) -> NDArray[np.int64]:
         """Return which of `count` images this process feeds, in order: its part of each batch, without the last few."""
@@ -79,14 +75,15 @@ def find_devices(asked: str) -> Devices:
         asked: `all` (of all machines, if the environment names several), or a number of devices of this machine.
 
     Raises:
-        DevicesError: There are too few devices, or the backend cannot share a batch.
+        TrainError: There are too few devices, or the backend cannot share a batch.
     """
     if asked == "1":
         return Devices()
     find = {"tensorflow": _find_with_tensorflow, "jax": _find_with_jax}.get(keras.backend.backend())
     if find is None:
-        raise DevicesError(
-            f"--devices: on {keras.backend.backend()} only 1 is there; KERAS_BACKEND=jax or tensorflow takes more."
+        raise TrainError(
+            f"--devices: on {keras.backend.backend()} only 1 device is supported. For more, set "
+            "KERAS_BACKEND=jax or tensorflow."
         )
     return find(asked)
 
@@ -95,7 +92,7 @@ def _find_with_tensorflow(asked: str) -> Devices:
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
     if os.environ.get("TF_CONFIG"):
-        raise DevicesError("TF_CONFIG names several machines; that takes KERAS_BACKEND=jax, see docs/training.md.")
+        raise TrainError("TF_CONFIG names several machines, which needs KERAS_BACKEND=jax; see docs/training.md.")
     names = [one.name for one in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
     chosen = _choose(names, asked)
     if len(chosen) == 1:
@@ -109,7 +106,7 @@ def _find_with_jax(asked: str) -> Devices:
     if os.environ.get(JAX_ADDRESSES):
         keras.distribution.initialize()
         if asked != ALL:
-            raise DevicesError(f"--devices {asked}: with {JAX_ADDRESSES} only {ALL} is possible.")
+            raise TrainError(f"--devices {asked}: with {JAX_ADDRESSES} only {ALL} is supported.")
     chosen = _choose(keras.distribution.list_devices(), asked)
     if len(chosen) == 1:
         return Devices()
@@ -122,5 +119,7 @@ def _choose(names: list[str], asked: str) -> list[str]:
     if asked == ALL:
         return names
     if int(asked) > len(names):
-        raise DevicesError(f"--devices {asked}: expected at most {len(names)}, so many are here ({', '.join(names)}).")
+        raise TrainError(
+            f"--devices {asked}: expected at most {len(names)}, the number of devices here ({', '.join(names)})."
+        )
     return names[: int(asked)]

@@ -17,17 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import IMAGE_SHAPE, Epoch, TrainingPrecision
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
+from ..errors import TrainError
 from ..recipe import Recipe
 from ..schedule import make_schedule
 from .averaging import STATISTICS_IMAGES, NormStatistics, copy_network, put_average
-from .backend import in_batches, predict, use_xla
+from .backend import in_batches, predict_batches, use_xla
 from .checkpoint import TrainingProgress, load_state, save_state
 from .devices import Devices
 from .distillation import NEVER, DistillationLoss, Teachers, WithOutlierLogit, student_accuracy
@@ -37,12 +37,8 @@ EVALUATION_BATCH = 500
 ONE_DEVICE = Devices()
 
 
-class DivergedError(EdgeMnistError):
-    """Training diverged in its first epoch, so there is nothing to keep."""
-
-
 @dataclass(frozen=True)
-class Setup:
+class FitSetup:
     """The settings of a run beside its recipe.
 
     Attributes:
@@ -58,8 +54,8 @@ class Setup:
     devices: Devices = ONE_DEVICE
 
 
-def fit(
-    model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path, setup: Setup | None = None
+def fit_model(
+    model: keras.Model, splits: Splits, recipe: Recipe, state_path: Path, setup: FitSetup | None = None
 ) -> tuple[tuple[Epoch, ...], int]:
     """Train `model` in place, and leave it with the averaged weights of the best epoch on validation.
 
@@ -76,11 +72,10 @@ def fit(
             the epochs before it are kept.
 
     Raises:
-        ResumeError: `state_path` belongs to a run with other settings.
-        DevicesError: The devices cannot share a batch evenly.
-        DivergedError: The loss of the first epoch is not finite.
+        TrainError: `state_path` belongs to a run with other settings, the devices cannot share a batch evenly, or the
+            loss of the first epoch is not finite.
     """
-    setup = setup or Setup()
+    setup = setup or FitSetup()
     devices = setup.devices
     devices.check_batch(recipe.batch_size)
     count = recipe.count_images(splits.train)
@@ -101,7 +96,7 @@ def fit(
                 loss, accuracy = _train_epoch(trainer, images, recipe, epoch, devices)
             put_average(model, trained, trainer.optimizer)
             statistics.renew()
-            validation_loss, validation_accuracy = evaluate(model, splits.validation, outlier_logit(recipe))
+            validation_loss, validation_accuracy = evaluate_model(model, splits.validation, outlier_logit(recipe))
             if not math.isfinite(loss + validation_loss):
                 stop_diverged(progress, recipe)
                 break
@@ -120,16 +115,16 @@ def stop_diverged(progress: TrainingProgress, recipe: Recipe) -> None:
     """Warn that the loss is no longer finite, and that the best epoch so far is kept.
 
     Raises:
-        DivergedError: There is no earlier epoch.
+        TrainError: There is no earlier epoch.
     """
     epoch = len(progress.history) + 1
     said = (
-        f"the loss of epoch {epoch} is not finite: training diverged and stops. Choose a --learning-rate below "
-        f"{recipe.learning_rate:g}"
+        f"the loss of epoch {epoch} is not finite: training diverged and was stopped. Choose a --learning-rate "
+        f"below {recipe.learning_rate:g}"
     )
     if not progress.history:
-        raise DivergedError(f"{said[0].upper()}{said[1:]}; nothing was written.")
-    echo(f"Warning: {said}. What is kept is the best of the epochs before it, epoch {progress.best_epoch}.", err=True)
+        raise TrainError(f"{said[0].upper()}{said[1:]}; nothing was written.")
+    echo(f"Warning: {said}. The best earlier epoch is kept: epoch {progress.best_epoch}.", err=True)
 
 
 def outlier_logit(recipe: Recipe) -> float:
@@ -137,7 +132,7 @@ def outlier_logit(recipe: Recipe) -> float:
     return 0.0 if recipe.outlier_class else NEVER
 
 
-def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, float]:
+def evaluate_model(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, float]:
     """Compute mean cross-entropy (nats, no smoothing) and accuracy in [0, 1] of the model on digits.
 
     Args:
@@ -145,7 +140,7 @@ def evaluate(model: Any, images: Images, outlier: float = 0.0) -> tuple[float, f
         images: Digits to evaluate on.
         outlier: The eleventh logit, see `outlier_logit`.
     """
-    logits = predict(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
+    logits = predict_batches(model, images.pixels, EVALUATION_BATCH).astype(np.float64)
     shifted = np.concatenate([logits, np.full((len(logits), 1), outlier)], axis=1)
     # If training diverged, the outputs are not finite, and the caller stops.
     with np.errstate(invalid="ignore", over="ignore"):
@@ -237,7 +232,7 @@ def _list_state(trainer: keras.Model, teachers: Sequence[keras.Model]) -> list[A
     return [v for v in [*trainer.variables, *trainer.optimizer.variables] if id(v) not in constant]
 
 
-def _identify(model: keras.Model, splits: Splits, recipe: Recipe, setup: Setup) -> dict[str, Any]:
+def _identify(model: keras.Model, splits: Splits, recipe: Recipe, setup: FitSetup) -> dict[str, Any]:
     """Collect what must be equal for one run to continue another."""
     return {
         "model": model.name,

@@ -15,7 +15,7 @@ from ...edge.bundle.folder import SOURCE_NAME, open_bundle
 from ...edge.data.datasets import MNIST, SAMPLE
 from ...edge.data.images import Splits
 from ...edge.runtimes.keras_files import load_keras_file
-from ..errors import AncestorError
+from ..errors import TrainError
 
 HDF5 = frozenset({".h5", ".hdf5"})
 
@@ -37,21 +37,21 @@ def load_parent(path: Path, splits: Splits) -> Parent:
         splits: The images that the new model is trained and chosen on.
 
     Raises:
-        AncestorError: The bundle is not a trained one, or has seen the validation images.
+        TrainError: The bundle is not a trained one, or has seen the validation images.
         ModelCardError: Its card or hashes are wrong.
         KerasFileError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
-        raise AncestorError(
-            f"{path}: HDF5 files can run code when Keras loads them, even in safe mode, and nothing vouches for their "
-            "bytes. Expected a bundle, as edge-mnist train writes it."
+        raise TrainError(
+            f"{path}: expected a bundle written by edge-mnist train, got an HDF5 file. Keras may run code from "
+            "HDF5 files, even in safe mode. Train the model again with edge-mnist train."
         )
     if not path.is_dir():
-        raise AncestorError(f"{path}: expected the folder of a bundle, as edge-mnist train writes it.")
+        raise TrainError(f"{path}: expected a bundle folder written by edge-mnist train.")
     bundle = open_bundle(path)
     record = _describe(path, bundle.card)
     if splits.name == MNIST and SAMPLE in record.datasets:
-        raise AncestorError(
+        raise TrainError(
             f"{path}: was trained on {SAMPLE}, which is {MNIST}'s validation split. Train it on {MNIST} first."
         )
     model = load_keras_file(bundle.read(bundle.card.source), str(path / SOURCE_NAME))
@@ -62,13 +62,13 @@ def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]
     """Load bundles with the same classes.
 
     Raises:
-        AncestorError: A bundle cannot be learned from, or has other classes.
+        TrainError: A bundle cannot be learned from, or has other classes.
         ModelCardError: The card or hashes of a bundle are wrong.
     """
     teachers = tuple(load_parent(path, splits) for path in paths)
     for path, teacher in zip(paths, teachers, strict=True):
         if teacher.labels != splits.labels:
-            raise AncestorError(
+            raise TrainError(
                 f"{path}: expected a teacher of the classes {', '.join(splits.labels)}, got one of "
                 f"{', '.join(teacher.labels)}."
             )
@@ -87,30 +87,32 @@ def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...])
         The names of the layers that keep their random weights.
 
     Raises:
-        AncestorError: No layer agrees.
+        TrainError: No layer agrees.
     """
     learned: dict[str, Any] = {layer.name: layer for layer in parent.model.layers if layer.weights}
     if labels != parent.labels:
         learned.pop(model.layers[-1].name, None)
-    anew = []
+    random_layers = []
     for layer in (layer for layer in model.layers if layer.weights):
         weights = learned[layer.name].get_weights() if layer.name in learned else []
         if [one.shape for one in weights] == [tuple(one.shape) for one in layer.weights]:
             layer.set_weights(weights)
         else:
-            anew.append(layer.name)
-    if len(anew) == sum(bool(layer.weights) for layer in model.layers):
-        raise AncestorError(
-            f"{parent.record.name}: no layer of it fits {model.name}. Train the same --model as it is one of."
+            random_layers.append(layer.name)
+    if len(random_layers) == sum(bool(layer.weights) for layer in model.layers):
+        raise TrainError(
+            f"{parent.record.name}: none of its layers fits {model.name}. Choose the --model that this bundle "
+            "was trained with."
         )
-    return anew
+    return random_layers
 
 
 def _describe(path: Path, card: ModelCard) -> Ancestor:
     training = card.training
     if training is None:
-        raise AncestorError(
-            f"{path}: its card does not say what it was trained on, so validation could not be trusted."
+        raise TrainError(
+            f"{path}: its card does not name its training data, so the validation images may be among them. "
+            "Choose a bundle trained by edge-mnist."
         )
     parents = [*training.teachers, *([training.start] if training.start else [])]
     datasets = {training.dataset}.union(*(parent.datasets for parent in parents))

@@ -13,11 +13,11 @@ from ...edge.common.terminal.output import echo
 from ...edge.data.images import Splits
 from ..recipe import Recipe
 from ..zoo import ZOO
-from .fit import Setup, fit
+from .fit import FitSetup, fit_model
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained float32 model, with the recipe and the record of its run; `best_epoch` counts from 1."""
 
     model: keras.Model
@@ -31,15 +31,15 @@ class Trained:
         return self.history[self.best_epoch - 1]
 
 
-def build(name: str, seed: int) -> keras.Model:
+def build_network(name: str, seed: int) -> keras.Model:
     """Build a model of the zoo with fresh weights from this seed."""
     keras.utils.set_random_seed(seed)
     return ZOO[name].build()
 
 
 def train_seeds(
-    make: Callable[[int], keras.Model], splits: Splits, recipe: Recipe, setup: Setup, state_paths: dict[int, Path]
-) -> list[Trained]:
+    make: Callable[[int], keras.Model], splits: Splits, recipe: Recipe, setup: FitSetup, state_paths: dict[int, Path]
+) -> list[TrainedModel]:
     """Train each seed in turn.
 
     Args:
@@ -53,23 +53,23 @@ def train_seeds(
         One trained model per seed.
 
     Raises:
-        ResumeError: A resume file belongs to a run with other settings.
+        TrainError: A resume file belongs to a run with other settings.
     """
-    runs: list[Trained] = []
+    runs: list[TrainedModel] = []
     for seed, path in state_paths.items():
         if len(state_paths) > 1:
             echo(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})", err=True)
         model, own = make(seed), dataclasses.replace(recipe, seed=seed)
-        runs.append(Trained(model, own, *fit(model, splits, own, path, setup)))
+        runs.append(TrainedModel(model, own, *fit_model(model, splits, own, path, setup)))
     return runs
 
 
-def choose_best(runs: Sequence[Trained]) -> Trained:
+def choose_best(runs: Sequence[TrainedModel]) -> TrainedModel:
     """Choose the run with most validation images right, and the lowest loss among equals."""
     return max(runs, key=lambda run: (run.best.validation_accuracy, -run.best.validation_loss))
 
 
-def compare_seeds(runs: Sequence[Trained]) -> SeedTrials | None:
+def compare_seeds(runs: Sequence[TrainedModel]) -> SeedTrials | None:
     """Summarize several seeds for the card; None for a single one."""
     if len(runs) == 1:
         return None

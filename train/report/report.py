@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.bundle.card import NUM_CLASSES, ModelCard
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import write_atomically
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Images, Splits
 from ..augment import Augment
-from ..fitting.backend import predict
+from ..errors import TrainError
+from ..fitting.backend import predict_batches
 from ..fitting.fit import EVALUATION_BATCH
-from ..fitting.seeds import Trained, choose_best
+from ..fitting.seeds import TrainedModel, choose_best
 from ..outliers import draw_extras
 from ..recipe import Recipe
 from ..schedule import make_schedule, sample_schedule
@@ -43,16 +43,12 @@ SAMPLES, VARIANTS = 8, 7
 EXTRA_TILES = 32
 
 
-class ReportError(EdgeMnistError):
-    """The report cannot be written; the bundle is complete."""
-
-
 def report_path(out: Path) -> Path:
     """Return the path of the report of the bundle `out`; the JSON has the same name with another suffix."""
     return out.absolute().with_name(f"{out.absolute().name}.training.html")
 
 
-def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> Path:
+def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[TrainedModel]) -> Path:
     """Measure, draw and write the report; takes seconds for MNIST.
 
     Args:
@@ -65,7 +61,7 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         The path of the page; the JSON lies beside it.
 
     Raises:
-        ReportError: The folder cannot be written.
+        TrainError: The folder cannot be written.
         ValueError: The card has no training record.
     """
     echo("Report: logistic regression for comparison …", err=True)
@@ -77,19 +73,19 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         album = _fill_album(splits, choose_best(runs).recipe, report.validation)
         write_atomically(page, format_page(report, album).encode())
     except OSError as error:
-        raise ReportError(
-            f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is whole."
+        raise TrainError(
+            f"{page}: the report cannot be written ({error.strerror}). The trained bundle {out} is complete."
         ) from error
     return page
 
 
-def make_report(card: ModelCard, splits: Splits, runs: Sequence[Trained]) -> TrainingReport:
+def make_report(card: ModelCard, splits: Splits, runs: Sequence[TrainedModel]) -> TrainingReport:
     """Score the best model on validation beside a baseline fitted to the same training images."""
     if card.training is None:
         raise ValueError("expected the card of a trained model")
     train, validation, best = splits.train, splits.validation, choose_best(runs)
     recipe = best.recipe
-    logits = predict(best.model, validation.pixels, EVALUATION_BATCH)
+    logits = predict_batches(best.model, validation.pixels, EVALUATION_BATCH)
     baseline = fit_baseline(train, recipe.seed)
     extras = recipe.count_extras(train)
     return TrainingReport(

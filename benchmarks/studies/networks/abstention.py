@@ -43,9 +43,9 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> Abst
     """
     digits, abstention = held_out.evaluations[0], bundle.export.abstention
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    questions = _ask(digits, others)
+    images = _make_variants(digits, others)
     with ProgressBar(_list_targets(bundle), unit="file") as bar:
-        answers = [(target, _classify(bundle, target, questions)) for target in bar]
+        logits = [(target, _classify(bundle, target, images)) for target in bar]
     return AbstentionResults(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
@@ -57,7 +57,7 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> Abst
         others=ImageSet(name=others.name, source=others.name, count=len(others.pixels), sha256=others.sha256),
         started=started,
         host=describe_host(),
-        rows=tuple(_make_rows(answers, digits.labels, abstention)),
+        rows=tuple(_make_rows(logits, digits.labels, abstention)),
     )
 
 
@@ -80,7 +80,7 @@ def _list_targets(bundle: Bundle) -> list[_Target]:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _Sets:
     """Digits and non-digits: their images, uint8 [N, 28, 28, 1], or their logits, float32 [N, 10]."""
 
     digits: NDArray
@@ -88,16 +88,16 @@ class _Pair:
 
 
 @dataclass(frozen=True)
-class _Both:
+class _Variants:
     """Images as they are, and framed."""
 
-    plain: _Pair
-    framed: _Pair
+    plain: _Sets
+    framed: _Sets
 
 
-def _ask(digits: Images, others: NonDigits) -> _Both:
-    plain = _Pair(digits.pixels, others.pixels)
-    return _Both(plain, _Pair(frame_all(plain.digits), frame_all(plain.others)))
+def _make_variants(digits: Images, others: NonDigits) -> _Variants:
+    plain = _Sets(digits.pixels, others.pixels)
+    return _Variants(plain, _Sets(frame_all(plain.digits), frame_all(plain.others)))
 
 
 def frame_all(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -111,7 +111,7 @@ def crop_to_ink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image[y : y + height, x : x + width]
 
 
-def _classify(bundle: Bundle, target: _Target, questions: _Both) -> _Both | None:
+def _classify(bundle: Bundle, target: _Target, images: _Variants) -> _Variants | None:
     """Compute logits; None if that fails, with the reason in the target."""
     if target.unavailable:
         return None
@@ -120,18 +120,18 @@ def _classify(bundle: Bundle, target: _Target, questions: _Both) -> _Both | None
     except RuntimeUnavailableError as error:
         target.unavailable = str(error)
         return None
-    return _Both(_answer(classifier, questions.plain), _answer(classifier, questions.framed))
+    return _Variants(_compute_logits(classifier, images.plain), _compute_logits(classifier, images.framed))
 
 
-def _answer(classifier: Classifier, pair: _Pair) -> _Pair:
-    return _Pair(classifier.logits(pair.digits), classifier.logits(pair.others))
+def _compute_logits(classifier: Classifier, sets: _Sets) -> _Sets:
+    return _Sets(classifier.logits(sets.digits), classifier.logits(sets.others))
 
 
 def _make_rows(
-    answers: list[tuple[_Target, _Both | None]], labels: NDArray[np.uint8], abstention: Abstention
+    logits: list[tuple[_Target, _Variants | None]], labels: NDArray[np.uint8], abstention: Abstention
 ) -> Iterator[AbstentionRow]:
-    floats = {target.runtime.name: both for target, both in answers if target.file.precision == "float32"}
-    for target, both in answers:
+    floats = {target.runtime.name: variants for target, variants in logits if target.file.precision == "float32"}
+    for target, variants in logits:
         base = floats.get(target.runtime.name) if target.file.precision != "float32" else None
         yield AbstentionRow(
             file=target.file.record.name,
@@ -140,45 +140,45 @@ def _make_rows(
             runtime=target.runtime.name,
             runtime_version=target.runtime.version if target.runtime.installed else None,
             unavailable=target.unavailable,
-            figures=_measure(both, base, labels, abstention) if both else None,
+            figures=_measure(variants, base, labels, abstention) if variants else None,
         )
 
 
-def _measure(both: _Both, base: _Both | None, labels: NDArray[np.uint8], abstention: Abstention) -> Figures:
-    digits = both.plain.digits
+def _measure(variants: _Variants, base: _Variants | None, labels: NDArray[np.uint8], abstention: Abstention) -> Figures:
+    digits = variants.plain.digits
     right = digits.argmax(axis=1) == labels
     confidence = estimate_class_probability(digits, abstention.temperature)
     return Figures(
-        plain=_separate(both.plain, base and base.plain, labels, abstention),
-        framed=_separate(both.framed, base and base.framed, labels, abstention),
+        plain=_separate(variants.plain, base and base.plain, labels, abstention),
+        framed=_separate(variants.framed, base and base.framed, labels, abstention),
         calibration_error=measure_calibration_error(confidence, right),
         uncalibrated_error=measure_calibration_error(estimate_class_probability(digits, 1.0), right),
         risk=thin_out(trace_risk(confidence, right), CURVE_STEP),
         risk_by_score=thin_out(trace_risk(score_digits(digits), right), CURVE_STEP),
-        histogram=_count(both.plain),
-        framed_histogram=_count(both.framed),
+        histogram=_count(variants.plain),
+        framed_histogram=_count(variants.framed),
     )
 
 
-def _separate(pair: _Pair, base: _Pair | None, labels: NDArray[np.uint8], abstention: Abstention) -> Separation:
-    auroc = _auroc(pair)
-    right, kept = pair.digits.argmax(axis=1) == labels, accepted(pair.digits, abstention)
+def _separate(sets: _Sets, base: _Sets | None, labels: NDArray[np.uint8], abstention: Abstention) -> Separation:
+    auroc = _auroc(sets)
+    right, kept = sets.digits.argmax(axis=1) == labels, accepted(sets.digits, abstention)
     return Separation(
         auroc=auroc,
         auroc_vs_float=None if base is None else auroc - _auroc(base),
         accepted=int(kept.sum()),
         accepted_right=int((kept & right).sum()),
         right=int(right.sum()),
-        refused=int((~accepted(pair.others, abstention)).sum()),
+        refused=int((~accepted(sets.others, abstention)).sum()),
     )
 
 
-def _auroc(pair: _Pair) -> float:
-    return measure_auroc(score_digits(pair.digits), score_digits(pair.others))
+def _auroc(sets: _Sets) -> float:
+    return measure_auroc(score_digits(sets.digits), score_digits(sets.others))
 
 
-def _count(pair: _Pair) -> Histogram:
-    scores = score_digits(pair.digits), score_digits(pair.others)
+def _count(sets: _Sets) -> Histogram:
+    scores = score_digits(sets.digits), score_digits(sets.others)
     edges = np.linspace(min(map(np.min, scores)), max(map(np.max, scores)), HISTOGRAM_BINS + 1)
     digits, others = (np.histogram(one, edges)[0].tolist() for one in scores)
     return Histogram(edges=edges.tolist(), digits=digits, others=others)

@@ -13,7 +13,8 @@ from .abstention_page import format_page
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
 
 SEPARATION_HEADERS = [
-    "file", "runtime", "AUROC", "vs float", "digits accepted %", "non-digits refused %", "accuracy %", "of accepted %",
+    "file", "runtime", "AUROC", "vs float", "digits accepted %", "non-digits refused %", "accuracy %",
+    "accuracy of accepted %",
 ]  # fmt: skip
 # Coverages for which the table shows the risk.
 COVERAGES = (0.99, 0.98, 0.95, 0.9)
@@ -42,9 +43,9 @@ def format_abstention_tables(results: AbstentionResults, style: str) -> str:
     """Format three tables, plain images, framed ones and confidence, and the reasons for missing files."""
     missing = [f"- {row.file} on {row.runtime}: {row.unavailable}" for row in results.rows if row.unavailable]
     parts = [
-        "Images as they are:",
+        "Unframed images:",
         _table(results, SEPARATION_HEADERS, lambda figures: _separation_cells(figures.plain, results), style),
-        "Images framed as the reader frames what it finds:",
+        "Images framed as in the reader:",
         _table(results, SEPARATION_HEADERS, lambda figures: _separation_cells(figures.framed, results), style),
         "Confidence of the digits:",
         _table(results, CONFIDENCE_HEADERS, _confidence_cells, style),
@@ -56,25 +57,25 @@ def format_abstention_tables(results: AbstentionResults, style: str) -> str:
 def describe_abstention_conditions(results: AbstentionResults) -> list[str]:
     """Describe the meaning of the figures, and the conditions of the measurement."""
     card, host = results.abstention, results.host
-    doubt = "" if results.held_out else " Whether the model was trained on them is not known."
+    doubt = "" if results.held_out else " It is not known whether the model was trained on them."
     seen = (
-        " They are among the images that the threshold and the temperature were chosen on." if results.chosen_on_them
+        " They are among the images on which threshold and temperature were chosen." if results.chosen_on_them
         else ""
     )  # fmt: skip
     versions = sorted({f"{row.runtime} {row.runtime_version}" for row in results.rows if row.figures})
     return [
         f"**Digits**: {results.digits.count:,} images, {results.digits.name}.{doubt}{seen} **Non-digits**: "
         f"{results.others.count:,} images from {results.others.name}, SHA-256 {results.others.sha256[:12]}….",
-        "**Score**: the log odds that there is a digit, logsumexp of the ten logits. **AUROC** is the probability that "
-        "a digit scores higher than a non-digit, equal scores counted half (Mann and Whitney's U); **vs float** "
-        "is against the float32 file of the format on the same runtime. **Accepted** is what scores at least "
+        "**Score**: the log odds of a digit, logsumexp of the ten logits. **AUROC** is the probability that a "
+        "digit scores higher than a non-digit, equal scores counted half (Mann and Whitney's U); **vs float** "
+        "is against the float32 file of the format on the same runtime. **Accepted** images score at least "
         f"{card.threshold:g}, the card's threshold, chosen on {card.validation.name}.",
-        f"**ECE**: expected calibration error of the confidence in {CALIBRATION_BINS} bins of equal width (Guo et al. "
-        f"2017), at the card's temperature, {card.temperature:g}, and at 1. **Risk**: errors among the digits that are "
-        "kept when those of least confidence are dropped (El-Yaniv and Wiener 2010). Confidence decides which "
-        "ones are dropped, not the score, which says whether there is a digit and not which one. Both are of images "
-        "as they are.",
-        "**Framed**: digits and non-digits are cropped to their ink, scaled and centred as the reader does it.",
+        f"**ECE**: expected calibration error of the confidence in {CALIBRATION_BINS} bins of equal width (Guo "
+        f"et al. 2017), at the card's temperature, {card.temperature:g}, and at 1. **Risk**: share of errors "
+        "among the digits that are kept when those of least confidence are dropped (El-Yaniv and Wiener "
+        "2010). Digits are dropped by confidence, not by score: the score only shows whether there is a "
+        "digit. Both are measured on unframed images.",
+        "**Framed**: digits and non-digits are cropped to their ink, scaled and centred as in the reader.",
         f"**Model**: {results.name}, {', '.join(versions) or 'no runtime'}; card SHA-256 {results.card_sha256[:12]}….",
         f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "
         f"{results.started}.",

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from ....edge.bundle.card import CARD_NAME, SCHEMA_VERSION, DigitOdds, ImageSet, ModelCardError, encode_card
 from ....edge.bundle.folder import Bundle
-from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import write_atomically
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.images import Images
@@ -29,6 +28,7 @@ from ....edge.media.pictures import SUFFIXES, read_gray
 from ....edge.reading.reader import Reader
 from ....edge.reading.shapes import Box
 from ....edge.runtimes.abstention import weigh_company
+from ...errors import BenchmarkError
 from ..reading.placed_digits import enlarge
 
 Gray = NDArray[np.uint8]
@@ -43,10 +43,6 @@ HEIGHTS, MOST_ROWS, MOST_COLUMNS = (24, 120), 3, 8
 CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 2
 LONGEST_SIDE = 700
 ITERATIONS = 50
-
-
-class ConfidenceError(EdgeMnistError):
-    """There is nothing to fit on; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +72,12 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
     """Read pages of digits and pictures without any; return the cases, and the set of those pictures.
 
     Raises:
-        ConfidenceError: There are no pictures.
+        BenchmarkError: There are no pictures.
         PictureError: A picture cannot be read.
     """
     files = sorted(file for file in scenes.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if len(files) < FOLDS:
-        raise ConfidenceError(f"{scenes}: expected at least {FOLDS} pictures without digits, found {len(files)}.")
+        raise BenchmarkError(f"{scenes}: expected at least {FOLDS} pictures without digits, found {len(files)}.")
     content = hashlib.sha256()
     cases: list[Case] = []
     with ProgressBar(total=pages + len(files), unit="picture") as bar:
@@ -94,7 +90,9 @@ def collect_cases(reader: Reader, digits: Images, scenes: Path, pages: int = PAG
                 cases += _read(reader, frame, f"scene {file.name}", [])
             bar.update()
     if not any(case.is_digit for case in cases) or all(case.is_digit for case in cases):
-        raise ConfidenceError(f"{scenes}: no false digit was read in {len(files)} pictures; give more, or busier ones.")
+        raise BenchmarkError(
+            f"{scenes}: no false digit was read in {len(files)} pictures. Add pictures, or pictures with more detail."
+        )
     name = scenes.resolve().name
     return cases, ImageSet(name=name, source=name, count=len(files), sha256=content.hexdigest())
 
@@ -163,7 +161,7 @@ def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]
 
 
 @dataclass(frozen=True)
-class Table:
+class CaseColumns:
     """The cases as columns: `variables` float64 [N, 3], whose first column is 1; all others [N]."""
 
     variables: NDArray[np.float64]
@@ -174,7 +172,7 @@ class Table:
     fold: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cases: list[Case]) -> "Table":
+    def of(cls, cases: list[Case]) -> "CaseColumns":
         """Weigh digits as much as non-digits, and put each picture into one fold."""
         is_digit = np.array([case.is_digit for case in cases])
         weights = np.array([case.weight for case in cases])
@@ -193,7 +191,7 @@ class Table:
         )
 
 
-def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_odds(table: CaseColumns, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Fit the weights of the logistic function, float64 [3], by Newton's method on the weighted log likelihood.
 
     A ridge of a millionth keeps it finite if the two kinds can be separated without error.
@@ -209,7 +207,7 @@ def fit_odds(table: Table, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
     return chosen
 
 
-def judge(table: Table) -> NDArray[np.float64]:
+def estimate_held_out(table: CaseColumns) -> NDArray[np.float64]:
     """Compute each case's probability of being a digit, by the fit that has not seen its picture: float64 [N]."""
     judged = np.zeros(len(table.fold))
     highest = find_highest(table)
@@ -219,7 +217,7 @@ def judge(table: Table) -> NDArray[np.float64]:
     return judged
 
 
-def find_highest(table: Table) -> float:
+def find_highest(table: CaseColumns) -> float:
     """Bound the probability by what this number of cases can show: Laplace's rule for the rarer kind, no exception."""
     fewer = min(int(table.is_digit.sum()), int((~table.is_digit).sum()))
     return (fewer + 1) / (fewer + 2)
@@ -234,7 +232,7 @@ def measure_weighted_error(
     return float(np.abs(surplus).sum() / weights.sum())
 
 
-def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds:
+def describe_odds(table: CaseColumns, digits: ImageSet, scenes: ImageSet) -> DigitOdds:
     """Describe the fit for the card."""
     intercept, score, company = fit_odds(table, np.ones(len(table.fold), np.bool_)).round(4).tolist()
     return DigitOdds(
@@ -246,7 +244,7 @@ def describe_odds(table: Table, digits: ImageSet, scenes: ImageSet) -> DigitOdds
         scenes=scenes,
         read_digits=int(table.is_digit.sum()),
         read_others=int((~table.is_digit).sum()),
-        calibration_error=round(measure_weighted_error(judge(table), table.is_digit, table.weights), 5),
+        calibration_error=round(measure_weighted_error(estimate_held_out(table), table.is_digit, table.weights), 5),
     )
 
 
@@ -263,7 +261,7 @@ def write_odds(bundle: Bundle, odds: DigitOdds) -> None:
     try:
         write_atomically(path, encode_card(card))
     except OSError as error:
-        raise ModelCardError(f"{path}: cannot be written ({error.strerror}); it is as it was.") from error
+        raise ModelCardError(f"{path}: cannot be written ({error.strerror}); the card is unchanged.") from error
 
 
 def _logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

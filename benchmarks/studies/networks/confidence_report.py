@@ -16,10 +16,19 @@ from ....edge.common.terminal.formatting import format_percent
 from ....edge.common.terminal.tables import format_table
 from ....edge.data.images import Images
 from ....edge.reading.reader import Reader
-from .confidence import BINS, FOLDS, PAGES, Table, collect_cases, describe_odds, judge, measure_weighted_error
+from .confidence import (
+    BINS,
+    FOLDS,
+    PAGES,
+    CaseColumns,
+    collect_cases,
+    describe_odds,
+    estimate_held_out,
+    measure_weighted_error,
+)
 
 SCHEMA_VERSION = 1
-HEADERS = ["confidence", "digits", "others", "mean confidence %", "right %"]
+HEADERS = ["confidence", "digits", "non-digits", "mean confidence %", "right %"]
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +85,14 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
         pages: Number of pages to draw.
 
     Raises:
-        ConfidenceError: There is nothing to fit on.
+        BenchmarkError: There is nothing to fit on.
         PictureError: A picture cannot be read.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     reader = Reader(bundle)
     cases, pictures = collect_cases(reader, digits, scenes, pages)
-    table = Table.of(cases)
-    confidence = judge(table) * table.class_probability
+    table = CaseColumns.of(cases)
+    confidence = estimate_held_out(table) * table.class_probability
     others = confidence[~table.is_digit]
     return ConfidenceResults(
         edge_mnist=version("edge-mnist"),
@@ -103,7 +112,7 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
     )
 
 
-def _fill_bin(table: Table, confidence: NDArray[np.float64], place: int) -> Bin:
+def _fill_bin(table: CaseColumns, confidence: NDArray[np.float64], place: int) -> Bin:
     inside = np.minimum((confidence * BINS).astype(int), BINS - 1) == place
     weights = table.weights[inside]
     return Bin(

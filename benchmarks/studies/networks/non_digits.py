@@ -20,6 +20,7 @@ from ....edge.common.files import open_file
 from ....edge.common.kinds import explain_pointer
 from ....edge.media.listing import describe_left_out, is_video, list_tree
 from ....edge.media.pictures import SUFFIXES, read_gray
+from ...errors import BenchmarkError
 
 # The header of an idx file of unsigned bytes with three dimensions, big-endian.
 MAGIC = 0x00000803
@@ -27,11 +28,7 @@ HEADER_BYTES = 16
 GZIP = b"\x1f\x8b"
 # More would be gigabytes of logits and pixels; notMNIST's larger set has 530,000.
 MOST_IMAGES = 1_000_000
-HINT = "Give an idx file of 28x28 images, gzipped or not, a folder that holds one *images* file, or one of pictures."
-
-
-class OthersError(EdgeMnistError):
-    """There are no such images at that place; the message says what is expected."""
+HINT = "Expected an idx file of 28x28 images, gzipped or not, a folder with one *images* file, or a folder of pictures."
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def read_non_digits(path: Path) -> NonDigits:
             subfolders or not, each scaled to 28x28 whatever its shape.
 
     Raises:
-        OthersError: The path is none of these.
+        BenchmarkError: The path is none of these.
         PictureError: A picture cannot be read.
     """
     if not path.is_dir():
@@ -63,7 +60,7 @@ def read_non_digits(path: Path) -> NonDigits:
     files = sorted(file for file in path.glob("*images*") if file.is_file() and file.suffix.lower() not in SUFFIXES)
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
-        raise OthersError(f"{path}: expected one *images* file, got {names}. Name one of them.")
+        raise BenchmarkError(f"{path}: expected one *images* file, got {names}. Name one of them.")
     return NonDigits(path.resolve().name, _read_idx(files[0]) if files else _read_pictures(path))
 
 
@@ -71,16 +68,16 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     content = _read_content(path)
     shape = IMAGE_SHAPE[:2]
     if len(content) < HEADER_BYTES:
-        raise OthersError(f"{path}: expected an idx file of images, got {len(content)} bytes. {HINT}")
+        raise BenchmarkError(f"{path}: expected an idx file of images, got {len(content)} bytes. {HINT}")
     magic, count, *size = struct.unpack(">4I", content[:HEADER_BYTES])
     if magic != MAGIC or tuple(size) != shape:
-        raise OthersError(
+        raise BenchmarkError(
             f"{path}: expected an idx file of 28x28 images, got another header.{explain_pointer(content)} {HINT}"
         )
     if not 0 < count <= MOST_IMAGES or len(content) != HEADER_BYTES + count * shape[0] * shape[1]:
-        raise OthersError(
-            f"{path}: its header says {count:,} images, its length is not theirs or there are none or more than "
-            f"{MOST_IMAGES:,}. Fetch it again, or give another one."
+        raise BenchmarkError(
+            f"{path}: its header says {count:,} images, which does not match its length, or is not 1 to "
+            f"{MOST_IMAGES:,}. Download it again, or choose another file."
         )
     return np.frombuffer(content, np.uint8, offset=HEADER_BYTES).reshape(-1, *IMAGE_SHAPE)
 
@@ -96,22 +93,24 @@ def _read_content(path: Path) -> bytes:
                 return file.read(most)
             with gzip.open(file) as unpacked:
                 return unpacked.read(most)
-    except OthersError:
+    except BenchmarkError:
         raise
     except EdgeMnistError as error:
-        raise OthersError(f"{error} {HINT}") from error
+        raise BenchmarkError(f"{error} {HINT}") from error
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "a damaged gzip file"
-        raise OthersError(f"{path}: cannot be read ({reason}). {HINT}") from error
+        raise BenchmarkError(f"{path}: cannot be read ({reason}). {HINT}") from error
 
 
 def _read_pictures(folder: Path) -> NDArray[np.uint8]:
     listing = list_tree(folder)
     files = [file for file in listing.paths if not is_video(file)]
     if listing.unread:
-        raise OthersError(f"{folder}: {describe_left_out(listing.unread)}. Save them as PNG, or move them elsewhere.")
+        raise BenchmarkError(
+            f"{folder}: {describe_left_out(listing.unread)}. Save them as PNG, or remove them from the folder."
+        )
     if not 0 < len(files) <= MOST_IMAGES:
-        raise OthersError(f"{folder}: expected up to {MOST_IMAGES:,} pictures, got {len(files):,}. {HINT}")
+        raise BenchmarkError(f"{folder}: expected up to {MOST_IMAGES:,} pictures, got {len(files):,}. {HINT}")
     size = (IMAGE_SHAPE[1], IMAGE_SHAPE[0])
     images = [cv2.resize(read_gray(file), size, interpolation=cv2.INTER_AREA) for file in files]
     return np.stack(images).astype(np.uint8, copy=False)[..., None]

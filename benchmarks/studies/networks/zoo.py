@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from ....edge.bundle.card import Format, ModelFile, Precision, Training, encode_card
 from ....edge.bundle.catalogue import CATALOGUE
 from ....edge.bundle.folder import Bundle, open_bundle
-from ....edge.common.errors import EdgeMnistError
 from ....edge.common.machine import Host, describe_host
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import held_out_images
 from ....edge.data.images import Images
 from ....edge.runtimes.classifiers import choose_runtime
 from ....edge.runtimes.loading import load_classifier
+from ...errors import BenchmarkError
 from ...results.peer_inputs import InputCheck, check_input, choose_images, read_by_each
 from ...targets.peers import LoadedPeer, Peer, load_peer
 from ..reading.side_by_side import ratio_interval
@@ -40,10 +40,6 @@ FORMATS: tuple[Format, ...] = ("tflite", "onnx")
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 # Images in one turn, one after the other, so that caches are warm for all but the first.
 TURN_IMAGES = 100
-
-
-class ZooError(EdgeMnistError):
-    """The bundles cannot stand in one table; the message names them and says why."""
 
 
 class ZooSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +159,7 @@ def run_zoo(
 
     Raises:
         ModelCardError: A bundle is damaged, was never exported, or lacks one of the four files.
-        ZooError: A bundle was not trained here, or measured on other images than the first; a peer is not TFLite.
+        BenchmarkError: A bundle was not trained here, or measured on other images than the first; a peer is not TFLite.
         DataError: There are no images.
         RuntimeUnavailableError: LiteRT is not installed or cannot run a file.
     """
@@ -177,7 +173,7 @@ def run_zoo(
     theirs = [load_peer(peer.path, peer.interface, RUNTIME, "default", 1) for peer in peers]
     for peer, loaded in zip(peers, theirs, strict=True):
         if loaded.sha256 != peer.sha256:
-            raise ZooError(f"{peer.path}: was replaced by another file while it was loaded: run it again.")
+            raise BenchmarkError(f"{peer.path}: was replaced by another file while it was loaded. Run again.")
     times_us = time_in_turns([one.raw_call() for one in (*ours, *theirs)], images, settings)
     own, others = times_us[: len(ours)], times_us[len(ours) :]
     named = [(peer.path.name, times) for peer, times in zip(peers, others, strict=True)]
@@ -228,9 +224,9 @@ def _time_turn(call: Callable[[NDArray[np.uint8]], object], pixels: list[NDArray
 def _check_peers(peers: Sequence[Peer]) -> None:
     for peer in peers:
         if peer.format != "tflite":
-            raise ZooError(
-                f"{peer.path}: expected a .tflite file, as all of the zoo is timed in LiteRT. For .onnx files, use "
-                "edge-mnist benchmark --peer."
+            raise BenchmarkError(
+                f"{peer.path}: expected a .tflite file, because the zoo is timed in LiteRT. For .onnx files, "
+                "use edge-mnist benchmark --peer."
             )
 
 
@@ -243,9 +239,9 @@ def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
             bundle.file(format_, precision)
         images = bundle.export.evaluations[0].images
         if images != first:
-            raise ZooError(
-                f"accuracies on different images do not compare: {bundles[0].path} was measured on {first.name}, "
-                f"{bundle.path} on {images.name}. Export both with the same data."
+            raise BenchmarkError(
+                f"accuracies on different images cannot be compared: {bundles[0].path} was measured on "
+                f"{first.name}, {bundle.path} on {images.name}. Export both with the same data."
             )
     return first.name, first.count
 
@@ -253,16 +249,18 @@ def _check_alike(bundles: Sequence[Bundle]) -> tuple[str, int]:
 def _find_images(bundle: Bundle, name: str, data_dir: Path | None) -> Images:
     images = held_out_images(_training(bundle).dataset, data_dir).evaluations[0]
     if images.name != name:
-        raise ZooError(
-            f"expected the images that the bundles were measured on, {name}, but only {images.name} is here. Say where "
-            "MNIST is with --data-dir, or export the bundles again."
+        raise BenchmarkError(
+            f"expected the images that the bundles were measured on, {name}, but only {images.name} is "
+            "available. Name the folder of MNIST with --data-dir, or export the bundles again."
         )
     return images
 
 
 def _training(bundle: Bundle) -> Training:
     if bundle.card.training is None:
-        raise ZooError(f"{bundle.path}: nobody knows how it was trained. Expected a bundle that edge-mnist trained.")
+        raise BenchmarkError(
+            f"{bundle.path}: its card does not describe its training. Expected a bundle trained by edge-mnist."
+        )
     return bundle.card.training
 
 

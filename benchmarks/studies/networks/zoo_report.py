@@ -15,8 +15,9 @@ from ....edge.common.terminal.tables import format_table
 from ...comparison.models import ModelPoint, list_claims, list_references
 from ...comparison.models_report import LATENCY, SIZE, draw_points
 from ...results.peer_inputs import doubt_input
-from ..reading.frames_report import describe_machine, told
-from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Ratio, Zoo, ZooModel
+from ...results.wording import format_or_unknown
+from ..reading.frames_report import describe_machine
+from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
 CHARTS = ("latency", "size")
@@ -26,20 +27,21 @@ SPLITS = {"test": "test", "validation": "val."}
 def format_zoo(results: Zoo) -> str:
     """Format the report: both tables, and the conditions of the measurement."""
     results = escape_all_markdown(results)
-    lines = "; lines are what descriptions claim, dotted for test, dashed for validation"
+    lines = "; lines are published accuracies, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",
         "\n".join(f"- {sentence}" for sentence in doubt_peers(results)),
         format_models(results),
         "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in CHARTS),
-        "Better is to the top left; int8 TFLite files, ours as trained by our recipe, with 95 % intervals. The larger "
-        f"the mark, the larger the file. The stairs are the front{lines if list_claims(results.evaluated_on) else ''}.",
-        "## Starting points beside their claims" if _claimed(results) else "",
+        "Better is to the top left. Marks are int8 TFLite files with 95 % intervals, ours trained by our recipe. The "
+        "larger the mark, the larger the file. The stairs are the Pareto "
+        f"front{lines if list_claims(results.evaluated_on) else ''}.",
+        "## Original networks and their published accuracy" if _claimed(results) else "",
         format_claims(results),
         "\n".join(f"- {sentence}" for sentence in describe_claims(results)),
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_zoo(results)),
-        "## How each was trained",
+        "## How each network was trained",
         "\n".join(_describe_training(model) for model in results.models),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -94,20 +96,21 @@ def describe_claims(results: Zoo) -> list[str]:
     if not _claimed(results):
         return []
     sentences = [
-        "Beside a claim stands the lowest of our figures on the same split: on test of the four files, float and int8 "
-        "in both formats; on validation of the Keras model and the int8 files. The difference is in points.",
+        "A claim is compared with our lowest figure on the same split: on test, of the four files, float and "
+        "int8 in both formats; on validation, of the Keras model and the int8 files. The difference is in "
+        "points.",
     ]
     for name, claim in _claimed(results):
-        for recipe, told_as in (("description", "as described"), ("edge-mnist", "with our recipe")):
+        for recipe, words in (("description", "as described"), ("edge-mnist", "with our recipe")):
             best = _best_of(results, name, recipe)
-            if best and (reached := lowest(best, claim, results.count)) <= claim.accuracy:
+            if best and (reached := find_lowest_accuracy(best, claim, results.count)) <= claim.accuracy:
                 sentences.append(
-                    f"`{name}` {told_as} does not exceed its claim: {100 * reached:.2f} % where {claim} is claimed."
+                    f"`{name}` {words} does not exceed its claim: {100 * reached:.2f} %, claimed: {claim}."
                 )
     return sentences
 
 
-def lowest(model: ZooModel, claim: Claim, count: int) -> float:
+def find_lowest_accuracy(model: ZooModel, claim: Claim, count: int) -> float:
     """Return the lowest accuracy, in [0, 1], that a bundle has on the split of a claim; see `describe_claims`."""
     if claim.split == "test":
         return min(file.correct for file in model.files) / count
@@ -119,15 +122,17 @@ def describe_zoo(results: Zoo) -> list[str]:
     """Describe the conditions: how it was measured, on which machine, with which software."""
     settings, before, after = results.settings, results.host_before, results.host_after
     return [
-        f"**Accuracy**: {results.count:,} images, {results.evaluated_on}, each file once, when it was exported; epochs "
-        "and quantization were chosen on validation. **Drop** is of int8 against float, TFLite, in points.",
-        f"**Latency**: of the int8 `.tflite` file in {results.runtime}, one thread, one image a call, and only the "
-        f"runtime's own call; the median of {settings.rounds * settings.turns} turns of {TURN_IMAGES} images, taken in "
-        "random order in one process. The last columns divide it by that of others' models in the same run; the JSON "
-        "file has 95 % intervals, from resampling whole rounds, and every turn.",
-        *(f"**{peer.name}**: SHA-256 {peer.sha256[:12]}…, theirs, as published." for peer in results.peers),
-        f"**Machine**: {describe_machine(before)}, load average {told(before.load_1m)} before and "
-        f"{told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
+        f"**Accuracy**: {results.count:,} images, {results.evaluated_on}, each file once, during export; "
+        "epochs and quantization were chosen on validation. **Drop** is of int8 against float, TFLite, in "
+        "points.",
+        f"**Latency**: of the int8 `.tflite` file in {results.runtime}, one thread, one image per call, only "
+        f"the runtime's own call; the median of {settings.rounds * settings.turns} turns of {TURN_IMAGES} "
+        "images, taken in random order in one process. The last columns divide it by the latency of peer "
+        "models in the same run; the JSON file has 95 % intervals, from resampling whole rounds, and all "
+        "turns.",
+        *(f"**{peer.name}**: SHA-256 {peer.sha256[:12]}…, as published by its authors." for peer in results.peers),
+        f"**Machine**: {describe_machine(before)}, load average {format_or_unknown(before.load_1m)} before and "
+        f"{format_or_unknown(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
     ]
 
 
@@ -208,16 +213,12 @@ def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
         f"{100 * lost / results.count:+.2f}",
         f"{int8.size_bytes:,}",
         f"{model.timed.p50_us:.1f}",
-        *(_tell(ratio) for ratio in model.ratios),
+        *(f"{ratio.ratio:.2f}" for ratio in model.ratios),
     ]
 
 
 def _name_recipe(model: ZooModel) -> str:
     return "as described" if model.recipe_of == "description" else "ours"
-
-
-def _tell(ratio: Ratio) -> str:
-    return f"{ratio.ratio:.2f}"
 
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:
@@ -237,7 +238,7 @@ def _best_of(results: Zoo, network: str, recipe_of: str) -> ZooModel | None:
 
 
 def _claim_cells(model: ZooModel, claim: Claim, count: int) -> list[str]:
-    reached = lowest(model, claim, count)
+    reached = find_lowest_accuracy(model, claim, count)
     return [f"{100 * reached:.2f} {SPLITS[claim.split]}", f"{100 * (reached - claim.accuracy):+.2f}"]
 
 
@@ -248,7 +249,7 @@ def _describe_training(model: ZooModel) -> str:
     )
 
 
-def summarize(results: Zoo, style: str) -> str:
+def format_zoo_summary(results: Zoo, style: str) -> str:
     """Format both tables for the terminal."""
     parts: Sequence[str] = (
         *doubt_peers(results),

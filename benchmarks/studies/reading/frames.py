@@ -131,7 +131,7 @@ def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: Frame
     Raises:
         ModelCardError: The bundle is damaged, or has no file of this format and precision.
         RuntimeUnavailableError: The runtime is not installed or cannot run the file.
-        PeerModelError: The peer's file cannot be used.
+        BenchmarkError: The peer's file cannot be used.
     """
     settings = settings or FrameSettings()
     opened = open_bundle(bundle)

@@ -8,12 +8,13 @@ from ....edge.common.files import write_all
 from ....edge.common.machine import Host
 from ....edge.common.pages.markdown import escape_all_markdown
 from ....edge.common.terminal.tables import format_table
+from ...results.wording import format_or_unknown
 from .frame_growth import Growth, GrowthStep
 from .frames import STAGES, FrameRow, Frames
 from .side_by_side import SideBySide
 
 HEADERS = ["frame", "MP", "digits", "found", "right", *(f"{stage} ms" for stage in STAGES), "total p50", "total p90",
-           "ms a digit more"]  # fmt: skip
+           "ms per extra digit"]  # fmt: skip
 
 
 def format_frames(results: Frames, style: str = "github") -> str:
@@ -48,14 +49,15 @@ def describe_growth(growth: Growth) -> list[str]:
     if worst is None:
         return []
     verdict = (
-        "The time grows **no worse than linearly**: in no step to more digits or pixels by a larger factor than they. "
-        "The nearest to it was"
+        "The time grows **no worse than linearly**: in no step by a larger factor than the digits or pixels. "
+        "The closest step was"
         if growth.at_most_linear
         else "The time grows **worse than linearly** in at least one step; the worst was"
     )
     return [
-        f"A plane through the medians: {growth.fixed_ms:.2f} ms, and {growth.megapixel_ms:.2f} ms for each megapixel, "
-        f"and {growth.digit_ms:.3f} ms for each digit; it is off by {growth.largest_miss_ms:.2f} ms at most.",
+        f"A plane fitted to the medians: {growth.fixed_ms:.2f} ms, and {growth.megapixel_ms:.2f} ms for each "
+        f"megapixel, and {growth.digit_ms:.3f} ms for each digit; its largest error is "
+        f"{growth.largest_miss_ms:.2f} ms.",
         *(_describe_cost(growth, grows) for grows in ("digit", "megapixel")),
         f"{verdict} {_describe_step(worst)}.",
     ]
@@ -72,11 +74,11 @@ def format_side_by_side(beside: SideBySide, style: str) -> str:
     low, high = beside.interval
     return "\n\n".join(
         [
-            f"## Beside Otsu's threshold, {beside.width}x{beside.height}, {beside.digits} digits",
+            f"## Compared with Otsu's threshold, {beside.width}x{beside.height}, {beside.digits} digits",
             format_table(rows, headers, style, align),
-            f"The reader takes {beside.ratio:.2f} times as long as the usual way with {beside.file} (medians of all "
-            f"calls; 95 % interval {low:.2f} to {high:.2f}; single rounds {min(beside.round_ratios):.2f} to "
-            f"{max(beside.round_ratios):.2f}).",
+            f"The reader takes {beside.ratio:.2f} times as long as the usual pipeline with {beside.file} "
+            f"(medians of all calls; 95 % interval {low:.2f} to {high:.2f}; single rounds "
+            f"{min(beside.round_ratios):.2f} to {max(beside.round_ratios):.2f}).",
         ]
     )
 
@@ -85,26 +87,26 @@ def describe_frame_conditions(results: Frames) -> list[str]:
     """Describe the conditions: how it was measured, on which machine, with which software."""
     settings, before, after = results.settings, results.host_before, results.host_after
     sentences = [
-        f"**Time**: one thread, of OpenCV and of the inference; {settings.rounds} rounds over all frames in random "
-        f"order, {settings.calls} calls a frame in each. The call before those, loading, and opening picture files are "
-        "not counted. Stages are by the reader's own clock and in the median, the total by a clock around the call. "
-        "The JSON file has every total.",
-        "**Frames**: drawn digits on grainy paper under uneven light, in rows, as large as they fit, up to an eighth "
-        "of the frame's height. **Found** is how many digits the reader reported, **right** how many of those are "
-        "there, wherever.",
+        f"**Time**: one thread, of OpenCV and of the inference; {settings.rounds} rounds over all frames in "
+        f"random order, {settings.calls} calls per frame in each. One warm-up call, loading, and opening "
+        "picture files are not counted. Stages are medians of the reader's own clock, the total is timed "
+        "around the call. The JSON file has all totals.",
+        "**Frames**: drawn digits on grainy paper under uneven light, in rows, as large as fits, up to an "
+        "eighth of the frame's height. **Found** is the number of digits that the reader reported, **right** "
+        "the number of these that are on the page, at any place.",
         f"**Model**: {results.name}, {settings.precision}, {results.runtime} {results.runtime_version}; OpenCV "
         f"{results.opencv}; card SHA-256 {results.card_sha256[:12]}….",
-        f"**Machine**: {describe_machine(before)}, load average {told(before.load_1m)} before and "
-        f"{told(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
+        f"**Machine**: {describe_machine(before)}, load average {format_or_unknown(before.load_1m)} before and "
+        f"{format_or_unknown(after.load_1m)} after. edge-mnist {results.edge_mnist}. Started {results.started}.",
     ]
     if results.beside:
         sentences.insert(
             1,
-            "**Beside Otsu's threshold**: grayscale, Otsu's threshold, 5x5 closing, outer contours, one inference of "
-            f"{results.beside.file} (SHA-256 {results.beside.file_sha256[:12]}…) for each box in LiteRT, its "
-            "interpreter made once. Both pipelines take turns in one process, in random order, "
-            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval is from resampling "
-            "whole rounds.",
+            "**Compared with Otsu's threshold**: grayscale, Otsu's threshold, 5x5 closing, outer contours, "
+            f"one inference of {results.beside.file} (SHA-256 {results.beside.file_sha256[:12]}…) for each box "
+            "in LiteRT, with one interpreter. Both pipelines take turns in one process, in random order, "
+            f"{settings.shared_rounds} rounds of {settings.shared_calls} calls each; the interval is from "
+            "resampling whole rounds.",
         )
     return sentences
 
@@ -138,8 +140,8 @@ def _describe_cost(growth: Growth, grows: str) -> str:
     """Describe the cost of each additional digit or megapixel, over all steps."""
     costs = [step.ms_each for step in growth.steps if step.grows == f"{grows}s"]
     if not costs:
-        return f"Only one number of {grows}s was measured."
-    return f"From one frame to the next, a {grows} more costs {min(costs):.2f} to {max(costs):.2f} ms."
+        return f"Only one number of {grows}s was measured, so their cost is unknown."
+    return f"From one frame to the next, each further {grows} costs {min(costs):.2f} to {max(costs):.2f} ms."
 
 
 def _describe_step(step: GrowthStep) -> str:
@@ -154,9 +156,4 @@ def _describe_step(step: GrowthStep) -> str:
 def describe_machine(host: Host) -> str:
     """Describe processor, cores, system, Python and governor."""
     cores = f"{host.cores} {'core' if host.cores == 1 else 'cores'}"
-    return f"{host.model}, {cores}, {host.system}, Python {host.python}, governor {host.governor or 'not told'}"
-
-
-def told(value: float | None) -> str:
-    """Format a figure that a machine may not report."""
-    return "not told" if value is None else f"{value:g}"
+    return f"{host.model}, {cores}, {host.system}, Python {host.python}, governor {format_or_unknown(host.governor)}"

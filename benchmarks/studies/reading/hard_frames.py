@@ -26,7 +26,7 @@ Gray = NDArray[np.uint8]
 SCHEMA_VERSION = 1
 HEIGHT, WIDTH = 480, 640
 PAPER, INK = 225, 60
-HEADERS = ["frame", "digits", "processor ms", "of a plain page's"]
+HEADERS = ["frame", "digits", "processor ms", "relative to a plain page"]
 
 
 class FrameCost(msgspec.Struct, frozen=True, kw_only=True):

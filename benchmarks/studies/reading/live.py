@@ -24,8 +24,9 @@ from ....edge.live.loop import LiveLoop
 from ....edge.live.settings import LiveSettings
 from ....edge.live.sink_thread import Backlog, Sink
 from ....edge.reading.reader import Reader
+from ...errors import BenchmarkError
 from ...scenes.sized_pages import draw_sized_page
-from .live_process import Follower, LiveProcess, LiveSpeedError, PictureTaker
+from .live_process import Follower, LiveProcess, PictureTaker
 
 SIZE = (640, 480)
 DIGITS = 10
@@ -72,7 +73,7 @@ def run_live_speed(frames: int, rounds: int) -> LiveSpeed:
         rounds: Number of rounds; alone and watched take turns.
 
     Raises:
-        LiveSpeedError: `edge-mnist live` ended early, printed nothing, or never announced a page.
+        BenchmarkError: `edge-mnist live` ended early, printed nothing, or never announced a page.
     """
     reader = Reader()
     alone: list[float] = []
@@ -144,7 +145,7 @@ def _read_alone(reader: Reader, path: Path, frames: int) -> float:
 
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
     """Play the pages at a camera's pace; return how many frames and ms after its first each is announced."""
-    seen = _Seen()
+    seen = _RecordingSink()
     # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
     _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
     by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
@@ -158,7 +159,9 @@ def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
 def _find_announcement(sightings: list[Sighting], first: int) -> tuple[int, float]:
     rows = sightings[-1].rows if sightings else ()
     if not rows:
-        raise LiveSpeedError("A page of digits was shown for half a second, and nothing was announced.")
+        raise BenchmarkError(
+            "a page of digits was shown for half a second, but nothing was announced. Measure again on an idle machine."
+        )
     sighting = next(sighting for sighting in sightings if sighting.rows == rows)
     return _frame_of(sighting) - first, sighting.latency_ms
 
@@ -172,7 +175,7 @@ def _make_loop(reader: Reader, path: Path, options: CameraOptions, frames: int |
     return LiveLoop(lambda: VideoCamera(path, options), str(path), reader, sinks, LiveSettings(frames=frames))
 
 
-class _Seen:
+class _RecordingSink:
     """A sink that keeps its sightings."""
 
     name = "what was seen"
@@ -199,7 +202,7 @@ def _start_cold(path: Path) -> float:
         for line in process.read_lines():
             if line.get("announced"):
                 return time.perf_counter() - started
-    raise LiveSpeedError("`edge-mnist live` ended without having announced anything.")
+    raise BenchmarkError("`edge-mnist live` ended without an announcement. Measure again on an idle machine.")
 
 
 def _read_watched(path: Path, frames: int) -> tuple[float, float]:
@@ -213,7 +216,7 @@ def _read_watched(path: Path, frames: int) -> tuple[float, float]:
         count = sum(1 for _ in readings)
         seconds = time.perf_counter() - started
     if count + 1 < frames:
-        raise LiveSpeedError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
+        raise BenchmarkError(f"`edge-mnist live` ended after {count + 1} of {frames} frames.")
     if not (events.count and pictures.count):
-        raise LiveSpeedError("Nobody could watch: the page's server gave nothing.")
+        raise BenchmarkError("the page's server sent nothing to its clients. Measure again on an idle machine.")
     return count / seconds, pictures.count / seconds

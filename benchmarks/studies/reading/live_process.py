@@ -13,16 +13,12 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ....edge.common.errors import EdgeMnistError
 from ....edge.common.processes.child import bounded
+from ...errors import BenchmarkError
 
 # Far more than any measurement takes: a process that hangs is ended.
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 COMMAND = (sys.executable, "-P", "-c", "from edge_mnist.cli import main; main()", "live")
-
-
-class LiveSpeedError(EdgeMnistError):
-    """The live loop did not do what is to be measured; the message says what it did."""
 
 
 class LiveProcess:
@@ -37,7 +33,7 @@ class LiveProcess:
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
             bounded([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
         )
-        self._timer = threading.Timer(PATIENCE_S, self._process.kill)
+        self._timer = threading.Timer(TIMEOUT_S, self._process.kill)
         self._timer.daemon = True
         self._timer.start()
         return self
@@ -53,23 +49,23 @@ class LiveProcess:
         """Yield the JSON documents that it writes, one per line, until its end.
 
         Raises:
-            LiveSpeedError: The command failed.
+            BenchmarkError: The command failed.
         """
         for line in self._process.stdout or ():
             yield json.loads(line)
         if self._process.wait() != 0:
             said = self._read_said().removeprefix("Error: ")
-            raise LiveSpeedError(f"`edge-mnist live` ended with code {self._process.returncode}: {said}")
+            raise BenchmarkError(f"`edge-mnist live` ended with code {self._process.returncode}: {said}")
 
     def read_url(self) -> str:
         """Read the address of its page, which it prints before it reads the first frame.
 
         Raises:
-            LiveSpeedError: It printed no address.
+            BenchmarkError: It printed no address.
         """
         match = re.search(r"Serving on (http://\S+)", self._read_said())
         if match is None:
-            raise LiveSpeedError("`edge-mnist live --web` does not say where it serves.")
+            raise BenchmarkError("`edge-mnist live --web` did not print its address.")
         return match[1]
 
     def _read_said(self) -> str:

@@ -8,6 +8,7 @@ import msgspec
 from ....edge.common.files import write_all
 from ....edge.common.pages.markdown import escape_all_markdown
 from ....edge.common.terminal.tables import format_table
+from ...results.wording import format_or_unknown
 from .live import DIGITS, FPS, PAGES, SIZE, LiveSpeed
 
 NAME = "live"
@@ -23,10 +24,10 @@ def format_live_speed(results: LiveSpeed, style: str) -> str:
     rows = [
         ("frames per second, no sink", *_spread(results.fps_alone, ".0f")),
         ("frames per second, JSON of each, page with two clients", *_spread(results.fps_watched, ".0f")),
-        ("pictures per second that one of them gets", *_spread(results.pictures_per_s, ".0f")),
-        ("frames after its first until a page is announced", *_spread(results.frames_to_announce, ".0f")),
+        ("pictures per second of one client", *_spread(results.pictures_per_s, ".0f")),
+        ("frames until a page is announced, after its first", *_spread(results.frames_to_announce, ".0f")),
         ("latency of the announcement, ms", *_spread(results.latency_ms, ".1f")),
-        ("start of the command to the first digits, s", *_spread(results.cold_start_s, ".2f")),
+        ("start of the command until the first digits, s", *_spread(results.cold_start_s, ".2f")),
     ]
     headers = ["", "median", "smallest", "largest", "n"]
     return format_table(rows, headers, style, ("left", "right", "right", "right", "right"))
@@ -37,15 +38,16 @@ def format_live_report(results: LiveSpeed) -> str:
     results = escape_all_markdown(results)
     host = results.host
     conditions = [
-        f"**Frames**: a video of {SIZE[0]}x{SIZE[1]} with {DIGITS} digits on a page that sways, read as fast as it "
-        f"goes; {results.frames:,} frames a round, {len(results.fps_alone)} rounds, the two kinds in turns.",
-        "**Page with two clients**: `edge-mnist live --json --every-frame --web 0`; every line is parsed, one client "
-        "follows the events, one takes pictures as fast as it gets them. All of them run on the same machine.",
-        f"**Announcement**: {PAGES} pages of half a second each at {FPS} frames per second, the first left out. "
-        "Latency is from the capture of the frame that settles it; a change takes those frames and this.",
+        f"**Frames**: a video of {SIZE[0]}x{SIZE[1]} with {DIGITS} digits on a swaying page, read at full "
+        f"speed; {results.frames:,} frames per round, {len(results.fps_alone)} rounds of each kind, in turns.",
+        "**Page with two clients**: `edge-mnist live --json --every-frame --web 0`; every line is parsed, one "
+        "client follows the events, one requests pictures without pause. All run on the same machine.",
+        f"**Announcement**: {PAGES} pages of half a second each at {FPS} frames per second, the first left "
+        "out. Latency runs from the capture of the frame that settles the reading; a change takes the frames "
+        "above plus this latency.",
         "**Start**: a fresh process of `edge-mnist live --json` until its first line with digits.",
         f"**Machine**: {host.model}, {host.cores} cores, {host.system}, Python {host.python}, load average "
-        f"{'not told' if host.load_1m is None else f'{host.load_1m:g}'} at the end (the measurement itself included).",
+        f"{format_or_unknown(host.load_1m)} at the end (the measurement itself included).",
         f"**Versions**: edge-mnist {results.edge_mnist}; int8 on {results.runtime}, one thread.",
     ]
     lines = "\n".join(f"- {sentence}" for sentence in conditions)

@@ -22,6 +22,7 @@ from ....edge.common.native_log import quiet_native_log
 from ....edge.common.processes.child import call_in_child, first_line, limits_for
 from ....edge.reading.shapes import Box
 from ....edge.runtimes.classifiers import RUNTIMES
+from ...errors import BenchmarkError
 
 CLOSING = np.ones((5, 5), np.uint8)
 # Lower boxes are specks. A 1 may be as narrow as its stroke, so width does not count.
@@ -31,10 +32,6 @@ SIDE = 28
 MARGIN_SHARE = (SIDE / 20 - 1) / 2
 # A float file reads values in [0, 1]; a uint8 file reads the pixels.
 PIXEL_SCALES: dict[str, float | None] = {"uint8": None, "float32": 1 / 255}
-
-
-class PeerModelError(EdgeMnistError):
-    """The file cannot take part in the comparison; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class OtsuReader:
         """Load a `.tflite` file that reads uint8 or float32, [1, 28, 28] or [1, 28, 28, 1], and scores ten digits.
 
         Raises:
-            PeerModelError: The file cannot be read, is not such a file, or LiteRT is not installed.
+            BenchmarkError: The file cannot be read, is not such a file, or LiteRT is not installed.
         """
         content = _read(path)
         self.name, self.sha256 = path.name, hashlib.sha256(content).hexdigest()
@@ -61,13 +58,13 @@ class OtsuReader:
         given = self._interpreter.get_output_details()[0]
         shape, dtype = tuple(read[0]["shape"].tolist()), read[0]["dtype"].__name__
         if len(read) != 1 or shape not in {(1, SIDE, SIDE), (1, SIDE, SIDE, 1)} or dtype not in PIXEL_SCALES:
-            raise PeerModelError(
-                f"{path}: expected a model that reads uint8 or float32 [1, 28, 28] or [1, 28, 28, 1], this one reads "
+            raise BenchmarkError(
+                f"{path}: expected a model that reads uint8 or float32 [1, 28, 28] or [1, 28, 28, 1], got "
                 f"{dtype} {list(shape)}. Choose another --peer."
             )
         if int(given["shape"].prod()) != 10:
-            raise PeerModelError(
-                f"{path}: expected a model that scores ten digits, this one gives {given['shape'].tolist()}. Choose "
+            raise BenchmarkError(
+                f"{path}: expected a model with ten scores, got outputs of {given['shape'].tolist()}. Choose "
                 "another --peer."
             )
         self._input, self._output = read[0]["index"], given["index"]
@@ -122,9 +119,9 @@ def _read(path: Path) -> bytes:
     try:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
-        raise PeerModelError(str(error)) from error
+        raise BenchmarkError(str(error)) from error
     if identify(content) not in {TFLITE, UNKNOWN} or not content:
-        raise PeerModelError(f"{path}: expected a .tflite model, {describe_mistake(content)}")
+        raise BenchmarkError(f"{path}: expected a .tflite model, {describe_mistake(content)}")
     return content
 
 
@@ -132,14 +129,14 @@ def _load(content: bytes, path: Path, num_threads: int) -> Any:
     """Load the file in this process, after a child process has loaded and run it safely."""
     runtime = RUNTIMES["litert"]
     if not runtime.installed:
-        raise PeerModelError(f"{path}: is run by LiteRT, which is not installed. Run: pip install {runtime.package}")
+        raise BenchmarkError(f"{path}: needs LiteRT, which is not installed. Run: pip install {runtime.package}")
     try:
         call_in_child(_try, content, limits_for(len(content)))
         return _make_interpreter(content, num_threads)
     except Exception as error:
         # The interpreter raises ValueError, RuntimeError or TypeError for a damaged file.
-        raise PeerModelError(
-            f"{path}: expected a TFLite model, LiteRT cannot load it ({first_line(error)})."
+        raise BenchmarkError(
+            f"{path}: expected a TFLite model, but LiteRT cannot load it ({first_line(error)})."
         ) from error
 
 

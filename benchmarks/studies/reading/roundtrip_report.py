@@ -12,7 +12,7 @@ from .placed_digits import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
 # Share of the model's accuracy that framing must keep.
-WANTED_SHARE = 0.993
+REQUIRED_SHARE = 0.993
 HEADERS = ["", "digits", "model %", "framed %", "of model %", "read %", "of model %", "nothing", "several"]
 
 
@@ -25,7 +25,7 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
     """
     results = escape_all_markdown(results)
     sections = [
-        f"# {results.name}: from paper and back",
+        f"# {results.name}: accuracy on paper",
         format_tallies(results, style),
         describe_verdict(results),
         "## How it was measured",
@@ -47,27 +47,27 @@ def describe_verdict(results: Roundtrip) -> str:
     """Describe how much of the model's accuracy framing and the whole reader keep."""
     framed, read = results.total.framed_share, results.total.read_share
     if framed is None or read is None:
-        return "The model reads none of the images, so there is nothing to keep."
-    verdict = "as wanted" if framed >= WANTED_SHARE else "less than wanted"
+        return "The model reads none of the images, so there is no accuracy to keep."
+    verdict = "as required" if framed >= REQUIRED_SHARE else "less than required"
     return (
         f"Framing keeps {format_percent(framed)} of the model's accuracy on the same images, {verdict} (at least "
-        f"{format_percent(WANTED_SHARE, 1)}); the whole reader keeps {format_percent(read)}."
+        f"{format_percent(REQUIRED_SHARE, 1)}); the whole reader keeps {format_percent(read)}."
     )
 
 
 def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
     """Describe the meaning of the figures, and the conditions of the measurement."""
     host, settings = results.host, results.settings
-    doubt = "" if results.held_out else " Whether the model was trained on them is not known."
+    doubt = "" if results.held_out else " It is not known whether the model was trained on them."
     return [
-        f"**Images**: {settings.count:,} pastes of {results.images.name} ({results.images.count:,} images), seed "
-        f"{settings.seed}.{doubt} **Model** is its accuracy on the very same images as MNIST has them.",
-        f"**Paper**: frames of {FRAME_SHAPE[1]}x{FRAME_SHAPE[0]} with one digit, {HEIGHTS[0]} to {HEIGHTS[1]} px high, "
-        "each octave as likely; strokes as they are, thinner or thicker, as far as no hole closes and nothing breaks; "
-        "light and dark paper, a gradient, grain.",
-        "**Framed**: its ink, cut out at its known place, framed as the reader does and classified. **Read**: by the "
-        "whole reader; right is exactly one digit, the right one. **Nothing**, **several**: frames in which it found "
-        "none, or more than one.",
+        f"**Images**: {settings.count:,} pastes of {results.images.name} ({results.images.count:,} images), "
+        f"seed {settings.seed}.{doubt} **Model** is the model's accuracy on the same images as in MNIST.",
+        f"**Paper**: frames of {FRAME_SHAPE[1]}x{FRAME_SHAPE[0]} with one digit, {HEIGHTS[0]} to {HEIGHTS[1]} "
+        "px high, each octave equally likely; strokes unchanged, thinner or thicker, as far as no hole closes "
+        "and no stroke breaks; light and dark paper, a gradient, grain.",
+        "**Framed**: the ink is cut out at its known place, framed as in the reader, and classified. "
+        "**Read**: the whole reader; right means exactly one digit, the right one. **Nothing**, **several**: "
+        "frames with no digit found, or more than one.",
         f"**Model**: {results.name}, {settings.precision}, {results.runtime} {results.runtime_version}; card SHA-256 "
         f"{results.card_sha256[:12]}….",
         f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "

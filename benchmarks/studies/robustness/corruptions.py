@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....edge.common.opencv import cv
-from .plasma import CLOUDS_SIDE, draw_plasma
+from .plasma import PLASMA_SIDE, draw_plasma
 from .scratches import SIDE, draw_dotted_lines, draw_zigzags
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -70,7 +70,7 @@ def corrupt(images: NDArray[np.uint8], name: str, severity: int, seed: int) -> N
         ValueError: There is no such corruption or severity, or the images have another shape or type.
     """
     if name not in CORRUPTIONS:
-        raise ValueError(f"expected a corruption of {', '.join(CORRUPTIONS)}, got {name!r}.")
+        raise ValueError(f"expected one of the corruptions {', '.join(CORRUPTIONS)}, got {name!r}.")
     if severity not in SEVERITIES:
         raise ValueError(f"expected a severity from 1 to 5, got {severity}.")
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE, 1):
@@ -159,9 +159,9 @@ def _stripe(images: Pixels, parameters: Parameters, _: np.random.Generator) -> P
 
 def _fog(images: Pixels, parameters: Parameters, random: np.random.Generator) -> Pixels:
     amount, decay = np.float32(parameters[0]), parameters[1]
-    corners = [(y, x) for y in range(0, CLOUDS_SIDE, FOG_STEP) for x in range(0, CLOUDS_SIDE, FOG_STEP)]
-    clouds = [draw_plasma(decay, random) for _ in range(-(-len(images) // len(corners)))]
-    parts = [map_[y : y + SIDE, x : x + SIDE] for map_ in clouds for y, x in corners][: len(images)]
+    corners = [(y, x) for y in range(0, PLASMA_SIDE, FOG_STEP) for x in range(0, PLASMA_SIDE, FOG_STEP)]
+    maps = [draw_plasma(decay, random) for _ in range(-(-len(images) // len(corners)))]
+    parts = [map_[y : y + SIDE, x : x + SIDE] for map_ in maps for y, x in corners][: len(images)]
     most = images.max(axis=(1, 2), keepdims=True)
     return (images + amount * np.stack(parts)) * most / (most + amount)
 
@@ -200,7 +200,7 @@ CORRUPTIONS = {
                    ((0.03,), (0.06,), (0.09,), (0.17,), (0.27,)), 4),
         Corruption("glass blur", _glass_blur, "deviation of the blur, px; reach of swaps, px; rounds",
                    ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)), 1),
-        Corruption("motion blur", _motion_blur, "half the trail's length, px; deviation of its weights, px",
+        Corruption("motion blur", _motion_blur, "half the length of the trail, px; deviation of its weights, px",
                    ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)), 1),
         Corruption("shear", _shear, "angle, rad", ((0.2,), (0.4,), (0.6,), (0.8,), (1,)), 2),
         Corruption("scale", _scale, "size that remains", ((0.9,), (0.8,), (0.7,), (0.6,), (0.5,)), 3),

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # A power of two, since sides are halved.
-CLOUDS_SIDE = 256
+PLASMA_SIDE = 256
 
 
 def draw_plasma(decay: float, random: np.random.Generator) -> NDArray[np.float32]:
@@ -16,8 +16,8 @@ def draw_plasma(decay: float, random: np.random.Generator) -> NDArray[np.float32
 
     Source: A. Fournier, D. Fussell, L. Carpenter, "Computer rendering of stochastic models", CACM 25 (1982).
     """
-    heights = np.zeros((CLOUDS_SIDE, CLOUDS_SIDE))
-    step, roughness = CLOUDS_SIDE, 1.0
+    heights = np.zeros((PLASMA_SIDE, PLASMA_SIDE))
+    step, roughness = PLASMA_SIDE, 1.0
     while step >= 2:
         half = step // 2
         corners, middles = heights[::step, ::step], heights[half::step, half::step]

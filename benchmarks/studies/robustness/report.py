@@ -76,7 +76,8 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
     float32, int8, count = runtime.float32, runtime.int8, results.images.count
     clean = [1 - reading.correct / count for reading in (runtime.clean.float32, runtime.clean.int8)]
     relative = "" if runtime.relative_error is None else (
-        f" Divided by float32's under each corruption, int8's is {100 * runtime.relative_error:.1f} % in the mean."
+        f" Divided by float32's error under each corruption, int8's mean is {100 * runtime.relative_error:.1f} "
+        "%."
     )  # fmt: skip
     hardest = max(runtime.rows, key=lambda row: sum(cell.int8.silent for cell in row.cells))
     silent = sum(cell.int8.silent for cell in hardest.cells) / (count * len(hardest.cells))
@@ -85,11 +86,11 @@ def summarize_robustness(results: Robustness, runtime: RuntimeRobustness) -> lis
         f"MNIST-C's severities {format_percent(float32.published_error)} and {format_percent(int8.published_error)}; "
         f"without corruption {format_percent(clean[0])} and {format_percent(clean[1])}.{relative}",
         _describe_drops(runtime),
-        f"**Abstaining**: of all corrupted images int8 refuses {format_percent(int8.refused, 1)} and reads "
-        f"{format_percent(int8.silent, 1)} wrong without refusing, "
+        f"**Abstaining**: of all corrupted images, int8 refuses {format_percent(int8.refused, 1)} and reads "
+        f"{format_percent(int8.silent, 1)} wrong without refusing them, "
         f"{format_percent(int8.silent / int8.error if int8.error else 0, 0)} of its errors; float32 "
-        f"{format_percent(float32.refused, 1)} and {format_percent(float32.silent, 1)}. Most such silent errors are "
-        f"under {hardest.corruption}: {format_percent(silent, 1)} of its images.",
+        f"{format_percent(float32.refused, 1)} and {format_percent(float32.silent, 1)}. Most of these silent "
+        f"errors are under {hardest.corruption}: {format_percent(silent, 1)} of its images.",
     ]
 
 
@@ -144,29 +145,30 @@ def tabulate_definitions(results: Robustness) -> PageTable:
 def describe_robustness_conditions(results: Robustness) -> list[str]:
     """Describe the meaning of the figures, and the conditions of the measurement."""
     host, settings = results.host, results.settings
-    doubt = "" if results.held_out else " Whether the model was trained on them is not known."
-    part = "" if settings.count is None else " This is a part of the set; `--all` takes all of it."
+    doubt = "" if results.held_out else " It is not known whether the model was trained on them."
+    part = "" if settings.count is None else " This is a part of the set; `--all` uses all of it."
     runtimes = ", ".join(f"{runtime.runtime} {runtime.version}" for runtime in results.runtimes)
     return [
-        f"**Images**: {results.images.count:,} of {results.images.name} under each corruption and severity, the same "
-        f"ones for all.{part}{doubt} The model reads the corrupted 28x28 image itself: the reader's steps before it, "
-        "which take away paper and frame what they find, have no part in this.",
-        "**Corruptions**: after MNIST-C (Mu and Gilmer 2019), noise, blur, fog and spatter from ImageNet-C (Hendrycks "
-        "and Dietterich 2019), made here from their definitions, so images are alike and not the same. A star marks "
-        "the severity that MNIST-C has; stripes, both lines and edges have only that one there, and milder ones here; "
-        "spatter's are sorted. **Distance** is the root mean square over an image's pixels, in gray levels, mean over "
-        "images, by severity.",
-        "**Drop**: percentage points of float32's mean accuracy over severities minus int8's on the same images, with "
-        "a percentile interval from resampling images. **p**: exact sign test in which an image counts once, for the "
-        "file that reads it right at more severities; five severities of one image are no five images, and with one "
-        f"severity this is exact McNemar's. **Holm**: corrected for the {len(results.corruptions)} corruptions of a "
-        "runtime. **Measurable** is what has at most 0.05 there and an interval without 0.",
+        f"**Images**: {results.images.count:,} of {results.images.name} under each corruption and severity, "
+        f"the same images for all.{part}{doubt} The model reads the corrupted 28x28 image itself, without the "
+        "reader's earlier steps, which remove paper and frame shapes.",
+        "**Corruptions**: after MNIST-C (Mu and Gilmer 2019), noise, blur, fog and spatter from ImageNet-C "
+        "(Hendrycks and Dietterich 2019), implemented here from their definitions, so images are similar, not "
+        "identical. A star marks the severity of MNIST-C; stripes, both lines and edges have only one there, "
+        "and milder ones here; those of spatter are sorted. **Distance** is the root mean square over an "
+        "image's pixels, in gray levels, mean over images, by severity.",
+        "**Drop**: percentage points of float32's mean accuracy over severities minus int8's on the same "
+        "images, with a percentile interval from resampling images. **p**: exact sign test in which an image "
+        "counts once, for the file that reads it right at more severities, because five severities of one "
+        "image are not five independent images. With one severity this is McNemar's exact test. **Holm**: "
+        f"corrected for the {len(results.corruptions)} corruptions of a runtime. **Measurable** means at most "
+        "0.05 there and an interval without 0.",
         "**Intervals** of accuracies are Wilson's. **Mean corruption error** is the mean over corruptions and "
         "severities, not divided by another model's.",
-        f"**Refused** is what scores less than {results.threshold:g}, the card's threshold; **silent errors** are read "
-        "wrong and not refused. Refused images may have been read right or wrong.",
-        f"**Command**: `{describe_command(settings)}`, {results.seconds:,.0f} s. The counts behind every figure are in "
-        "`robustness.json` beside this.",
+        f"**Refused** images score less than {results.threshold:g}, the card's threshold; **silent errors** "
+        "are read wrong and not refused. Refused images may be right or wrong.",
+        f"**Command**: `{describe_command(settings)}`, {results.seconds:,.0f} s. The counts of all figures are "
+        "in `robustness.json` in the same folder.",
         f"**Model**: {results.name}, float32 and int8, {runtimes}, one thread; card SHA-256 "
         f"{results.card_sha256[:12]}….",
         f"**Machine**: {host.model}, {host.system}, Python {host.python}. edge-mnist {results.edge_mnist}. Started "

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ....edge.bundle.card import NUM_CLASSES, Precision, encode_card
 from ....edge.bundle.folder import Bundle
-from ....edge.common.errors import EdgeMnistError
 from ....edge.common.machine import describe_host
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import HeldOut
@@ -23,15 +22,12 @@ from ....edge.data.images import Images
 from ....edge.runtimes.abstention import accepted
 from ....edge.runtimes.classifiers import Classifier, choose_runtime
 from ....edge.runtimes.loading import load_classifier
+from ...errors import BenchmarkError
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .results import CorruptionRecord, Robustness, RobustnessSettings
 from .scores import Outcomes, compare_files
 
 PRECISIONS: tuple[Precision, Precision] = ("float32", "int8")
-
-
-class ImageCountError(EdgeMnistError):
-    """There are too few images of a digit."""
 
 
 def run_robustness(bundle: Bundle, held_out: HeldOut, settings: RobustnessSettings | None = None) -> Robustness:
@@ -45,7 +41,7 @@ def run_robustness(bundle: Bundle, held_out: HeldOut, settings: RobustnessSettin
     Raises:
         ModelCardError: The bundle lacks one of the files, or is damaged.
         RuntimeUnavailableError: A runtime is not installed or cannot run a file.
-        ImageCountError: There are too few images.
+        BenchmarkError: There are too few images.
     """
     settings = settings or RobustnessSettings()
     runtimes = [choose_runtime(name) for name in settings.runtimes or (None,)]
@@ -80,15 +76,15 @@ def choose_images(images: Images, count: int | None) -> Images:
         count: Number of images, a multiple of ten; None for all.
 
     Raises:
-        ImageCountError: `count` is not a multiple of ten, or there are fewer images of a digit.
+        BenchmarkError: `count` is not a multiple of ten, or there are fewer images of a digit.
     """
     if count is None:
         return images
     most = NUM_CLASSES * int(np.bincount(images.labels, minlength=NUM_CLASSES).min())
     if count % NUM_CLASSES or not 0 < count <= most:
-        raise ImageCountError(
-            f"expected a count of images that is a multiple of {NUM_CLASSES}, for as many of each digit, and at most "
-            f"{most}, got {count}. All {len(images)} images of {images.name}: --all."
+        raise BenchmarkError(
+            f"expected --count to be a multiple of {NUM_CLASSES} (equally many of each digit) and at most "
+            f"{most}, got {count}. For all {len(images)} images of {images.name}: --all."
         )
     each = count // NUM_CLASSES
     places = [np.flatnonzero(images.labels == digit) for digit in range(NUM_CLASSES)]

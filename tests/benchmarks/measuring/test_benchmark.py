@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.benchmarks.measuring.accuracy import choose_evaluation, compare
+from edge_mnist.benchmarks.measuring.accuracy import choose_evaluation, compare_outputs
 from edge_mnist.benchmarks.measuring.stage_times import StageTimesJob, read_frames
 from edge_mnist.benchmarks.measuring.worker import peak_memory_mb
 from edge_mnist.benchmarks.report.report import format_report
@@ -29,7 +29,7 @@ def test_drops_are_paired_and_signed() -> None:
     perfect = np.eye(10, dtype=np.float32)[labels]
     one_wrong = np.eye(10, dtype=np.float32)[[0, 1, 2, 9]]
 
-    accuracy = compare(one_wrong, reference=perfect, float_logits=perfect, labels=labels)
+    accuracy = compare_outputs(one_wrong, reference=perfect, float_logits=perfect, labels=labels)
 
     assert (accuracy.correct, accuracy.drop_vs_keras_pp, accuracy.drop_vs_float_pp) == (3, 25.0, 25.0)
     assert (accuracy.agreement, accuracy.p_vs_float, accuracy.p_vs_keras) == (0.75, 1.0, 1.0)
@@ -42,7 +42,7 @@ def test_a_confusion_has_what_it_is_in_lines_and_what_was_read_in_columns() -> N
     labels = np.array([0, 0, 1, 7], np.uint8)
     read = np.eye(10, dtype=np.float32)[[0, 6, 1, 1]]
 
-    confusion = np.array(compare(read, None, None, labels).confusion)
+    confusion = np.array(compare_outputs(read, None, None, labels).confusion)
 
     assert confusion.sum() == 4
     assert [confusion[0, 0], confusion[0, 6], confusion[1, 1], confusion[7, 1]] == [1, 1, 1, 1]
@@ -51,7 +51,7 @@ def test_a_confusion_has_what_it_is_in_lines_and_what_was_read_in_columns() -> N
 def test_a_peer_is_compared_with_nothing_that_it_was_not_made_of() -> None:
     labels = np.array([0, 1], np.uint8)
 
-    accuracy = compare(np.eye(10, dtype=np.float32)[labels], None, None, labels)
+    accuracy = compare_outputs(np.eye(10, dtype=np.float32)[labels], None, None, labels)
 
     assert (accuracy.agreement, accuracy.drop_vs_keras_pp, accuracy.drop_vs_float_pp) == (None, None, None)
 
@@ -160,7 +160,7 @@ def test_a_quick_run_says_so_and_what_it_leaves_out(measured: tuple[Results, Pat
         "left out of a quick run: it takes seconds to load"
     }
     assert {row.unavailable for row in results.rows if row.runtime == "tflite-runtime"} == {
-        "not installed: --old-runtime makes an environment with 2.14.0"
+        "not installed: --old-runtime creates an environment with 2.14.0"
     }
 
 

@@ -130,7 +130,7 @@ def test_a_browser_that_ends_at_once_is_said_to(job: Job, tmp_path: Path, monkey
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
-    with pytest.raises(WorkerError, match="the browser ended before the page had measured"):
+    with pytest.raises(WorkerError, match="the browser ended before the page had finished"):
         run_worker(LAUNCHER, job, Measurement)
 
 

@@ -160,7 +160,7 @@ def test_what_nobody_tells_is_not_held_against_it() -> None:
     [
         ({"throttled": 0b0001}, "invalid", "under-voltage while it measured"),
         ({"throttled": 0b0100}, "invalid", "throttled while it measured"),
-        ({"temperature_c": 84.0}, "unstable", "it reached 84 °C, and processors slow down from 80 on"),
+        ({"temperature_c": 84.0}, "unstable", "it reached 84 °C, and processors throttle from 80 °C on"),
         ({"busy_elsewhere": 0.3}, "unstable", "other processes took up to 30 % of all processors' time"),
         ({"frequency_mhz": [800.0, 1500.0]}, "unstable", "the processor ran at 1500 MHz, in most of the run at 2400"),
     ],
@@ -189,7 +189,7 @@ def test_processes_that_differ_or_never_settle_are_said() -> None:
     assert verdict.validity == "unstable"
     assert verdict.reasons == (
         "latencies were not steady after warming up in 1 of 2",
-        "processes differ: the median is known to ±25 % only",
+        "processes differ: the median is only known to ±25 %",
     )
 
 
@@ -198,7 +198,7 @@ def test_a_clock_with_coarse_steps_is_said() -> None:
 
     verdict = judge_row(make_latency(), [coarse] * 5, make_samples(), None)
 
-    assert verdict.reasons == ("its clock has steps of 100 us, so quantiles are no finer than that",)
+    assert verdict.reasons == ("its clock has steps of 100 us, which limits the quantiles",)
 
 
 def test_throttling_between_two_looks_is_seen() -> None:
@@ -213,7 +213,7 @@ def test_throttling_between_two_looks_is_seen() -> None:
 def test_processors_slowed_for_their_heat_make_a_run_invalid() -> None:
     samples = [Sample(at_s=float(i), throttle_count=7 + i) for i in range(3)]
 
-    assert judge_machine(samples, []).reasons == ("processors were slowed for their heat 2 times",)
+    assert judge_machine(samples, []).reasons == ("processors were throttled by heat 2 times",)
 
 
 def test_a_run_is_as_good_as_its_worst_row() -> None:

@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.accuracy import read_reference
 from edge_mnist.benchmarks.photos.labels import read_labels
 from edge_mnist.benchmarks.remote import machines as remote
-from edge_mnist.benchmarks.remote.session import Parcel, RemoteError, _read_message
+from edge_mnist.benchmarks.remote.session import Parcel, _read_message
 from edge_mnist.benchmarks.remote.ssh import SshOptions, parse_host
 from edge_mnist.benchmarks.results import files as result_files
 from edge_mnist.benchmarks.results.files import decode_results
@@ -156,7 +157,7 @@ def test_logits_that_unpack_to_more_than_the_card_says_are_refused(monkeypatch: 
     bomb = _archive(a=_array(np.zeros(100_000_000, np.uint8))).getvalue()
     monkeypatch.setattr(Bundle, "read", lambda *_: bomb)
 
-    with pytest.raises(ModelCardError, match=r"reference\.npz: not Keras's logits \(it unpacks to"):
+    with pytest.raises(ModelCardError, match=r"reference\.npz: are not the logits of Keras \(it unpacks to"):
         read_reference(bundle, bundle.export.evaluations[0])
 
 
@@ -183,8 +184,8 @@ def test_what_one_machine_sends_costs_the_others_nothing(monkeypatch: pytest.Mon
     answers = remote._run_all(sessions, Parcel({}, "m", 1), None)  # type: ignore[arg-type]
 
     assert answers["good"] == b"good"
-    assert isinstance(answers["evil"], RemoteError)
-    assert "sent what cannot be used (RecursionError: maximum recursion depth" in str(answers["evil"])
+    assert isinstance(answers["evil"], BenchmarkError)
+    assert "sent an unusable answer (RecursionError: maximum recursion depth" in str(answers["evil"])
 
 
 def _keras_file(method: int = zipfile.ZIP_STORED, **changed: Any) -> bytes:

@@ -37,7 +37,7 @@ def test_a_peer_that_is_replaced_meanwhile_has_no_figures(tmp_path: Path, is_rep
     target = measure(Target(subject, "litert", "default", 1))
 
     assert target.unavailable == (
-        "was replaced by another file while the benchmark ran: run it again" if is_replaced else None
+        "was replaced by another file during the benchmark; run it again" if is_replaced else None
     )
     assert [one.file_sha256 for one in target.measurements] == ([] if is_replaced else [peer.sha256])
 
@@ -52,7 +52,7 @@ def test_a_bundle_that_is_replaced_meanwhile_has_no_figures(tmp_path: Path) -> N
 
     target = measure(Target(subject, "litert", "default", 1))
 
-    assert target.unavailable == "was replaced by another file while the benchmark ran: run it again"
+    assert target.unavailable == "was replaced by another file during the benchmark; run it again"
 
 
 def test_a_measurement_cannot_leave_out_its_file() -> None:

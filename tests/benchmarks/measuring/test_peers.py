@@ -12,10 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings, Results, Row
 from edge_mnist.benchmarks.targets import launcher as processes
 from edge_mnist.benchmarks.targets.job import PeerInterface
-from edge_mnist.benchmarks.targets.peers import PeerError, describe_peer, load_peer
+from edge_mnist.benchmarks.targets.peers import describe_peer, load_peer
 from edge_mnist.benchmarks.targets.targets import list_targets
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
@@ -156,8 +157,8 @@ def test_a_peer_reads_what_was_said_that_it_reads(measured: Results, sample: mni
     ("file", "reason"),
     [
         ("killer.tflite", "crashed (SIGSEGV)"),
-        ("endless.onnx", "hangs: no sign of life for 30.5 s"),
-        ("nine.onnx", "onnxruntime cannot run nine.onnx: its outputs are [[1, 9]], none of ten scores"),
+        ("endless.onnx", "does not respond: no progress for 30.5 s"),
+        ("nine.onnx", "onnxruntime cannot run nine.onnx: its outputs are [[1, 9]], but none has ten scores"),
     ],
 )
 def test_a_peer_that_fails_is_a_row_with_the_reason(measured: Results, file: str, reason: str) -> None:
@@ -205,8 +206,8 @@ def test_preparing_an_image_is_not_part_of_the_bare_call(tmp_path: Path, sample:
     ("shape", "dtype", "reads", "reason"),
     [
         ([1, 784, 1], 1, "float01", "its input is [1, 784, 1], expected [N, 28, 28]"),
-        ([1, 784], 1, "uint8", "its input is float32, not uint8: say what it reads with --peer-input"),
-        ([1, 784], 2, "float01", "its input is uint8, not float32: say what it reads with --peer-input"),
+        ([1, 784], 1, "uint8", "its input is float32, not uint8; state its input with --peer-input"),
+        ([1, 784], 2, "float01", "its input is uint8, not float32; state its input with --peer-input"),
         ([1, 784], 7, "float01", "its input is tensor(int64), expected float or uint8"),
     ],
 )
@@ -238,7 +239,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeUnavailableError, match=r"onnxruntime cannot run garbage\.onnx: "):
         load_peer(garbage, PeerInterface("uint8"), "onnxruntime", "default", 1)
-    with pytest.raises(PeerError, match=r"expected a \.tflite or \.onnx file"):
+    with pytest.raises(BenchmarkError, match=r"expected a \.tflite or \.onnx file"):
         describe_peer(tmp_path / "model.pt", "uint8")
-    with pytest.raises(PeerError, match="cannot be read"):
+    with pytest.raises(BenchmarkError, match="cannot be read"):
         describe_peer(tmp_path / "missing.onnx", "uint8")

@@ -107,7 +107,7 @@ def test_one_that_hangs_is_ended_with_its_children(launch: Launch, tmp_path: Pat
     """)
 
     # The child's number must be there by then, so it has as long as a busy machine may take.
-    with pytest.raises(WorkerError, match="hangs: no sign of life for 5 s"):
+    with pytest.raises(WorkerError, match="does not respond: no progress for 5 s"):
         run_worker(launcher, Question(1), Reply, silence_s=5)
 
     assert _ends(int((tmp_path / "child").read_text()))
@@ -134,7 +134,7 @@ def test_one_that_times_calls_may_be_silent_for_as_long_as_it_was_told(
 
     measure_all([target], [], ImageSets(sample, sample), settings, MachineMonitor())
 
-    assert target.unavailable == "hangs: no sign of life for 3.5 s"
+    assert target.unavailable == "does not respond: no progress for 3.5 s"
 
 
 def test_what_it_leaves_behind_is_ended_when_it_has_answered(launch: Launch, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_wheel_is_installed_into_an_environment_that_goes_away(
     assert done.unreachable == {}
     assert len(done.rows) == len(answer.rows)
     assert [line.removeprefix(f"{server.host}: ") for line in said] == [
-        "makes an environment and installs edge-mnist",
+        "creates an environment and installs edge-mnist",
         "measures",
     ]
     assert left == []

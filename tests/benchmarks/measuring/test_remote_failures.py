@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.remote import session as remote_session
 from edge_mnist.benchmarks.remote.machines import MODULE, RemoteOptions, RemoteResults, choose_limit_s, measure_remotely
-from edge_mnist.benchmarks.remote.session import Parcel, RemoteError, Session
-from edge_mnist.benchmarks.remote.ssh import SshError, SshOptions, parse_host
+from edge_mnist.benchmarks.remote.session import Parcel, Session
+from edge_mnist.benchmarks.remote.ssh import SshOptions, parse_host
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data.held_out import HeldOut
 from tests.stand_ins.remote_machine import (
@@ -37,7 +38,7 @@ __all__ = ["bundle", "held_out", "server", "stand_in"]
 
 @pytest.mark.parametrize("text", ["", "pi@", "-oProxyCommand=touch x", "pi@-oX", "a b", "pi;ls", "pi:0", "pi:65536"])
 def test_what_is_no_host_never_reaches_ssh(text: str, bundle: Bundle, held_out: HeldOut) -> None:
-    with pytest.raises(SshError, match="expected user@host"):
+    with pytest.raises(BenchmarkError, match="expected user@host"):
         measure_remotely([text], bundle, held_out, QUICK)
 
 
@@ -106,18 +107,18 @@ def _slow(server: SshServer, stand_in: StandIn) -> RemoteOptions:
 @pytest.mark.parametrize(
     ("arrange", "sentence"),
     [
-        (_wrong_key, "refuses the key: put the public one there"),
+        (_wrong_key, "refuses the key. Install the public key there"),
         (_no_key, "nobody's: no such file."),
         (_open_key, "the private key cannot be used"),
-        (_unknown_host, "its host key is not known here: connect once by hand"),
-        (_other_host_key, "shows another host key than the known one"),
-        (_no_such_python, "has no Python where it was looked for"),
+        (_unknown_host, "its host key is not known. Connect once with ssh"),
+        (_other_host_key, "shows a different host key than the known one"),
+        (_no_such_python, "has no Python on its search path"),
         (_odd_python, "expected the path of an interpreter"),
-        (_old_python, "has Python 3.9.2, and edge-mnist needs 3.11 or newer"),
-        (_bare_python, "has no edge-mnist: install it there"),
-        (_killed, "the measurement was ended there by signal 9, as systems do that run out of memory"),
+        (_old_python, "has Python 3.9.2, but edge-mnist needs 3.11 or newer"),
+        (_bare_python, "has no edge-mnist. Install it"),
+        (_killed, "the measurement was ended by signal 9, probably because memory ran out"),
         (_complaining, "the measurement failed there: the bundle is  [31mred"),
-        (_empty_handed, "the measurement ended there without results"),
+        (_empty_handed, "the measurement ended without results"),
         (_slow, "took longer than 4 s"),
     ],
 )
@@ -136,11 +137,11 @@ def test_a_failure_is_one_sentence(
 
 
 def test_a_port_that_nobody_listens_on_is_said_to_refuse() -> None:
-    assert "refuses the connection: nothing listens on that port" in _fail_to_connect("127.0.0.1:1")
+    assert "refuses the connection: no SSH server listens on that port" in _fail_to_connect("127.0.0.1:1")
 
 
 def test_a_name_that_nobody_has_is_said_to_be_unknown() -> None:
-    assert "no machine of that name is known" in _fail_to_connect("nobody.invalid")
+    assert "the host name cannot be resolved" in _fail_to_connect("nobody.invalid")
 
 
 def test_a_machine_that_never_answers_is_given_up() -> None:
@@ -159,7 +160,7 @@ def test_no_way_to_a_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    assert "there is no way to it from this network" in _fail_to_connect("192.0.2.1")
+    assert "cannot be reached from this network" in _fail_to_connect("192.0.2.1")
 
 
 def test_a_machine_without_ssh_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +200,7 @@ def test_a_connection_dropped_in_the_middle_ends_everything_on_both_sides(
         if _is_alive(pid):
             os.kill(pid, signal.SIGCONT)
 
-    assert "the connection was dropped in the middle" in _only_reason(done)
+    assert "the connection was lost" in _only_reason(done)
     wait_until(lambda: not any(map(_is_alive, pids)), "what measured there goes on")
 
 
@@ -219,8 +220,8 @@ def test_a_driver_that_is_killed_is_said_to_be(
     for leftover in server.temporary.iterdir():
         shutil.rmtree(leftover)
 
-    assert "ended before it had results" in _only_reason(done)
-    assert "as if it had been killed" in _only_reason(done)
+    assert "ended without results" in _only_reason(done)
+    assert "may have been killed" in _only_reason(done)
 
 
 def test_hanging_up_ends_everything_there(server: SshServer, stand_in: StandIn) -> None:
@@ -230,13 +231,13 @@ def test_hanging_up_ends_everything_there(server: SshServer, stand_in: StandIn) 
     reasons: list[str] = []
 
     def run() -> None:
-        with pytest.raises(RemoteError) as caught:
+        with pytest.raises(BenchmarkError) as caught:
             session.run(parcel)
         reasons.append(str(caught.value))
 
     with in_thread(run) as wait:
         pids = stand_in.wait_for_pids()
-        session.hang_up("was stopped.")
+        session.end("was stopped.")
         wait()
 
     assert reasons == ["was stopped."]
@@ -284,7 +285,7 @@ def test_more_than_results_ever_have_is_not_taken(
 
     done = measure_remotely([server.host], bundle, held_out, QUICK, options_for(server, stand_in))
 
-    assert _only_reason(done) == "announced 1,001 bytes of results; up to 1,000 are taken."
+    assert _only_reason(done) == "announced 1,001 bytes of results; at most 1,000 are accepted."
 
 
 def test_a_machine_that_talks_without_end_is_hung_up_on(
@@ -293,7 +294,7 @@ def test_a_machine_that_talks_without_end_is_hung_up_on(
     with serving_ssh(tmp_path, greeting="yes; ") as server:
         done = measure_remotely([server.host], bundle, held_out, QUICK, options_for(server, stand_in))
 
-    assert _only_reason(done) == "sent anything but results."
+    assert _only_reason(done) == "sent no valid results."
 
 
 def test_a_wheel_that_is_not_there_is_every_machines_reason(bundle: Bundle, held_out: HeldOut, tmp_path: Path) -> None:
@@ -319,7 +320,7 @@ def _only_reason(done: RemoteResults) -> str:
 
 
 def _fail_to_connect(host: str) -> str:
-    with pytest.raises((RemoteError, SshError)) as caught:
+    with pytest.raises(BenchmarkError) as caught:
         Session(parse_host(host), SshOptions(connect_timeout_s=2), lambda _: None).run(Parcel({}, MODULE, 60))
     return str(caught.value)
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.remote.check import Expected, check_results
-from edge_mnist.benchmarks.remote.session import RemoteError
-from edge_mnist.benchmarks.remote.wheel import WheelError, build_wheel
+from edge_mnist.benchmarks.remote.wheel import build_wheel
 from edge_mnist.benchmarks.results.schema import Results
 from tests.conftest import REPOSITORY
 from tests.stand_ins.remote_machine import answer, bundle, held_out
@@ -32,7 +32,7 @@ def _another_schema(answer: dict[str, Any]) -> str:
 
 def _another_file(answer: dict[str, Any]) -> str:
     answer["rows"][0]["file_sha256"] = "ab" * 32
-    return "which is not what it was sent"
+    return "which is not the file that was sent"
 
 
 def _another_card(answer: dict[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _fewer_images(answer: dict[str, Any]) -> str:
 
 def _a_peer(answer: dict[str, Any]) -> str:
     answer["rows"][0]["is_peer"] = True
-    return "which is not what it was sent"
+    return "which is not the file that was sent"
 
 
 def _no_raw_values(answer: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def _negative_time(answer: dict[str, Any]) -> str:
 
 def _no_rows(answer: dict[str, Any]) -> str:
     answer["rows"] = []
-    return "it measured nothing"
+    return "it contains no measurement"
 
 
 def _more_machines(answer: dict[str, Any]) -> str:
@@ -102,7 +102,7 @@ def test_results_of_something_else_are_refused(change: Callable[[dict[str, Any]]
     changed = json.loads(msgspec.json.encode(answer))
     reason = change(changed)
 
-    with pytest.raises(RemoteError, match=r"^sent results that cannot be used: ") as caught:
+    with pytest.raises(BenchmarkError, match=r"^sent results that cannot be used: ") as caught:
         check_results(json.dumps(changed).encode(), _expect(answer))
 
     assert reason in str(caught.value)
@@ -111,7 +111,7 @@ def test_results_of_something_else_are_refused(change: Callable[[dict[str, Any]]
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"rows": [1e999]}', b"\xff", b"[]"], ids=repr)
 def test_anything_but_results_is_refused(content: bytes, answer: Results) -> None:
-    with pytest.raises(RemoteError, match=r"^sent results that cannot be used: "):
+    with pytest.raises(BenchmarkError, match=r"^sent results that cannot be used: "):
         check_results(content, _expect(answer))
 
 
@@ -127,7 +127,7 @@ def test_the_wheel_is_built_of_this_checkout_and_leaves_nothing_there(tmp_path: 
 
 
 def test_without_a_checkout_it_is_said_where_to_get_the_wheel(tmp_path: Path) -> None:
-    with pytest.raises(WheelError, match="pip wheel --no-deps edge-mnist"):
+    with pytest.raises(BenchmarkError, match="pip wheel --no-deps edge-mnist"):
         build_wheel(tmp_path, checkout=tmp_path / "site-packages")
 
 

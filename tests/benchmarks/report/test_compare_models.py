@@ -11,7 +11,6 @@ from click.testing import CliRunner, Result
 
 from edge_mnist.benchmarks.commands.comparisons import compare as command
 from edge_mnist.benchmarks.comparison.models import (
-    CompareError,
     ModelComparison,
     ModelPoint,
     PublishedClaim,
@@ -20,11 +19,12 @@ from edge_mnist.benchmarks.comparison.models import (
 )
 from edge_mnist.benchmarks.comparison.models_report import (
     CostAxis,
-    describe,
+    describe_models,
     draw_charts,
     draw_points,
     format_comparison_page,
 )
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.results.files import ResultsError
 from edge_mnist.benchmarks.results.schema import Accuracy, Results, Row
@@ -110,7 +110,7 @@ def test_latency_is_never_drawn_where_nobody_measured_it() -> None:
 
     assert comparison.timing is None
     assert set(draw_charts(comparison)) == {"size"}
-    assert any(sentence.startswith("Not timed: ") for sentence in describe(comparison))
+    assert any(sentence.startswith("Not timed: ") for sentence in describe_models(comparison))
 
 
 def test_a_file_of_a_bundle_and_of_its_benchmark_counts_once_as_timed(shipped: Bundle, tmp_path: Path) -> None:
@@ -137,8 +137,8 @@ def test_an_invalid_latency_is_named_and_not_used(tmp_path: Path) -> None:
 
     assert {point.model: point.latency_us for point in comparison.points} == {"hot": None, "cool": pytest.approx(9.0)}
     assert comparison.front_of == ("accuracy", "size")
-    sentences = describe(comparison)
-    assert any(one.startswith("Latency left out, as it is invalid: hot's hot-int8.tflite on") for one in sentences)
+    sentences = describe_models(comparison)
+    assert any(one.startswith("Invalid latency left out: hot's hot-int8.tflite on") for one in sentences)
     assert not any(one.startswith("Not timed") for one in sentences)
     assert "hot-int8.tflite" not in draw_charts(comparison)["latency"]
 
@@ -162,7 +162,7 @@ def test_a_row_that_did_not_run_is_left_out(tmp_path: Path) -> None:
 def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     first, second = _write(tmp_path, _results("a", 1.0)), _write(tmp_path, _results("b", 1.0, **changes))
 
-    with pytest.raises(CompareError, match=message):
+    with pytest.raises(BenchmarkError, match=message):
         compare_models([first, second])
 
 
@@ -172,8 +172,8 @@ def test_runs_under_other_conditions_are_refused(tmp_path: Path, changes: dict[s
         (b"{}", "not the results of edge-mnist benchmark"),
         (b"\xff\xfe", "damaged"),
         (msgspec.json.encode(_results("a", 1.0, schema_version=9)), "expected schema_version 2 or 3, got 9"),
-        (msgspec.json.encode(_results("a", 1.0, rows=[])), "no file there was measured"),
-        (None, "there is no such thing"),
+        (msgspec.json.encode(_results("a", 1.0, rows=[])), "no measured file in it"),
+        (None, "does not exist"),
     ],
     ids=["other JSON", "no text", "other version", "no rows", "missing"],
 )
@@ -182,7 +182,7 @@ def test_what_is_no_benchmark_is_refused(tmp_path: Path, content: bytes | None, 
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises((CompareError, ResultsError), match=message):
+    with pytest.raises((BenchmarkError, ResultsError), match=message):
         compare_models([path])
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_mnist.benchmarks.comparison.history import HistoryError, format_history, read_history, trace_rows
+from edge_mnist.benchmarks.comparison.history import format_history, read_history, trace_rows
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import Results
 from tests.builders.benchmark_results import make_machine, make_results, replace_row
 from tests.builders.parsed_page import ParsedPage, check_self_contained
@@ -133,21 +134,21 @@ def test_damaged_files_are_named_and_left_out(folder: Path) -> None:
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(HistoryError, match=r"no run in it\. Collect the JSON files"):
+    with pytest.raises(BenchmarkError, match=r"contains no benchmark run\. Put JSON files"):
         read_history(tmp_path)
 
 
 def test_a_folder_of_nothing_but_damage_says_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("{")
 
-    with pytest.raises(HistoryError, match=r"no run in it \(skipped: .*bad.json: damaged"):
+    with pytest.raises(BenchmarkError, match=r"contains no benchmark run \(skipped: .*bad.json: damaged"):
         read_history(tmp_path)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
 
-    with pytest.raises(HistoryError, match="not a folder"):
+    with pytest.raises(BenchmarkError, match="is not a folder"):
         read_history(tmp_path / "run.json")
 
 
@@ -171,7 +172,7 @@ def test_an_empty_history_writes_nothing(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {tmp_path}: no run in it. Collect the JSON files of edge-mnist benchmark there.\n"
+        f"Error: {tmp_path}: contains no benchmark run. Put JSON files of edge-mnist benchmark into it.\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -11,8 +11,9 @@ import pytest
 from click.testing import Result
 
 from edge_mnist.benchmarks.comparison.conditions import find_differences
-from edge_mnist.benchmarks.comparison.regressions import ComparisonError, RunComparison, compare_runs
+from edge_mnist.benchmarks.comparison.regressions import RunComparison, compare_runs
 from edge_mnist.benchmarks.comparison.regressions_report import describe_comparison, format_comparison
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.results.schema import Results
 from tests.builders.benchmark_results import make_accuracy, make_latency, make_machine, make_results, replace_row
 from tests.conftest import edge_mnist
@@ -38,7 +39,7 @@ def test_two_runs_of_the_same_show_no_difference(before: Results, after: Results
     assert {row.speed for row in comparison.rows} == {row.reading for row in comparison.rows} == {"same"}
     assert comparison.regressions == []
     assert describe_comparison(comparison)[-1].startswith(
-        "Nothing got measurably worse, of 6: latency was judged of 6, accuracy of 6. "
+        "Nothing got measurably worse, of 6: latency was judged for 6, accuracy for 6. "
     )
 
 
@@ -102,7 +103,7 @@ def test_lower_accuracy_on_the_same_images_is_a_regression(before: Results, afte
     # Eight images lost and none gained: 2 / 2**8.
     assert (row.drop.only_first, row.drop.only_second, row.drop.p) == (8, 0, 2 / 2**8)
     assert "0.40 points less accurate" in describe_comparison(comparison)[0]
-    assert "The model file is another one." in describe_comparison(comparison)[0]
+    assert "The model file differs." in describe_comparison(comparison)[0]
 
 
 def test_as_many_images_lost_as_gained_are_no_difference(before: Results, after: Results) -> None:
@@ -143,7 +144,7 @@ CONDITIONS = {
     "system of this machine": _host(system="Linux 7.0"),
     "Python of this machine": _host(python="3.99.0"),
     "governor of this machine: performance, then powersave": _host(governor="powersave"),
-    "governor of this machine: performance, then not told": _host(governor=None),
+    "governor of this machine: performance, then unknown": _host(governor=None),
     "instructions of this machine": _host(flags=("avx2", "something new")),
     "power of this machine": _host(on_battery=True),
     "affinity of this machine: 0, 1, then 0": _machine(affinity=[0]),
@@ -161,7 +162,7 @@ CONDITIONS = {
 def test_runs_under_other_conditions_are_refused_unless_forced(before: Results, after: Results, words: str) -> None:
     changed = CONDITIONS[words](after)
 
-    with pytest.raises(ComparisonError, match="different conditions") as caught:
+    with pytest.raises(BenchmarkError, match="different conditions") as caught:
         compare_runs(before, changed)
     forced = compare_runs(before, changed, force=True)
 
@@ -197,7 +198,7 @@ def test_accuracies_of_other_images_are_not_judged_even_if_forced(before: Result
     comparison = compare_runs(before, other, force=True)
 
     assert {row.reading for row in comparison.rows} == {"not judged"}
-    assert "accuracies are of different images" in comparison.rows[INT8].notes
+    assert "the accuracies were measured on different images" in comparison.rows[INT8].notes
 
 
 @pytest.mark.parametrize("validity", ["unstable", "invalid"])
@@ -210,7 +211,7 @@ def test_doubtful_latencies_are_not_judged(before: Results, validity: str, which
     row = compare_runs(runs["first"], runs["second"]).rows[INT8]
 
     assert row.speed == "not judged"
-    assert row.notes == [f"latency is {validity} in the {which} run (it was throttled), measure it again"]
+    assert row.notes == [f"latency is {validity} in the {which} run (it was throttled); measure it again"]
     assert row.reading == "same"
 
 
@@ -220,11 +221,11 @@ def test_three_processes_are_too_few(before: Results, after: Results) -> None:
     row = compare_runs(before, few).rows[INT8]
 
     assert row.speed == "not judged"
-    assert row.notes == ["3 processes are too few: it takes 4 in each run"]
+    assert row.notes == ["3 processes are too few: at least 4 in each run are needed"]
 
 
 def test_runs_without_a_common_row_are_refused(before: Results, after: Results) -> None:
-    with pytest.raises(ComparisonError, match="no row in common"):
+    with pytest.raises(BenchmarkError, match="no row in common"):
         compare_runs(
             msgspec.structs.replace(before, rows=before.rows[:1]), msgspec.structs.replace(after, rows=after.rows[3:])
         )

@@ -57,10 +57,10 @@ def test_a_row_that_was_measured_and_is_gone_is_a_regression(before: Results, af
     assert (gone.file, gone.is_regression) == ("toy-float32.tflite", True)
     assert len(comparison.only_first) == 2
     assert (
-        "REGRESSION: toy-float32.tflite on litert (this machine): is gone: the second run has no such row."
+        "REGRESSION: toy-float32.tflite on litert (this machine): is missing from the second run."
         in describe_comparison(comparison)
     )
-    assert "1 row got worse, of 6: latency was judged of 5, " in describe_comparison(comparison)[-1]
+    assert "1 row got worse, of 6: latency was judged for 5, " in describe_comparison(comparison)[-1]
 
 
 def test_every_row_of_a_machine_that_is_not_reached_any_more_is_a_regression(before: Results, after: Results) -> None:
@@ -74,7 +74,7 @@ def test_every_row_of_a_machine_that_is_not_reached_any_more_is_a_regression(bef
         ("pi@shed", "toy-float32.tflite"), ("pi@shed", "toy-int8.tflite"),
     ]  # fmt: skip
     assert describe_comparison(comparison)[1] == (
-        "REGRESSION: toy-int8.tflite on litert (pi@shed): is gone: pi@shed was not measured in the second run (does "
+        "REGRESSION: toy-int8.tflite on litert (pi@shed): is missing: pi@shed was not measured in the second run (does "
         "not answer)."
     )
 
@@ -87,8 +87,8 @@ def test_what_a_quick_run_leaves_out_is_no_regression(before: Results, after: Re
 
     assert comparison.regressions == []
     sentences = describe_comparison(comparison)
-    assert any(s.endswith("was left out of the second run, which measured less.") for s in sentences)
-    assert any(s.endswith("was left out of the second run, which was a quick one.") for s in sentences)
+    assert any(s.endswith("was left out of the second run, which covers fewer settings.") for s in sentences)
+    assert any(s.endswith("was left out of the second run, which is quick.") for s in sentences)
 
 
 def test_numbers_of_threads_that_the_second_run_was_not_asked_for_are_no_regression(

@@ -19,7 +19,7 @@ from edge_mnist.benchmarks.report.glossary import GLOSSARY
 from edge_mnist.benchmarks.report.latency_section import HEAD
 from edge_mnist.benchmarks.report.page import format_page
 from edge_mnist.benchmarks.report.report import describe_conditions, format_report, write_reports
-from edge_mnist.benchmarks.report.summary import summarize
+from edge_mnist.benchmarks.report.summary import summarize_run
 from edge_mnist.benchmarks.report.tables import format_tables
 from edge_mnist.benchmarks.results.findings import group_alike, mark_front, measure_ratio
 from edge_mnist.benchmarks.results.schema import Results
@@ -124,16 +124,16 @@ def test_a_peer_is_compared_with_ours_on_as_many_threads(results: Results) -> No
     random = np.random.default_rng(1)
     faster = msgspec.structs.replace(results, rows=[*results.rows, make_row("toy-int8.tflite", random, 0.5, threads=2)])
 
-    (sentence,) = [one for one in summarize(faster) if one.startswith("Peer")]
+    (sentence,) = [one for one in summarize_run(faster) if one.startswith("Peer")]
 
     assert "98.30 % accurate, 1.20 points less than toy-int8.tflite on litert (p < 0.0001)" in sentence
-    assert sentence.endswith("time beside it: 10.0 times as fast.")
+    assert sentence.endswith("time compared with it: 10.0 times as fast.")
 
 
 def test_a_peer_that_is_as_accurate_is_said_to_be(results: Results) -> None:
     alike = replace_row(results, PEER, accuracy=make_accuracy([7, 8, 9, 10, 11, 12, 13, 14]))
 
-    (sentence,) = [one for one in summarize(alike) if one.startswith("Peer")]
+    (sentence,) = [one for one in summarize_run(alike) if one.startswith("Peer")]
 
     assert "no measurable difference from toy-int8.tflite on litert" in sentence
 
@@ -191,7 +191,7 @@ def test_a_quick_run_says_so_everywhere(results: Results) -> None:
 
     assert "Quick run" in ParsedPage(_format(quick)).text
     assert "Quick run" in format_report(quick)
-    assert summarize(quick)[0].startswith("Quick run")
+    assert summarize_run(quick)[0].startswith("Quick run")
     assert "Quick run" not in format_report(results)
 
 
@@ -341,7 +341,7 @@ def test_markdown_is_short_and_says_what_the_page_says(results: Results, parsed:
     report = format_report(results)
 
     assert len(report.splitlines()) < 60
-    for sentence in summarize(results):
+    for sentence in summarize_run(results):
         assert sentence in report
         assert sentence in parsed.text
 

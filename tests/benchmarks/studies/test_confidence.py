@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
 from edge_mnist.benchmarks.studies.networks.confidence import (
     Case,
-    Table,
+    CaseColumns,
     find_highest,
     fit_odds,
     judge,
@@ -173,7 +173,7 @@ def _cases(count: int, seed: int = 0) -> list[Case]:
 
 
 def test_the_fit_finds_the_odds_that_cases_were_drawn_with() -> None:
-    table = Table.of(_cases(20_000))
+    table = CaseColumns.of(_cases(20_000))
 
     intercept, score, company = fit_odds(table, np.ones(20_000, bool))
 
@@ -184,7 +184,7 @@ def test_the_fit_finds_the_odds_that_cases_were_drawn_with() -> None:
 
 
 def test_what_is_judged_had_no_part_in_its_fit_and_is_calibrated() -> None:
-    table = Table.of(_cases(20_000))
+    table = CaseColumns.of(_cases(20_000))
 
     assert measure_weighted_error(judge(table), table.is_digit, table.weights) < 0.02
 
@@ -192,7 +192,7 @@ def test_what_is_judged_had_no_part_in_its_fit_and_is_calibrated() -> None:
 def test_pictures_are_in_one_fold_each_and_digits_weigh_as_much_as_others() -> None:
     cases = [replace_picture(case, f"{i % 40}") for i, case in enumerate(_cases(400))]
 
-    table = Table.of(cases)
+    table = CaseColumns.of(cases)
 
     folds = {case.picture: set() for case in cases}
     for case, fold in zip(cases, table.fold.tolist(), strict=True):
@@ -206,7 +206,7 @@ def replace_picture(case: Case, picture: str) -> Case:
 
 
 def test_few_cases_show_little() -> None:
-    few, many = (find_highest(Table.of(_cases(count))) for count in (20, 2000))
+    few, many = (find_highest(CaseColumns.of(_cases(count))) for count in (20, 2000))
 
     assert few < 0.95 < many < 0.9995
 

@@ -9,19 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.scenes.sized_pages import draw_sized_page, fit_digits
 from edge_mnist.benchmarks.studies.reading import frames as frames_module
 from edge_mnist.benchmarks.studies.reading.frame_growth import measure_growth
 from edge_mnist.benchmarks.studies.reading.frames import Frames, FrameSettings, run_frames
 from edge_mnist.benchmarks.studies.reading.frames_report import describe_growth, format_frames, write_frame_reports
-from edge_mnist.benchmarks.studies.reading.otsu import (
-    OtsuReader,
-    PeerModelError,
-    as_input,
-    find_boxes,
-    frame_box,
-    separate_ink,
-)
+from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader, as_input, find_boxes, frame_box, separate_ink
 from edge_mnist.benchmarks.studies.reading.side_by_side import ratio_interval, take_turns
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.reading.shapes import Box
@@ -149,7 +143,7 @@ def test_a_peer_that_is_no_model_is_refused(tmp_path: Path, content: bytes | Non
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(PeerModelError, match=reason):
+    with pytest.raises(BenchmarkError, match=reason):
         OtsuReader(path)
 
 

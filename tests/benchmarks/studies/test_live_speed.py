@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.studies.reading import live as live_speed
 from edge_mnist.benchmarks.studies.reading.live import LiveSpeed
-from edge_mnist.benchmarks.studies.reading.live_process import LiveProcess, LiveSpeedError
+from edge_mnist.benchmarks.studies.reading.live_process import LiveProcess
 from edge_mnist.cli import main
 from edge_mnist.edge.reading.reader import Reader, Reading
 
@@ -42,11 +43,11 @@ def test_it_measures_every_figure_and_keeps_the_raw_values(tmp_path: Path, monke
 def test_a_command_that_fails_is_quoted() -> None:
     with (
         LiveProcess("--camera", "/nonexistent.mp4", "--json") as process,
-        pytest.raises(LiveSpeedError, match=r"ended with code 1: '/nonexistent\.mp4"),
+        pytest.raises(BenchmarkError, match=r"ended with code 1: '/nonexistent\.mp4"),
     ):
         list(process.read_lines())
 
 
 def test_a_command_without_a_page_has_no_address() -> None:
-    with LiveProcess("--help") as process, pytest.raises(LiveSpeedError, match="where it serves"):
+    with LiveProcess("--help") as process, pytest.raises(BenchmarkError, match="did not print its address"):
         process.read_url()

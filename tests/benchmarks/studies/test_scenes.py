@@ -10,7 +10,7 @@ from PIL import Image
 from edge_mnist.benchmarks.commands import scenes as scenes_cli
 from edge_mnist.benchmarks.photos.labels import read_labels
 from edge_mnist.benchmarks.scenes import surfaces as papers
-from edge_mnist.benchmarks.scenes.camera_model import CameraModel, place_camera, transform
+from edge_mnist.benchmarks.scenes.camera_model import CameraModel, place_camera, transform_points
 from edge_mnist.benchmarks.scenes.conditions import CONDITIONS
 from edge_mnist.benchmarks.scenes.glyphs import DIGITS, LETTERS, parse_shape
 from edge_mnist.benchmarks.scenes.handwriting import WritingLayout, draw_hand, resample, write_rows, write_shape
@@ -137,7 +137,7 @@ def test_all_that_is_written_is_in_the_frame(seed: int) -> None:
 
     view = place_camera(points, CameraModel(turn_deg=6, tilt=0.18), random)
 
-    seen = transform(view.matrix, points)
+    seen = transform_points(view.matrix, points)
     assert seen.min() > 0
     assert np.all(seen < view.shape[::-1])
 
@@ -197,9 +197,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     result = edge_mnist("scenes", tmp_path, "--count", 1, "--condition", "tiny-frame")
 
     assert result.exit_code == 1
-    assert result.stderr == (
-        f"Error: {tmp_path}: exists and is not empty, so it is left alone. Choose another folder.\n"
-    )
+    assert result.stderr == (f"Error: {tmp_path}: exists and is not empty. Choose another folder.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.studies.networks.zoo import (
     Ratio,
     Timed,
     Zoo,
-    ZooError,
     ZooFile,
     ZooModel,
     ZooPeer,
@@ -112,7 +112,7 @@ def test_a_peer_that_is_replaced_meanwhile_is_refused(exported: Bundle, tmp_path
     peer = describe_peer(path, "uint8")
     path.write_bytes((exported.path / exported.file("tflite", "float32").record.name).read_bytes())
 
-    with pytest.raises(ZooError, match=r"peer\.tflite: was replaced by another file while it was loaded"):
+    with pytest.raises(BenchmarkError, match=r"peer\.tflite: was replaced by another file while it was loaded"):
         run_zoo([exported.path], [peer], settings=FEW)
 
 
@@ -135,7 +135,7 @@ def test_other_images_do_not_compare(exported: Bundle) -> None:
     export = msgspec.structs.replace(exported.export, evaluations=(other, *rest))
     moved = replace(exported, card=msgspec.structs.replace(exported.card, export=export))
 
-    with pytest.raises(ZooError, match=r"on other\. Export both"):
+    with pytest.raises(BenchmarkError, match=r"on other\. Export both"):
         _check_alike([exported, moved])
 
 
@@ -145,7 +145,7 @@ def test_what_is_missing_is_said_before_anything_is_timed(exported: Bundle) -> N
     files = tuple(file for file in exported.files if (file.format, file.precision) != ("onnx", "int8"))
     fewer = msgspec.structs.replace(card, export=msgspec.structs.replace(exported.export, files=files))
 
-    with pytest.raises(ZooError, match="nobody knows how it was trained"):
+    with pytest.raises(BenchmarkError, match="its card does not describe its training"):
         _check_alike([exported, untold])
     with pytest.raises(ModelCardError, match="has no onnx int8 file"):
         _check_alike([exported, replace(exported, card=fewer)])
@@ -201,7 +201,7 @@ def test_a_peer_that_litert_does_not_run_is_refused_before_anything_else(tmp_pat
     peer = tmp_path / "theirs.onnx"
     peer.write_bytes(b"\x08\x08:\x00")
 
-    with pytest.raises(ZooError, match=r"theirs\.onnx: expected a \.tflite file"):
+    with pytest.raises(BenchmarkError, match=r"theirs\.onnx: expected a \.tflite file"):
         run_zoo([tmp_path / "nowhere"], [describe_peer(peer, "uint8")])
 
 

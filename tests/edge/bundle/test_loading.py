@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader, PeerModelError
+from edge_mnist.benchmarks.errors import BenchmarkError
+from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader
 from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle, write_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
@@ -139,7 +140,7 @@ def test_a_peer_that_crashes_is_one_sentence(tmp_path: Path, monkeypatch: pytest
     (package / "interpreter.py").write_text(CRASH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    with pytest.raises(PeerModelError, match=r"standard-int8.tflite: expected a TFLite model.*crashed \(SIGSEGV\)"):
+    with pytest.raises(BenchmarkError, match=r"standard-int8.tflite: expected a TFLite model.*crashed \(SIGSEGV\)"):
         OtsuReader(SHIPPED / "standard-int8.tflite")
 
 

@@ -214,5 +214,5 @@ def test_numbers_beyond_half_precision_are_the_reason_that_is_given() -> None:
     _check_range(logits)
     logits[1, 3] = np.inf
 
-    with pytest.raises(ExportError, match="beyond 65,504, the largest in half precision, for 1 of 4 digits"):
+    with pytest.raises(ExportError, match="exceed 65,504, the largest in half precision, for 1 of 4 digits"):
         _check_range(logits)

@@ -10,8 +10,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.targets.job import PeerInterface
-from edge_mnist.benchmarks.targets.peers import PeerError, describe_peer, load_peer
+from edge_mnist.benchmarks.targets.peers import describe_peer, load_peer
 from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data import held_out as mnist
@@ -119,7 +120,7 @@ def test_weights_anywhere_else_are_refused_in_a_sentence(
 ) -> None:
     path = spoil(_save(tmp_path / "theirs", seed=1))
 
-    with pytest.raises(PeerError, match=message):
+    with pytest.raises(BenchmarkError, match=message):
         describe_peer(path, "float255")
     inspected = edge_mnist("inspect", path)
 

@@ -8,7 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_mnist.benchmarks.remote.ssh import SshError, parse_host
+from edge_mnist.benchmarks.errors import BenchmarkError
+from edge_mnist.benchmarks.remote.ssh import parse_host
 from edge_mnist.edge.cameras.camera import CameraUnsupportedError
 from edge_mnist.edge.cameras.factory import check_source, redact_source
 from edge_mnist.edge.cameras.http_stream import PASSWORD_VARIABLE
@@ -213,7 +214,7 @@ def test_a_password_that_everybody_can_see_is_pointed_out(caplog: pytest.LogCapt
 
 @pytest.mark.parametrize("text", [f"pi:{SECRET}@raspberrypi", f"ssh://pi:{SECRET}@raspberrypi", f"pi:{SECRET}/#@h:22"])
 def test_a_password_for_ssh_is_refused_without_it(text: str) -> None:
-    with pytest.raises(SshError, match="Passwords are not used") as caught:
+    with pytest.raises(BenchmarkError, match="Passwords are not used") as caught:
         parse_host(text)
 
     assert SECRET not in str(caught.value)

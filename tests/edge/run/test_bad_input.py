@@ -182,9 +182,7 @@ def test_a_run_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     result = edge_mnist("compare", "nano", tmp_path / "none", "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert (
-        "none: there is no such thing. Expected an exported bundle, the name of one that comes along" in result.stderr
-    )
+    assert "none: does not exist. Expected an exported bundle, the name of a shipped one" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["run a.png --model", "benchmark", "export", "verify"])
