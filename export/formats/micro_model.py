@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools.flatbuffer_utils import get_builtin_code_from_operator_code
 
 from ..errors import ExportError
 
@@ -180,7 +181,6 @@ def _read_tensor(index: int, tensor: Any) -> MicroTensor:
 
 
 def _read_name(code: Any) -> str:
-    # Codes below 127 were once the only ones, and are still written to the old field.
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    number = get_builtin_code_from_operator_code(code)
     name = BUILTIN_NAMES.get(number, f"operator {number}")
     return name if name != "CUSTOM" else f"custom operator {(code.customCode or b'?').decode(errors='replace')}"
