@@ -38,6 +38,7 @@ from .calibration import choose_calibration, describe_calibration
 from .drafts import Network, UnverifiedFile, make_drafts
 from .errors import ExportError
 from .exporters import Exporter
+from .formats.micro_arena import measure_arena
 from .formats.micro_c_source import c_identifier, to_c_source
 from .formats.properties import describe_properties
 from .quantize.degrade import degrade, with_degraded
@@ -293,7 +294,8 @@ def _finish(card: ModelCard, work: _ExportInputs, page: str, settings: ExportSet
 
 def _write_c_source(card: ModelCard, folder: Path) -> tuple[FileRecord, ...]:
     (name,) = (file.record.name for file in _files(card) if (file.format, file.precision) == ("tflite", "int8"))
-    source = to_c_source((folder / name).read_bytes(), name)
+    content = (folder / name).read_bytes()
+    source = to_c_source(content, name, measure_arena(content))
     (folder / source.header_name).write_text(source.header, encoding="ascii")
     (folder / source.source_name).write_text(source.source, encoding="ascii")
     return describe_file(folder, source.header_name), describe_file(folder, source.source_name)

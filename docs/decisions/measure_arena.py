@@ -1,15 +1,13 @@
-"""Reproduce the estimate of export/formats/micro_arena.py beside the smallest arena that TFLite Micro runs in.
+"""Measure the smallest arena that TFLite Micro runs in for the zoo and other networks, see formats/micro_arena.py.
 
 It also counts on how many images of the sample TFLite Micro and LiteRT name the same digit. All but the shipped network
 have random weights, so that close calls are more frequent than with trained ones.
 
 Usage:
     python docs/decisions/measure_arena.py write FOLDER   # needs edge-mnist[export,train]
-    python docs/decisions/measure_arena.py run FOLDER     # needs tflite-micro, in an environment of its own
+    python docs/decisions/measure_arena.py run FOLDER     # needs edge-mnist[micro]
 """
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,27 +15,16 @@ import numpy as np
 
 IMAGES = 100
 # More than any of them needs.
-MOST_BYTES = 1 << 20
-# TFLite Micro ends the process, by an assertion or by a null pointer, where the arena does not even hold its structs.
-PROBE = """
-import sys
-import numpy as np
-from tflite_micro import runtime
-interpreter = runtime.Interpreter.from_file(sys.argv[1], arena_size=int(sys.argv[2]))
-interpreter.set_input(np.zeros((1, 28, 28, 1), np.uint8), 0)
-interpreter.invoke()
-"""
+ARENA_BYTES = 1 << 20
 
 
 def write(folder: Path) -> None:
-    """Convert the networks; keep estimates, images and what LiteRT says of them beside the files."""
+    """Convert the networks; keep images and what LiteRT says of them beside the files."""
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - not where the files are only run
 
     from edge_mnist.edge.bundle.shipped import SHIPPED  # noqa: PLC0415
     from edge_mnist.edge.data.datasets import load_sample  # noqa: PLC0415
     from edge_mnist.export.calibration import choose_calibration  # noqa: PLC0415
-    from edge_mnist.export.formats.micro_arena import estimate_arena  # noqa: PLC0415
-    from edge_mnist.export.formats.micro_model import read_micro_model  # noqa: PLC0415
     from edge_mnist.export.formats.tflite import convert_int8  # noqa: PLC0415
     from edge_mnist.export.formats.tflite_edits import slim  # noqa: PLC0415
     from edge_mnist.train.zoo import ZOO  # noqa: PLC0415
@@ -54,8 +41,6 @@ def write(folder: Path) -> None:
         interpreter.allocate_tensors()
         classes[name] = [classify_litert(interpreter, image[None]) for image in pixels]
     np.savez(folder / "images.npz", pixels=pixels, **classes)
-    estimates = {name: estimate_arena(read_micro_model(content, name)) for name, content in files.items()}
-    (folder / "estimates.json").write_text(json.dumps(estimates))
 
 
 def other_networks() -> dict:
@@ -117,46 +102,27 @@ def classify_litert(interpreter, pixels: np.ndarray) -> int:
 
 
 def run(folder: Path) -> None:
-    """Find the smallest arena of each, in steps of 16 bytes, and compare the digits."""
-    estimates = json.loads((folder / "estimates.json").read_text())
+    """Measure the arena of each, and compare the digits."""
+    from edge_mnist.export.formats.micro_arena import measure_arena  # noqa: PLC0415 - not where the files are made
+
     with np.load(folder / "images.npz", allow_pickle=False) as images:
-        pixels, classes = images["pixels"], {name: images[name] for name in estimates}
-    for name, estimate in estimates.items():
+        pixels, classes = images["pixels"], {name: images[name] for name in images.files if name != "pixels"}
+    for name, expected in classes.items():
         path = folder / f"{name}.tflite"
-        needed, same = smallest_arena(path), int((classify_tflm(path, pixels) == classes[name]).sum())
-        print(
-            f"{name}: needs {needed:,}, estimated {estimate:,} ({estimate - needed:+,}, {estimate / needed - 1:+.1%}), "
-            f"{same} of {len(pixels)} digits as LiteRT"
-        )
+        same = int((classify_tflm(path, pixels) == expected).sum())
+        print(f"{name}: needs {measure_arena(path.read_bytes()):,}, {same} of {len(pixels)} digits as LiteRT")
 
 
 def classify_tflm(path: Path, pixels: np.ndarray) -> np.ndarray:
     """Return the digits that TFLite Micro names: [N]."""
     from tflite_micro import runtime  # noqa: PLC0415 - not where the files are made
 
-    interpreter, found = runtime.Interpreter.from_file(str(path), arena_size=MOST_BYTES), []
+    interpreter, found = runtime.Interpreter.from_file(str(path), arena_size=ARENA_BYTES), []
     for image in pixels:
         interpreter.set_input(image[None], 0)
         interpreter.invoke()
         found.append(interpreter.get_output(0).argmax())
     return np.array(found)
-
-
-def smallest_arena(path: Path) -> int:
-    """In bytes, a multiple of 16, by bisection."""
-    too_small, enough = 0, MOST_BYTES
-    if not fits(path, enough):
-        raise SystemExit(f"{path}: does not run in {enough:,} bytes either.")
-    while enough - too_small > 16:
-        middle = (too_small + enough) // 32 * 16
-        too_small, enough = (too_small, middle) if fits(path, middle) else (middle, enough)
-    return enough
-
-
-def fits(path: Path, arena_bytes: int) -> bool:
-    """Whether the file runs in such an arena, tried in a process of its own."""
-    command = [sys.executable, "-c", PROBE, str(path), str(arena_bytes)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - ourselves
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """C source for TFLite Micro: an int8 `.tflite` file as an array, and what firmware has to know to run it.
 
 A microcontroller has no file system to load a model from; it is compiled in. Beside the bytes, the author of the
-firmware needs the tensors' scales, the operators to register, and the size of the arena to reserve. All three are in
-the file, and all three are easily guessed wrong if they are not written down beside it.
+firmware needs the tensors' scales, the operators to register, and the size of the arena to reserve. All three are
+easily guessed wrong if they are not written down beside it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .micro_arena import ALIGNMENT, estimate_arena
+from .micro_arena import ALIGNMENT
 from .micro_model import MicroModel, MicroTensor, read_micro_model
 
 BYTES_PER_LINE = 16
@@ -22,6 +22,14 @@ IRREGULAR_METHODS = {
     "PADV2": "AddPadV2",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
 }
+# What the header says of the arena's size.
+_MEASURED = """\
+Its size was measured with 64-bit pointers and TFLite Micro's own reference kernels:
+ * where pointers are shorter it needs less; optimized kernels (CMSIS-NN, ESP-NN) need scratch buffers beyond it. Begin
+ * with more, ask MicroInterpreter::arena_used_bytes(), and keep as much as it says."""
+_NOT_MEASURED = """\
+Its size was not measured here: install edge-mnist[micro] (Linux on x86-64) and export
+ * again, or begin with more than enough, ask MicroInterpreter::arena_used_bytes(), and keep as much as it says."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class CSource:
     source: str
 
 
-def to_c_source(content: bytes, file_name: str) -> CSource:
+def to_c_source(content: bytes, file_name: str, arena_bytes: int | None) -> CSource:
     """Convert an int8 TFLite file to C source; equal arguments give equal text.
 
     The array is `NAME_tflite`, aligned to 16 bytes, NAME being `c_identifier(file_name)`; macros begin with NAME in
@@ -43,14 +51,14 @@ def to_c_source(content: bytes, file_name: str) -> CSource:
     Args:
         content: The file: one network with one input of pixels and one output.
         file_name: The name of the file, such as `standard-int8.tflite`.
+        arena_bytes: The smallest arena in which TFLite Micro runs the file; None if it was not measured.
 
     Raises:
         ExportError: The file cannot run on TFLite Micro, see `read_micro_model`.
     """
     model, name = read_micro_model(content, file_name), c_identifier(file_name)
-    return CSource(
-        f"{name}.h", _header(model, content, file_name, name), f"{name}.c", _source(content, file_name, name)
-    )
+    header = _header(model, content, file_name, arena_bytes)
+    return CSource(f"{name}.h", header, f"{name}.c", _source(content, file_name, name))
 
 
 def c_identifier(file_name: str) -> str:
@@ -65,15 +73,18 @@ def resolver_method(operator: str) -> str:
     return IRREGULAR_METHODS.get(operator, f"Add{''.join(words)}")
 
 
-def _header(model: MicroModel, content: bytes, file_name: str, name: str) -> str:
-    pixels, logits, macro = model.pixels, model.logits, name.upper()
+def _header(model: MicroModel, content: bytes, file_name: str, arena_bytes: int | None) -> str:
+    pixels, logits, name = model.pixels, model.logits, c_identifier(file_name)
+    macro = name.upper()
+    arena = "" if arena_bytes is None else f"\n#define {macro}_ARENA_BYTES {arena_bytes}"
     return f"""\
 {_header_comment(model, content, file_name)}
+ * {_NOT_MEASURED if arena_bytes is None else _MEASURED}
+ */
 #ifndef {macro}_H_
 #define {macro}_H_
 
-#define {macro}_SIZE_BYTES {len(content)}
-#define {macro}_ARENA_BYTES {estimate_arena(model)}
+#define {macro}_SIZE_BYTES {len(content)}{arena}
 #define {macro}_INPUT_SHAPE {{{", ".join(map(str, pixels.shape))}}}
 #define {macro}_INPUT_BYTES {pixels.elements}
 #define {macro}_INPUT_SCALE {_scale(pixels)}f
@@ -115,10 +126,7 @@ def _header_comment(model: MicroModel, content: bytes, file_name: str) -> str:
  * Its operators, and how often it has them:
 {lines}
  *
- * The arena has to be aligned to {ALIGNMENT} bytes. Its size is an estimate for 64-bit pointers and TFLite Micro's own
- * reference kernels: where pointers are shorter it needs less; optimized kernels (CMSIS-NN, ESP-NN) need scratch
- * buffers beyond it. Begin with more, ask MicroInterpreter::arena_used_bytes(), and keep as much as it says.
- */"""
+ * The arena has to be aligned to {ALIGNMENT} bytes."""
 
 
 def _source(content: bytes, file_name: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """An int8 TFLite file as TFLite Micro sees it: its one network, and whether TFLite Micro supports all of it.
 
-Every fault of a file is found here, while it is read; the C source and the estimate of its arena rely on that.
+Every fault of a file is found here, while it is read; the C source relies on that.
 """
 
 import math
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools.flatbuffer_utils import get_builtin_code_from_operator_code
 
 from ..errors import ExportError
 
 IDENTIFIER = b"TFL3"
 # The element types of a full-integer file: activations and weights, pixels, and biases, axes and shapes.
-ELEMENT_BYTES = {"INT8": 1, "UINT8": 1, "INT32": 4}
+ELEMENT_TYPES = {"INT8", "UINT8", "INT32"}
 # The integer of a pixel of 0, paper.
 LEAST_INTEGER = {"INT8": -128, "UINT8": 0}
 
@@ -56,31 +57,17 @@ class MicroTensor:
         """Number of elements."""
         return math.prod(self.shape)
 
-    @property
-    def channels(self) -> int:
-        """Size of the last dimension, whose elements are adjacent; 1 for a scalar."""
-        return self.shape[-1] if self.shape else 1
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the data in bytes."""
-        return self.elements * ELEMENT_BYTES[self.type_name]
-
     def __str__(self) -> str:
         return f"{self.type_name.lower()} [{', '.join(map(str, self.shape))}]"
 
 
 @dataclass(frozen=True)
 class MicroOperator:
-    """An operator by its name in the schema, without its absent optional inputs.
-
-    `transposes` states, for each factor of a BATCH_MATMUL, whether it is transposed.
-    """
+    """An operator by its name in the schema, without its absent optional inputs."""
 
     name: str
     inputs: tuple[MicroTensor, ...]
     outputs: tuple[MicroTensor, ...]
-    transposes: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -125,7 +112,7 @@ def read_micro_model(content: bytes, file_name: str) -> MicroModel:
 
 
 def _check_contents(model: MicroModel, file_name: str) -> None:
-    others = sorted({tensor.type_name for tensor in model.tensors} - set(ELEMENT_BYTES))
+    others = sorted({tensor.type_name for tensor in model.tensors} - ELEMENT_TYPES)
     if others:
         raise ExportError(
             f"{file_name}: expected an int8 file, but it has {', '.join(others)} tensors. Export with --int8, without "
@@ -175,7 +162,6 @@ def _read_graph(root: Any, graph: Any) -> _Graph:
             name=_read_name(root.operatorCodes[operator.opcodeIndex]),
             inputs=find(operator.inputs),
             outputs=find(operator.outputs),
-            transposes=_read_transposes(operator),
         )
         for operator in graph.operators
     )
@@ -195,13 +181,6 @@ def _read_tensor(index: int, tensor: Any) -> MicroTensor:
 
 
 def _read_name(code: Any) -> str:
-    # Codes below 127 were once the only ones, and are still written to the old field.
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    number = get_builtin_code_from_operator_code(code)
     name = BUILTIN_NAMES.get(number, f"operator {number}")
     return name if name != "CUSTOM" else f"custom operator {(code.customCode or b'?').decode(errors='replace')}"
-
-
-def _read_transposes(operator: Any) -> tuple[bool, ...]:
-    if operator.builtinOptionsType != schema.BuiltinOptions.BatchMatMulOptions:
-        return ()
-    return bool(operator.builtinOptions.adjX), bool(operator.builtinOptions.adjY)

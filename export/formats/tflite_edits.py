@@ -16,6 +16,7 @@ from ai_edge_litert.schema_py_generated import (
     TensorT,
     TensorType,
 )
+from ai_edge_litert.tools.flatbuffer_utils import get_builtin_code_from_operator_code
 from numpy.typing import NDArray
 
 from ..errors import ExportError
@@ -39,12 +40,8 @@ def pack(model: Any, size_hint: int = 1024) -> bytes:
 
 
 def operator_kind(model: Any, operator: Any) -> int:
-    """Return an operator's `BuiltinOperator` number.
-
-    Files from before there were more than 127 kinds have only the older field.
-    """
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
+    """Return an operator's `BuiltinOperator` number."""
+    return get_builtin_code_from_operator_code(model.operatorCodes[operator.opcodeIndex])
 
 
 def read_entry(content: bytes, name: str) -> bytes | None:

@@ -13,9 +13,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.export.errors import ExportError
-from edge_mnist.export.formats.micro_arena import estimate_arena
 from edge_mnist.export.formats.micro_c_source import c_identifier, resolver_method, to_c_source
-from edge_mnist.export.formats.micro_model import TFLM_OPERATORS, read_micro_model
+from edge_mnist.export.formats.micro_model import TFLM_OPERATORS
 
 from .test_micro_model import NAME, changed
 
@@ -36,6 +35,8 @@ int main(void) {
     return fwrite(standard_int8_tflite, 1, sizeof(standard_int8_tflite), stdout) != sizeof(standard_int8_tflite);
 }
 """
+# Measured with tflite-micro 0.dev20261023182759, 64 bits.
+ARENA_BYTES = 14_512
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_the_compiled_array_is_the_file(content: bytes, tmp_path: Path, standard
     compiler = shutil.which(COMPILERS[standard])
     if compiler is None:
         pytest.skip(f"needs {COMPILERS[standard]}, a C compiler")
-    files = to_c_source(content, NAME)
+    files = to_c_source(content, NAME, ARENA_BYTES)
     (tmp_path / files.header_name).write_text(files.header)
     (tmp_path / files.source_name).write_text(files.source)
     (tmp_path / "main.c").write_text(MAIN)
@@ -74,7 +75,7 @@ def test_the_compiled_array_is_the_file(content: bytes, tmp_path: Path, standard
 def test_a_c_program_and_a_cpp_array_link(content: bytes, tmp_path: Path) -> None:
     if shutil.which("cc") is None or shutil.which("g++") is None:
         pytest.skip("needs cc and g++, a C and a C++ compiler")
-    files = to_c_source(content, NAME)
+    files = to_c_source(content, NAME, ARENA_BYTES)
     (tmp_path / files.header_name).write_text(files.header)
     (tmp_path / "array.cpp").write_text(files.source)
     (tmp_path / "main.c").write_text(MAIN)
@@ -88,7 +89,7 @@ def test_a_c_program_and_a_cpp_array_link(content: bytes, tmp_path: Path) -> Non
 def test_the_header_may_be_included_twice(content: bytes, tmp_path: Path) -> None:
     if shutil.which("cc") is None:
         pytest.skip("needs cc, a C compiler")
-    files = to_c_source(content, NAME)
+    files = to_c_source(content, NAME, ARENA_BYTES)
     (tmp_path / files.header_name).write_text(files.header)
     # Read again, it would define a macro otherwise than it is now.
     (tmp_path / "main.c").write_text(
@@ -102,13 +103,13 @@ def test_the_header_may_be_included_twice(content: bytes, tmp_path: Path) -> Non
 
 
 def test_equal_files_give_equal_source(content: bytes) -> None:
-    assert to_c_source(content, NAME) == to_c_source(bytes(bytearray(content)), NAME)
+    assert to_c_source(content, NAME, ARENA_BYTES) == to_c_source(bytes(bytearray(content)), NAME, ARENA_BYTES)
 
 
 def test_the_array_is_aligned_by_word_and_not_by_luck(content: bytes, tmp_path: Path) -> None:
     if shutil.which("gcc") is None:
         pytest.skip("needs gcc, which can tell an object's alignment")
-    files = to_c_source(content, NAME)
+    files = to_c_source(content, NAME, ARENA_BYTES)
     assertion = '_Static_assert(__alignof__(standard_int8_tflite) == 16, "not what the source says");\n'
     (tmp_path / files.header_name).write_text(files.header)
     (tmp_path / files.source_name).write_text(files.source + assertion)
@@ -117,14 +118,14 @@ def test_the_array_is_aligned_by_word_and_not_by_luck(content: bytes, tmp_path: 
 
 
 def test_lines_are_short_and_bytes_two_digits(content: bytes) -> None:
-    files = to_c_source(content, NAME)
+    files = to_c_source(content, NAME, ARENA_BYTES)
 
     assert f"\n    {' '.join(f'0x{byte:02x},' for byte in content[:16])}\n" in files.source
     assert max(map(len, (files.header + files.source).splitlines())) <= 120
 
 
 def test_the_header_names_hash_and_resolver_calls(content: bytes) -> None:
-    header = to_c_source(content, NAME).header
+    header = to_c_source(content, NAME, ARENA_BYTES).header
 
     assert hashlib.sha256(content).hexdigest() in header
     assert "MicroMutableOpResolver<4> resolver;" in header
@@ -134,7 +135,14 @@ def test_the_header_names_hash_and_resolver_calls(content: bytes) -> None:
         ("AddMean", "MEAN", "1"),
         ("AddFullyConnected", "FULLY_CONNECTED", "1"),
     ]
-    assert f"_ARENA_BYTES {estimate_arena(read_micro_model(content, NAME))}\n" in header
+    assert "#define STANDARD_INT8_ARENA_BYTES 14512\n" in header
+
+
+def test_an_arena_that_was_not_measured_has_no_size_but_a_hint(content: bytes) -> None:
+    header = to_c_source(content, NAME, None).header
+
+    assert "ARENA_BYTES" not in header
+    assert "was not measured here: install edge-mnist[micro]" in header
 
 
 @pytest.mark.parametrize(
@@ -180,7 +188,7 @@ def test_any_file_name_becomes_an_identifier(file_name: str, identifier: str) ->
 def test_a_hostile_file_name_is_still_valid_c(content: bytes, tmp_path: Path, file_name: str) -> None:
     if shutil.which("cc") is None:
         pytest.skip("needs cc, a C compiler")
-    files = to_c_source(content, file_name)
+    files = to_c_source(content, file_name, ARENA_BYTES)
     (tmp_path / files.header_name).write_text(files.header)
     (tmp_path / files.source_name).write_text(files.source)
 
@@ -197,11 +205,11 @@ def test_a_scale_of_one_is_a_float_literal(content: bytes) -> None:
         graph = model.subgraphs[0]
         graph.tensors[graph.outputs[0]].quantization.scale = [1.0]
 
-    assert "_OUTPUT_SCALE 1.0f\n" in to_c_source(changed(content, change), NAME).header
+    assert "_OUTPUT_SCALE 1.0f\n" in to_c_source(changed(content, change), NAME, ARENA_BYTES).header
 
 
 def test_what_tflite_micro_cannot_run_is_not_written() -> None:
     content = (SHIPPED / "standard-float32.tflite").read_bytes()
 
     with pytest.raises(ExportError, match=r"it has FLOAT32 tensors\. Export with --int8"):
-        to_c_source(content, "standard-float32.tflite")
+        to_c_source(content, "standard-float32.tflite", ARENA_BYTES)

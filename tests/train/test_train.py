@@ -18,7 +18,7 @@ from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.epochs import EpochImages
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import checkpoint as training_state
-from edge_mnist.train.fitting import fit_model as fit_module
+from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting.devices import Devices
 from edge_mnist.train.fitting.fit import fit_model
 from edge_mnist.train.recipe import Recipe

@@ -14,8 +14,10 @@ import pytest
 
 from edge_mnist.edge.bundle.card import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
+from edge_mnist.edge.common.pages import charts
 from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.edge.data.images import Images
 from edge_mnist.train.augment import Augment
 from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.errors import TrainError
@@ -131,23 +133,27 @@ def test_the_gain_is_counted_image_by_image() -> None:
     assert (gain.won, gain.lost, gain.gain_pp, gain.baseline_correct) == (2, 1, 25.0, 2)
 
 
+def _count_right(model: keras.Model, images: Images) -> int:
+    return int((predict_batches(model, images.pixels, 1000).argmax(axis=1) == images.labels).sum())
+
+
 def test_the_baseline_is_logistic_regression_at_its_usual_level_and_the_same_each_time(report: TrainingReport) -> None:
     splits = mnist.split_sample_for_training()
 
     first, second = fit_baseline(splits.train, seed=1), fit_baseline(splits.train, seed=1)
 
-    correct = int((first.classify(splits.validation) == splits.validation.labels).sum())
+    correct = _count_right(first, splits.validation)
     # 4,000 images give 88 to 91 %; all of MNIST 92.9 %.
     assert 0.87 < correct / len(splits.validation) < 0.93
-    assert np.array_equal(first.weights, second.weights)
+    assert all(map(np.array_equal, first.get_weights(), second.get_weights()))
     assert report.gain.baseline_correct == correct
 
 
 def test_all_of_mnist_gives_the_baseline_that_is_published(full_mnist: mnist.Splits) -> None:
-    read = fit_baseline(full_mnist.train, seed=1).classify(full_mnist.validation)
+    correct = _count_right(fit_baseline(full_mnist.train, seed=1), full_mnist.validation)
 
     # As an accuracy; 0.9257 is claimed on test.
-    assert (read == full_mnist.validation.labels).mean() == pytest.approx(0.9257, abs=0.006)
+    assert correct / len(full_mnist.validation) == pytest.approx(0.9257, abs=0.006)
 
 
 def test_the_schedule_in_the_report_is_the_one_that_the_optimizer_follows() -> None:
@@ -314,7 +320,7 @@ def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
 
 
 def test_drawings_take_their_colours_from_the_page_and_keep_their_names_apart(page: str) -> None:
-    assert not [placeholder for placeholder in plots.VARIABLES if placeholder in page]
+    assert not [placeholder for placeholder in charts.VARIABLES if placeholder in page]
     names = re.findall(r'<(?:clipPath|path|pattern) id="([^"]+)"', page)
     assert len(names) == len(set(names))
 

@@ -2,25 +2,34 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, Query
+from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from ..errors import RequestRefusedError, encode_json
 from ..live_feed import LiveFeed
-from ..protection.limits import Slots, find_client
+from ..protection.limits import find_client
 from ..service import WebService
 from ..settings import WebLimits
 from .schemas import document_errors
 
 # A client whose stream broke reconnects after this many milliseconds.
-_RETRY = b"retry: 2000\n\n"
+_RETRY_MS = 2000
 
 
 def add_watching_routes(app: FastAPI, service: WebService) -> None:
     """Add `/v1/live` and `/v1/live/frame.jpg`."""
+
+    async def watch(request: Request) -> AsyncIterator[LiveFeed]:
+        """Hold one of the watchers' places until the response is sent, or with scope "function" until it is ready."""
+        if service.board is None:
+            raise RequestRefusedError(404, "path", "This server has no camera: start it with --camera.")
+        with service.watchers.hold(find_client(request.scope)):
+            yield service.board
 
     @app.get(
         "/v1/live",
@@ -31,10 +40,11 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         "is when the newest frame that was read was taken, and `age_s` the seconds since then; both are null before "
         "the first. A client that receives nothing for longer has lost the server.",
         response_class=Response,
-        responses={200: {"content": {"text/event-stream": {}}}, **document_errors(404, 503)},
+        responses={200: {"content": {EventSourceResponse.media_type: {}}}, **document_errors(404, 503)},
     )
-    async def follow(request: Request) -> Response:
-        return EventStream(_find_board(service), service.watchers, find_client(request.scope), service.limits)
+    async def follow(feed: Annotated[LiveFeed, Depends(watch)]) -> Response:
+        # nginx would hold the events back until it has some kilobytes.
+        return EventSourceResponse(_format_events(feed, service.limits), headers={"X-Accel-Buffering": "no"})
 
     @app.get(
         "/v1/live/frame.jpg",
@@ -48,13 +58,11 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         },
     )
     async def send_picture(
-        request: Request,
+        feed: Annotated[LiveFeed, Depends(watch, scope="function")],
         after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the one before."),
     ) -> Response:
-        board = _find_board(service)
-        with service.watchers.hold(find_client(request.scope)):
-            picture = await board.wait_for_picture(after, service.limits.poll_s)
-        if picture is None and board.state == "ended":
+        picture = await feed.wait_for_picture(after, service.limits.poll_s)
+        if picture is None and feed.state == "ended":
             raise RequestRefusedError(409, "ended", "The camera's file is at its end: there are no more pictures.")
         if picture is None:
             return Response(status_code=204)
@@ -66,62 +74,15 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         return Response(picture.jpeg, headers=headers, media_type="image/jpeg")
 
 
-class EventStream(Response):
-    """Server-sent events until the client leaves or the server stops."""
-
-    def __init__(self, board: LiveFeed, watchers: Slots, client: str, limits: WebLimits) -> None:
-        super().__init__(media_type="text/event-stream")
-        # Its length is not known, and nginx would hold it back until it has some kilobytes.
-        del self.headers["content-length"]
-        self.headers["X-Accel-Buffering"] = "no"
-        self._board = board
-        self._watchers = watchers
-        self._client = client
-        self._limits = limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream, see ASGI.
-
-        Raises:
-            RefusedError: 503, too many clients watch already.
-        """
-        with self._watchers.hold(self._client):
-            tasks = [asyncio.create_task(self._send_events(send)), asyncio.create_task(_wait_until_gone(receive))]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-
-    async def _send_events(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await _send_part(send, _RETRY)
-        notes, version = self._board.notes_after(0), 0
-        documents = [note.text for note in notes] + [encode_json(self._board.describe_now())]
-        while not self._board.is_over:
-            for document in documents:
-                await _send_part(send, b"data: " + document + b"\n\n")
-            version = notes[-1].version if notes else version
-            await asyncio.sleep(1 / self._limits.events_per_s)
-            notes = await self._board.wait_for_news(version, self._limits.ping_s)
-            documents = [note.text for note in notes] or [encode_json(self._board.describe_now())]
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _find_board(service: WebService) -> LiveFeed:
-    if service.board is None:
-        raise RequestRefusedError(404, "path", "This server has no camera: start it with --camera.")
-    return service.board
-
-
-async def _send_part(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _format_events(feed: LiveFeed, limits: WebLimits) -> AsyncIterator[bytes]:
+    """Yield events as they arrive until the server stops."""
+    yield format_sse_event(retry=_RETRY_MS)
+    notes, version = feed.notes_after(0), 0
+    documents = [note.text for note in notes] + [encode_json(feed.describe_now())]
+    while not feed.is_over:
+        for document in documents:
+            yield format_sse_event(data_str=document.decode())
+        version = notes[-1].version if notes else version
+        await asyncio.sleep(1 / limits.events_per_s)
+        notes = await feed.wait_for_news(version, limits.ping_s)
+        documents = [note.text for note in notes] or [encode_json(feed.describe_now())]

@@ -15,9 +15,9 @@ from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
 from edge_mnist.benchmarks.studies.networks.confidence import (
     Case,
     CaseColumns,
+    estimate_held_out,
     find_highest,
     fit_odds,
-    judge,
     measure_weighted_error,
 )
 from edge_mnist.cli import main
@@ -186,7 +186,7 @@ def test_the_fit_finds_the_odds_that_cases_were_drawn_with() -> None:
 def test_what_is_judged_had_no_part_in_its_fit_and_is_calibrated() -> None:
     table = CaseColumns.of(_cases(20_000))
 
-    assert measure_weighted_error(judge(table), table.is_digit, table.weights) < 0.02
+    assert measure_weighted_error(estimate_held_out(table), table.is_digit, table.weights) < 0.02
 
 
 def test_pictures_are_in_one_fold_each_and_digits_weigh_as_much_as_others() -> None:
