@@ -117,7 +117,7 @@ def _slow(server: SshServer, stand_in: StandIn) -> RemoteOptions:
         (_old_python, "has Python 3.9.2, but edge-mnist needs 3.11 or newer"),
         (_bare_python, "has no edge-mnist. Install it"),
         (_killed, "the measurement was ended by signal 9, probably because memory ran out"),
-        (_complaining, "the measurement failed there: the bundle is  [31mred"),
+        (_complaining, "the measurement failed: the bundle is  [31mred"),
         (_empty_handed, "the measurement ended without results"),
         (_slow, "took longer than 4 s"),
     ],

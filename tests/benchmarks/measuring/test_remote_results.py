@@ -68,7 +68,7 @@ def _no_rows(answer: dict[str, Any]) -> str:
 
 def _more_machines(answer: dict[str, Any]) -> str:
     answer["machines"] *= 2
-    return "tells of 2 machines"
+    return "describes 2 machines"
 
 
 def _other_settings(answer: dict[str, Any]) -> str:
