@@ -26,15 +26,18 @@ def summarize_rounds(rounds: Sequence[Sequence[float]], batch: int = 1, units_pe
         units_per_second: Units of the latencies in a second: microseconds by default.
 
     Raises:
-        ValueError: There are fewer than three processes, or one without calls.
+        ValueError: There are fewer than three processes, or one without calls, or with a median that is not above 0.
     """
     if len(rounds) < FEWEST_PROCESSES or not all(len(one) for one in rounds):
         raise ValueError(f"expected latencies of at least {FEWEST_PROCESSES} processes, got {[*map(len, rounds)]}.")
+    medians = np.array([np.median(one) for one in rounds])
+    if not (medians > 0).all():
+        raise ValueError(f"expected medians above 0, got {medians}.")
     pooled = np.concatenate([np.asarray(one, np.float64) for one in rounds])
     p90, p99, p999 = (float(one) for one in np.quantile(pooled, QUANTILES))
     return Latency(
         batch=batch,
-        p50=math.exp(np.log([np.median(one) for one in rounds]).mean()),
+        p50=math.exp(np.log(medians).mean()),
         p90=p90,
         p99=p99,
         p999=p999,

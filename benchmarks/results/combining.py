@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from .files import ResultsError
-from .schema import HERE, MachineRun, Results
+from .schema import HERE, MachineRun, Results, Row, StageBudget
 
 # What a report states once, for all of its machines.
 SHARED = ("edge_mnist", "name", "card_sha256", "images_sha256", "keras_correct", "held_out")
@@ -24,7 +24,7 @@ def combine_runs(runs: Mapping[Path, Results]) -> Results:
     (first_path, first), *others = runs.items()
     for path, run in others:
         _check_alike(first_path, first, path, run)
-    machines, rows, budgets = list[MachineRun](), list(first.rows[:0]), list(first.budgets[:0])
+    machines, rows, budgets = list[MachineRun](), list[Row](), list[StageBudget]()
     for path, run in runs.items():
         start = len(machines)
         machines += run.machines if not others else _name_machines(path, run.machines, machines)
