@@ -219,7 +219,9 @@ def draw_scatter(title: str, across: str, marks: Sequence[ChartMark], claims: Se
             axes.step(places, [*stairs, stairs[-1]], where="post", color=INK, linewidth=1, linestyle="--")
         _write_labels(axes, marks, [(text, accuracy) for text, accuracy, _ in claims])
 
-    return draw(title, (SIZE[0], SIZE[0] * 0.9), paint, f"{title}; lines: claims of others" if claims else title)
+    # A machine's name after the comma makes the chart's name unique; the page shows it above.
+    heading = title.partition(", ")[0]
+    return draw(title, (SIZE[0], SIZE[0] * 0.9), paint, f"{heading}; lines: claims of others" if claims else heading)
 
 
 def _paint_marks(axes: "Axes", marks: Sequence[ChartMark]) -> None:
@@ -317,6 +319,7 @@ def _write_row(axes: "Axes", place: int, row: ChartRow) -> None:
             x, place + low, one_line(text), transform=axes.get_yaxis_transform(), ha=align, va="top", fontsize=8.5,
             color=colour,
         )  # fmt: skip
+        written.set_in_layout(False)
         _annotate(written, "", row.link if low == 0.06 else "")
 
 
@@ -337,7 +340,7 @@ def _paint_row(axes: "Axes", y: float, row: ChartRow) -> None:
     for ring in row.rings:
         axes.plot([ring], [y], marker="o", markersize=6, color=colour, markerfacecolor=PAPER)
     if len(row.dots):
-        axes.plot(row.dots, [y + 0.23] * len(row.dots), marker="o", markersize=3.5, color=colour, linestyle="none")
+        axes.plot(row.dots, [y + 0.2] * len(row.dots), marker="o", markersize=3.5, color=colour, linestyle="none")
     start = 0.0
     for name, length, fill in row.parts:
         (box,) = axes.barh(y, length, 0.3, start, color=fill, edgecolor=PAPER, linewidth=0.6)
@@ -488,8 +491,8 @@ def draw(name: str, size: tuple[float, float], paint: Callable[["Axes"], None], 
     content = io.StringIO()
     # The salt makes the ids inside a drawing unique in the page, and equal each time.
     with warnings.catch_warnings(), matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
-        # The reader's browser has other fonts than Matplotlib.
-        warnings.filterwarnings("ignore", "Glyph ")
+        # The reader's browser has other fonts than Matplotlib; names from other machines may be longer than a chart.
+        warnings.simplefilter("ignore", UserWarning)
         figure = Figure(size, layout="constrained")
         axes = figure.add_subplot(title=one_line(name if heading is None else heading))
         paint(axes)
