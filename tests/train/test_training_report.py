@@ -22,6 +22,7 @@ from edge_mnist.train.augment import Augment
 from edge_mnist.train.distortion import Distortion
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
+from edge_mnist.train.fitting.backend import predict_batches
 from edge_mnist.train.fitting.seeds import TrainedModel
 from edge_mnist.train.recipe import Recipe
 from edge_mnist.train.report import plots
