@@ -16,7 +16,7 @@ from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, Ca
 from .orientation import choose_orientation
 
 DEFAULT_FPS = 1.0
-VIDEO = Kind("a video, which is a camera of its own", "video")
+VIDEO = Kind("a video; name the video itself as the camera", "video")
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class FolderCamera:
         self._damaged: dict[Path, str] = {}
         self._left_out: dict[Path, Kind] = {}
         self._paths = self._list()
-        speed = f"{fps:g} fps" if fps else "as fast as they are read"
+        speed = f"{fps:g} fps" if fps else "as fast as possible"
         self.description = (
             f"{folder} ({len(self._paths)} {'picture' if len(self._paths) == 1 else 'pictures'}), {speed}"
         )
@@ -82,7 +82,7 @@ class FolderCamera:
         self._left_out = left_out
         paths = [path for path in listing.paths if path not in moving]
         if not paths:
-            raise CameraUnsupportedError(f"{self._folder}: no pictures there. {EXPECTED}")
+            raise CameraUnsupportedError(f"{self._folder}: no pictures found. {EXPECTED}")
         return paths
 
     def _give(self) -> Generator[CameraFrame, None, None]:

@@ -118,7 +118,7 @@ class WebcamCamera:
         self._format = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
         if self._format not in FORMATS:
             raise CameraUnsupportedError(
-                f"{self._path}: gives frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
+                f"{self._path}: delivers frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
             )
 
     def _set_controls(self, options: CameraOptions) -> None:
@@ -132,23 +132,23 @@ class WebcamCamera:
             # Drivers may accept a value and set the nearest that they support.
             if not capture.set(key, value) or capture.get(key) != value:
                 raise CameraUnsupportedError(
-                    f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists what it has."
+                    f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists its controls."
                 )
 
     def _read(self) -> tuple[RawFrame, float]:
         if not self._capture.grab():
             raise CameraError(
-                f"{self._path}: no frame within {self._limit_s} s. It hangs, is unplugged, or another has it."
+                f"{self._path}: no frame within {self._limit_s} s. It hangs, is unplugged, or another program uses it."
             )
         stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         came, content = self._capture.retrieve()
         width, height = (int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if (width, height) != (self._width, self._height):
             raise CameraError(
-                f"{self._path}: the frames were {self._width}x{self._height} and are {width}x{height} now."
+                f"{self._path}: the frame size changed from {self._width}x{self._height} to {width}x{height}."
             )
         if not came:
-            raise CameraError(f"{self._path}: a frame was announced and did not come. Try another cable or port.")
+            raise CameraError(f"{self._path}: a frame was announced but did not arrive. Try another cable or port.")
         return RawFrame(content.reshape(-1), self._width, self._height), sane_timestamp(stamp_s)
 
     def _make_frame(self, raw: RawFrame, gray: NDArray[np.uint8], captured_s: float) -> CameraFrame:
@@ -176,7 +176,7 @@ def _open(path: Path, open_capture: OpenCapture, limit_s: int) -> Any:
     if not capture.isOpened():
         capture.release()
         raise CameraError(
-            f"{path}: cannot be set up for frames. Most likely another program has it: `fuser -v {path}` says which."
+            f"{path}: cannot start capturing. Most likely another program uses it: `fuser -v {path}` shows which."
         )
     return capture
 
@@ -185,5 +185,6 @@ def _refuse_unitless(path: Path, options: CameraOptions) -> None:
     for what, value in (("gain", options.gain), ("focus", None if options.focus == "auto" else options.focus)):
         if value is not None:
             raise CameraUnsupportedError(
-                f"{path}: a webcam's {what} has no unit. Set it with v4l2-ctl before, e.g. `v4l2-ctl -d {path} -l`."
+                f"{path}: a webcam's {what} has no standard unit. Set it with v4l2-ctl first; `v4l2-ctl -d {path} "
+                "-l` lists the controls."
             )

@@ -25,11 +25,11 @@ NAME_WIDTH = 15
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, with the version of its format.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with the version of its format.")
 def doctor(as_json: bool) -> None:
-    """Say what this machine has and lacks for live reading, each lack with the command that mends it.
+    """Check what live reading needs on this machine; for each problem, show the command that fixes it.
 
-    Nothing is changed. Exit code 0 when live reading can work here, 1 when something that it needs is missing.
+    Nothing is changed. Exit code 0 when live reading can work here, 1 when something required is missing.
 
     \b
     Examples:

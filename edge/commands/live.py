@@ -45,7 +45,7 @@ class AddressType(click.ParamType):
         """Parse it into host and port, or fail as misuse."""
         host, colon, port = str(value).rpartition(":")
         if (colon and not host) or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-            self.fail(f"{value!r} is no port, nor host and port, e.g. 8000 or 0.0.0.0:8000.", param, ctx)
+            self.fail(f"{value!r} is neither a port nor host and port, e.g. 8000 or 0.0.0.0:8000.", param, ctx)
         return host.strip("[]") or LOCAL, int(port)
 
 
@@ -105,17 +105,18 @@ ENDS_WITHIN_S = 1.0
 
 @click.command()
 @camera_options
-@click.option("--wait", "wait_for_camera", is_flag=True, help="Where there is no camera at first: try until there is.")
+@click.option(
+    "--wait", "wait_for_camera", is_flag=True, help="If there is no camera at the start, wait until there is one."
+)
 @model_options
 @sink_options
 @click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
-              help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
+              help="Also serve the web page at this address. A HOST that other machines can reach requires a "
+              "token.")  # fmt: skip
 @web_options
-@click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
-@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after so many seconds.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Tell on standard error what happens, and in the end how fast it was."
-)
+@click.option("--frames", type=click.IntRange(min=1), help="Number of frames to read before stopping.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Time to read before stopping, seconds.")
+@click.option("--verbose", "-v", is_flag=True, help="Log events to standard error, and the speed at the end.")
 def live(  # noqa: PLR0913 - an argument for each group of options
     *,
     camera: CameraChoice,
@@ -128,23 +129,23 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     seconds: float | None,
     verbose: bool,
 ) -> None:
-    """Read digits from a camera, follow them over frames, and announce what is stable.
+    """Read digits from a camera, track them over frames, and announce stable readings.
 
-    Always the newest frame is read, so that what is announced is never old. A camera that hangs or is unplugged is
-    opened again until it answers. Ctrl-C stops; so does the end of a video. Announcements go to the terminal, and
-    wherever else you say, to any number of places at once.
+    The newest frame is always read, so announcements are never old. A camera that hangs or is unplugged is opened
+    again until it works. Ctrl-C stops the command; so does the end of a video. Announcements go to the terminal and
+    to any number of other outputs at once.
 
     \b
     Examples:
-      # The camera of this machine, a table in the terminal.
+      # This machine's camera, as a table in the terminal.
       edge-mnist live
-      # A webcam, and its picture in a window.
+      # A webcam, with its picture in a window.
       edge-mnist live --camera /dev/video2 --show
-      # What a video announces, a line of JSON each.
+      # A video, one line of JSON per announcement.
       edge-mnist live --camera meter.mp4 --json
-      # Into files: lines, and a picture of each change.
+      # To files: JSON lines, and a picture of each change.
       edge-mnist live --jsonl meter.jsonl --stills changes
-      # A service that survives being started before its camera.
+      # A service that may start before its camera.
       edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
@@ -152,7 +153,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
         handler.setFormatter(LineFormatter())
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     if not web and web_settings != WebSettings():
-        raise click.UsageError("Options of the page need --web.")
+        raise click.UsageError("Web page options need --web.")
     check_source(camera.source)
     settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
     source = redact_source(camera.source)

@@ -137,7 +137,7 @@ def check_model(evidence: ProbeEvidence) -> CheckVerdict:
         return problem("no runtime is installed", evidence.machine.pip("install ai-edge-litert"))
     chosen = evidence.probes[installed[0]]
     if chosen.cause is None:
-        return ok(f"the shipped int8 file is whole and gives its golden vectors on {installed[0]} {chosen.version}")
-    message = f"{installed[0]} comes first and does not run the shipped int8 file"
+        return ok(f"the shipped int8 file is intact and gives its golden vectors on {installed[0]} {chosen.version}")
+    message = f"{installed[0]}, the default runtime, does not run the shipped int8 file"
     working = [name for name in installed if evidence.probes[name].cause is None]
     return problem(message, f"edge-mnist live --runtime {working[0]}" if working else "edge-mnist verify")

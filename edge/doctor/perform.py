@@ -19,7 +19,7 @@ def describe_step(number: int, step: SetupStep, machine: Machine) -> Iterator[st
     is_done = not step.actions and not step.by_hand
     yield f"{number}. {step.title}: {'ok, ' if is_done else ''}{step.found}"
     if step.by_hand:
-        yield f"{INDENT}by hand: {step.by_hand}"
+        yield f"{INDENT}manually: {step.by_hand}"
     for action in step.actions:
         yield f"{INDENT}{_describe(action, machine)}"
     if step.actions and step.undo:
@@ -55,7 +55,7 @@ def _run(command: Command, machine: Machine) -> None:
     words = _words(command, machine)
     program = machine.which(words[0])
     if program is None:
-        raise SetupError(f"{words[0]} is not there, but this step needs it: {shlex.join(words)}")
+        raise SetupError(f"{words[0]} is not installed, but this step needs it: {shlex.join(words)}")
     try:
         process = subprocess.run(  # noqa: S603 - the commands that were shown
             [program, *words[1:]],
@@ -68,8 +68,8 @@ def _run(command: Command, machine: Machine) -> None:
         raise SetupError(f"{shlex.join(words)}: cannot be started ({error.strerror}).") from error
     if process.returncode:
         raise SetupError(
-            f"{shlex.join(words)}: ended with {process.returncode}. What was done before it stays; mend the cause and "
-            "run pi-setup --yes again, it goes on from there."
+            f"{shlex.join(words)}: ended with exit code {process.returncode}. Completed steps are kept; fix the "
+            "cause and run pi-setup --yes again to continue."
         )
 
 

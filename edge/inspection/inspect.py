@@ -82,7 +82,7 @@ def read_model(content: bytes) -> Model:
         InspectionError: As for `inspect_file`; the message continues the file's name.
     """
     if not content:
-        raise InspectionError("expected a TFLite or ONNX file, it is empty. Export or copy it again.")
+        raise InspectionError("expected a TFLite or ONNX file, got an empty file. Export or copy it again.")
     try:
         model = (read_tflite if is_tflite(content) else read_onnx)(content)
         if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:

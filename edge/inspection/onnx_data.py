@@ -83,7 +83,7 @@ def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> t
             raise OnnxDataError(f"its weights cannot be read: {error}") from error
         if read < file.least_bytes:
             raise OnnxDataError(
-                f"keeps weights in {printable(file.location)!r}, which has {read:,} bytes, and the model reads "
+                f"keeps weights in {printable(file.location)!r}, which has {read:,} bytes, but the model reads "
                 f"{file.least_bytes:,}. Fetch it again (`git lfs pull` if it is a pointer)."
             )
         size += read
@@ -109,8 +109,8 @@ def _locate(folder: Path, location: str) -> Path:
         raise OnnxDataError(f"keeps weights in {shown!r}, which cannot be read ({error}).") from error
     if resolved != within:
         raise OnnxDataError(
-            f"keeps weights in {shown!r}, which is a link or lies behind one: it might lead anywhere. Copy the file "
-            "itself there."
+            f"keeps weights in {shown!r}, which is a symbolic link or is reached through one; links are not "
+            "followed. Copy the file itself there."
         )
     if not path.exists():
         raise OnnxDataError(

@@ -121,7 +121,7 @@ class LiveLoop:
         finally:
             self._finish()
         if failed := [outlet.sink.name for outlet in self._outlets if outlet.failures]:
-            raise SinkError(f"{', '.join(failed)}: not everything could be written there, see above.")
+            raise SinkError(f"{', '.join(failed)}: some output could not be written, see above.")
 
     def interrupt(self) -> None:
         """Stop, and abandon a frame that is being read, which may take long.

@@ -153,7 +153,7 @@ class SinkThread:
             self.sink.take(event)
         except OSError as error:
             self.failures += 1
-            self._report(f"{self.sink.name}: {error.strerror or error}. It is tried again with the next event.")
+            self._report(f"{self.sink.name}: {error.strerror or error}. It tries again at the next event.")
         except Exception as error:
             self._fail(error)
         else:
@@ -175,7 +175,7 @@ class SinkThread:
         text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
         # Closing it may fail for the same reason.
         if not (self._gave_up and text == self.broken):
-            _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)
+            _logger.error("%s This output stops.", text, exc_info=None if expected else error)
         self.broken = text
         with self._changed:
             self._gave_up = True

@@ -13,7 +13,7 @@ SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
 EXPECTED = f"Expected pictures ({', '.join(sorted(pictures.FORMATS))}) or videos, e.g. .mp4."
 # At most this many files are named; the others are counted.
 MOST_NAMED = 10
-LINK = Kind("a link to nothing", "other")
+LINK = Kind("a broken link", "other")
 DEVICE = Kind("a pipe or device", "other")
 CLOSED_FOLDER = Kind("a folder that cannot be read", "unread")
 SUBFOLDER = Kind("a subfolder", "other")
@@ -87,7 +87,9 @@ def describe_left_out(left_out: dict[Path, Kind]) -> str:
     more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []
     parts = [f"{_count(len(files), 'file')} not read: {', '.join(named + more)}"] if files else []
     if len(files) < len(left_out):
-        parts.append(f"{_count(len(left_out) - len(files), 'subfolder')} not looked into, as a pattern with ** would")
+        parts.append(
+            f"{_count(len(left_out) - len(files), 'subfolder')} not searched; a pattern with ** includes subfolders"
+        )
     return "; ".join(parts)
 
 

@@ -59,7 +59,7 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 NO_PICTURE = "not a picture, or a damaged one"
-HEIF_CURE = "pip install 'edge-mnist[heif]' adds what reads it; or save it as JPEG or PNG."
+HEIF_CURE = "pip install 'edge-mnist[heif]' adds support for it; or save it as JPEG or PNG."
 
 # Pillow logs what is odd about a file, and without a handler Python prints that on standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -134,9 +134,11 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[tuple[Ima
     except Image.DecompressionBombError as error:
         raise too_large(name) from error
     except MemoryError as error:
-        raise PictureError(f"{name}: does not fit into the memory of this machine. Scale it down.") from error
+        raise PictureError(f"{name}: does not fit into this machine's memory. Scale it down.") from error
     except Exception as error:
-        raise PictureError(f"{name}: {kind.name}, but damaged ({_say_why(error)}). Fetch or take it again.") from error
+        raise PictureError(
+            f"{name}: {kind.name}, but damaged ({_say_why(error)}). Download or take it again."
+        ) from error
 
 
 def _say_why(error: Exception) -> str:
@@ -172,7 +174,7 @@ def check_kind(beginning: bytes, name: str) -> Kind:
     if kind is UNKNOWN:
         raise PictureError(f"{name}: {NO_PICTURE}.")
     if kind.holds != "picture":
-        raise PictureError(f"{name}: {kind.name}, not a picture that is read. {kind.cure}".rstrip())
+        raise PictureError(f"{name}: {kind.name}, not a supported picture. {kind.cure}".rstrip())
     if kind is HEIC and not _can_read_heif():
         raise PictureError(f"{name}: {kind.name}. {HEIF_CURE}")
     return kind
@@ -278,7 +280,7 @@ def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
     limits = [_finite_limits(np.asarray(band)) for band in decoded.bands()]
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     if low > high:
-        raise ValueError("no pixel is a number")
+        raise ValueError("no pixel has a finite value")
     factor = 255 / max(high - low, 1e-9)
 
     def stretch(band: Image.Image) -> Image.Image:

@@ -218,8 +218,8 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     if "://" in argument and not path.exists():
         return [
             MissingSource(
-                f"{mask_address(argument)}: an address, expected files. `edge-mnist live --camera` reads streams; pipe "
-                "what another program fetches into `edge-mnist run -`."
+                f"{mask_address(argument)}: expected files, got an address. `edge-mnist live --camera` reads "
+                "streams; pipe the output of a downloader into `edge-mnist run -`."
             )
         ]
     if path.is_dir():
@@ -233,7 +233,7 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
         tell(f"{argument}: {describe_left_out(listing.others)}.")
     if listing.unread:
         sources.append(LeftOut(argument, listing.unread))
-    return sources or [MissingSource(f"{argument}: no pictures there. {EXPECTED}")]
+    return sources or [MissingSource(f"{argument}: no pictures found. {EXPECTED}")]
 
 
 def _read_stream(stream: BinaryIO, source: str) -> Iterator[SourceFrame | PictureError]:

@@ -87,7 +87,8 @@ def split_pictures(stream: BinaryIO, name: str = "standard input") -> Iterator[b
         find_end = _find_format(tape)
         if count and find_end is None:
             raise PictureError(
-                f"{name}: after picture {count - 1} come bytes that start none. Expected PNG, JPEG or PNM."
+                f"{name}: after picture {count - 1} follow bytes that do not start a picture. Expected PNG, JPEG "
+                "or PNM."
             )
         if find_end is None:
             check_kind(_take_look(tape), name)

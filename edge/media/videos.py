@@ -131,7 +131,7 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
             count = yield from _decode(capture, spacing, complaints)
             check_whole(path, count, capture, complaints)
         except cv2.error as error:
-            raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
+            raise PictureError(f"{path}: cannot be decoded further ({error.err}).") from error
         finally:
             capture.release()
 
@@ -246,7 +246,7 @@ def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: C
     """
     announced = _announced_count(capture)
     if count == 0:
-        raise PictureError(f"{path}: not a single frame can be decoded; the video is damaged.")
+        raise PictureError(f"{path}: no frame can be decoded; the video is damaged.")
     if count < announced and (complaints.first or path.suffix.lower() == ".avi"):
         raise PictureError(
             f"{path}: {count} of about {announced} frames could be decoded; the video is truncated or damaged."

@@ -40,7 +40,7 @@ class DrawingFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DrawingError(f"{folder}: cannot be made ({error.strerror}). Choose another --annotate.") from error
+            raise DrawingError(f"{folder}: cannot be created ({error.strerror}). Choose another --annotate.") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise DrawingError(f"{folder}: no permission to write there. Choose another --annotate.")
 
@@ -60,7 +60,7 @@ class DrawingFolder:
             raise DrawingError(f"{path}: cannot be written ({error.strerror or error}).") from error
         except UnicodeEncodeError as error:
             raise DrawingError(
-                f"{path!a}: cannot be written (names here are {error.encoding}: LC_ALL=C.UTF-8)."
+                f"{path!a}: cannot be written (file names are {error.encoding} here; set LC_ALL=C.UTF-8)."
             ) from error
         return path
 

@@ -81,7 +81,7 @@ def fetch_runtime() -> Path:
             _replace(Path(temporary) / "new", destination, Path(temporary) / "old")
     except OSError as error:
         raise RuntimeFetchError(
-            f"{destination}: cannot be written ({error}). Make room there, or set XDG_CACHE_HOME."
+            f"{destination}: cannot be written ({error}). Free space there, or set XDG_CACHE_HOME."
         ) from error
     return destination
 
@@ -95,7 +95,7 @@ class _Package(msgspec.Struct):
 def _download(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeFetchError("npm is needed to fetch onnxruntime-web and is not on the PATH: apt install npm.")
+        raise RuntimeFetchError("npm is needed to fetch onnxruntime-web, but is not on the PATH: apt install npm.")
     # One more attempt, a second later: being offline must show at once.
     patience = ("--fetch-retries", "1", "--fetch-retry-mintimeout", "1000")
     where = ("--pack-destination", str(folder))
@@ -119,8 +119,8 @@ def _verify(archive: Path) -> None:
         found = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if found != SHA512:
         raise RuntimeFetchError(
-            f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm brought {found[:12]}…. Nothing was kept; "
-            "check which registry npm uses."
+            f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm returned {found[:12]}…. Nothing was "
+            "installed; check which registry npm uses."
         )
 
 
@@ -146,7 +146,7 @@ def _replace(new: Path, destination: Path, old: Path) -> None:
 def main() -> None:
     """Fetch onnxruntime-web, so that the page reads drawings itself."""
     if runtime_version(runtime_dir()) == VERSION:
-        echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
+        echo(f"{runtime_dir()} already holds {PACKAGE} {VERSION}.")
         return
     try:
         folder = fetch_runtime()

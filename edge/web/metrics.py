@@ -25,7 +25,7 @@ class Metrics:
         )
         self._stages = Histogram(
             "edge_mnist_stage_seconds",
-            "Time in each stage; of the live frames, those that the page's sink took.",
+            "Time in each stage; of live frames, only those sent to the page.",
             ["origin", "stage"],
             buckets=STAGE_BUCKETS,
             registry=self._registry,
@@ -79,15 +79,15 @@ class _Gauges:
 
 
 def _describe_camera(board: LiveFeed) -> Iterable[Metric]:
-    state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the state that it is in.", labels=["state"])
+    state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the camera's current state.", labels=["state"])
     for name in ("starting", "open", "lost", "ended"):
         state.add_metric([name], float(board.state == name))
     yield state
     if board.sighting is None or not isinstance(board.sighting.event, Sighting):
         return
     rates = board.sighting.event.rates
-    yield _gauge("edge_mnist_camera_fps", "Frames a second that the camera gave.", rates.camera_fps)
-    yield _gauge("edge_mnist_read_fps", "Frames a second that were read.", rates.read_fps)
+    yield _gauge("edge_mnist_camera_fps", "Frames per second that the camera delivered.", rates.camera_fps)
+    yield _gauge("edge_mnist_read_fps", "Frames per second that were read.", rates.read_fps)
     yield CounterMetricFamily(
         "edge_mnist_skipped_frames", "Frames replaced by newer ones before they were read.", rates.skipped
     )

@@ -169,7 +169,7 @@ class ReaderPool:
         self.bundles = {bundle.card.name: bundle for bundle in opened}
         if len(self.bundles) < len(opened):
             names = ", ".join(bundle.card.name for bundle in opened)
-            raise WebError(f"Models are chosen by name, but of {names} two have the same: give only one of them.")
+            raise WebError(f"Models are chosen by name, but two of {names} have the same name: give only one of them.")
         self.choices = tuple(choice for bundle in opened for choice in _list_choices(bundle, runtimes, precisions))
         self.golden = dict.fromkeys(self.choices, NOT_LOADED)
         self._threads = threads
@@ -196,7 +196,7 @@ class ReaderPool:
                 return choice
         there = ", ".join(f"{choice.model} {choice.precision} on {choice.runtime}" for choice in self.choices)
         raise RequestRefusedError(
-            400, "choice", f"There is no such model, runtime or precision here: choose among {there}."
+            400, "choice", f"There is no such model, runtime or precision here: choose one of {there}."
         )
 
     async def read(self, content: bytes, choice: ReaderChoice, client: str) -> PictureReading:

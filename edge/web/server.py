@@ -114,7 +114,7 @@ def start_server(
     service = WebService(replace(settings, token=given or made), pool, hosts, board)
     url = describe_url(listener) + (f"#token={made}" if made else "")
     server = WebServer(listener, service, url)
-    note = " (the token is the one that it was given)" if given else ""
+    note = " (with the token from its settings)" if given else ""
     echo(f"Serving on {url}{note}", err=True)
     return server
 
@@ -147,7 +147,7 @@ def open_listener(host: str, port: int) -> socket.socket:
             return listener
     advice = {
         "EADDRINUSE": "is taken by another program. Choose another port, or 0 for any that is free",
-        "EACCES": "is only for root. Choose a port of 1024 or above",
+        "EACCES": "needs root. Choose a port of 1024 or above",
         "EADDRNOTAVAIL": "is not an address of this machine. Choose one that is, e.g. 127.0.0.1",
     }
     code = errno.errorcode.get(reason.errno or 0, "") if reason else ""
@@ -262,8 +262,8 @@ class _Server(uvicorn.Server):
         elif loop.time() - self._reported_s >= REPORT_S:
             self._reported_s = loop.time()
             _logger.error(
-                "No more connections are accepted for the moment (%s); it is tried again each second. A service takes "
-                "more with LimitNOFILE, a shell with ulimit -n.",
+                "No more connections can be accepted now (%s); the next attempt is in a second. Raise the limit "
+                "with LimitNOFILE for a service, ulimit -n in a shell.",
                 error.strerror,
             )
 

@@ -31,7 +31,7 @@ class WebService:
         self.pool = pool
         self.board = board
         self.uploads = Uploads(limits)
-        self.watchers = Slots(limits.watchers, "watchers", "Too many clients watch already: try again later.")
+        self.watchers = Slots(limits.watchers, "watchers", "Too many clients are watching: try again later.")
         self.request_rate = RateLimiter(limits.requests_per_s, limits.burst, limits.addresses)
         frame_burst = max(limits.burst, round(limits.frames_per_s))
         frame_rate = limits.frames_per_s if limits.requests_per_s else 0

@@ -101,7 +101,7 @@ def call_in_child(
             start_new_session=True,
         )
     except OSError as error:
-        raise ChildError(f"a process of its own cannot be started ({error.strerror})") from error
+        raise ChildError(f"a separate process cannot be started ({error.strerror})") from error
     overdue = threading.Event()
     with ended(process) as listener:
         timer = threading.Timer(limits.seconds, _end_overdue, [process, overdue])
@@ -114,7 +114,7 @@ def call_in_child(
     if overdue.is_set():
         raise ChildError(f"did not finish within {limits.seconds:g} s")
     if len(returned) > MOST_ANSWER_BYTES:
-        raise ChildError(f"gave an answer of more than {MOST_ANSWER_BYTES / 1e6:.0f} MB")
+        raise ChildError(f"returned more than {MOST_ANSWER_BYTES / 1e6:.0f} MB")
     return _open_answer(process.returncode, returned, listener.end(), limits, raises)
 
 
@@ -162,9 +162,9 @@ def explain_end(returncode: int, said: str, limits: Limits = Limits()) -> str:
     if returncode >= 0:
         return f"ended with code {returncode}: {lines[-1][:300]}"
     if -returncode == signal.SIGXCPU:
-        return f"takes more than {limits.cpu_s} s of processor time"
+        return f"used more than {limits.cpu_s} s of processor time"
     if -returncode == signal.SIGKILL:
-        return "was ended by SIGKILL, as systems do that run out of memory"
+        return "was ended by SIGKILL, probably because the system ran out of memory"
     try:
         return f"crashed ({signal.Signals(-returncode).name})"
     except ValueError:
@@ -213,9 +213,9 @@ def _open_answer(
     try:
         answer = msgspec.msgpack.decode(returned, type=_Answer)
     except Exception as error:
-        raise ChildError("gave an answer that cannot be read") from error
+        raise ChildError("returned an unreadable result") from error
     if answer.error == MemoryError.__name__:
-        raise ChildError(f"takes more than {limits.memory_bytes / 1e6:,.0f} MB of memory")
+        raise ChildError(f"used more than {limits.memory_bytes / 1e6:,.0f} MB of memory")
     for kind in raises:
         if answer.error == kind.__name__:
             raise kind(answer.message)

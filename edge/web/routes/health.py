@@ -14,7 +14,7 @@ def add_health_routes(app: FastAPI, service: WebService) -> None:
 
     @app.get(
         "/healthz",
-        summary="Does the process live?",
+        summary="Is the process running?",
         response_class=Response,
         responses={200: {"model": HealthSchema}},
     )

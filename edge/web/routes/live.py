@@ -24,12 +24,13 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
 
     @app.get(
         "/v1/live",
-        summary="What the camera's digits are, as server-sent events",
+        summary="The camera's digits, as server-sent events",
         description="Each event's data is a JSON document as `edge-mnist live --json` writes it. A slow client misses "
-        "some, and always gets the newest. At first, and after each 2 seconds without another event, comes one of what "
-        "is so now: `event` is `alive`, `state` is the camera's (`starting`, `open`, `lost` or `ended`), `captured_at` "
-        "is when the newest frame that was read was taken, and `age_s` the seconds since then; both are null before "
-        "the first. A client that receives nothing for longer has lost the server.",
+        "some events, but always gets the newest. At the start, and after every 2 seconds without another "
+        "event, an event reports the current state: `event` is `alive`, `state` is the camera's (`starting`, "
+        "`open`, `lost` or `ended`), `captured_at` is the time of the newest frame that was read, and "
+        "`age_s` its age in seconds; both are null before the first frame. A client that receives nothing "
+        "for longer has lost the server.",
         response_class=Response,
         responses={200: {"content": {"text/event-stream": {}}}, **document_errors(404, 503)},
     )
@@ -39,17 +40,17 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
     @app.get(
         "/v1/live/frame.jpg",
         summary="The newest live picture",
-        description="Waits until there is another one than that of the frame `after`; 204 when there is none in time.",
+        description="Waits for a picture newer than that of the frame `after`; 204 if none arrives in time.",
         response_class=Response,
         responses={
             200: {"content": {"image/jpeg": {}}},
-            204: {"description": "No other picture yet"},
+            204: {"description": "No newer picture yet"},
             **document_errors(400, 404, 409, 503),
         },
     )
     async def send_picture(
         request: Request,
-        after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the one before."),
+        after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the previous picture."),
     ) -> Response:
         board = _find_board(service)
         with service.watchers.hold(find_client(request.scope)):
