@@ -142,7 +142,7 @@ def test_an_h5_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     result = edge_mnist("train", *QUICK, "--from", path, "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "can run code" in result.stderr
+    assert "could run code" in result.stderr
 
 
 def test_validation_stays_unseen_by_ancestors(small: Path, full_mnist: mnist.Splits) -> None:

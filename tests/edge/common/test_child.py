@@ -155,7 +155,7 @@ def test_a_child_whose_parent_has_ended_before_does_nothing() -> None:
 
     assert ended.returncode == 1
     assert ended.stdout == ""
-    assert "its parent had ended before" in ended.stderr
+    assert "its parent process has already ended" in ended.stderr
 
 
 @pytest.mark.usefixtures("functions")

@@ -56,7 +56,7 @@ def test_a_second_time_nothing_is_left_to_do(pi: Pi, options: tuple[str, ...]) -
 
     assert result.exit_code == 0, result.output
     assert (pi.calls, pi.files()) == (calls, files)
-    assert "All was done before" in result.stdout
+    assert "nothing was changed" in result.stdout
 
 
 def test_every_command_that_runs_was_shown_before(pi: Pi) -> None:
@@ -76,7 +76,7 @@ def test_what_is_not_a_pi_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monk
     result = edge_mnist("pi-setup", "--yes")
 
     assert result.exit_code == 1
-    assert "This is no Raspberry Pi" in result.output
+    assert "This is not a Raspberry Pi" in result.output
     assert pc.calls == []
 
 
@@ -130,7 +130,7 @@ def test_an_environment_of_another_python_is_left_to_a_person(tmp_path: Path, mo
     result = edge_mnist("pi-setup")
 
     assert result.exit_code == 1
-    assert "by hand: /usr/bin/python3 -m venv --system-site-packages" in result.stdout
+    assert "manually: /usr/bin/python3 -m venv --system-site-packages" in result.stdout
 
 
 def test_an_environment_file_that_cannot_be_written_stays_whole(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:

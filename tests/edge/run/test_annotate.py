@@ -166,5 +166,5 @@ def test_a_drawing_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, mo
 def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
 
-    with pytest.raises(DrawingError, match="cannot be made"):
+    with pytest.raises(DrawingError, match="cannot be created"):
         DrawingFolder(tmp_path / "file" / "drawn")

@@ -42,11 +42,11 @@ OTHERS = {
     "PDF": (_save("PDF"), "a PDF document", "pdftoppm"),
     "PostScript": (_save("EPS"), "a PostScript document", "PNG"),
     "icon": (_save("ICO"), "an icon", "PNG"),
-    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "fetch the file itself"),
+    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "download the file itself"),
     "SVG": (b"<?xml version='1.0'?>\n<svg xmlns=", "an SVG drawing", "PNG"),
     "JSON": (b'{"error": "not found"}', "a JSON document", "fetch"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "a Git LFS pointer", "git lfs pull"),
-    "zeros": (bytes(4096), "zeros, as a file that was not written to its end", "again"),
+    "zeros": (bytes(4096), "only zeros, like a file whose writing was interrupted", "again"),
     "gzip": (gzip.compress(b"x"), "an archive or a compressed file", "Unpack"),
     "text": (b"hello", "a text", "fetch"),
     "array": (_save_array(), "a NumPy array", "fromarray"),
@@ -190,7 +190,7 @@ def test_each_file_is_read_once_whatever_links_there_are(linked: Path, pattern: 
     listing = list_matches(f"{linked}/{pattern}")
 
     assert sorted(path.name for path in listing.paths) == ["a.png", "b.png"]
-    assert [kind.name for kind in listing.left_out.values()] == ["a link to nothing"]
+    assert [kind.name for kind in listing.left_out.values()] == ["a broken link"]
 
 
 def test_a_tree_and_a_folder_list_each_file_once(linked: Path) -> None:

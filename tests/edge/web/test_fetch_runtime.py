@@ -78,7 +78,7 @@ def test_another_package_than_the_known_one_is_refused_and_nothing_kept(
     monkeypatch.setattr(fetch_runtime, "SHA512", "A" * 86 + "==")
     _install_npm(tmp_path, f"/bin/cp {archive} $PWD/onnxruntime-web.tgz")
 
-    with pytest.raises(RuntimeFetchError, match="expected SHA-512 AAAAAAAAAAAA…, npm brought"):
+    with pytest.raises(RuntimeFetchError, match="expected SHA-512 AAAAAAAAAAAA…, npm returned"):
         fetch_runtime.fetch_runtime()
 
     assert list(runtime_dir().parent.iterdir()) == []

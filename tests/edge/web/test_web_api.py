@@ -138,7 +138,7 @@ def test_two_models_can_be_chosen_between(tmp_path: Path) -> None:
 
 
 def test_models_of_one_name_are_refused() -> None:
-    with pytest.raises(WebError, match="two have the same"):
+    with pytest.raises(WebError, match="have the same name"):
         start_server(None, port=0, settings=WebSettings(models=(SHIPPED, SHIPPED)))
 
 

@@ -205,7 +205,7 @@ def test_the_page_works_in_a_frame_of_a_named_site_and_in_no_other(page: Page, c
     ("failure", "words"),
     [("new TypeError('Failed to fetch')", "The server does not answer."),
      ("new DOMException('x', 'NotAllowedError')", "The server does not answer."),
-     ("'<html>'", "Something else than edge-mnist answers at this address.")],
+     ("'<html>'", "The server at this address is not edge-mnist.")],
     ids=["failed to fetch", "not allowed", "another server"],
 )  # fmt: skip
 def test_what_goes_wrong_is_told_in_our_words(page: Page, server: WebServer, failure: str, words: str) -> None:
@@ -229,7 +229,7 @@ def test_the_browsers_own_words_are_for_the_console(page: Page, server: WebServe
         "const { inWords } = await import('./static/words.js');return inWords(new DOMException('x', 'NotAllowedError'))"
     )
 
-    assert said == "Something in this page failed. Load the page again; if it stays so, try another browser."
+    assert said == "This page failed. Reload it; if it fails again, try another browser."
 
 
 def test_a_browser_that_keeps_nothing_for_the_page_keeps_the_token_while_it_is_open(
