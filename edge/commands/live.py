@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cameras.factory import check_source, open_camera, redact_source
-from ..common.errors import EdgeMnistError
 from ..common.processes.ending import end_now
 from ..common.processes.signals import handling_ends
 from ..common.terminal.output import LineFormatter
 from ..live.events import Event
 from ..live.loop import LiveLoop
 from ..live.sink_thread import Backlog, SinkError
+from ..web.errors import WebError
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, ModelChoice, camera_options, model_options
 from .options import FiniteRange
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from ..web.live_feed import LiveFeed
 
 LOCAL = "127.0.0.1"
-
-
-class PageError(EdgeMnistError):
-    """The page cannot be served; the message gives the reason and what to do."""
 
 
 class AddressType(click.ParamType):
@@ -77,8 +73,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     """Serve the page from now on, with the model that the loop uses.
 
     Raises:
-        PageError: The packages for it are missing.
-        WebError: The address is not available.
+        WebError: The packages for it are missing, or the address is not available.
     """
     try:
         from ..web.live_feed import LiveFeed  # noqa: PLC0415 - they need packages of an extra
@@ -86,7 +81,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_mnist"):
             raise
-        raise PageError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
+        raise WebError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
     settings = replace(
         settings,
         models=(model.bundle,),

@@ -15,7 +15,7 @@ from ..common.processes.child import ChildError, call_in_child, first_line, limi
 from ..common.terminal.text import printable
 from .model import InspectionError, Model
 from .onnx import read_onnx
-from .onnx_data import OnnxDataError, identify_model
+from .onnx_data import identify_model
 from .tflite import read_tflite
 
 TFLITE_IDENTIFIER = b"TFL3"
@@ -54,7 +54,7 @@ def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspe
         if model.data_files and folder is None:
             raise InspectionError("keeps weights in other files. Save the model with its data inside.")
         sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
-    except (InspectionError, OnnxDataError) as error:
+    except InspectionError as error:
         raise InspectionError(f"{name}: {error}") from error
     except ChildError as error:
         raise InspectionError(
