@@ -10,7 +10,7 @@ import click
 
 from .edge.common.errors import OUT_OF_MEMORY, EdgeMnistError
 from .edge.common.files import explain_full_disk
-from .edge.common.native_log import keep_python_apart
+from .edge.common.native_log import separate_python_stderr
 from .edge.common.network.credentials import hide_credentials
 from .edge.common.processes.ending import end_process
 from .edge.common.processes.signals import WITHOUT_KEYBOARD, handling_ends
@@ -121,7 +121,7 @@ class LazyGroup(click.Group):
         # process.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         prepare_standard_streams()
-        keep_python_apart()
+        separate_python_stderr()
         with safe_output():
             try:
                 return super().main(*args, **kwargs)

@@ -34,8 +34,8 @@ SETTINGS: dict[Kind, frozenset[str]] = {
     "folder": frozenset({"fps", "loop"}),
     "http": frozenset({"fps"}),
 }
-EVERYWHERE = frozenset({"width", "height", "rotation", "hflip", "vflip"})
-CALLED: dict[Kind, str] = {
+COMMON_SETTINGS = frozenset({"width", "height", "rotation", "hflip", "vflip"})
+KIND_NAMES: dict[Kind, str] = {
     "picamera2": "a Raspberry Pi's camera",
     "v4l2": "a webcam",
     "video": "a video file",
@@ -83,7 +83,7 @@ def choose_source(source: str) -> str:
     if not found:
         raise CameraError(
             "auto: no camera found, and no webcam at /dev/video*. Connect a camera, or name a video file, a "
-            f"folder of pictures, or a stream's address. {_say_why_no_picamera()}".rstrip()
+            f"folder of pictures, or a stream's address. {_explain_no_picamera()}".rstrip()
         )
     return found[0].source
 
@@ -133,7 +133,7 @@ def _find_picameras() -> list[FoundCamera]:
     return [FoundCamera("picamera2", f"picamera2:{number}", name) for number, name in enumerate(names)]
 
 
-def _say_why_no_picamera() -> str:
+def _explain_no_picamera() -> str:
     """Explain, on a machine that may be a Raspberry Pi, why its own camera is missing; elsewhere return nothing."""
     if platform.machine() not in {"aarch64", "armv7l"}:
         return ""
@@ -187,9 +187,9 @@ def _refuse_unfit(source: str, kind: Kind, options: CameraOptions) -> None:
     standard = CameraOptions()
     for field in fields(options):
         name, value = field.name, getattr(options, field.name)
-        if name not in EVERYWHERE | SETTINGS[kind] and value != getattr(standard, name):
+        if name not in COMMON_SETTINGS | SETTINGS[kind] and value != getattr(standard, name):
             raise CameraUnsupportedError(
-                f"{redact_source(source)}: the {name.removesuffix('_us')} of {CALLED[kind]} cannot be set."
+                f"{redact_source(source)}: the {name.removesuffix('_us')} of {KIND_NAMES[kind]} cannot be set."
             )
     if options.fps == 0 and "loop" not in SETTINGS[kind]:
         raise CameraUnsupportedError(

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from ..common.kinds import Kind
 from ..media.listing import EXPECTED, describe_left_out, is_video, list_folder
 from ..media.pictures import PictureError, read_gray, read_rgb
-from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
+from .camera import (
+    CameraError,
+    CameraFileError,
+    CameraFrame,
+    CameraOptions,
+    CameraUnsupportedError,
+    Pace,
+    make_owned_frame,
+)
 from .orientation import choose_orientation
 
 DEFAULT_FPS = 1.0
@@ -115,7 +123,7 @@ class FolderCamera:
             self._damaged[path] = str(error)
             return None
         self._pace.wait()
-        return own_frame(gray, time.monotonic(), partial(self._read_rgb, path))
+        return make_owned_frame(gray, time.monotonic(), partial(self._read_rgb, path))
 
     def _read_rgb(self, path: Path) -> NDArray[np.uint8]:
         try:

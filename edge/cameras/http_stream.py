@@ -20,7 +20,7 @@ CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSCon
 NEEDS_PASSWORD = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - the name of the variable, not the password
-HOW_TO_GIVE = (
+HOW_TO_LOG_IN = (
     f"Write http://USER@HOST/PATH, and put the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
 )
 
@@ -147,13 +147,13 @@ class HttpStream:
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
             raise CameraUnsupportedError(
-                f"{self._shown}: the camera requires a user and a password ({status}). {HOW_TO_GIVE}"
+                f"{self._shown}: the camera requires a user and a password ({status}). {HOW_TO_LOG_IN}"
             )
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
         # An expired nonce does not mean a wrong password; no real server sends both twice.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
             raise CameraUnsupportedError(
-                f"{self._shown}: the camera rejects the user or the password ({status}). {HOW_TO_GIVE}"
+                f"{self._shown}: the camera rejects the user or the password ({status}). {HOW_TO_LOG_IN}"
             )
         header = authentication.answer(challenges, address.user, address.password or "", address.target)
         if header is None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.network import time_limits
-from .camera import CameraError, CameraFrame, CameraOptions, Pace, own_frame
+from .camera import CameraError, CameraFrame, CameraOptions, Pace, make_owned_frame
 from .damage import DamageCounter
 from .http_stream import HttpStream, parse_stream
 from .jpeg_stream import JpegSplitter, decode_gray, decode_rgb
@@ -76,7 +76,7 @@ class MjpegCamera:
         if self._shape is not None and picture.gray.shape != self._shape:
             before, now = (f"{width}x{height}" for height, width in (self._shape, picture.gray.shape))
             raise CameraError(f"{self._shown}: the picture size changed from {before} to {now}.")
-        return own_frame(
+        return make_owned_frame(
             self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
         )
 

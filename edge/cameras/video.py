@@ -14,7 +14,7 @@ from ..common.opencv import cv
 from ..media.jpeg_video import JpegVideo
 from ..media.pictures import PictureError
 from ..media.videos import Complaints, check_whole, grab, open_video
-from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
+from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, make_owned_frame
 from .damage import DamageCounter
 from .orientation import choose_orientation
 
@@ -73,7 +73,7 @@ class VideoCamera:
         bgr = cast("NDArray[np.uint8]", pixels)
         gray = self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2GRAY))
         self._pace.wait(self._measure_period_s())
-        return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
+        return make_owned_frame(gray, time.monotonic(), partial(self._colour, bgr))
 
     @property
     def damaged(self) -> int:

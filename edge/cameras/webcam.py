@@ -13,7 +13,7 @@ from cv2.utils import logging
 from numpy.typing import NDArray
 
 from ..common.network.time_limits import frame_limit_s
-from .camera import CameraError, CameraFrame, CameraOptions, CameraUnsupportedError, own_frame, sane_timestamp
+from .camera import CameraError, CameraFrame, CameraOptions, CameraUnsupportedError, make_owned_frame, sane_timestamp
 from .damage import DamageCounter
 from .orientation import choose_orientation
 from .v4l2 import query_name
@@ -122,13 +122,13 @@ class WebcamCamera:
             )
 
     def _set_controls(self, options: CameraOptions) -> None:
-        capture, wishes = self._capture, []
+        capture, requested = self._capture, []
         if options.exposure_us is not None:
-            wishes.append(("manual exposure", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL))
-            wishes.append(("this exposure", cv2.CAP_PROP_EXPOSURE, round(options.exposure_us / EXPOSURE_UNIT_US)))
+            requested.append(("manual exposure", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL))
+            requested.append(("this exposure", cv2.CAP_PROP_EXPOSURE, round(options.exposure_us / EXPOSURE_UNIT_US)))
         if options.focus == "auto":
-            wishes.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
-        for what, key, value in wishes:
+            requested.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
+        for what, key, value in requested:
             # Drivers may accept a value and set the nearest that they support.
             if not capture.set(key, value) or capture.get(key) != value:
                 raise CameraUnsupportedError(
@@ -156,7 +156,7 @@ class WebcamCamera:
             raise CameraError(
                 f"{self._path}: a frame of {gray.shape[1]}x{gray.shape[0]}, expected {self._width}x{self._height}."
             )
-        return own_frame(self._orientation.turn(gray), captured_s, partial(self._read_rgb, raw))
+        return make_owned_frame(self._orientation.turn(gray), captured_s, partial(self._read_rgb, raw))
 
     def _read_rgb(self, raw: RawFrame) -> NDArray[np.uint8]:
         rgb = FORMATS[self._format].read_rgb(raw)

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..common.terminal.console import open_console
 from ..common.terminal.output import echo_text
 from ..common.terminal.text import one_line
-from ..doctor.examine import examine
+from ..doctor.examine import run_checks
 from ..doctor.machine import Machine
 from ..doctor.verdicts import CheckResult, Level
 
@@ -36,7 +36,7 @@ def doctor(as_json: bool) -> None:
       edge-mnist doctor
       edge-mnist doctor --json > doctor.json
     """
-    findings = examine(Machine())
+    findings = run_checks(Machine())
     if as_json:
         echo_text(json.dumps(describe(findings), indent=2))
     else:

@@ -50,22 +50,22 @@ class WebSink:
 
     backlog: Backlog = "newest"
 
-    def __init__(self, board: "LiveFeed", close_server: Callable[[], None]) -> None:
-        self.name = board.name
-        self._board = board
+    def __init__(self, feed: "LiveFeed", close_server: Callable[[], None]) -> None:
+        self.name = feed.name
+        self._feed = feed
         self._close_server = close_server
 
     def wants_picture(self) -> bool:
         """Whether a client watches."""
-        return self._board.wants_picture()
+        return self._feed.wants_picture()
 
     def take(self, event: Event) -> None:
         """Show the event."""
-        self._board.take(event)
+        self._feed.take(event)
 
     def close(self) -> None:
         """Close all connections."""
-        self._board.close()
+        self._feed.close()
         self._close_server()
 
 
@@ -89,9 +89,9 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
         precisions=(model.precision,),
         threads=model.threads,
     )
-    board = LiveFeed(source)
-    server = start_server(board, *address, settings)
-    return WebSink(board, server.close)
+    feed = LiveFeed(source)
+    server = start_server(feed, *address, settings)
+    return WebSink(feed, server.close)
 
 
 # After a signal. The loop ends sooner; other work, such as readings for the page, is not waited for.

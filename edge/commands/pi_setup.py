@@ -5,7 +5,7 @@ import click
 from ..common.terminal.output import echo, echo_lines
 from ..doctor.health import check_governor
 from ..doctor.machine import USER_NAME, Machine
-from ..doctor.perform import describe_step, perform
+from ..doctor.perform import describe_step, perform_step
 from ..doctor.probes import ProbeEvidence
 from ..doctor.service import SetupError, choose_service, plan_removal, plan_service
 from ..doctor.setup_steps import CAMERA_STEPS, SetupStep
@@ -61,7 +61,7 @@ def pi_setup(yes: bool, service: bool, user: str | None, uninstall: bool) -> Non
     elif any(step.actions for step in steps):
         echo("Nothing was changed. Run the same command with --yes to do the steps.")
     _advise(check_governor(ProbeEvidence(machine, {})))
-    if any(step.by_hand for step in steps):
+    if any(step.manual_step for step in steps):
         raise SetupError("Some steps must be done manually: see `manually` above.")
 
 
@@ -80,7 +80,7 @@ def _refuse_others(machine: Machine) -> None:
 
 def _do(steps: list[SetupStep], machine: Machine) -> None:
     for step in steps:
-        perform(step, machine, echo)
+        perform_step(step, machine, echo)
     done = [step for step in steps if step.actions]
     echo("Done." if done else "Everything was already done; nothing was changed.")
     for step in done:

@@ -118,17 +118,17 @@ def _serve(host: str, port: int, settings: WebSettings, camera: CameraChoice, op
 
     with ExitStack() as stack:
         is_stopped = stack.enter_context(_stopping_on_signals())
-        board = LiveFeed(redact_source(camera.source)) if camera.source else None
-        server = start_server(board, host, port, settings)
+        feed = LiveFeed(redact_source(camera.source)) if camera.source else None
+        server = start_server(feed, host, port, settings)
         stack.callback(server.close)
         while not (server.is_ready() or is_stopped()):
             time.sleep(TICK_S)
         if is_stopped():
             return
         thread = None
-        if board:
+        if feed:
             loop_settings = camera.settings(wait_for_camera=True)
-            thread = CameraThread(camera.source, camera.options, loop_settings, _load_reader(settings), board)
+            thread = CameraThread(camera.source, camera.options, loop_settings, _load_reader(settings), feed)
         if thread:
             stack.callback(thread.close)
         if opens_page:

@@ -11,6 +11,6 @@ class RuntimeUnavailableError(EdgeMnistError):
     """The runtime is not installed here, or cannot run the file; the message says what to do."""
 
 
-def name_error(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """Name an unexpected error, as drivers raise them."""
     return OUT_OF_MEMORY if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

@@ -32,7 +32,7 @@ class Kind:
 
     name: str
     holds: Literal["picture", "video", "unread", "other"]
-    cure: str = ""
+    advice: str = ""
 
 
 def _brands(names: str) -> bytes:
@@ -116,7 +116,7 @@ TEXT = Kind("a text", "other", FETCH)
 UNKNOWN = Kind("of an unknown kind", "other")
 
 
-def identify(beginning: bytes) -> Kind:
+def identify_kind(beginning: bytes) -> Kind:
     """Identify a file by its beginning; PROBE_BYTES are enough."""
     beginning = beginning[:PROBE_BYTES]
     for pattern, kind in PATTERNS:
@@ -130,13 +130,13 @@ def describe_mistake(beginning: bytes) -> str:
     """Describe what arrived instead of the expected and what to do: `got a Git LFS pointer. `git lfs pull` ...`."""
     if not beginning:
         return "got an empty file. Copy or download it again."
-    kind = identify(beginning)
-    return f"got {'a file ' if kind is UNKNOWN else ''}{kind.name}. {kind.cure}".rstrip()
+    kind = identify_kind(beginning)
+    return f"got {'a file ' if kind is UNKNOWN else ''}{kind.name}. {kind.advice}".rstrip()
 
 
 def explain_pointer(content: bytes) -> str:
     """Return a sentence to append if a file is only a pointer to a file in Git LFS; else an empty text."""
-    return f" It is {LFS.name}: {LFS.cure}" if identify(content) is LFS else ""
+    return f" It is {LFS.name}: {LFS.advice}" if identify_kind(content) is LFS else ""
 
 
 def identify_file(path: Path) -> Kind:
@@ -148,7 +148,7 @@ def identify_file(path: Path) -> Kind:
     if not path.is_file():
         return UNKNOWN
     with path.open("rb") as file:
-        return identify(file.read(PROBE_BYTES))
+        return identify_kind(file.read(PROBE_BYTES))
 
 
 def _is_utf8(beginning: bytes) -> bool:

@@ -6,7 +6,7 @@ from .probes import ProbeEvidence
 from .verdicts import CheckVerdict, ok, problem
 
 # The system's picamera2 needs a simplejpeg built for the system's NumPy; an environment's own one fits its NumPy.
-MEND_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
+FIX_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
 VIDEO_GROUP = "video"
 NAME_CAMERA = "edge-mnist live --camera FILE_OR_URL"
 
@@ -35,7 +35,7 @@ def _check_system_package(evidence: ProbeEvidence, module: str, package: str) ->
         return problem("not installed", f"sudo apt install -y {package}")
     if probe.cause == "numpy":
         numpy = evidence.probes["numpy"].version
-        return problem(f"part of it was built for a numpy other than {numpy}", machine.pip(MEND_SIMPLEJPEG))
+        return problem(f"part of it was built for a numpy other than {numpy}", machine.pip(FIX_SIMPLEJPEG))
     return problem(f"cannot be loaded ({probe.error})", f"sudo apt install --reinstall -y {package}")
 
 

@@ -25,7 +25,7 @@ class Venv:
 
     config: Path
     home: str
-    sees_system: bool
+    sees_system_packages: bool
 
     @property
     def is_of_system_python(self) -> bool:
@@ -45,7 +45,7 @@ def read_venv(prefix: Path) -> Venv | None:
     return Venv(config, settings.get("home", ""), settings.get(SETTING, "").lower() == "true")
 
 
-def let_see_system(text: str) -> str:
+def enable_system_packages(text: str) -> str:
     """Make the system's packages visible in a pyvenv.cfg; all other lines stay as they are."""
     line = f"{SETTING} = true"
     changed, count = re.subn(rf"(?im)^[ \t]*{SETTING}[ \t]*=.*$", line, text)
@@ -71,7 +71,7 @@ def check_environment(evidence: ProbeEvidence) -> CheckVerdict:
         return ok(f"virtual environment {machine.prefix}")
     if not venv.is_of_system_python:
         return problem(f"its Python is that of {venv.home}, which cannot load the system's picamera2", NEW_VENV)
-    if not venv.sees_system:
+    if not venv.sees_system_packages:
         return problem("virtual environment that does not see the system's picamera2", "edge-mnist pi-setup --yes")
     return ok(f"virtual environment {machine.prefix} that sees the system's packages")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .camera import MEND_SIMPLEJPEG, VIDEO_GROUP, members_of
-from .environment import NEW_VENV, SETTING, let_see_system, read_venv
+from .camera import FIX_SIMPLEJPEG, VIDEO_GROUP, members_of
+from .environment import NEW_VENV, SETTING, enable_system_packages, read_venv
 from .machine import Machine
 
 PACKAGES = ("python3-picamera2",)
@@ -60,7 +60,7 @@ class SetupStep:
     found: str
     actions: tuple[Command | Edit, ...] = ()
     undo: str = ""
-    by_hand: str = ""
+    manual_step: str = ""
     after: str = ""
 
 
@@ -91,11 +91,11 @@ def plan_environment(machine: Machine) -> SetupStep:
     if venv is None:
         return SetupStep(title, "no virtual environment, so they are visible")
     if not venv.is_of_system_python:
-        return SetupStep(title, f"its Python is that of {venv.home}, which cannot", by_hand=NEW_VENV)
-    if venv.sees_system:
+        return SetupStep(title, f"its Python is that of {venv.home}, which cannot", manual_step=NEW_VENV)
+    if venv.sees_system_packages:
         return SetupStep(title, f"{venv.config} allows it")
     text = venv.config.read_text(encoding="utf-8")
-    edit = Edit(venv.config, let_see_system(text), f"{SETTING} = true")
+    edit = Edit(venv.config, enable_system_packages(text), f"{SETTING} = true")
     return SetupStep(title, f"{venv.config} disables it", (edit,), undo=f"{SETTING} = false in {venv.config}")
 
 
@@ -108,7 +108,7 @@ def plan_simplejpeg(machine: Machine) -> SetupStep:
         return SetupStep(title, "the system's simplejpeg does")
     if "simplejpeg" in own:
         return SetupStep(title, "the environment has its own simplejpeg")
-    command = Command((str(machine.python), "-m", "pip", *MEND_SIMPLEJPEG.split()), as_root=False)
+    command = Command((str(machine.python), "-m", "pip", *FIX_SIMPLEJPEG.split()), as_root=False)
     return SetupStep(
         title,
         "the system's simplejpeg was built for numpy 1, the environment has a newer numpy",

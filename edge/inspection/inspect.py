@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ..bundle.card import Format
-from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, call_in_child, first_line, limits_for
 from ..common.terminal.text import printable
 from .model import InspectionError, Model
@@ -92,7 +92,7 @@ def read_model(content: bytes) -> Model:
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise any exception on bytes that are not a model.
         expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
-        if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
+        if identify_kind(content) not in {ONNX, TFLITE, UNKNOWN}:
             raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
         raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
     return model

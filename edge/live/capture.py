@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cameras.camera import Camera, CameraError, CameraFrame
-from ..common.errors import name_error
+from ..common.errors import format_error
 
 _logger = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ def _without_traceback(error: Exception) -> CameraError:
     """Copy an error's message: its traceback would keep a frame of a megabyte in memory for a long time."""
     if isinstance(error, CameraError):
         return type(error)(str(error))
-    return CameraError(name_error(error))
+    return CameraError(format_error(error))
 
 
 def _check(frame: CameraFrame, shape: tuple[int, ...] | None) -> tuple[int, ...]:

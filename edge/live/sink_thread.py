@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from ..common.errors import EdgeMnistError, name_error
+from ..common.errors import EdgeMnistError, format_error
 from .events import CameraChange, Event, Sighting
 
 # What happens to events that arrive faster than a sink takes them: only the newest waits, or as many as there is room
@@ -172,7 +172,7 @@ class SinkThread:
         """Give up the sink. An unexpected error, a bug of ours, is logged with its traceback."""
         self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
-        text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
+        text = str(error) if expected else f"{self.sink.name}: {format_error(error)}"
         # Closing it may fail for the same reason.
         if not (self._gave_up and text == self.broken):
             _logger.error("%s This output stops.", text, exc_info=None if expected else error)

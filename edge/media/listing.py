@@ -37,7 +37,7 @@ class Listing:
         return {path: kind for path, kind in self.left_out.items() if kind.holds == "unread"}
 
     @property
-    def others(self) -> dict[Path, Kind]:
+    def non_media(self) -> dict[Path, Kind]:
         """All other files that were left out."""
         return {path: kind for path, kind in self.left_out.items() if kind.holds != "unread"}
 

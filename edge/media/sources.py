@@ -157,7 +157,7 @@ class LeftOutError(PictureError):
     """
 
     def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
-        cures = " ".join(dict.fromkeys(kind.cure for kind in kinds.values()))
+        cures = " ".join(dict.fromkeys(kind.advice for kind in kinds.values()))
         super().__init__(f"{source}: {describe_left_out(kinds)}. {cures}")
         self.kinds = kinds
 
@@ -229,8 +229,8 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     else:
         listing = list_matches(argument)
     sources = [_choose(one, spacing) for one in listing.paths]
-    if listing.others:
-        tell(f"{argument}: {describe_left_out(listing.others)}.")
+    if listing.non_media:
+        tell(f"{argument}: {describe_left_out(listing.non_media)}.")
     if listing.unread:
         sources.append(LeftOut(argument, listing.unread))
     return sources or [MissingSource(f"{argument}: no pictures found. {EXPECTED}")]

@@ -72,7 +72,7 @@ class Runtime:
         return importlib.util.find_spec(self.module.partition(".")[0]) is not None
 
     @property
-    def how_to_get(self) -> str:
+    def install_hint(self) -> str:
         """The command that installs it, or why it cannot be installed here."""
         if self.counts_as_tensorflow and not np.__version__.startswith("1."):
             return (
@@ -293,7 +293,7 @@ def choose_runtime(name: str | None) -> Runtime:
         )
     runtime = RUNTIMES[name]
     if not runtime.installed:
-        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.how_to_get}.")
+        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.install_hint}.")
     return runtime
 
 

@@ -19,7 +19,7 @@ from ..bundle.card import IMAGE_SHAPE
 from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
 from ..common.errors import EdgeMnistError
 from ..common.files import explain_full_disk
-from ..common.kinds import KERAS, ZIP, describe_mistake, identify
+from ..common.kinds import KERAS, ZIP, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, Limits, call_in_child, first_line
 from ..common.scratch import scratch_folder
 from ..common.terminal.text import printable
@@ -57,7 +57,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     Raises:
         KerasFileError: It is not a `.keras` file, cannot be loaded safely, or takes far more memory than its size.
     """
-    if identify(content) not in {KERAS, ZIP}:
+    if identify_kind(content) not in {KERAS, ZIP}:
         raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
     digest = hashlib.sha256(content).hexdigest()
     try:

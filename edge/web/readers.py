@@ -176,7 +176,7 @@ class ReaderPool:
         self._megapixels = limits.megapixels
         self.places = Slots(limits.readers + limits.waiting, "busy", "Too many pictures are waiting: try again.")
         self._workers = Workers(limits.readers)
-        self._room = _Room(round(1_000_000 * limits.megapixels))
+        self._room = _PixelBudget(round(1_000_000 * limits.megapixels))
         self._readers = threading.local()
 
     def start_loading(self) -> Future[Reader]:
@@ -248,7 +248,7 @@ class ReaderPool:
         return readers[choice]
 
 
-class _Room:
+class _PixelBudget:
     """A limit on pixels in memory at the same time; threads wait until there is room."""
 
     def __init__(self, most: int) -> None:

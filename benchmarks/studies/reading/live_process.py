@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ....edge.common.errors import EdgeMnistError
-from ....edge.common.processes.child import bounded
+from ....edge.common.processes.child import limit_command
 
 # Far more than any measurement takes: a process that hangs is ended.
 PATIENCE_S = 600.0
@@ -35,7 +35,7 @@ class LiveProcess:
         """Start it."""
         self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            bounded([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
+            limit_command([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
         )
         self._timer = threading.Timer(PATIENCE_S, self._process.kill)
         self._timer.daemon = True

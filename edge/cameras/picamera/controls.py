@@ -24,7 +24,7 @@ def choose_controls(options: CameraOptions, available: Mapping[str, Range]) -> d
         CameraRefusedError: The camera does not have such a control, or not in this range.
     """
     controls: dict[str, object] = {}
-    for name, what, value in _list_wishes(options):
+    for name, what, value in _list_requested(options):
         _check(name, what, value, available)
         controls[name] = value
     duration_us = _choose_duration_us(options)
@@ -39,7 +39,7 @@ def longest_frame_s(options: CameraOptions) -> float:
     return (_choose_duration_us(options) or FREE_DURATION_US)[1] / 1e6
 
 
-def _list_wishes(options: CameraOptions) -> Iterator[tuple[str, str, float]]:
+def _list_requested(options: CameraOptions) -> Iterator[tuple[str, str, float]]:
     """Yield each control to set, its name for people, and its value."""
     if options.exposure_us is not None:
         yield "ExposureTime", "an exposure in microseconds", options.exposure_us

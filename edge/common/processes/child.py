@@ -1,7 +1,7 @@
 """Child processes: code that may crash, hang or take all memory runs there, and its parent gets an error message.
 
-`bounded` makes any command end with this process and keeps it within limits. `call_in_child` runs a function of ours in
-a fresh Python: bytes in, bytes out. An untrusted file is first read by a native parser or runtime in this way.
+`limit_command` makes any command end with this process and keeps it within limits. `call_in_child` runs a function of
+ours in a fresh Python: bytes in, bytes out. An untrusted file is first read by a native parser or runtime in this way.
 """
 
 import collections
@@ -62,7 +62,7 @@ def limits_for(size_bytes: int) -> Limits:
     return Limits(memory_bytes=1_000_000_000 + 8 * size_bytes, cpu_s=cpu_s, seconds=60 + 5 * cpu_s)
 
 
-def bounded(command: list[str], limits: Limits = Limits()) -> list[str]:
+def limit_command(command: list[str], limits: Limits = Limits()) -> list[str]:
     """Make the command line of a process that ends with this thread and stays within memory and processor limits."""
     start = Path(__file__).with_name("child_start.py")
     figures = map(str, (os.getpid(), limits.memory_bytes, limits.cpu_s))
@@ -90,7 +90,7 @@ def call_in_child(
     """
     name = f"{function.__module__}:{function.__qualname__}"
     # -P: do not import a random.py in the current folder.
-    command = bounded([sys.executable, "-P", "-m", "edge_mnist.edge.common.processes.child", name], limits)
+    command = limit_command([sys.executable, "-P", "-m", "edge_mnist.edge.common.processes.child", name], limits)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command,

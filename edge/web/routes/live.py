@@ -35,7 +35,7 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         responses={200: {"content": {"text/event-stream": {}}}, **document_errors(404, 503)},
     )
     async def follow(request: Request) -> Response:
-        return EventStream(_find_board(service), service.watchers, find_client(request.scope), service.limits)
+        return EventStream(_find_feed(service), service.watchers, find_client(request.scope), service.limits)
 
     @app.get(
         "/v1/live/frame.jpg",
@@ -52,10 +52,10 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         request: Request,
         after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the previous picture."),
     ) -> Response:
-        board = _find_board(service)
+        feed = _find_feed(service)
         with service.watchers.hold(find_client(request.scope)):
-            picture = await board.wait_for_picture(after, service.limits.poll_s)
-        if picture is None and board.state == "ended":
+            picture = await feed.wait_for_picture(after, service.limits.poll_s)
+        if picture is None and feed.state == "ended":
             raise RequestRefusedError(409, "ended", "The camera's file is at its end: there are no more pictures.")
         if picture is None:
             return Response(status_code=204)
@@ -70,12 +70,12 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
 class EventStream(Response):
     """Server-sent events until the client leaves or the server stops."""
 
-    def __init__(self, board: LiveFeed, watchers: Slots, client: str, limits: WebLimits) -> None:
+    def __init__(self, feed: LiveFeed, watchers: Slots, client: str, limits: WebLimits) -> None:
         super().__init__(media_type="text/event-stream")
         # Its length is not known, and nginx would hold it back until it has some kilobytes.
         del self.headers["content-length"]
         self.headers["X-Accel-Buffering"] = "no"
-        self._board = board
+        self._feed = feed
         self._watchers = watchers
         self._client = client
         self._limits = limits
@@ -101,22 +101,22 @@ class EventStream(Response):
     async def _send_events(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await _send_part(send, _RETRY)
-        notes, version = self._board.notes_after(0), 0
-        documents = [note.text for note in notes] + [encode_json(self._board.describe_now())]
-        while not self._board.is_over:
+        notes, version = self._feed.events_after(0), 0
+        documents = [note.text for note in notes] + [encode_json(self._feed.describe_state())]
+        while not self._feed.is_over:
             for document in documents:
                 await _send_part(send, b"data: " + document + b"\n\n")
             version = notes[-1].version if notes else version
             await asyncio.sleep(1 / self._limits.events_per_s)
-            notes = await self._board.wait_for_news(version, self._limits.ping_s)
-            documents = [note.text for note in notes] or [encode_json(self._board.describe_now())]
+            notes = await self._feed.wait_for_events(version, self._limits.ping_s)
+            documents = [note.text for note in notes] or [encode_json(self._feed.describe_state())]
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _find_board(service: WebService) -> LiveFeed:
-    if service.board is None:
+def _find_feed(service: WebService) -> LiveFeed:
+    if service.feed is None:
         raise RequestRefusedError(404, "path", "This server has no camera: start it with --camera.")
-    return service.board
+    return service.feed
 
 
 async def _send_part(send: Send, body: bytes) -> None:

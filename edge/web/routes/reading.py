@@ -136,7 +136,7 @@ def describe_server(service: WebService) -> dict[str, Any]:
         "precisions": _unique(choice.precision for choice in choices),
         "choices": [{**_describe_choice(choice), "golden": service.pool.golden[choice]} for choice in choices],
         "browser_runtime": runtime_version(find_runtime_folder()),
-        "camera": service.board.source if service.board else None,
+        "camera": service.feed.source if service.feed else None,
         "upload_bytes": service.limits.upload_bytes,
         "megapixels": service.limits.megapixels,
     }

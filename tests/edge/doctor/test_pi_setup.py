@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mnist.edge.doctor.environment import let_see_system, read_venv
+from edge_mnist.edge.doctor.environment import enable_system_packages, read_venv
 from tests.conftest import edge_mnist
 from tests.stand_ins import fake_pi
 from tests.stand_ins.fake_pi import write_command
@@ -178,22 +178,22 @@ def test_pi_os_12_gets_a_simplejpeg_that_fits_numpy_2(
     ids=["venv", "odd spelling", "no such line"],
 )  # fmt: skip
 def test_only_one_line_of_the_environments_settings_changes(tmp_path: Path, before: str, after: str) -> None:
-    changed = let_see_system(before)
+    changed = enable_system_packages(before)
     (tmp_path / "pyvenv.cfg").write_text(changed)
 
     venv = read_venv(tmp_path)
 
     assert changed == after
     assert venv is not None
-    assert venv.sees_system
-    assert let_see_system(changed) == changed
+    assert venv.sees_system_packages
+    assert enable_system_packages(changed) == changed
 
 
 def test_a_changed_setting_shows_the_systems_packages_to_a_real_environment(tmp_path: Path) -> None:
     subprocess.run(["/usr/bin/env", "python3", "-m", "venv", "--without-pip", tmp_path / "env"], check=True, timeout=60)
     config = tmp_path / "env/pyvenv.cfg"
 
-    config.write_text(let_see_system(config.read_text()))
+    config.write_text(enable_system_packages(config.read_text()))
 
     ask = "import site, sys; print(site.ENABLE_USER_SITE is not None, *sys.path, sep='\\n')"
     paths = subprocess.run(

@@ -41,10 +41,10 @@ def reader() -> Reader:
     return Reader()
 
 
-@pytest.mark.parametrize(("frame", "cure"), NO_FRAMES.values(), ids=list(NO_FRAMES))
-def test_what_is_no_gray_frame_is_one_sentence_with_the_cure(reader: Reader, frame: Any, cure: str) -> None:
+@pytest.mark.parametrize(("frame", "advice"), NO_FRAMES.values(), ids=list(NO_FRAMES))
+def test_what_is_no_gray_frame_is_one_sentence_with_the_cure(reader: Reader, frame: Any, advice: str) -> None:
     for take in (reader.read, find_candidates, show_ink):
-        with pytest.raises(ValueError, match=f"expected a gray frame, uint8 .*{cure}"):
+        with pytest.raises(ValueError, match=f"expected a gray frame, uint8 .*{advice}"):
             take(frame)
 
 

@@ -112,7 +112,7 @@ def test_a_runtime_that_is_not_installed_says_what_to_install() -> None:
     result = edge_mnist("run", "a.png", "--runtime", "tflite-runtime")
 
     assert result.exit_code == 1
-    assert result.stderr == f"Error: tflite-runtime is not installed: {RUNTIMES['tflite-runtime'].how_to_get}.\n"
+    assert result.stderr == f"Error: tflite-runtime is not installed: {RUNTIMES['tflite-runtime'].install_hint}.\n"
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_nobody_is_told_to_install_what_does_not_fit(
 ) -> None:
     monkeypatch.setattr(np, "__version__", numpy_version)
 
-    assert RUNTIMES["tflite-runtime"].how_to_get.startswith(hint)
-    assert RUNTIMES["litert"].how_to_get == "pip install ai-edge-litert"
+    assert RUNTIMES["tflite-runtime"].install_hint.startswith(hint)
+    assert RUNTIMES["litert"].install_hint == "pip install ai-edge-litert"
 
 
 def test_a_runtime_that_was_built_for_another_numpy_says_so() -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_mnist.benchmarks.scenes.pages import draw_page
-from edge_mnist.edge.common.kinds import PATTERNS, PROBE_BYTES, identify
+from edge_mnist.edge.common.kinds import PATTERNS, PROBE_BYTES, identify_kind
 from edge_mnist.edge.media import pictures
 from edge_mnist.edge.media.listing import list_folder, list_matches, list_tree
 from edge_mnist.edge.media.pictures import PictureError, read_gray
@@ -60,13 +60,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("content", "name", "cure"), OTHERS.values(), ids=OTHERS)
-def test_what_is_no_picture_is_named_with_its_cure(content: bytes, name: str, cure: str) -> None:
+@pytest.mark.parametrize(("content", "name", "advice"), OTHERS.values(), ids=OTHERS)
+def test_what_is_no_picture_is_named_with_its_cure(content: bytes, name: str, advice: str) -> None:
     with pytest.raises(PictureError, match="not a picture") as caught:
         read_gray(content, "page.jpg")
 
     assert str(caught.value).startswith(f"page.jpg: {name}")
-    assert cure in str(caught.value)
+    assert advice in str(caught.value)
 
 
 @pytest.mark.parametrize(("content", "name"), [other[:2] for other in OTHERS.values()], ids=OTHERS)
@@ -95,12 +95,12 @@ def test_a_stream_is_refused_by_its_first_bytes(content: bytes, name: str) -> No
 
 @pytest.mark.parametrize("kind", [*pictures.FORMATS, "MPO"])
 def test_every_format_that_is_read_is_known(kind: str) -> None:
-    assert identify(_save(kind)).holds == "picture"
+    assert identify_kind(_save(kind)).holds == "picture"
 
 
 def test_every_pattern_is_compiled_for_the_bytes_that_are_looked_at() -> None:
     assert len(PATTERNS) > 40
-    assert identify(b"").holds == "other"
+    assert identify_kind(b"").holds == "other"
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "JPEG2000"])

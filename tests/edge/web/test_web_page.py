@@ -66,10 +66,10 @@ def server(camera: Drawn) -> Iterator[WebServer]:
             raise CameraError("There is no camera.")
         return camera
 
-    board = LiveFeed("drawn")
-    loop = LiveLoop(plug_in, "drawn", Reader(), [board], LiveSettings(wait_for_camera=True))
+    feed = LiveFeed("drawn")
+    loop = LiveLoop(plug_in, "drawn", Reader(), [feed], LiveSettings(wait_for_camera=True))
     thread = threading.Thread(target=loop.run)
-    started = start_server(board, port=0)
+    started = start_server(feed, port=0)
     thread.start()
     yield started
     loop.stop()
