@@ -20,7 +20,7 @@ class Venv:
     Attributes:
         config: Path of that file.
         home: Folder of the Python that made the environment.
-        sees_system: Whether that Python's own packages are visible inside.
+        sees_system_packages: Whether that Python's own packages are visible inside.
     """
 
     config: Path

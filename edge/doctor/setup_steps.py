@@ -52,7 +52,7 @@ class SetupStep:
         found: Current state.
         actions: Actions left to do, in order; empty if all is done.
         undo: Command that reverts it.
-        by_hand: Instruction if only a person can do the rest.
+        manual_step: Instruction if only a person can do the rest.
         after: Instruction for after the actions.
     """
 

@@ -122,7 +122,7 @@ def test_another_size_is_used_and_said() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "MJPEG"}, "gives MJPEG, expected one of NV12"),
+        ({"format": "MJPEG"}, "format MJPEG, expected one of NV12"),
         ({"stride": 64}, "rows of 64 bytes for 100x60 pixels"),
         ({"stride": 4096}, "a buffer of 11520 bytes, expected at least 245760 for 60 rows of 4096"),
     ],
@@ -269,7 +269,7 @@ def test_autofocus_and_a_long_exposure(behaviour: Behaviour) -> None:
         (CameraOptions(exposure_us=10), "", "takes an exposure in microseconds from 26 to 220000, got 10"),
         (CameraOptions(gain=40), "", "takes a gain from 1 to 16, got 40"),
         (CameraOptions(focus=2.0), "AfMode", "has no control AfMode"),
-        (CameraOptions(fps=500), "", "gives 1 to 120.005 frames per second at this size, got 500"),
+        (CameraOptions(fps=500), "", "supports 1 to 120.005 frames per second at this size, got 500"),
         (CameraOptions(fps=30), "FrameDurationLimits", "frame rate cannot be set"),
         (CameraOptions(fps=30, exposure_us=50_000), "", "is longer than a frame"),
     ],

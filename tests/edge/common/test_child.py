@@ -124,8 +124,8 @@ def test_limits_of_the_parent_that_are_lower_stay() -> None:
 
 PARENT = """
 import subprocess, sys, time
-from edge_mnist.edge.common.processes.child import bounded
-child = subprocess.Popen(bounded([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]),
+from edge_mnist.edge.common.processes.child import limit_command
+child = subprocess.Popen(limit_command([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]),
                          stdout=subprocess.PIPE, start_new_session=True)
 child.stdout.readline()
 print(child.pid, flush=True)

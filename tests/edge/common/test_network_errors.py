@@ -29,8 +29,8 @@ def _tls(reason: str) -> ssl.SSLError:
 FAILURES = {
     "does not answer": TimeoutError("timed out"),
     "its certificate has expired; check this machine's clock. Set trusted certificates with X": _untrusted(10),
-    "its certificate is for another name than this. Trusted ones are named by X": _untrusted(62),
-    "its certificate cannot be trusted. Trusted ones are named by X": _untrusted(99),
+    "its certificate is for another host name. Set trusted certificates with X": _untrusted(62),
+    "its certificate cannot be trusted. Set trusted certificates with X": _untrusted(99),
     "does not use TLS on this port": _tls("WRONG_VERSION_NUMBER"),
     "requires a client certificate": _tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
     "rejects the client certificate": _tls("TLSV1_ALERT_UNKNOWN_CA"),

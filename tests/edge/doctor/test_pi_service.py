@@ -76,7 +76,7 @@ def test_the_service_is_taken_away_and_what_may_be_yours_stays(pi: Pi) -> None:
     ("changes", "user", "message"),
     [
         ({}, "root", "must not run as root"),
-        ({}, "somebody", "in a home that somebody may not enter"),
+        ({}, "somebody", "in a home folder that somebody may not enter"),
         ({"prefix": Path("/nowhere")}, None, "does not exist"),
     ],
     ids=["root", "another's home", "not installed"],

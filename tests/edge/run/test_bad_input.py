@@ -46,7 +46,7 @@ def _damaged_gif(path: Path) -> None:
 PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _: None, "No such file"),
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
-    "text": (lambda path: path.write_text("hello"), "not a picture"),
+    "text": (lambda path: path.write_text("hello"), "a text, not a supported picture"),
     "giant": (_giant_png, "more than 50 megapixels"),
     "large": (lambda path: Image.new("1", (9_000, 9_000)).save(path), "more than 50 megapixels"),
     "truncated": (_truncated_png, "damaged"),

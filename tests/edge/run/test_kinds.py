@@ -210,10 +210,10 @@ def test_a_folder_that_lies_elsewhere_is_reached_by_its_link(
 
 WRITER = """
 import logging, os, sys, tempfile
-from edge_mnist.edge.common.native_log import keep_python_apart, native_log_to
+from edge_mnist.edge.common.native_log import separate_python_stderr, native_log_to
 handler = logging.StreamHandler()
 logging.getLogger().addHandler(handler)
-keep_python_apart()
+separate_python_stderr()
 with tempfile.TemporaryFile() as held:
     with native_log_to(held):
         logging.warning("of another thread")
