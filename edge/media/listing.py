@@ -81,7 +81,7 @@ def is_video(path: Path) -> bool:
 
 
 def describe_left_out(left_out: dict[Path, Kind]) -> str:
-    """Describe: `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
+    """Describe: `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not searched`."""
     files = {path: kind for path, kind in left_out.items() if kind is not SUBFOLDER}
     named = [f"{path.name} ({kind.name})" for path, kind in list(files.items())[:MOST_NAMED]]
     more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []

@@ -44,11 +44,11 @@ OTHERS = {
     "icon": (_save("ICO"), "an icon", "PNG"),
     "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "download the file itself"),
     "SVG": (b"<?xml version='1.0'?>\n<svg xmlns=", "an SVG drawing", "PNG"),
-    "JSON": (b'{"error": "not found"}', "a JSON document", "fetch"),
+    "JSON": (b'{"error": "not found"}', "a JSON document", "download"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "a Git LFS pointer", "git lfs pull"),
     "zeros": (bytes(4096), "only zeros, like a file whose writing was interrupted", "again"),
     "gzip": (gzip.compress(b"x"), "an archive or a compressed file", "Unpack"),
-    "text": (b"hello", "a text", "fetch"),
+    "text": (b"hello", "a text", "download"),
     "array": (_save_array(), "a NumPy array", "fromarray"),
     "MP4": (b"\0\0\0\x18ftypisom" + bytes(600), "an MP4 or QuickTime video", "edge-mnist run FILE"),
     "H.264": (b"\0\0\0\x01\x67" + bytes(range(200)), "a raw H.264 video", "ffmpeg"),
@@ -62,7 +62,7 @@ OTHERS = {
 
 @pytest.mark.parametrize(("content", "name", "advice"), OTHERS.values(), ids=OTHERS)
 def test_what_is_no_picture_is_named_with_its_cure(content: bytes, name: str, advice: str) -> None:
-    with pytest.raises(PictureError, match="not a picture") as caught:
+    with pytest.raises(PictureError, match="not a supported picture") as caught:
         read_gray(content, "page.jpg")
 
     assert str(caught.value).startswith(f"page.jpg: {name}")
@@ -153,7 +153,7 @@ def test_a_folder_names_what_is_not_read_once(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     note, error = result.stderr.splitlines()
-    assert note.startswith(f"{tmp_path}: 1 file was not read: notes.txt (a text); 1 subfolder was not looked into")
+    assert note.startswith(f"{tmp_path}: 1 file was not read: notes.txt (a text); 1 subfolder was not searched")
     assert error.startswith(f"Error: {tmp_path}: 1 file was not read: a.pdf (a PDF document). Save its pages")
     reading, left_out = map(json.loads, result.stdout.splitlines())
     assert reading["rows"] == ["31415926"]
