@@ -190,7 +190,7 @@ def test_a_simplejpeg_built_for_numpy_1_is_told_with_its_fix(tmp_path: Path) -> 
     verdict = _verdicts(with_python(make_pi(tmp_path), tmp_path, picamera2=words))["picamera2"]
 
     assert verdict.level == "problem"
-    assert "another numpy than 2.4.6" in verdict.message
+    assert "a numpy other than 2.4.6" in verdict.message
     assert verdict.fix == f"{tmp_path}/bin/python3 -m pip install --ignore-installed --no-deps simplejpeg"
 
 

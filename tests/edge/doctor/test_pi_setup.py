@@ -109,7 +109,7 @@ def test_a_command_that_fails_ends_it_and_it_goes_on_from_there(tmp_path: Path) 
     again = edge_mnist("pi-setup", "--yes")
 
     assert failed.exit_code == 1
-    assert "Error: sudo apt-get update: ended with 100." in failed.output
+    assert "Error: sudo apt-get update: ended with exit code 100." in failed.output
     assert again.exit_code == 0, again.output
 
 
@@ -120,7 +120,7 @@ def test_without_sudo_on_the_machine_it_says_so(tmp_path: Path) -> None:
     result = edge_mnist("pi-setup", "--yes")
 
     assert result.exit_code == 1
-    assert "sudo is not there" in result.output
+    assert "sudo is not installed" in result.output
 
 
 def test_an_environment_of_another_python_is_left_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
