@@ -10,7 +10,7 @@ import click
 
 from .edge.common.errors import OUT_OF_MEMORY, EdgeMnistError
 from .edge.common.files import explain_full_disk
-from .edge.common.native_log import keep_python_apart
+from .edge.common.native_log import separate_python_stderr
 from .edge.common.network.credentials import hide_credentials
 from .edge.common.processes.ending import end_process
 from .edge.common.processes.signals import WITHOUT_KEYBOARD, handling_ends
@@ -22,12 +22,12 @@ from .edge.common.terminal.text import one_line
 COMMANDS = {
     "models": ("edge_mnist.edge.commands.models", "models", "List the networks to train and what they achieve.", ""),
     "train": ("edge_mnist.train.cli", "train", "Train a model and write it as a bundle.", "train"),
-    "explain": ("edge_mnist.train.explain_cli", "explain", "Show which parts of a digit the model goes by.", "train"),
+    "explain": ("edge_mnist.train.explain_cli", "explain", "Show which pixels a model's answers depend on.", "train"),
     "export": ("edge_mnist.export.cli", "export", "Write float and int8 TFLite and ONNX files, verified.", "export"),
     "run": ("edge_mnist.edge.commands.run", "run", "Read the digits in pictures, videos and streams.", ""),
     "live": ("edge_mnist.edge.commands.live", "live", "Read digits from a camera, until stopped.", ""),
-    "serve": ("edge_mnist.edge.commands.serve", "serve", "A page to watch and try it, and an HTTP API.", "web"),
-    "doctor": ("edge_mnist.edge.commands.doctor", "doctor", "Say what this machine has and lacks.", ""),
+    "serve": ("edge_mnist.edge.commands.serve", "serve", "Serve a web page and an HTTP API.", "web"),
+    "doctor": ("edge_mnist.edge.commands.doctor", "doctor", "Check what this machine has and lacks.", ""),
     "pi-setup": ("edge_mnist.edge.commands.pi_setup", "pi_setup", "Set up a Raspberry Pi, checking first.", ""),
     "verify": (
         "edge_mnist.edge.commands.verify",
@@ -38,7 +38,7 @@ COMMANDS = {
     "inspect": (
         "edge_mnist.edge.commands.inspect",
         "inspect",
-        "Say what a TFLite or ONNX file holds, without running it.",
+        "Show what a TFLite or ONNX file holds, without running it.",
         "",
     ),
     "benchmark": (
@@ -68,7 +68,7 @@ COMMANDS = {
     "example": (
         "edge_mnist.benchmarks.commands.scenes",
         "example",
-        "Draw a page of digits to have something to read.",
+        "Draw a page of digits to try the reader on.",
         "",
     ),
 }
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
                 raise
             # For example, too little memory; NumPy puts the reason at the end of a long text.
             reason = str(error).strip().splitlines()[-1]
-            raise click.ClickException(f"{cmd_name} cannot load what it needs: {reason}.") from error
+            raise click.ClickException(f"{cmd_name} cannot load a module it needs: {reason}.") from error
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command as a whole process, which ends even if threads still run."""
@@ -121,7 +121,7 @@ class LazyGroup(click.Group):
         # process.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         prepare_standard_streams()
-        keep_python_apart()
+        separate_python_stderr()
         with safe_output():
             try:
                 return super().main(*args, **kwargs)
@@ -201,7 +201,7 @@ def main() -> None:
       edge-mnist example page.png       draw a page of digits
       edge-mnist run page.png           read the digits in a picture
       edge-mnist export --int8          TFLite and ONNX from the shipped model
-      edge-mnist verify                 does every file compute here what it did?
+      edge-mnist verify                 check that every file computes the same here
       edge-mnist benchmark              accuracy and latency of every file here
       edge-mnist train --out my-model   train your own
     """

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...edge.common.errors import RuntimeUnavailableError
-from ...edge.common.processes.child import bounded
+from ...edge.common.processes.child import limit_command
 from ...edge.web.browser_runtime import FILES, runtime_dir
 
 RUNTIME = "onnxruntime-web"
@@ -71,7 +71,7 @@ def running_browser(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]
     command = [program, *switches, f"--user-data-dir={profile}", url]
     # Its messages are about buses and drivers that no page needs.
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(bounded(command), stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - found on the PATH
+    process = subprocess.Popen(limit_command(command), stdin=quiet, stdout=quiet, stderr=quiet)  # noqa: S603 - found on the PATH
     try:
         yield process
     finally:

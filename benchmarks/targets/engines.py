@@ -56,7 +56,7 @@ class Engine:
         return None
 
     @property
-    def how_to_get(self) -> str:
+    def install_hint(self) -> str:
         """The command that installs it."""
         return f"pip install 'edge-mnist[{self.extra}]'" if self.extra else f"pip install {self.packages[0]}"
 

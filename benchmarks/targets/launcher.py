@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge.common.errors import EdgeMnistError
-from ...edge.common.processes.child import Limits, StandardError, bounded, ended, explain_end
+from ...edge.common.processes.child import Limits, StandardError, ended, explain_end, limit_command
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
 from ...edge.common.scratch import scratch_folder
 from .job import JobFolder
@@ -90,7 +90,7 @@ def _run(launcher: Launcher, folder: Path, job_folder: JobFolder, silence_s: flo
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: a random.py in the current folder must not be imported.
-            bounded([launcher.python, "-P", "-m", launcher.module, str(folder)], Limits(launcher.memory_bytes)),
+            limit_command([launcher.python, "-P", "-m", launcher.module, str(folder)], Limits(launcher.memory_bytes)),
             env={**os.environ, **launcher.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

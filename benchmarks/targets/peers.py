@@ -17,7 +17,7 @@ from ...edge.bundle.card import NUM_CLASSES, Format
 from ...edge.bundle.folder import MOST_FILE_BYTES
 from ...edge.common.errors import EdgeMnistError, RuntimeUnavailableError
 from ...edge.common.files import read_file
-from ...edge.common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from ...edge.common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ...edge.inspection.onnx_data import identify_model, list_data_files
 from ...edge.runtimes.classifiers import wrap_interpreter
 from ..errors import BenchmarkError
@@ -60,7 +60,7 @@ def describe_peer(path: Path, reads: str, output: str | None = None) -> Peer:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
         raise BenchmarkError(str(error)) from error
-    if identify(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
+    if identify_kind(content) not in {KINDS[path.suffix], UNKNOWN} or not content:
         raise BenchmarkError(f"{path}: expected a {path.suffix} model, {describe_mistake(content)}")
     try:
         sha256, size_bytes = _identify(path, content)

@@ -157,7 +157,7 @@ def _launch(engine: Engine, old_runtime: Launcher | None) -> tuple[Launcher, str
 def _missing(engine: Engine) -> str:
     if engine.name == "tflite-runtime":
         return f"not installed: --old-runtime creates an environment with {VERSION}"
-    return f"not installed: {engine.how_to_get}"
+    return f"not installed: {engine.install_hint}"
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def list_offers() -> list[TargetListing]:
 
 
 def _offer(engine: Engine) -> TargetListing:
-    here, how = engine.version if engine.installed else None, engine.how_to_get
+    here, how = engine.version if engine.installed else None, engine.install_hint
     if engine.name == "tflite-runtime" and here is None:
         here = f"{VERSION}, in its own environment" if find_old_runtime() else None
         how = f"edge-mnist benchmark --old-runtime creates an environment with {VERSION}, once"

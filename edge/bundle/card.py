@@ -189,7 +189,7 @@ class Evaluation(_Record, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse an accuracy outside its range."""
         if not 0 < self.images.count >= self.correct:
-            raise ValueError(f"{self.correct} of {self.images.count} images cannot be read correctly")
+            raise ValueError(f"{self.correct} correct answers for {self.images.count} images are impossible")
 
 
 class Calibration(_Record, frozen=True, kw_only=True):
@@ -309,7 +309,7 @@ class ModelFile(_Record, frozen=True, kw_only=True):
         if self.input.shape[1:] != IMAGE_SHAPE or self.output.shape[1:] != (NUM_CLASSES,):
             raise ValueError(f"its shapes are {self.input.shape} and {self.output.shape}, not images and ten logits")
         if any(len(logits) != NUM_CLASSES for logits in self.golden_logits):
-            raise ValueError("its golden_logits are not ten for each image")
+            raise ValueError("its golden_logits do not have ten values for each image")
 
 
 class DigitOdds(_Record, frozen=True, kw_only=True):
@@ -395,7 +395,7 @@ class Export(_Record, frozen=True, kw_only=True):
         """Refuse accuracies outside their range."""
         most = self.evaluations[0].images.count if self.evaluations else 0
         if any(file.verification.correct > most for file in self.files):
-            raise ValueError(f"a file reads more than all {most} images correctly")
+            raise ValueError(f"a file has more correct answers than the {most} images")
 
 
 class ModelCard(_Record, frozen=True, kw_only=True):
@@ -470,5 +470,7 @@ def decode_card(content: bytes, origin: str) -> ModelCard:
         advice = explain_pointer(content) or " Export the model again."
         raise ModelCardError(f"{origin}: not a model card ({error}).{advice}") from error
     if encode_card(card) != content:
-        raise ModelCardError(f"{origin}: changed since it was written, its seal does not hold. Export the model again.")
+        raise ModelCardError(
+            f"{origin}: changed after it was written: its seal does not match. Export the model again."
+        )
     return card

@@ -51,7 +51,7 @@ class Entry:
 CATALOGUE = {
     entry.name: entry
     for entry in (
-        Entry("standard", "small strided CNN, quick on the edge", 136_282, 5_485_376),
+        Entry("standard", "small strided CNN, fast on small devices", 136_282, 5_485_376),
         Entry("nano", "as deep as standard, for int8 files of 14 kB", 7_314, 566_272),
         Entry("nano-2890", "six layers, most of them separable, at most 2,890 parameters", 2_862, 352_664),
         Entry("max", "residual, for accuracy", 177_242, 14_666_496),
@@ -61,7 +61,7 @@ CATALOGUE = {
             7_850,
             7_840,
             (Claim("test", 0.9257),),
-            "as the baseline of the description of batchnorm-905k",
+            "the baseline in the description of batchnorm-905k",
         ),
         Entry(
             "compact-8-16",
@@ -77,7 +77,7 @@ CATALOGUE = {
             121_930,
             2_528_000,
             (Claim("test", 0.951, rough=True),),
-            "after 5 epochs of Adam in batches of 128, a tenth held out to validate",
+            "after 5 epochs of Adam in batches of 128, a tenth held out for validation",
         ),
         Entry(
             "dropout-cnn",

@@ -100,8 +100,8 @@ def find_bundle(name: object) -> Path:
     shipped = {folder.name: folder for folder in find_shipped()}
     if not isinstance(name, str | Path):
         raise ValueError(
-            f"expected a bundle: its folder, the name of a shipped one ({', '.join(shipped)}), or what open_bundle "
-            f"gives, got {name!r}."
+            f"expected a bundle: its folder, the name of a shipped bundle ({', '.join(shipped)}), or the result "
+            f"of open_bundle, got {name!r}."
         )
     return shipped[name] if isinstance(name, str) and name in shipped else Path(name)
 
@@ -197,8 +197,8 @@ def staged_bundle(destination: Path, names: Iterable[str] = ()) -> Iterator[Path
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise ModelCardError(
-            f"{destination}: cannot be written ({error.strerror or error}); it is as it was. Make room there, or "
-            f"choose another --out.{explain_full_disk()}"
+            f"{destination}: cannot be written ({error.strerror or error}); nothing in it changed. Free space "
+            f"there, or choose another --out.{explain_full_disk()}"
         ) from error
 
 
@@ -226,7 +226,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ModelCardError(
-                f"{folder}: another process is writing it. Wait until that has ended, or choose another --out."
+                f"{folder}: another process is writing to it. Wait until it ends, or choose another --out."
             ) from error
         yield
     finally:
@@ -236,7 +236,7 @@ def _only_writer(folder: Path) -> Iterator[None]:
 def _check_is_bundle(folder: Path) -> None:
     """Refuse a folder that is not empty and has no card."""
     if not os.path.lexists(folder / CARD_NAME) and any(folder.iterdir()):
-        raise ModelCardError(f"{folder}: exists and is not a bundle, so it is left alone. Choose another --out.")
+        raise ModelCardError(f"{folder}: exists and is not a bundle, so it was not changed. Choose another --out.")
 
 
 def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
@@ -245,8 +245,8 @@ def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
     for path in (folder / name for name in names):
         if os.path.lexists(path) and (path.name not in own or (path.is_dir() and not path.is_symlink())):
             raise ModelCardError(
-                f"{path}: does not belong to the bundle there, and a file of the new one would take its place. Move it "
-                "away, or choose another --out."
+                f"{path}: is not part of the bundle there, and the new bundle has a file of that name. Move it, "
+                "or choose another --out."
             )
 
 
@@ -259,8 +259,8 @@ def _read_old_card(folder: Path) -> tuple[FileRecord, ...]:
         return decode_card(read_file(path, MOST_CARD_BYTES), str(path)).records()
     except EdgeMnistError as error:
         raise ModelCardError(
-            f"{error} Until then nobody knows which files in {folder} are the bundle's, so it is left alone: choose "
-            "another --out."
+            f"{error} Without a readable card, the bundle's files in {folder} cannot be identified, so nothing "
+            "was changed: choose another --out."
         ) from error
 
 
@@ -277,7 +277,8 @@ def _commit(staging: Path, folder: Path) -> None:
     except OSError as error:
         raise ModelCardError(
             f"{folder}: the new bundle is complete, but not all its files could be moved into place "
-            f"({error.strerror or error}); the rest lies in {COMPLETE}, and is read from there. Export into it again."
+            f"({error.strerror or error}); the others are in {COMPLETE} and are read from there. Export into this "
+            "folder again."
         ) from error
 
 
@@ -286,7 +287,7 @@ def _finish_interrupted(folder: Path) -> None:
     complete = folder / COMPLETE
     for path in (folder / STAGING, complete):
         if path.is_symlink() or (path.exists() and not path.is_dir()):
-            raise ModelCardError(f"{path}: expected a folder that an export left, got something else. Remove it.")
+            raise ModelCardError(f"{path}: expected a folder left by an export, got another kind of file. Remove it.")
     for path in (folder / STAGING, _beside(folder)):
         shutil.rmtree(path, ignore_errors=True)
     if complete.exists():
@@ -342,7 +343,9 @@ def _read_verified(folder: Path, record: FileRecord) -> bytes:
     try:
         content = _read(folder, record.name, record.size_bytes)
     except EdgeMnistError as error:
-        raise ModelCardError(f"{error} The card names it: export the model again or restore the file.") from error
+        raise ModelCardError(
+            f"{error} The card lists this file: export the model again or restore the file."
+        ) from error
     found = hashlib.sha256(content).hexdigest()
     advice = explain_pointer(content) or " Export the model again or restore the file."
     if found != record.sha256 or len(content) != record.size_bytes:

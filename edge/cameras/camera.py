@@ -108,7 +108,9 @@ class Camera(Protocol):
         ...
 
 
-def own_frame(gray: NDArray[np.uint8], captured_s: float, read_rgb: Callable[[], NDArray[np.uint8]]) -> CameraFrame:
+def make_owned_frame(
+    gray: NDArray[np.uint8], captured_s: float, read_rgb: Callable[[], NDArray[np.uint8]]
+) -> CameraFrame:
     """Make a frame that owns its pixels; see `CameraFrame`."""
     return CameraFrame(gray, captured_s, read_rgb, release=_keep)
 

@@ -34,8 +34,8 @@ SETTINGS: dict[Kind, frozenset[str]] = {
     "folder": frozenset({"fps", "loop"}),
     "http": frozenset({"fps"}),
 }
-EVERYWHERE = frozenset({"width", "height", "rotation", "hflip", "vflip"})
-CALLED: dict[Kind, str] = {
+COMMON_SETTINGS = frozenset({"width", "height", "rotation", "hflip", "vflip"})
+KIND_NAMES: dict[Kind, str] = {
     "picamera2": "a Raspberry Pi's camera",
     "v4l2": "a webcam",
     "video": "a video file",
@@ -82,8 +82,8 @@ def choose_source(source: str) -> str:
     found = find_cameras()
     if not found:
         raise CameraError(
-            "auto: no camera found. Looked for webcams at /dev/video*: none. Connect a camera, or name a video file, a "
-            f"folder of pictures, or a stream's address. {_say_why_no_picamera()}".rstrip()
+            "auto: no camera found, and no webcam at /dev/video*. Connect a camera, or name a video file, a "
+            f"folder of pictures, or a stream's address. {_explain_no_picamera()}".rstrip()
         )
     return found[0].source
 
@@ -133,7 +133,7 @@ def _find_picameras() -> list[FoundCamera]:
     return [FoundCamera("picamera2", f"picamera2:{number}", name) for number, name in enumerate(names)]
 
 
-def _say_why_no_picamera() -> str:
+def _explain_no_picamera() -> str:
     """Explain, on a machine that may be a Raspberry Pi, why its own camera is missing; elsewhere return nothing."""
     if platform.machine() not in {"aarch64", "armv7l"}:
         return ""
@@ -143,7 +143,7 @@ def _say_why_no_picamera() -> str:
         return f"For a Raspberry Pi's camera, {error}"
     except RuntimeError as error:
         return f"For a Raspberry Pi's camera, libcamera failed ({error})."
-    return "libcamera knows no Raspberry Pi camera; `rpicam-hello --list-cameras` tries it alone."
+    return "libcamera finds no Raspberry Pi camera; check with `rpicam-hello --list-cameras`."
 
 
 def is_address(source: str) -> bool:
@@ -161,7 +161,7 @@ def _parse(source: str) -> tuple[Kind, str]:
         return "v4l2", webcam[2] or webcam[3] or f"/dev/video{webcam[1]}"
     if re.match(r"\w+://", source):
         scheme = source.partition(":")[0]
-        raise CameraUnsupportedError(f"{scheme}: streams of this kind are not read. {EXPECTED}")
+        raise CameraUnsupportedError(f"{scheme}: streams of this kind are not supported. {EXPECTED}")
     return _parse_path(source)
 
 
@@ -174,11 +174,11 @@ def _parse_path(source: str) -> tuple[Kind, str]:
             raise CameraUnsupportedError(f"{mask_address(source)!r}: no such file or folder. {EXPECTED}")
     # ValueError: a null byte in the name.
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
-        raise CameraUnsupportedError(f"{mask_address(source)!r}: cannot be looked up ({reason}). {EXPECTED}") from None
+        reason = error.strerror if isinstance(error, OSError) else "not a valid file name"
+        raise CameraUnsupportedError(f"{mask_address(source)!r}: cannot be accessed ({reason}). {EXPECTED}") from None
     if path.suffix.lower() in pictures.SUFFIXES:
         raise CameraUnsupportedError(
-            f"{source}: one picture is no camera. Read it with `edge-mnist run`, or name its folder."
+            f"{source}: a single picture cannot be used as a camera. Read it with `edge-mnist run`, or name its folder."
         )
     return "video", source
 
@@ -187,13 +187,14 @@ def _refuse_unfit(source: str, kind: Kind, options: CameraOptions) -> None:
     standard = CameraOptions()
     for field in fields(options):
         name, value = field.name, getattr(options, field.name)
-        if name not in EVERYWHERE | SETTINGS[kind] and value != getattr(standard, name):
+        if name not in COMMON_SETTINGS | SETTINGS[kind] and value != getattr(standard, name):
             raise CameraUnsupportedError(
-                f"{redact_source(source)}: {CALLED[kind]} has no {name.removesuffix('_us')} to set."
+                f"{redact_source(source)}: the {name.removesuffix('_us')} of {KIND_NAMES[kind]} cannot be set."
             )
     if options.fps == 0 and "loop" not in SETTINGS[kind]:
         raise CameraUnsupportedError(
-            f"{redact_source(source)}: 0 frames per second, as fast as it is read, is for files. Expected more."
+            f"{redact_source(source)}: 0 frames per second (as fast as possible) works only for files. Expected "
+            "more than 0."
         )
 
 

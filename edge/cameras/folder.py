@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 from ..common.kinds import Kind
 from ..media.listing import EXPECTED, describe_left_out, is_video, list_folder
 from ..media.pictures import PictureError, read_gray, read_rgb
-from .camera import CameraError, CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
+from .camera import (
+    CameraError,
+    CameraFileError,
+    CameraFrame,
+    CameraOptions,
+    CameraUnsupportedError,
+    Pace,
+    make_owned_frame,
+)
 from .orientation import choose_orientation
 
 DEFAULT_FPS = 1.0
-VIDEO = Kind("a video, which is a camera of its own", "video")
+VIDEO = Kind("a video; name the video itself as the camera", "video")
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +52,7 @@ class FolderCamera:
         self._damaged: dict[Path, str] = {}
         self._left_out: dict[Path, Kind] = {}
         self._paths = self._list()
-        speed = f"{fps:g} fps" if fps else "as fast as they are read"
+        speed = f"{fps:g} fps" if fps else "as fast as possible"
         self.description = (
             f"{folder} ({len(self._paths)} {'picture' if len(self._paths) == 1 else 'pictures'}), {speed}"
         )
@@ -82,7 +90,7 @@ class FolderCamera:
         self._left_out = left_out
         paths = [path for path in listing.paths if path not in moving]
         if not paths:
-            raise CameraUnsupportedError(f"{self._folder}: no pictures there. {EXPECTED}")
+            raise CameraUnsupportedError(f"{self._folder}: no pictures found. {EXPECTED}")
         return paths
 
     def _give(self) -> Generator[CameraFrame, None, None]:
@@ -115,7 +123,7 @@ class FolderCamera:
             self._damaged[path] = str(error)
             return None
         self._pace.wait()
-        return own_frame(gray, time.monotonic(), partial(self._read_rgb, path))
+        return make_owned_frame(gray, time.monotonic(), partial(self._read_rgb, path))
 
     def _read_rgb(self, path: Path) -> NDArray[np.uint8]:
         try:

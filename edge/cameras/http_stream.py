@@ -20,7 +20,9 @@ CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSCon
 NEEDS_PASSWORD = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - the name of the variable, not the password
-HOW_TO_GIVE = f"Write http://USER@HOST/PATH, and the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
+HOW_TO_LOG_IN = (
+    f"Write http://USER@HOST/PATH, and put the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
+)
 
 
 def parse_stream(url: str) -> Address:
@@ -40,8 +42,8 @@ def parse_stream(url: str) -> Address:
     target = address.target if address.target.startswith("/") else f"/{address.target}"
     if not (target.isascii() and target.isprintable()) or " " in target:
         raise CameraUnsupportedError(
-            "the camera's address: expected a stream's address without blanks and with only ASCII behind the host; "
-            "write other characters as %XX."
+            "the camera's address: expected a stream's address without spaces and with only ASCII after the "
+            "host; write other characters as %XX."
         )
     return replace(address, target=target)
 
@@ -145,19 +147,19 @@ class HttpStream:
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
             raise CameraUnsupportedError(
-                f"{self._shown}: the camera wants a user and a password ({status}). {HOW_TO_GIVE}"
+                f"{self._shown}: the camera requires a user and a password ({status}). {HOW_TO_LOG_IN}"
             )
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
         # An expired nonce does not mean a wrong password; no real server sends both twice.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
             raise CameraUnsupportedError(
-                f"{self._shown}: wrong user or password, says the camera ({status}). {HOW_TO_GIVE}"
+                f"{self._shown}: the camera rejects the user or the password ({status}). {HOW_TO_LOG_IN}"
             )
         header = authentication.answer(challenges, address.user, address.password or "", address.target)
         if header is None:
             raise CameraUnsupportedError(
-                f"{self._shown}: the camera wants a login by {_name_schemes(challenges)}; expected Basic, or Digest "
-                "with SHA-256 or MD5. Switch one of them on in its settings."
+                f"{self._shown}: the camera requires a login by {_name_schemes(challenges)}; expected Basic, or "
+                "Digest with SHA-256 or MD5. Enable one of them in its settings."
             )
         return header
 
@@ -166,11 +168,11 @@ class HttpStream:
         status, reason = response.status, http.client.responses.get(response.status, "an unknown status")
         if status != http.client.OK:
             raise CameraError(f"{self._shown}: expected a stream, got {status} {reason}.")
-        kind = response.getheader("Content-Type") or "nothing that says its type"
+        kind = response.getheader("Content-Type") or "no Content-Type"
         if not kind.lower().startswith("multipart/"):
             raise CameraUnsupportedError(
-                f"{self._shown}: expected a stream of JPEG pictures (multipart/x-mixed-replace), got {kind[:60]!r}. "
-                "Cameras often have a page and a stream of different addresses."
+                f"{self._shown}: expected a stream of JPEG pictures (multipart/x-mixed-replace), got "
+                f"{kind[:60]!r}. A camera's web page and its stream often have different addresses."
             )
 
 
@@ -194,7 +196,7 @@ def _follow(address: Address, location: str) -> Address:
     try:
         there = parse_stream(urljoin(address.origin + address.target, location))
     except (CameraUnsupportedError, ValueError):
-        raise CameraUnsupportedError(f"{address.shown}: redirects to what is no stream's address.") from None
+        raise CameraUnsupportedError(f"{address.shown}: redirects to an address that is not a stream.") from None
     if there.host != address.host or (address.scheme, there.scheme) == ("https", "http"):
         raise CameraUnsupportedError(
             f"{address.shown}: redirects to {there.shown}, and only redirects on the same host are followed. "

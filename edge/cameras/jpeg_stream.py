@@ -45,7 +45,9 @@ class JpegSplitter:
         while (picture := self._take()) is not None:
             pictures.append(picture)
         if len(self._content) > MOST_PICTURE_BYTES:
-            raise CameraError(f"a picture of more than {MOST_PICTURE_BYTES // 1_000_000} MB. Expected smaller ones.")
+            raise CameraError(
+                f"a picture of more than {MOST_PICTURE_BYTES // 1_000_000} MB. Set the camera to smaller pictures."
+            )
         return pictures
 
     def _take(self) -> bytes | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.network import time_limits
-from .camera import CameraError, CameraFrame, CameraOptions, Pace, own_frame
+from .camera import CameraError, CameraFrame, CameraOptions, Pace, make_owned_frame
 from .damage import DamageCounter
 from .http_stream import HttpStream, parse_stream
 from .jpeg_stream import JpegSplitter, decode_gray, decode_rgb
@@ -75,8 +75,8 @@ class MjpegCamera:
         picture, self._first = self._first or self._read_picture(deadline_s), None
         if self._shape is not None and picture.gray.shape != self._shape:
             before, now = (f"{width}x{height}" for height, width in (self._shape, picture.gray.shape))
-            raise CameraError(f"{self._shown}: the pictures were {before} and are {now} now.")
-        return own_frame(
+            raise CameraError(f"{self._shown}: the picture size changed from {before} to {now}.")
+        return make_owned_frame(
             self._orientation.turn(picture.gray), picture.captured_s, partial(self._read_rgb, picture.jpeg)
         )
 
@@ -105,13 +105,13 @@ class MjpegCamera:
         raise CameraError(f"{self._shown}: {self._describe_silence(damaged)}")
 
     def _describe_silence(self, damaged: int) -> str:
-        what = f"{damaged} pictures came, all damaged," if damaged else "no whole JPEG picture came"
+        what = f"{damaged} pictures arrived, all damaged," if damaged else "no complete JPEG picture arrived"
         if self._shape is None:
             return f"{what} within {time_limits.OPEN_S:g} s of opening it."
         slower = f"{1 / (2 * self._limit_s):.1g}"
         return (
-            f"{what} within {self._limit_s:g} s. If the camera is that slow by itself, give its frames per second: "
-            f"with --fps {slower} it has {time_limits.frame_limit_s(float(slower)):g} s."
+            f"{what} within {self._limit_s:g} s. If the camera is this slow, set its frames per second: with "
+            f"--fps {slower} the limit is {time_limits.frame_limit_s(float(slower)):g} s."
         )
 
     def _read_newest(self, deadline_s: float) -> bytes | None:

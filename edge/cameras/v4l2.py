@@ -69,7 +69,8 @@ def query_name(path: Path) -> str:
     name = printable(card.partition(b"\0")[0].decode(errors="replace"))
     if not capabilities & CAN_CAPTURE:
         raise CameraUnsupportedError(
-            f"{path} ({name}): no frames come from this device. One webcam has several; try the others under /dev."
+            f"{path} ({name}): this device delivers no frames. A webcam often has several devices; try the others "
+            "under /dev."
         )
     return name
 
@@ -77,16 +78,17 @@ def query_name(path: Path) -> str:
 def _explain(path: Path, error: OSError) -> CameraError:
     match error.errno:
         case errno.ENOENT | errno.ENODEV | errno.ENXIO:
-            return CameraError(f"{path}: there is no such device now. Plug the webcam in, or name another.")
+            return CameraError(f"{path}: no such device. Plug the webcam in, or name another.")
         # Just after it was plugged in, a device belongs to root; then the system assigns it to its group.
         case errno.EACCES | errno.EPERM:
             return CameraError(
-                f"{path}: may not be opened by this user. `sudo usermod -aG video $USER`, then log out and in again."
+                f"{path}: this user has no permission to open it. Run `sudo usermod -aG video $USER`, then log "
+                "out and in again."
             )
         case errno.EBUSY:
-            return CameraError(f"{path}: another program has it. `fuser -v {path}` says which.")
+            return CameraError(f"{path}: another program uses it. `fuser -v {path}` shows which.")
         case errno.ENOTTY | errno.EINVAL | errno.EISDIR:
-            return CameraUnsupportedError(f"{path}: is no video device. Expected one such as /dev/video0.")
+            return CameraUnsupportedError(f"{path}: not a video device. Expected one such as /dev/video0.")
         case _:
             return CameraError(f"{path}: cannot be opened ({error.strerror}).")
 

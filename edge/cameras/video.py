@@ -14,7 +14,7 @@ from ..common.opencv import cv
 from ..media.jpeg_video import JpegVideo
 from ..media.pictures import PictureError
 from ..media.videos import Complaints, check_whole, grab, open_video
-from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, own_frame
+from .camera import CameraFileError, CameraFrame, CameraOptions, CameraUnsupportedError, Pace, make_owned_frame
 from .damage import DamageCounter
 from .orientation import choose_orientation
 
@@ -58,7 +58,7 @@ class VideoCamera:
         self._count = 0
         self._time_ms = 0.0
         self._has_own_times = options.fps is None
-        self.description = f"{path}, {self._describe()}, {f'{fps:g} fps' if fps else 'as fast as it is read'}"
+        self.description = f"{path}, {self._describe()}, {f'{fps:g} fps' if fps else 'as fast as possible'}"
 
     def grab(self) -> CameraFrame | None:
         """Return the next frame when it is due; None at the end.
@@ -73,7 +73,7 @@ class VideoCamera:
         bgr = cast("NDArray[np.uint8]", pixels)
         gray = self._orientation.turn(cv.cvtColor(bgr, cv.COLOR_BGR2GRAY))
         self._pace.wait(self._measure_period_s())
-        return own_frame(gray, time.monotonic(), partial(self._colour, bgr))
+        return make_owned_frame(gray, time.monotonic(), partial(self._colour, bgr))
 
     @property
     def damaged(self) -> int:
@@ -89,8 +89,8 @@ class VideoCamera:
         fps = self._capture.get(cv2.CAP_PROP_FPS) if asked is None else asked
         if asked is None and not 0 < fps <= FASTEST_FPS:
             raise CameraUnsupportedError(
-                f"{self._path}: does not say how fast it is to be played (its header has {fps:g} frames per second). "
-                "Give the frames per second; 0 is as fast as it is read."
+                f"{self._path}: its header has no usable frame rate ({fps:g} frames per second). Set the frames "
+                "per second (--fps); 0 plays as fast as possible."
             )
         return fps
 
@@ -118,7 +118,7 @@ class VideoCamera:
             self._capture.release()
             self._capture = open_video(self._path, self._complaints)
         except cv2.error as error:
-            raise CameraFileError(f"{self._path}: cannot be decoded on ({error.err}).") from error
+            raise CameraFileError(f"{self._path}: cannot be decoded further ({error.err}).") from error
         except PictureError as error:
             raise CameraFileError(str(error)) from error
         self._count, self._time_ms = 0, 0.0

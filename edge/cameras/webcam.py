@@ -13,7 +13,7 @@ from cv2.utils import logging
 from numpy.typing import NDArray
 
 from ..common.network.time_limits import frame_limit_s
-from .camera import CameraError, CameraFrame, CameraOptions, CameraUnsupportedError, own_frame, sane_timestamp
+from .camera import CameraError, CameraFrame, CameraOptions, CameraUnsupportedError, make_owned_frame, sane_timestamp
 from .damage import DamageCounter
 from .orientation import choose_orientation
 from .v4l2 import query_name
@@ -118,37 +118,37 @@ class WebcamCamera:
         self._format = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
         if self._format not in FORMATS:
             raise CameraUnsupportedError(
-                f"{self._path}: gives frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
+                f"{self._path}: delivers frames in the format {self._format!r}, expected one of {', '.join(FORMATS)}."
             )
 
     def _set_controls(self, options: CameraOptions) -> None:
-        capture, wishes = self._capture, []
+        capture, requested = self._capture, []
         if options.exposure_us is not None:
-            wishes.append(("manual exposure", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL))
-            wishes.append(("this exposure", cv2.CAP_PROP_EXPOSURE, round(options.exposure_us / EXPOSURE_UNIT_US)))
+            requested.append(("manual exposure", cv2.CAP_PROP_AUTO_EXPOSURE, EXPOSURE_MANUAL))
+            requested.append(("this exposure", cv2.CAP_PROP_EXPOSURE, round(options.exposure_us / EXPOSURE_UNIT_US)))
         if options.focus == "auto":
-            wishes.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
-        for what, key, value in wishes:
+            requested.append(("continuous autofocus", cv2.CAP_PROP_AUTOFOCUS, 1))
+        for what, key, value in requested:
             # Drivers may accept a value and set the nearest that they support.
             if not capture.set(key, value) or capture.get(key) != value:
                 raise CameraUnsupportedError(
-                    f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists what it has."
+                    f"{self._path}: has no {what}. `v4l2-ctl -d {self._path} -l` lists its controls."
                 )
 
     def _read(self) -> tuple[RawFrame, float]:
         if not self._capture.grab():
             raise CameraError(
-                f"{self._path}: no frame within {self._limit_s} s. It hangs, is unplugged, or another has it."
+                f"{self._path}: no frame within {self._limit_s} s. It hangs, is unplugged, or another program uses it."
             )
         stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         came, content = self._capture.retrieve()
         width, height = (int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if (width, height) != (self._width, self._height):
             raise CameraError(
-                f"{self._path}: the frames were {self._width}x{self._height} and are {width}x{height} now."
+                f"{self._path}: the frame size changed from {self._width}x{self._height} to {width}x{height}."
             )
         if not came:
-            raise CameraError(f"{self._path}: a frame was announced and did not come. Try another cable or port.")
+            raise CameraError(f"{self._path}: a frame was announced but did not arrive. Try another cable or port.")
         return RawFrame(content.reshape(-1), self._width, self._height), sane_timestamp(stamp_s)
 
     def _make_frame(self, raw: RawFrame, gray: NDArray[np.uint8], captured_s: float) -> CameraFrame:
@@ -156,7 +156,7 @@ class WebcamCamera:
             raise CameraError(
                 f"{self._path}: a frame of {gray.shape[1]}x{gray.shape[0]}, expected {self._width}x{self._height}."
             )
-        return own_frame(self._orientation.turn(gray), captured_s, partial(self._read_rgb, raw))
+        return make_owned_frame(self._orientation.turn(gray), captured_s, partial(self._read_rgb, raw))
 
     def _read_rgb(self, raw: RawFrame) -> NDArray[np.uint8]:
         rgb = FORMATS[self._format].read_rgb(raw)
@@ -176,7 +176,7 @@ def _open(path: Path, open_capture: OpenCapture, limit_s: int) -> Any:
     if not capture.isOpened():
         capture.release()
         raise CameraError(
-            f"{path}: cannot be set up for frames. Most likely another program has it: `fuser -v {path}` says which."
+            f"{path}: cannot start capturing. Most likely another program uses it: `fuser -v {path}` shows which."
         )
     return capture
 
@@ -185,5 +185,6 @@ def _refuse_unitless(path: Path, options: CameraOptions) -> None:
     for what, value in (("gain", options.gain), ("focus", None if options.focus == "auto" else options.focus)):
         if value is not None:
             raise CameraUnsupportedError(
-                f"{path}: a webcam's {what} has no unit. Set it with v4l2-ctl before, e.g. `v4l2-ctl -d {path} -l`."
+                f"{path}: a webcam's {what} has no standard unit. Set it with v4l2-ctl first; `v4l2-ctl -d {path} "
+                "-l` lists the controls."
             )

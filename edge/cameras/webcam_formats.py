@@ -37,7 +37,7 @@ class RawFrame:
         if rest or stride < row_bytes:
             raise CameraError(
                 f"a frame of {self.content.size} bytes, expected {count} rows of at least {row_bytes} for "
-                f"{self.width}x{self.height} pixels: it is torn, or the camera changed its format."
+                f"{self.width}x{self.height} pixels: it is incomplete, or the camera changed its format."
             )
         return self.content.reshape(count, stride)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from ..common.terminal.console import open_console
 from ..common.terminal.output import echo_text
 from ..common.terminal.text import one_line
-from ..doctor.examine import examine
+from ..doctor.examine import run_checks
 from ..doctor.machine import Machine
 from ..doctor.verdicts import CheckResult, Level
 
@@ -25,18 +25,18 @@ NAME_WIDTH = 15
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, with the version of its format.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with the version of its format.")
 def doctor(as_json: bool) -> None:
-    """Say what this machine has and lacks for live reading, each lack with the command that mends it.
+    """Check what live reading needs on this machine; for each problem, show the command that fixes it.
 
-    Nothing is changed. Exit code 0 when live reading can work here, 1 when something that it needs is missing.
+    Nothing is changed. Exit code 0 when live reading can work here, 1 when something required is missing.
 
     \b
     Examples:
       edge-mnist doctor
       edge-mnist doctor --json > doctor.json
     """
-    findings = examine(Machine())
+    findings = run_checks(Machine())
     if as_json:
         echo_text(json.dumps(describe(findings), indent=2))
     else:

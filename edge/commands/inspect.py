@@ -22,12 +22,12 @@ LONGEST_SHOWN = 200
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document with everything, long values included.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with everything, long values included.")
 def inspect(file: Path, as_json: bool) -> None:
-    """Say what a TFLite or ONNX file holds: inputs, outputs, operators, weights, multiply-adds and metadata.
+    """Show what a TFLite or ONNX file holds: inputs, outputs, operators, weights, multiply-adds and metadata.
 
-    Nothing in it is run. ONNX files need the package onnx. Weights that they keep in files of their own must lie in the
-    model's folder; size and SHA-256 are then those of `cat MODEL DATA...`, the data files in order of their names.
+    The model is not run. ONNX files need the package onnx. Their external weight files must be in the model's folder;
+    size and SHA-256 are then those of `cat MODEL DATA...`, with the data files sorted by name.
 
     \b
     Examples:

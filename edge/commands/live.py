@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cameras.factory import check_source, open_camera, redact_source
-from ..common.errors import EdgeMnistError
 from ..common.processes.ending import end_now
 from ..common.processes.signals import handling_ends
 from ..common.terminal.output import LineFormatter
 from ..live.events import Event
 from ..live.loop import LiveLoop
 from ..live.sink_thread import Backlog, SinkError
+from ..web.errors import WebError
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, ModelChoice, camera_options, model_options
 from .options import FiniteRange
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 LOCAL = "127.0.0.1"
 
 
-class PageError(EdgeMnistError):
-    """The page cannot be served; the message gives the reason and what to do."""
-
-
 class AddressType(click.ParamType):
     """`8000` on this machine alone, or `0.0.0.0:8000`, `[::1]:8000`."""
 
@@ -45,7 +41,7 @@ class AddressType(click.ParamType):
         """Parse it into host and port, or fail as misuse."""
         host, colon, port = str(value).rpartition(":")
         if (colon and not host) or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-            self.fail(f"{value!r} is no port, nor host and port, e.g. 8000 or 0.0.0.0:8000.", param, ctx)
+            self.fail(f"{value!r} is neither a port nor host and port, e.g. 8000 or 0.0.0.0:8000.", param, ctx)
         return host.strip("[]") or LOCAL, int(port)
 
 
@@ -54,22 +50,22 @@ class WebSink:
 
     backlog: Backlog = "newest"
 
-    def __init__(self, board: "LiveFeed", close_server: Callable[[], None]) -> None:
-        self.name = board.name
-        self._board = board
+    def __init__(self, feed: "LiveFeed", close_server: Callable[[], None]) -> None:
+        self.name = feed.name
+        self._feed = feed
         self._close_server = close_server
 
     def wants_picture(self) -> bool:
         """Whether a client watches."""
-        return self._board.wants_picture()
+        return self._feed.wants_picture()
 
     def take(self, event: Event) -> None:
         """Show the event."""
-        self._board.take(event)
+        self._feed.take(event)
 
     def close(self) -> None:
         """Close all connections."""
-        self._board.close()
+        self._feed.close()
         self._close_server()
 
 
@@ -77,8 +73,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     """Serve the page from now on, with the model that the loop uses.
 
     Raises:
-        PageError: The packages for it are missing.
-        WebError: The address is not available.
+        WebError: The packages for it are missing, or the address is not available.
     """
     try:
         from ..web.live_feed import LiveFeed  # noqa: PLC0415 - they need packages of an extra
@@ -86,7 +81,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_mnist"):
             raise
-        raise PageError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
+        raise WebError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
     settings = replace(
         settings,
         models=(model.bundle,),
@@ -94,9 +89,9 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
         precisions=(model.precision,),
         threads=model.threads,
     )
-    board = LiveFeed(source)
-    server = start_server(board, *address, settings)
-    return WebSink(board, server.close)
+    feed = LiveFeed(source)
+    server = start_server(feed, *address, settings)
+    return WebSink(feed, server.close)
 
 
 # After a signal. The loop ends sooner; other work, such as readings for the page, is not waited for.
@@ -105,17 +100,18 @@ ENDS_WITHIN_S = 1.0
 
 @click.command()
 @camera_options
-@click.option("--wait", "wait_for_camera", is_flag=True, help="Where there is no camera at first: try until there is.")
+@click.option(
+    "--wait", "wait_for_camera", is_flag=True, help="If there is no camera at the start, wait until there is one."
+)
 @model_options
 @sink_options
 @click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
-              help="Serve the page here, too. Any HOST that others can reach demands a token.")  # fmt: skip
+              help="Also serve the web page at this address. A HOST that other machines can reach requires a "
+              "token.")  # fmt: skip
 @web_options
-@click.option("--frames", type=click.IntRange(min=1), help="Stop after so many frames that were read.")
-@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Stop after so many seconds.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Tell on standard error what happens, and in the end how fast it was."
-)
+@click.option("--frames", type=click.IntRange(min=1), help="Number of frames to read before stopping.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Time to read before stopping, seconds.")
+@click.option("--verbose", "-v", is_flag=True, help="Log events to standard error, and the speed at the end.")
 def live(  # noqa: PLR0913 - an argument for each group of options
     *,
     camera: CameraChoice,
@@ -128,23 +124,23 @@ def live(  # noqa: PLR0913 - an argument for each group of options
     seconds: float | None,
     verbose: bool,
 ) -> None:
-    """Read digits from a camera, follow them over frames, and announce what is stable.
+    """Read digits from a camera, track them over frames, and announce stable readings.
 
-    Always the newest frame is read, so that what is announced is never old. A camera that hangs or is unplugged is
-    opened again until it answers. Ctrl-C stops; so does the end of a video. Announcements go to the terminal, and
-    wherever else you say, to any number of places at once.
+    The newest frame is always read, so announcements are never old. A camera that hangs or is unplugged is opened
+    again until it works. Ctrl-C stops the command; so does the end of a video. Announcements go to the terminal and
+    to any number of other outputs at once.
 
     \b
     Examples:
-      # The camera of this machine, a table in the terminal.
+      # This machine's camera, as a table in the terminal.
       edge-mnist live
-      # A webcam, and its picture in a window.
+      # A webcam, with its picture in a window.
       edge-mnist live --camera /dev/video2 --show
-      # What a video announces, a line of JSON each.
+      # A video, one line of JSON per announcement.
       edge-mnist live --camera meter.mp4 --json
-      # Into files: lines, and a picture of each change.
+      # To files: JSON lines, and a picture of each change.
       edge-mnist live --jsonl meter.jsonl --stills changes
-      # A service that survives being started before its camera.
+      # A service that may start before its camera.
       edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
@@ -152,7 +148,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
         handler.setFormatter(LineFormatter())
         logging.basicConfig(level=logging.INFO, handlers=[handler])
     if not web and web_settings != WebSettings():
-        raise click.UsageError("Options of the page need --web.")
+        raise click.UsageError("Web page options need --web.")
     check_source(camera.source)
     settings = camera.settings(wait_for_camera=wait_for_camera, frames=frames, seconds=seconds)
     source = redact_source(camera.source)

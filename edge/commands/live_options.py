@@ -39,7 +39,7 @@ class SizeType(click.ParamType):
         """Parse the size, or fail as misuse."""
         width, _, height = str(value).partition("x")
         if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is no size in pixels, e.g. 640x480.", param, ctx)
+            self.fail(f"{value!r} is not a size in pixels, e.g. 640x480.", param, ctx)
         return int(width), int(height)
 
 
@@ -61,38 +61,38 @@ class FocusType(click.ParamType):
 _CAMERA_OPTIONS = (
     click.option("--camera", "source", default="auto", show_default=True, envvar=ADDRESS_VARIABLE,
                  metavar="auto|picamera2[:N]|DEVICE|FILE|FOLDER|URL",
-                 help="Where frames come from: the first camera that is found, one of a Raspberry Pi, a webcam "
-                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream. "
-                 f"${ADDRESS_VARIABLE} says it, too."),
+                 help="Source of frames: the first camera found (auto), a Raspberry Pi camera, a webcam "
+                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream. Also set by "
+                 f"${ADDRESS_VARIABLE}."),
     click.option("--camera-password-file", "password_file", type=click.Path(dir_okay=False, path_type=Path),
-                 metavar="FILE", help="Its first line is the password for http://USER@HOST/PATH.  "
-                 f"[default: ${PASSWORD_VARIABLE}]"),
+                 metavar="FILE", help="File whose first line is the password for http://USER@HOST/PATH.  [default: "
+                 f"${PASSWORD_VARIABLE}]"),
     click.option("--size", type=SizeType(), default="640x480", show_default=True, metavar="WxH",
-                 help="Of the frames to ask a camera for, pixels."),
+                 help="Frame size to request from the camera, pixels."),
     click.option("--fps", type=FiniteRange(min=0),
-                 help="Frames to read per second at most. Videos and folders play as fast; 0 reads every frame of "
-                 "them as fast as it goes.  [default: as many as there are]"),
+                 help="Frames to read per second at most. Videos and folders play at this rate; 0 reads all their "
+                 "frames as fast as possible.  [default: all frames]"),
     click.option("--rotate", type=click.Choice([str(degrees) for degrees in get_args(Rotation)]), default="0",
-                 show_default=True, help="Degrees by which to turn frames clockwise."),
-    click.option("--hflip", is_flag=True, help="Swap left and right, before that."),
-    click.option("--vflip", is_flag=True, help="Swap top and bottom, before that."),
+                 show_default=True, help="Clockwise rotation of frames, degrees."),
+    click.option("--hflip", is_flag=True, help="Swap left and right, before the rotation."),
+    click.option("--vflip", is_flag=True, help="Swap top and bottom, before the rotation."),
     click.option("--exposure-us", type=click.IntRange(min=1),
                  help="Exposure time, microseconds.  [default: the camera's choice]"),
     click.option("--gain", type=FiniteRange(min=1), help="Analogue gain.  [default: the camera's choice]"),
     click.option("--focus", type=FocusType(), metavar="auto|DIOPTRES",
                  help="Keep focusing, or focus at 1 / DIOPTRES metres.  [default: the camera's choice]"),
-    click.option("--loop", is_flag=True, help="Begin a video or a folder anew at its end."),
+    click.option("--loop", is_flag=True, help="Restart a video or folder at its end."),
 )  # fmt: skip
 
 _MODEL_OPTIONS = (
     click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
-                 help="Bundle: a shipped one's name, or the folder that export wrote (./NAME if a shipped one has "
-                 "its name)."),
+                 help="Bundle: the name of a shipped one, or the folder that export wrote (./NAME if a shipped "
+                 "bundle has that name)."),
     click.option("--runtime", type=click.Choice(list(RUNTIMES)),
-                 help="What computes.  [default: the first one installed, in this order]"),
+                 help="Inference runtime.  [default: the first one installed, in this order]"),
     click.option("--precision", type=click.Choice(get_args(Precision)), default="int8", show_default=True,
-                 help="Of the model file."),
-    click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For the inference."),
+                 help="Precision of the model file."),
+    click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads for inference."),
 )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def _add_password(source: str, file: Path | None) -> str:
     """
     if source is None or not is_address(source):
         if file is not None:
-            raise click.UsageError("--camera-password-file goes with --camera http://USER@HOST/PATH.")
+            raise click.UsageError("--camera-password-file needs --camera http://USER@HOST/PATH.")
         return source
     try:
         password = find_password(file, PASSWORD_VARIABLE)
@@ -189,8 +189,8 @@ def _add_password(source: str, file: Path | None) -> str:
         raise CameraUnsupportedError(f"the camera's password: {error}") from None
     if parse_stream(source).password and click.get_current_context().get_parameter_source("source") == COMMAND_LINE:
         _logger.warning(
-            "Everybody on this machine can see the password in the camera's address; $%s or --camera-password-file "
-            "keeps it to you.",
+            "Every user of this machine can see the password in the camera's address; use $%s or "
+            "--camera-password-file.",
             PASSWORD_VARIABLE,
         )
     return source

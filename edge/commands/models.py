@@ -14,7 +14,7 @@ from ..common.terminal.tables import format_table_to_width
 from ..common.terminal.text import one_line
 from .options import BUNDLE
 
-NOTE = "Claims are those of the published descriptions, by their own training; everything else is this project's."
+NOTE = "Claims are from the published descriptions, with their own training; all else is from this project."
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,10 +50,10 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("bundles", nargs=-1, type=BUNDLE, metavar="[BUNDLE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and no table.")
 def models(bundles: tuple[Path, ...], as_json: bool) -> None:
-    """List the networks that can be trained, and bundles that are named.
+    """List the networks that can be trained, and the given bundles.
 
-    Parameters, multiply-adds an image, and what their published descriptions claim; size and accuracy of the smallest
-    int8 file of each shipped bundle. Bundles that are named come first, each called by its folder.
+    Shows parameters, multiply-adds per image, and the claims of published descriptions; size and accuracy of the
+    smallest int8 file of each shipped bundle. Given bundles come first, under the names of their folders.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def format_models(listed: list[Listed]) -> str:
             f"{one.macs:,}",
             f"{one.measured.size_bytes:,}" if one.measured else "",
             format_percent(one.measured.correct / one.measured.count) if one.measured else "",
-            ", ".join(map(str, one.claims)) or ("none, it is ours" if one in networks else ""),
+            ", ".join(map(str, one.claims)) or ("none, it is our own" if one in networks else ""),
         ]
         for one in listed
     ]
@@ -98,7 +98,7 @@ def format_models(listed: list[Listed]) -> str:
     align = ["left", "right", "right", "right", "right", "left"]
     table = format_table_to_width(head, rows, align, secondary=["multiply-adds", head[-1]])
     measured = [
-        f"Measured of {one.name}: {one.measured.file}, {one.measured.count:,} images, {one.measured.images}."
+        f"Measured for {one.name}: {one.measured.file}, {one.measured.count:,} images, {one.measured.images}."
         for one in listed
         if one.measured
     ]

@@ -32,5 +32,5 @@ def open_page(url: str) -> Iterator[None]:
             )
             target = file.as_uri()
         if not webbrowser.open(target):
-            echo("No browser could be opened here: open the address above in one.", err=True)
+            echo("No browser could be opened: open the address above in a browser.", err=True)
         yield

@@ -12,7 +12,7 @@ from ..common.terminal.output import echo
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with the four MNIST files; looked in before $EDGE_MNIST_DATA, the cache and the mirrors.",
+    help="Folder with the four MNIST files; searched before $EDGE_MNIST_DATA, the cache and the mirrors.",
 )
 
 
@@ -25,7 +25,7 @@ class BundlePath(click.ParamType[Path]):
         """Convert a word or a path to a path; whether it holds a bundle is checked when it is opened."""
         path = find_bundle(value)
         if path != Path(value) and Path(value).exists():
-            echo(f"{value} is the shipped bundle here; what this folder has of that name is ./{value}.", err=True)
+            echo(f"{value} means the shipped bundle here; write ./{value} for the one in this folder.", err=True)
         return path
 
 

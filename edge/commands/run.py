@@ -101,7 +101,7 @@ def _format_head(outcome: FrameResult) -> str:
     total_ms = sum(outcome.timing_ms.values())
     drawn = f"; drawn in {outcome.drawing}" if outcome.drawing else ""
     noun = "digit" if count == 1 else "digits"
-    truncated = "; there is too much in it, digits may be missing" if outcome.reading.truncated else ""
+    truncated = "; too many shapes, digits may be missing" if outcome.reading.truncated else ""
     return one_line(f"{outcome.frame.name}: {count} {noun} in {total_ms:.1f} ms ({stages}){drawn}{truncated}")
 
 
@@ -137,13 +137,13 @@ class SpacingType(click.ParamType):
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--every", "spacing", type=SpacingType(), default=Spacing(), metavar="N|SECONDSs",
-              help="Of a video, read only every Nth frame, or one each so many seconds, e.g. 10 or 0.5s.")  # fmt: skip
+              help="For videos, read only every Nth frame (10), or one frame every N seconds (0.5s).")  # fmt: skip
 @click.option("--annotate", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write each picture or frame with its boxes and digits into this folder.")  # fmt: skip
-@click.option("--show", is_flag=True, help="Show each in a window: any key for the next, q or Escape to quit.")
-@click.option("--verbose", is_flag=True, help="A line for each digit: confidence, and box in pixels.")
+@click.option("--show", is_flag=True, help="Show each in a window: any key shows the next, q or Escape to quit.")
+@click.option("--verbose", is_flag=True, help="Print a line for each digit: confidence, and box in pixels.")
 @click.option("--json", "as_json", is_flag=True,
-              help="One JSON document a picture or frame and line, on standard output.")  # fmt: skip
+              help="Print one JSON document per picture or frame, one per line.")  # fmt: skip
 @model_options
 def run(
     inputs: tuple[str, ...],
@@ -156,20 +156,20 @@ def run(
 ) -> None:
     """Read the digits in pictures, videos, folders of both, glob patterns, or standard input (-).
 
-    A picture without digits gives an empty reading; of several pages or an animation the first is read. Standard input
-    is one picture of any kind, or a stream of PNG, JPEG (MJPEG) or binary PNM pictures back to back. What cannot be
-    read is reported on standard error, everything else is read all the same, and the exit code is 1. Of a folder or
-    pattern, files that are neither pictures nor videos are named there, too; ** stands for folders at any depth.
+    A picture without digits gives an empty reading; of several pages or an animation only the first is read. Standard
+    input is one picture of any kind, or a stream of PNG, JPEG (MJPEG) or binary PNM pictures one after another. Files
+    that cannot be read are reported on standard error, the others are still read, and the exit code is 1. Files of a
+    folder or pattern that are neither pictures nor videos are also reported; ** matches folders at any depth.
 
     \b
     Examples:
-      # Rows of digits, how sure, how long it took.
+      # Rows of digits, confidence and time.
       edge-mnist run page.png
-      # With boxes, a line for each picture.
+      # JSON with boxes, one line per picture.
       edge-mnist run photos/ --json > readings.jsonl
       # And a drawing of each in drawn/.
       edge-mnist run 'scans/*.jpg' --annotate drawn
-      # A frame each five seconds, in a window.
+      # One frame every five seconds, in a window.
       edge-mnist run meter.mp4 --every 5s --show
       # From a camera.
       rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -

@@ -31,9 +31,15 @@ TICK_S = 0.1
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Name or address to listen on. Any that others can reach, e.g. 0.0.0.0, demands a token.",
+    help="Name or address to listen on. One that other machines can reach, e.g. 0.0.0.0, requires a token.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 chooses a free one.",
+)
 @click.option(
     "--model",
     "models",
@@ -41,23 +47,23 @@ TICK_S = 0.1
     multiple=True,
     default=(SHIPPED,),
     show_default="the shipped one",
-    help="Bundle: the folder that export wrote, or a shipped one's name. Several allowed.",
+    help="Bundle: the folder that export wrote, or the name of a shipped one. Several allowed.",
 )
 @click.option(
     "--runtime",
     "runtimes",
     type=click.Choice(list(RUNTIMES)),
     multiple=True,
-    help="What may compute. Several allowed.  [default: all that are installed]",
+    help="Inference runtime to offer. Several allowed.  [default: all that are installed]",
 )
 @click.option(
     "--precision",
     "precisions",
     type=click.Choice(get_args(Precision)),
     multiple=True,
-    help="Of the model files. Several allowed.  [default: int8 and float32, as far as there are files]",
+    help="Precision of the model files. Several allowed.  [default: int8 and float32, where files exist]",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For each inference.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads for each inference.")
 @click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser.")
 @web_options
 @camera_options
@@ -73,16 +79,16 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
     web_settings: WebSettings,
     camera: CameraChoice,
 ) -> None:
-    """Serve a page to draw digits on, read photos with and watch a camera, and the HTTP API behind it.
+    """Serve a web page to draw digits, read photos and watch a camera, and its HTTP API.
 
-    Only this machine can reach it, unless --host says otherwise; then everybody needs the token. The first model,
-    runtime and precision read where a request chooses no others. Ctrl-C stops it.
+    Only this machine can reach it, unless --host is given; then every client needs the token. Requests that choose no
+    model, runtime or precision use the first of each. Ctrl-C stops the server.
 
     \b
     Examples:
       # Draw a digit.
       edge-mnist serve --open
-      # Watch a camera from a phone; the printed address has the token.
+      # Watch a camera from a phone; the printed address contains the token.
       edge-mnist serve --camera auto --host 0.0.0.0
       # Behind nginx as https://home.example/digits/, on the same machine.
       edge-mnist serve --allow-host home.example --root-path /digits \\
@@ -92,7 +98,7 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
         http://127.0.0.1:8000/v1/read
     """
     if not camera.source and camera.options != CameraOptions():
-        raise click.UsageError("Options of a camera need --camera.")
+        raise click.UsageError("Camera options need --camera.")
     settings = replace(
         web_settings,
         models=models,
@@ -112,17 +118,17 @@ def _serve(host: str, port: int, settings: WebSettings, camera: CameraChoice, op
 
     with ExitStack() as stack:
         is_stopped = stack.enter_context(_stopping_on_signals())
-        board = LiveFeed(redact_source(camera.source)) if camera.source else None
-        server = start_server(board, host, port, settings)
+        feed = LiveFeed(redact_source(camera.source)) if camera.source else None
+        server = start_server(feed, host, port, settings)
         stack.callback(server.close)
         while not (server.is_ready() or is_stopped()):
             time.sleep(TICK_S)
         if is_stopped():
             return
         thread = None
-        if board:
+        if feed:
             loop_settings = camera.settings(wait_for_camera=True)
-            thread = CameraThread(camera.source, camera.options, loop_settings, _load_reader(settings), board)
+            thread = CameraThread(camera.source, camera.options, loop_settings, _load_reader(settings), feed)
         if thread:
             stack.callback(thread.close)
         if opens_page:

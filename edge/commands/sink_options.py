@@ -47,25 +47,30 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _OPTIONS = (
     click.option("--json", "as_json", is_flag=True,
-                 help="A line of JSON for each new announcement and change of the camera, on standard output."),
+                 help="Print a line of JSON for each new announcement and camera change."),
     click.option("--every-frame", is_flag=True, help="With --json and --jsonl: a line for each frame."),
-    click.option("--jsonl", type=_FILE, metavar="FILE", help="The same lines, appended to this file."),
+    click.option("--jsonl", type=_FILE, metavar="FILE", help="Append the lines of --json to this file."),
     click.option("--rotate-mb", type=FiniteRange(min=0.001), default=10.0, show_default=True,
-                 help="Size in MB at which that file becomes FILE.1, that one FILE.2, and so on up to FILE.5."),
-    click.option("--record", type=_FILE, metavar="FILE", help="Annotated video, .mp4 or .avi, written when it ends."),
-    click.option("--stills", type=_FOLDER, metavar="FOLDER", help="An annotated JPEG at each new announcement."),
+                 help="Size in MB at which the --jsonl file is rotated to FILE.1, FILE.2, and so on up to FILE.5."),
+    click.option("--record", type=_FILE, metavar="FILE",
+                 help="Record an annotated video, .mp4 or .avi, written at the end."),
+    click.option("--stills", type=_FOLDER, metavar="FOLDER",
+                 help="Save an annotated JPEG of each new announcement in this folder."),
     click.option("--stills-every", type=FiniteRange(min=0.1), metavar="SECONDS",
-                 help="One each so many seconds instead."),
+                 help="Save one JPEG in each such interval instead."),
     click.option("--stills-keep", type=click.IntRange(min=1), default=1000, show_default=True,
-                 help="So many files; the oldest are deleted."),
-    click.option("--show", is_flag=True, help="A window with the live picture; q or Escape stops."),
-    click.option("--mqtt", metavar="URL", help="Announce to a broker: mqtt://[user@]host[:port]/topic, or mqtts://. "
-                 "The password comes from $EDGE_MNIST_MQTT_PASSWORD or a file."),
-    click.option("--mqtt-ca", type=_EXISTING, metavar="FILE", help="Who vouches for the broker.  "
-                 "[default: whom this machine trusts]"),
-    click.option("--mqtt-cert", type=_EXISTING, metavar="FILE", help="Client certificate, for brokers that ask."),
-    click.option("--mqtt-key", type=_EXISTING, metavar="FILE", help="Its key.  [default: in the same file]"),
-    click.option("--mqtt-password-file", type=_EXISTING, metavar="FILE", help="Its first line is the password."),
+                 help="Maximum number of these JPEGs; the oldest are deleted."),
+    click.option("--show", is_flag=True, help="Show the live picture in a window; q or Escape stops."),
+    click.option("--mqtt", metavar="URL",
+                 help="Publish to an MQTT broker: mqtt://[user@]host[:port]/topic, or mqtts:// for TLS. The password "
+                 "comes from $EDGE_MNIST_MQTT_PASSWORD or --mqtt-password-file."),
+    click.option("--mqtt-ca", type=_EXISTING, metavar="FILE",
+                 help="CA certificates that verify the broker.  [default: those of this machine]"),
+    click.option("--mqtt-cert", type=_EXISTING, metavar="FILE",
+                 help="Client certificate, for brokers that require one."),
+    click.option("--mqtt-key", type=_EXISTING, metavar="FILE",
+                 help="Key of the client certificate.  [default: in the same file]"),
+    click.option("--mqtt-password-file", type=_EXISTING, metavar="FILE", help="File whose first line is the password."),
 )  # fmt: skip
 
 
@@ -87,11 +92,11 @@ def _refuse_misuse(settings: SinkSettings) -> None:
     """Refuse an option that has no effect without another one."""
     certificates = (settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key, settings.mqtt_password_file)
     if settings.every_frame and not settings.as_json and settings.jsonl is None:
-        raise click.UsageError("--every-frame is about --json and --jsonl; give one of them.")
+        raise click.UsageError("--every-frame needs --json or --jsonl.")
     if settings.stills_every is not None and settings.stills is None:
-        raise click.UsageError("--stills-every is about --stills FOLDER, which is missing.")
+        raise click.UsageError("--stills-every needs --stills FOLDER.")
     if settings.mqtt is None and any(certificates):
-        raise click.UsageError("--mqtt-ca, -cert, -key and -password-file are about --mqtt URL, which is missing.")
+        raise click.UsageError("--mqtt-ca, --mqtt-cert, --mqtt-key and --mqtt-password-file need --mqtt URL.")
 
 
 def make_sinks(settings: SinkSettings, on_close: Callable[[], None]) -> list[Sink]:

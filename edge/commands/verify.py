@@ -20,13 +20,13 @@ PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
 @click.command()
 @click.argument("bundle", type=BUNDLE, default=SHIPPED, required=False)
 @click.option(
-    "--json", "as_json", is_flag=True, help="One JSON document: a list with a result for each file and runtime."
+    "--json", "as_json", is_flag=True, help="Print one JSON document: a list with a result for each file and runtime."
 )
 def verify(bundle: Path, as_json: bool) -> None:
     """Check a bundle's hashes, and run its golden vectors on every runtime installed here.
 
-    Golden vectors are ten images and the logits that each file gave for them when it was exported. `run` and
-    `benchmark` check them, too, for the file that they load. Exit code 1 when anything fails.
+    Golden vectors are ten images and the logits that each file computed for them when it was exported. `run` and
+    `benchmark` also check them, for the file that they load. Exit code 1 if any check fails.
 
     \b
     Examples:
@@ -38,7 +38,7 @@ def verify(bundle: Path, as_json: bool) -> None:
     if as_json:
         echo_text(json.dumps(results))
     else:
-        echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files hold.")
+        echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files match.")
         for result in results:
             echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{_because(result['reason'])}")
     if any(result["outcome"] == FAILED for result in results):

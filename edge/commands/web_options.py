@@ -28,7 +28,7 @@ class NetworkType(click.ParamType):
         try:
             return str(ipaddress.ip_network(str(value), strict=False))
         except ValueError:
-            self.fail(f"{value!r} is no IP address or network, e.g. 127.0.0.1 or 10.0.0.0/8.", param, ctx)
+            self.fail(f"{value!r} is not an IP address or network, e.g. 127.0.0.1 or 10.0.0.0/8.", param, ctx)
 
 
 class PatternType(click.ParamType):
@@ -42,7 +42,7 @@ class PatternType(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text against the pattern, or fail as misuse."""
         if not self._pattern.fullmatch(str(value)):
-            self.fail(f"{value!r} is no {self._description}.", param, ctx)
+            self.fail(f"{value!r} is not valid: expected a {self._description}.", param, ctx)
         return str(value)
 
 
@@ -52,27 +52,29 @@ HOST = PatternType(
     "host, e.g. digits.example or pi:8080",
 )
 ORIGIN = PatternType(
-    "origin", r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", "origin, e.g. https://home.example:8123"
+    "origin", r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", "site, e.g. https://home.example:8123"
 )
 ROOT_PATH = PatternType("path", r"(/[A-Za-z0-9._~-]+)+/?", "path, e.g. /digits")
 
 _OPTIONS = (
     click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Its first line is the token.  [default: $EDGE_MNIST_TOKEN, else one is made and printed]"),
+                 help="File whose first line is the token.  [default: $EDGE_MNIST_TOKEN; if unset, one is "
+                 "generated and printed]"),
     click.option("--allow-host", "allow_hosts", type=HOST, multiple=True, metavar="NAME[:PORT]",
-                 help="A further name by which browsers may call this server, e.g. that of a proxy. Several allowed."),
+                 help="Additional host name that browsers may use for this server, e.g. that of a proxy. Several "
+                 "allowed."),
     click.option("--proxy", "proxies", type=NetworkType(), multiple=True, metavar="ADDRESS",
-                 help="IP address or network of a proxy whose X-Forwarded-For is believed, so that limits count its "
-                 "clients one by one. Several allowed."),
+                 help="IP address or network of a proxy whose X-Forwarded-For is trusted, so that limits apply to "
+                 "each of its clients. Several allowed."),
     click.option("--root-path", type=ROOT_PATH, metavar="PATH",
-                 help="Path below which a proxy offers this server, e.g. /digits.  [default: none]"),
+                 help="Path under which a proxy serves this page, e.g. /digits.  [default: none]"),
     click.option("--allow-frame", "allow_frames", type=ORIGIN, multiple=True, metavar="ORIGIN",
-                 help="A site whose pages may show this page in a frame, e.g. https://home.example. Several allowed."),
+                 help="Site whose pages may embed this page in a frame, e.g. https://home.example. Several allowed."),
     click.option("--rate", type=FiniteRange(min=0), default=WebLimits.requests_per_s, show_default=True,
-                 help="Requests per second that one client address may send; 0 for any number."),
+                 help="Requests per second allowed for each client address; 0 for no limit."),
     click.option("--report", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-                 help="A benchmark report (HTML) for the page to show."),
-    click.option("--access-log", is_flag=True, help="A line for each request on standard error."),
+                 help="Benchmark report (HTML) to link from the page."),
+    click.option("--access-log", is_flag=True, help="Log each request to standard error."),
 )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def check_images(images: Any, shape: tuple[int, ...]) -> None:
         return
     raise ValueError(
         f"expected images, uint8 [N, 28, 28, 1] with 0 = paper and 255 = ink, got {_describe(images)}. "
-        "edge_mnist.edge.reading.framing.frame_digits makes them of ink."
+        "edge_mnist.edge.reading.framing.frame_digits makes them from ink."
     )
 
 
@@ -70,21 +70,21 @@ def _describe(value: Any) -> str:
 def _advise(value: Any) -> str:
     """Advise how to convert a value."""
     if value is None:
-        return "cv2.imread gives None where it cannot read a file; edge_mnist.edge.media.pictures.read_gray says why."
+        return "cv2.imread returns None if it cannot read a file; edge_mnist.edge.media.pictures.read_gray reports why."
     if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
         return "Read a file with edge_mnist.edge.media.pictures.read_gray(path)."
     if isinstance(value, np.ndarray):
         return _advise_on_array(value)
-    return "Of a Pillow picture: numpy.asarray(picture.convert('L'))."
+    return "Convert a Pillow picture: numpy.asarray(picture.convert('L'))."
 
 
 def _advise_on_array(array: NDArray[Any]) -> str:
     if not array.size:
-        return "There is not a single pixel in it."
+        return "It has no pixels."
     if array.ndim == 3 and array.shape[0] > 1 and array.shape[-1] in {3, 4}:
-        return "Make colour gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours."
+        return "Convert colour to gray: cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for OpenCV's order of colours."
     if array.ndim != 2:
-        return "Take one picture of it, e.g. numpy.squeeze(frame) where the other sides are 1."
+        return "Pass one picture, e.g. numpy.squeeze(frame) if the other dimensions are 1."
     if array.dtype == np.bool_:
-        return "Make bytes of it: frame.astype(numpy.uint8) * 255."
-    return "Make bytes of it: (255 * frame).round().astype(numpy.uint8) if it goes from 0 to 1."
+        return "Convert it to uint8: frame.astype(numpy.uint8) * 255."
+    return "Convert it to uint8: (255 * frame).round().astype(numpy.uint8) if its values are from 0 to 1."

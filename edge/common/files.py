@@ -102,8 +102,8 @@ def explain_full_disk() -> str:
         if shutil.disk_usage(folder).free > LEAST_TEMPORARY_BYTES:
             return ""
     except OSError:
-        return " No folder takes temporary files: make room in one, and set TMPDIR to it."
-    return f" The disk for temporary files is full: make room in {folder}, or set TMPDIR."
+        return " No folder has room for temporary files: free space in one, and set TMPDIR to it."
+    return f" The disk for temporary files is full: free space in {folder}, or set TMPDIR."
 
 
 def sync(path: Path) -> None:
@@ -164,7 +164,7 @@ def open_file_or_pipe(path: Path) -> BinaryIO:
     waiting.register(descriptor, select.POLLIN)
     if not waiting.poll(1000 * PIPE_S):
         os.close(descriptor)
-        raise EdgeMnistError(f"{path}: a pipe, and nobody wrote into it for {PIPE_S:g} s. Name a file.")
+        raise EdgeMnistError(f"{path}: a pipe, and no data arrived for {PIPE_S:g} s. Name a file.")
     os.set_blocking(descriptor, True)
     return os.fdopen(descriptor, "rb")
 
@@ -196,7 +196,7 @@ def read_file(path: Path, most: int) -> bytes:
         except OSError as error:
             raise _unreadable(path, error) from error
         except MemoryError as error:
-            raise EdgeMnistError(f"{path}: does not fit into the memory that is left.") from error
+            raise EdgeMnistError(f"{path}: does not fit into the available memory.") from error
     if len(content) > most:
         raise EdgeMnistError(
             f"{path}: expected at most {most:,} bytes, got {max(size, len(content)):,}. Is it the right file?"
@@ -273,4 +273,4 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
         except OSError as error:
             faults.append(f"{path}: cannot be written ({error.strerror or error})")
     if faults:
-        raise FolderError(f"{'; '.join(faults)}. Make room there, or choose another folder.")
+        raise FolderError(f"{'; '.join(faults)}. Free space there, or choose another folder.")

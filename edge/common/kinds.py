@@ -9,12 +9,13 @@ from typing import Literal
 PROBE_BYTES = 1024
 
 TO_PNG = "Save it as PNG or JPEG."
-TO_FRAMES = "`edge-mnist run FILE` reads a video; `ffmpeg -i FILE -f image2pipe -c:v png -` makes pictures of it."
-TO_STREAM = "`edge-mnist live --camera http://...` reads it from the camera itself."
-INSPECT = "`edge-mnist inspect FILE` says what it holds."
-FETCH = "It is not the file itself: fetch that."
+TO_FRAMES = "`edge-mnist run FILE` reads a video; `ffmpeg -i FILE -f image2pipe -c:v png -` converts it to pictures."
+TO_STREAM = "`edge-mnist live --camera http://...` reads it directly from the camera."
+INSPECT = "`edge-mnist inspect FILE` shows what it holds."
+FETCH = "It is not the file itself: download that file."
 TO_KERAS = (
-    "In the program that made it, `model.save('model.keras')` with Keras 3 writes what `edge-mnist export` takes."
+    "In the program that made it, `model.save('model.keras')` with Keras 3 writes a file that `edge-mnist "
+    "export` reads."
 )
 
 
@@ -31,7 +32,7 @@ class Kind:
 
     name: str
     holds: Literal["picture", "video", "unread", "other"]
-    cure: str = ""
+    advice: str = ""
 
 
 def _brands(names: str) -> bytes:
@@ -40,7 +41,7 @@ def _brands(names: str) -> bytes:
 
 
 JPEG = Kind("a JPEG picture", "picture")
-KERAS = Kind("a Keras model", "other", "`edge-mnist export FILE` makes a bundle of it.")
+KERAS = Kind("a Keras model", "other", "`edge-mnist export FILE` makes a bundle from it.")
 TFLITE, ONNX = Kind("a TFLite model", "other", INSPECT), Kind("an ONNX model", "other", INSPECT)
 LFS = Kind("a Git LFS pointer", "other", "`git lfs pull` fetches the file itself.")
 ZIP = Kind("an archive or a compressed file", "other", "Unpack it first.")
@@ -74,7 +75,7 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"YUV4MPEG2 ", Kind("a YUV4MPEG video", "video", TO_FRAMES)),
     (rb"(?i)(?:\r\n)?--[^\r\n]{1,100}\r?\n(?:[\w-]+:[^\n]*\n)*content-type: *image/", Kind(
         "a multipart stream of pictures, as cameras send it over HTTP", "video", TO_STREAM)),
-    (rb"HTTP/[12]", Kind("an HTTP answer with its headers", "other", FETCH)),
+    (rb"HTTP/[12]", Kind("an HTTP response with its headers", "other", FETCH)),
     (rb"%PDF", Kind("a PDF document", "unread", "Save its pages as pictures: `pdftoppm -png -r 150 FILE page`.")),
     (rb"%!PS|\xc5\xd0\xd3\xc6", Kind("a PostScript document", "unread", TO_PNG)),
     (rb"AT&TFORM.{4}DJV", Kind("a DjVu document", "unread", TO_PNG)),
@@ -92,30 +93,30 @@ KINDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*|<!--.{0,400}?-->\s*|<!doctype svg[^>]*>\s*)*<svg", Kind(
         "an SVG drawing", "unread", TO_PNG)),
     (rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<!--.{0,400}?-->\s*)*<(?:!doctype html|html|head|body)", Kind(
-        "an HTML page", "other", "Most likely a server answered with an error or a login: fetch the file itself.")),
+        "an HTML page", "other", "Most likely a server sent an error or a login page: download the file itself.")),
     (rb"version https://git-lfs", LFS),
     (rb"(?:\xef\xbb\xbf)?\s*[{\[]\s*[\"{\[\]}]", Kind("a JSON document", "other", FETCH)),
-    (rb"data:image/", Kind("a data URL", "other", "Decode what comes after `base64,`.")),
+    (rb"data:image/", Kind("a data URL", "other", "Decode the part after `base64,`.")),
     (rb"PK\x03\x04.{26}(?:metadata\.json|config\.json|model\.weights\.h5)", KERAS),
     (rb"PK\x03\x04.{26}[^/\0]{1,200}/(?:data\.pkl|byteorder|constants\.pkl|\.format_version|\.data/)", Kind(
         "a PyTorch file", "other", "In the program that made it, `torch.onnx.export` writes an ONNX file.")),
-    (rb"PK\x03\x04.{26}[^\0]{1,200}?\.npy", Kind("NumPy arrays", "other", "Weights alone have no network.")),
+    (rb"PK\x03\x04.{26}[^\0]{1,200}?\.npy", Kind("NumPy arrays", "other", "It holds weights without a network.")),
     (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|.{257}ustar", ZIP),
     (rb"ID3|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3]", Kind("a sound file", "other")),
     (rb".{4}TFL3", TFLITE),
     (rb"\x89HDF", Kind("an HDF5 file, as Keras wrote its models before .keras", "other", TO_KERAS)),
     (rb"\x08[\x01-\x20][\x12\x1a\x22\x2a\x3aB]", ONNX),
-    (rb".{4}\0{4}\s*\{\s*\"", Kind("a safetensors file", "other", "It has weights, and no network.")),
+    (rb".{4}\0{4}\s*\{\s*\"", Kind("a safetensors file", "other", "It holds weights without a network.")),
     (rb"\x80[\x02-\x05][\x8a\x95}\]c(KMX\x8c]", Kind(
-        "a Python pickle, as PyTorch writes it", "other", "It can run code when loaded, so it never is.")),
-    (rb"\0{512}", Kind("zeros, as a file that was not written to its end", "other", "Fetch or take it again.")),
+        "a Python pickle, as PyTorch writes it", "other", "Loading it could run code, so it is never loaded.")),
+    (rb"\0{512}", Kind("only zeros, like a file whose writing was interrupted", "other", "Download or take it again.")),
 )  # fmt: skip
 PATTERNS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in KINDS)
 TEXT = Kind("a text", "other", FETCH)
 UNKNOWN = Kind("of an unknown kind", "other")
 
 
-def identify(beginning: bytes) -> Kind:
+def identify_kind(beginning: bytes) -> Kind:
     """Identify a file by its beginning; PROBE_BYTES are enough."""
     beginning = beginning[:PROBE_BYTES]
     for pattern, kind in PATTERNS:
@@ -128,14 +129,14 @@ def identify(beginning: bytes) -> Kind:
 def describe_mistake(beginning: bytes) -> str:
     """Describe what arrived instead of the expected and what to do: `got a Git LFS pointer. `git lfs pull` ...`."""
     if not beginning:
-        return "got an empty file. Copy or fetch it again."
-    kind = identify(beginning)
-    return f"got {'a file ' if kind is UNKNOWN else ''}{kind.name}. {kind.cure}".rstrip()
+        return "got an empty file. Copy or download it again."
+    kind = identify_kind(beginning)
+    return f"got {'a file ' if kind is UNKNOWN else ''}{kind.name}. {kind.advice}".rstrip()
 
 
 def explain_pointer(content: bytes) -> str:
     """Return a sentence to append if a file is only a pointer to a file in Git LFS; else an empty text."""
-    return f" It is {LFS.name}: {LFS.cure}" if identify(content) is LFS else ""
+    return f" It is {LFS.name}: {LFS.advice}" if identify_kind(content) is LFS else ""
 
 
 def identify_file(path: Path) -> Kind:
@@ -147,7 +148,7 @@ def identify_file(path: Path) -> Kind:
     if not path.is_file():
         return UNKNOWN
     with path.open("rb") as file:
-        return identify(file.read(PROBE_BYTES))
+        return identify_kind(file.read(PROBE_BYTES))
 
 
 def _is_utf8(beginning: bytes) -> bool:

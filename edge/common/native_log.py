@@ -33,7 +33,7 @@ def show_native_log(text: bytes) -> None:
         sys.stderr.write(clean(text.decode(errors="backslashreplace")))
 
 
-def keep_python_apart() -> None:
+def separate_python_stderr() -> None:
     """Give Python a descriptor of its own for standard error, so that redirecting descriptor 2 does not affect it.
 
     Without this, log lines of other threads would be redirected with a native library's notes. A stream that a

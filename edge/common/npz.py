@@ -31,9 +31,9 @@ def read_npz(file: IO[bytes], most_bytes: int) -> dict[str, NDArray]:
             entries = archive.infolist()
         # Zip's other methods may unpack to more than the size that they state.
         if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
-            raise NpzError("its parts are neither stored nor deflated")
+            raise NpzError("its members are neither stored nor deflated")
         if (unpacked := sum(max(0, entry.file_size - HEADER_BYTES) for entry in entries)) > most_bytes:
-            raise NpzError(f"it unpacks to {unpacked:,} bytes, at most {most_bytes:,} are expected")
+            raise NpzError(f"it unpacks to {unpacked:,} bytes, expected at most {most_bytes:,}")
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}

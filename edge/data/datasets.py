@@ -221,5 +221,7 @@ def load_other(name: str, data_dir: Path | None) -> Splits:
         raise DataError(f"expected a data set that this version knows, got {name!r}. Update edge-mnist.")
     if data_dir is None:
         folder = name.removeprefix(PREFIX)
-        raise DataError(f"the model was trained on the pictures of a folder named {folder}: say where with --data-dir.")
+        raise DataError(
+            f"the model was trained on the pictures of a folder named {folder}: pass its path with --data-dir."
+        )
     return load_pictures(data_dir, name)

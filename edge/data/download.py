@@ -136,11 +136,11 @@ def _read_verified(path: Path, name: str, published: IdxSource) -> bytes | None:
     try:
         return _unpack(read_file(path, SIZE_BYTES[name] + GZIP_BYTES), name, published) if path.is_file() else None
     except EdgeMnistError as error:
-        echo(f"Passed over: {error}", err=True)
+        echo(f"Skipped: {error}", err=True)
     except ValueError as error:
-        echo(f"{path}: passed over, {error}.", err=True)
+        echo(f"{path}: skipped, {error}.", err=True)
     except Exception as error:
-        echo(f"{path}: passed over, it cannot be read ({error}).", err=True)
+        echo(f"{path}: skipped, it cannot be read ({error}).", err=True)
     return None
 
 
@@ -160,7 +160,7 @@ def _download(name: str, destination: Path, published: IdxSource) -> bytes:
     place = f"a subfolder named {folder} of a folder" if folder else "a folder"
     raise DataError(
         f"{published.title} is not on this machine and cannot be downloaded ("
-        + ("; ".join(failures) or "downloads are switched off by an empty EDGE_MNIST_MIRRORS")
+        + ("; ".join(failures) or "downloads are disabled by an empty EDGE_MNIST_MIRRORS")
         + f"). Put the four {'.gz ' if published.gzipped else ''}files into {place} and pass --data-dir "
         "or set EDGE_MNIST_DATA."
     )
@@ -170,7 +170,7 @@ def _reason(error: Exception) -> str:
     """Explain why a download failed, in the system's words if it has some."""
     # For an invalid address or response, the message would quote passwords and line ends.
     if isinstance(error, http.client.HTTPException):
-        return f"no address, or no answer, of a web server ({type(error).__name__})"
+        return f"not the address or the response of a web server ({type(error).__name__})"
     if isinstance(error, urllib.error.HTTPError):
         # Its words are the server's.
         return f"HTTP status {error.code}"
@@ -199,7 +199,7 @@ def _fetch(url: str, most_bytes: int) -> bytes:
     with _open(url) as response:
         length = int(response.headers.get("Content-Length") or 0)
         if not 0 <= length <= most_bytes:
-            raise ValueError(f"it announces {length:,} bytes, the file has at most {most_bytes:,}")
+            raise ValueError(f"it announces {length:,} bytes, expected at most {most_bytes:,}")
         label = f"Downloading {url.rpartition('/')[2]}"
         with ProgressBar(total=length, label=label, unit="B", unit_scale=True) as progress:
             # read1, because read waits until it has all requested bytes.
@@ -207,9 +207,9 @@ def _fetch(url: str, most_bytes: int) -> bytes:
                 content += chunk
                 progress.update(len(chunk))
                 if len(content) > most_bytes:
-                    raise ValueError(f"it sends more than the {most_bytes:,} bytes that the file has at most")
+                    raise ValueError(f"it sends more than {most_bytes:,} bytes, the maximum for this file")
                 if time.monotonic() - started > PATIENCE_S + len(content) / LEAST_BYTES_PER_S:
-                    raise ValueError(f"only {len(content):,} bytes came in {time.monotonic() - started:.0f} s")
+                    raise ValueError(f"only {len(content):,} bytes arrived in {time.monotonic() - started:.0f} s")
     if len(content) < length:
         raise ValueError(f"the connection ended after {len(content):,} of {length:,} bytes")
     return bytes(content)
@@ -245,7 +245,7 @@ def _open(url: str) -> Any:
         opened = outcome.get(timeout=PATIENCE_S)
     except queue.Empty as error:
         given_up.set()
-        raise TimeoutError(f"no answer within {PATIENCE_S:g} s") from error
+        raise TimeoutError(f"no response within {PATIENCE_S:g} s") from error
     if isinstance(opened, Exception):
         raise opened
     return opened
@@ -257,7 +257,7 @@ def _store(content: bytes, destination: Path) -> None:
         destination.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(destination, content)
     except OSError as error:
-        echo(f"{destination}: the download could not be kept ({error}); it will be fetched again.", err=True)
+        echo(f"{destination}: the download could not be saved ({error}); it will be repeated next time.", err=True)
 
 
 def _unpack(content: bytes, name: str, published: IdxSource) -> bytes:
@@ -289,5 +289,5 @@ def _uncompressed(content: bytes, most_bytes: int) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
         uncompressed = file.read(most_bytes + 1)
     if len(uncompressed) > most_bytes:
-        raise ValueError(f"it unpacks to more than the {most_bytes:,} bytes that the file has")
+        raise ValueError(f"it unpacks to more than {most_bytes:,} bytes, the size of the file")
     return uncompressed

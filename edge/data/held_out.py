@@ -58,7 +58,7 @@ def held_out_images(trained_on: str | None, data_dir: Path | None = None) -> Hel
         splits = load_mnist(data_dir)
     except DataError as error:
         sample = _held_out_of_sample(trained_on)
-        echo(f"{error} Until then, the 5,000 images of {SAMPLE} serve.", err=True)
+        echo(f"{error} Until then, the 5,000 images of {SAMPLE} are used.", err=True)
         return sample
     if trained_on == SAMPLE:
         return HeldOut(

@@ -119,7 +119,7 @@ def _hint_at_polarity(pixels: NDArray[np.uint8], folder: Path) -> None:
     edges = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
     if np.median(edges) > 127:
         echo(
-            f"{folder}: most of these pictures are light at their edges. They are taken as they are; if they show dark "
-            "ink on paper, invert them first, for a reader gives its model light ink on black.",
+            f"{folder}: most of these pictures are light at their edges. They are used unchanged. If they show "
+            "dark ink on paper, invert them first: a reader gives its model light ink on black.",
             err=True,
         )

@@ -6,7 +6,7 @@ from .probes import ProbeEvidence
 from .verdicts import CheckVerdict, ok, problem
 
 # The system's picamera2 needs a simplejpeg built for the system's NumPy; an environment's own one fits its NumPy.
-MEND_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
+FIX_SIMPLEJPEG = "install --ignore-installed --no-deps simplejpeg"
 VIDEO_GROUP = "video"
 NAME_CAMERA = "edge-mnist live --camera FILE_OR_URL"
 
@@ -25,7 +25,7 @@ def _check_system_package(evidence: ProbeEvidence, module: str, package: str) ->
     machine = evidence.machine
     probe = evidence.probes[module]
     if probe.cause is None:
-        return ok(f"{probe.version or 'installed'}, visible from here")
+        return ok(f"{probe.version or 'installed'}, visible to this Python")
     if probe.cause == "missing" and not machine.is_pi:
         return ok("not installed; only a Raspberry Pi's own camera needs it")
     if probe.cause == "missing" and (machine.root / "usr/lib/python3/dist-packages" / module).exists():
@@ -35,7 +35,7 @@ def _check_system_package(evidence: ProbeEvidence, module: str, package: str) ->
         return problem("not installed", f"sudo apt install -y {package}")
     if probe.cause == "numpy":
         numpy = evidence.probes["numpy"].version
-        return problem(f"a part of it was built for another numpy than {numpy}", machine.pip(MEND_SIMPLEJPEG))
+        return problem(f"part of it was built for a numpy other than {numpy}", machine.pip(FIX_SIMPLEJPEG))
     return problem(f"cannot be loaded ({probe.error})", f"sudo apt install --reinstall -y {package}")
 
 
@@ -70,5 +70,7 @@ def check_cameras(evidence: ProbeEvidence) -> CheckVerdict:
     if probe.found:
         return ok(", ".join(probe.found))
     if evidence.machine.is_pi:
-        return problem("none found", "switch off, seat the ribbon cable, switch on, then: rpicam-hello --list-cameras")
+        return problem(
+            "none found", "switch off, reseat the ribbon cable, switch on, then: rpicam-hello --list-cameras"
+        )
     return problem("none found", f"plug in a webcam, or: {NAME_CAMERA}")

@@ -20,12 +20,12 @@ class Venv:
     Attributes:
         config: Path of that file.
         home: Folder of the Python that made the environment.
-        sees_system: Whether that Python's own packages are visible inside.
+        sees_system_packages: Whether that Python's own packages are visible inside.
     """
 
     config: Path
     home: str
-    sees_system: bool
+    sees_system_packages: bool
 
     @property
     def is_of_system_python(self) -> bool:
@@ -45,7 +45,7 @@ def read_venv(prefix: Path) -> Venv | None:
     return Venv(config, settings.get("home", ""), settings.get(SETTING, "").lower() == "true")
 
 
-def let_see_system(text: str) -> str:
+def enable_system_packages(text: str) -> str:
     """Make the system's packages visible in a pyvenv.cfg; all other lines stay as they are."""
     line = f"{SETTING} = true"
     changed, count = re.subn(rf"(?im)^[ \t]*{SETTING}[ \t]*=.*$", line, text)
@@ -71,7 +71,7 @@ def check_environment(evidence: ProbeEvidence) -> CheckVerdict:
         return ok(f"virtual environment {machine.prefix}")
     if not venv.is_of_system_python:
         return problem(f"its Python is that of {venv.home}, which cannot load the system's picamera2", NEW_VENV)
-    if not venv.sees_system:
+    if not venv.sees_system_packages:
         return problem("virtual environment that does not see the system's picamera2", "edge-mnist pi-setup --yes")
     return ok(f"virtual environment {machine.prefix} that sees the system's packages")
 
@@ -137,7 +137,7 @@ def check_model(evidence: ProbeEvidence) -> CheckVerdict:
         return problem("no runtime is installed", evidence.machine.pip("install ai-edge-litert"))
     chosen = evidence.probes[installed[0]]
     if chosen.cause is None:
-        return ok(f"the shipped int8 file is whole and gives its golden vectors on {installed[0]} {chosen.version}")
-    message = f"{installed[0]} comes first and does not run the shipped int8 file"
+        return ok(f"the shipped int8 file is intact and gives its golden vectors on {installed[0]} {chosen.version}")
+    message = f"{installed[0]}, the default runtime, does not run the shipped int8 file"
     working = [name for name in installed if evidence.probes[name].cause is None]
     return problem(message, f"edge-mnist live --runtime {working[0]}" if working else "edge-mnist verify")

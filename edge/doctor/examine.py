@@ -55,7 +55,7 @@ CHECKS = (
 )
 
 
-def examine(machine: Machine, checks: tuple[Check, ...] = CHECKS) -> list[CheckResult]:
+def run_checks(machine: Machine, checks: tuple[Check, ...] = CHECKS) -> list[CheckResult]:
     """Run all checks; nothing is changed, and a failing check does not stop the others."""
     evidence = gather(machine)
     return [CheckResult(check.group, check.name, check.needed, _run(check, evidence)) for check in checks]

@@ -13,7 +13,7 @@ THROTTLE_BITS = (
 )
 SINCE_START = 16
 BETTER_POWER = "use the official power supply with its own cable, and fewer USB devices"
-COOLING = "fit a heat sink or a fan, and leave air around the board"
+COOLING = "add a heat sink or a fan, and leave space for air around the board"
 BOOT_WITHOUT_DESKTOP = "sudo raspi-config nonint do_boot_behaviour B1"
 # Boards reduce their clock from 80 degrees Celsius on.
 WARM_C, HOT_C = 70.0, 80.0
@@ -37,7 +37,7 @@ def check_power(evidence: ProbeEvidence) -> CheckVerdict:
         bits = int(ran.stdout.strip().partition("=")[2], 16)
     except ValueError:
         message = (ran.stdout + ran.stderr).strip().splitlines() or ["no answer"]
-        return note(f"vcgencmd does not tell ({message[0]})", f"sudo usermod -aG video {machine.user}")
+        return note(f"vcgencmd reports no state ({message[0]})", f"sudo usermod -aG video {machine.user}")
     return judge_throttling(bits)
 
 
@@ -74,8 +74,8 @@ def check_temperature(evidence: ProbeEvidence) -> CheckVerdict:
     if not machine.is_pi or celsius < WARM_C:
         return ok(text)
     if celsius < HOT_C:
-        return note(f"{text}, close to the {HOT_C:.0f} at which it slows down", COOLING)
-    return problem(f"{text}: it slows down from {HOT_C:.0f} on", COOLING)
+        return note(f"{text}, close to the {HOT_C:.0f} at which the processor slows down", COOLING)
+    return problem(f"{text}: the processor slows down at {HOT_C:.0f} and above", COOLING)
 
 
 def _read_temperature(machine: Machine) -> float | None:
@@ -114,7 +114,7 @@ def check_memory(evidence: ProbeEvidence) -> CheckVerdict:
     text = f"{memory['MemAvailable']:.0f} of {memory.get('MemTotal', 0):.0f} MB available"
     fix = BOOT_WITHOUT_DESKTOP if machine.is_pi else "close other programs"
     if memory["MemAvailable"] < LEAST_MEMORY_MB:
-        return problem(f"{text}: at least {LEAST_MEMORY_MB} should be", fix)
+        return problem(f"{text}, expected at least {LEAST_MEMORY_MB} MB", fix)
     return ok(text)
 
 

@@ -16,10 +16,10 @@ INDENT = "     "
 
 def describe_step(number: int, step: SetupStep, machine: Machine) -> Iterator[str]:
     """Describe a step for people, line by line."""
-    is_done = not step.actions and not step.by_hand
+    is_done = not step.actions and not step.manual_step
     yield f"{number}. {step.title}: {'ok, ' if is_done else ''}{step.found}"
-    if step.by_hand:
-        yield f"{INDENT}by hand: {step.by_hand}"
+    if step.manual_step:
+        yield f"{INDENT}manually: {step.manual_step}"
     for action in step.actions:
         yield f"{INDENT}{_describe(action, machine)}"
     if step.actions and step.undo:
@@ -37,7 +37,7 @@ def _words(command: Command, machine: Machine) -> list[str]:
     return [*(["sudo"] if command.as_root and not machine.is_root else []), *command.words]
 
 
-def perform(step: SetupStep, machine: Machine, say: Callable[[str], None]) -> None:
+def perform_step(step: SetupStep, machine: Machine, say: Callable[[str], None]) -> None:
     """Perform the remaining actions of a step, printing each command before it runs; its output is shown as it comes.
 
     Raises:
@@ -55,7 +55,7 @@ def _run(command: Command, machine: Machine) -> None:
     words = _words(command, machine)
     program = machine.which(words[0])
     if program is None:
-        raise SetupError(f"{words[0]} is not there, but this step needs it: {shlex.join(words)}")
+        raise SetupError(f"{words[0]} is not installed, but this step needs it: {shlex.join(words)}")
     try:
         process = subprocess.run(  # noqa: S603 - the commands that were shown
             [program, *words[1:]],
@@ -68,8 +68,8 @@ def _run(command: Command, machine: Machine) -> None:
         raise SetupError(f"{shlex.join(words)}: cannot be started ({error.strerror}).") from error
     if process.returncode:
         raise SetupError(
-            f"{shlex.join(words)}: ended with {process.returncode}. What was done before it stays; mend the cause and "
-            "run pi-setup --yes again, it goes on from there."
+            f"{shlex.join(words)}: ended with exit code {process.returncode}. Completed steps are kept; fix the "
+            "cause and run pi-setup --yes again to continue."
         )
 
 

@@ -61,22 +61,24 @@ def choose_service(machine: Machine, user: str | None) -> ServiceUnit:
     """
     name, program = user or machine.user, machine.prefix / "bin/edge-mnist"
     if not USER_NAME.fullmatch(name):
-        raise SetupError(f"{name!r} is no name of a user. Give the one who is to run the service: --user NAME.")
+        raise SetupError(f"{name!r} is not a user name. Name the user that runs the service: --user NAME.")
     if name == "root":
-        raise SetupError("The service is to run without root's rights: name another user, e.g. --user edge-mnist.")
+        raise SetupError("The service must not run as root: name another user, e.g. --user edge-mnist.")
     if not program.exists():
-        raise SetupError(f"{program} is not there: install edge-mnist into this environment first.")
+        raise SetupError(f"{program} does not exist: install edge-mnist into this environment first.")
     homes = (machine.root / "home", machine.root / "root")
     needed = (machine.prefix, machine.base_prefix, machine.package)
     at_home = [path for path in needed if any(path.is_relative_to(home) for home in homes)]
     seen = tuple(dict.fromkeys(path for path in at_home if not set(path.parents) & set(at_home)))
     for path in (program, *seen):
         if not PLAIN_PATH.fullmatch(str(path)):
-            raise SetupError(f"{path}: systemd takes no such characters in a path. Make the environment elsewhere.")
+            raise SetupError(
+                f"{path}: systemd does not accept such characters in a path. Create the environment elsewhere."
+            )
     if seen and name != machine.user:
         raise SetupError(
-            f"{seen[0]} is in a home that {name} may not enter: make the environment in /opt/edge-mnist, or let "
-            f"{machine.user} run the service."
+            f"{seen[0]} is in a home folder that {name} may not enter: create the environment in /opt/edge-mnist, "
+            f"or let {machine.user} run the service."
         )
     return ServiceUnit(name, program, seen)
 
@@ -99,7 +101,7 @@ def plan_service(machine: Machine, service: ServiceUnit) -> SetupStep:
         actions.append(Command(("systemctl", "enable", SERVICE)))
     return SetupStep(
         title,
-        "not yet so" if actions else "installed and enabled",
+        "not installed and enabled" if actions else "installed and enabled",
         tuple(actions),
         undo="edge-mnist pi-setup --uninstall --yes",
         after=f"Watch it with: journalctl --unit {SERVICE} --follow",
@@ -108,7 +110,7 @@ def plan_service(machine: Machine, service: ServiceUnit) -> SetupStep:
 
 def plan_removal(machine: Machine) -> SetupStep:
     """Plan to remove the service; files that a person may have written or wants to keep stay."""
-    title = f"The service {SERVICE} is gone"
+    title = f"The service {SERVICE} is removed"
     kept = [f"/{path}" for path in (DEFAULTS, STATE) if (machine.root / path).exists()]
     if not (machine.root / UNIT).exists():
         return SetupStep(title, "it is not installed")
@@ -121,7 +123,7 @@ def plan_removal(machine: Machine) -> SetupStep:
             Command(("systemctl", "daemon-reload")),
         ),
         undo="edge-mnist pi-setup --service --yes",
-        after=f"Kept, as it may be yours: {', '.join(kept)}" if kept else "",
+        after=f"Kept, because you may have changed them: {', '.join(kept)}" if kept else "",
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .camera import MEND_SIMPLEJPEG, VIDEO_GROUP, members_of
-from .environment import NEW_VENV, SETTING, let_see_system, read_venv
+from .camera import FIX_SIMPLEJPEG, VIDEO_GROUP, members_of
+from .environment import NEW_VENV, SETTING, enable_system_packages, read_venv
 from .machine import Machine
 
 PACKAGES = ("python3-picamera2",)
@@ -52,7 +52,7 @@ class SetupStep:
         found: Current state.
         actions: Actions left to do, in order; empty if all is done.
         undo: Command that reverts it.
-        by_hand: Instruction if only a person can do the rest.
+        manual_step: Instruction if only a person can do the rest.
         after: Instruction for after the actions.
     """
 
@@ -60,7 +60,7 @@ class SetupStep:
     found: str
     actions: tuple[Command | Edit, ...] = ()
     undo: str = ""
-    by_hand: str = ""
+    manual_step: str = ""
     after: str = ""
 
 
@@ -89,14 +89,14 @@ def plan_environment(machine: Machine) -> SetupStep:
     title = "The environment sees the system's packages"
     venv = read_venv(machine.prefix)
     if venv is None:
-        return SetupStep(title, "no virtual environment, so it does")
+        return SetupStep(title, "no virtual environment, so they are visible")
     if not venv.is_of_system_python:
-        return SetupStep(title, f"its Python is that of {venv.home}, which cannot", by_hand=NEW_VENV)
-    if venv.sees_system:
-        return SetupStep(title, f"{venv.config} says so")
+        return SetupStep(title, f"its Python is that of {venv.home}, which cannot", manual_step=NEW_VENV)
+    if venv.sees_system_packages:
+        return SetupStep(title, f"{venv.config} allows it")
     text = venv.config.read_text(encoding="utf-8")
-    edit = Edit(venv.config, let_see_system(text), f"{SETTING} = true")
-    return SetupStep(title, f"{venv.config} says that it does not", (edit,), undo=f"{SETTING} = false in {venv.config}")
+    edit = Edit(venv.config, enable_system_packages(text), f"{SETTING} = true")
+    return SetupStep(title, f"{venv.config} disables it", (edit,), undo=f"{SETTING} = false in {venv.config}")
 
 
 def plan_simplejpeg(machine: Machine) -> SetupStep:
@@ -105,13 +105,13 @@ def plan_simplejpeg(machine: Machine) -> SetupStep:
     own = [path.name for path in machine.prefix.glob("lib/python3*/site-packages/*")]
     has_new_numpy = any(name.startswith("numpy-") and not name.startswith("numpy-1.") for name in own)
     if machine.release.get("VERSION_ID") != "12" or not has_new_numpy:
-        return SetupStep(title, "the system's does")
+        return SetupStep(title, "the system's simplejpeg does")
     if "simplejpeg" in own:
-        return SetupStep(title, "the environment has its own")
-    command = Command((str(machine.python), "-m", "pip", *MEND_SIMPLEJPEG.split()), as_root=False)
+        return SetupStep(title, "the environment has its own simplejpeg")
+    command = Command((str(machine.python), "-m", "pip", *FIX_SIMPLEJPEG.split()), as_root=False)
     return SetupStep(
         title,
-        "the system's was built for numpy 1, the environment has a newer one",
+        "the system's simplejpeg was built for numpy 1, the environment has a newer numpy",
         (command,),
         undo=machine.pip("uninstall simplejpeg"),
     )
@@ -127,7 +127,7 @@ def plan_group(machine: Machine) -> SetupStep:
         f"not in the group {VIDEO_GROUP}",
         (Command(("usermod", "--append", "--groups", VIDEO_GROUP, machine.user)),),
         undo=f"sudo gpasswd --delete {machine.user} {VIDEO_GROUP}",
-        after="Log out and in again: groups hold from then on.",
+        after="Log out and in again: only then does the new group apply.",
     )
 
 

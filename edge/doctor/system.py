@@ -26,7 +26,7 @@ def check_system(evidence: ProbeEvidence) -> CheckVerdict:
 def check_board(evidence: ProbeEvidence) -> CheckVerdict:
     """Check the board, if there is one."""
     machine = evidence.machine
-    return ok(machine.board or f"no board that names itself ({machine.kernel})")
+    return ok(machine.board or f"the board does not report its model ({machine.kernel})")
 
 
 def check_word_size(evidence: ProbeEvidence) -> CheckVerdict:
@@ -38,7 +38,7 @@ def check_word_size(evidence: ProbeEvidence) -> CheckVerdict:
     kernel = "under a 64-bit kernel, " if kernel_bits == 64 else ""
     if (machine.release.get("VERSION_ID"), machine.is_pi_os) == ("12", True):
         return note(f"32-bit programs {kernel}which only tflite-runtime supports, with numpy < 2", ADVISE_64_BIT)
-    return problem(f"32-bit programs {kernel}for which no runtime of this release is published", ADVISE_64_BIT)
+    return problem(f"32-bit programs {kernel}for which no runtime is available", ADVISE_64_BIT)
 
 
 def check_clock(evidence: ProbeEvidence) -> CheckVerdict:
@@ -50,7 +50,7 @@ def check_clock(evidence: ProbeEvidence) -> CheckVerdict:
         return ok("synchronized")
     if answer == "no":
         return note("not synchronized: readings may carry a wrong time", "sudo timedatectl set-ntp true")
-    return note("nothing here tells whether it is synchronized", "sudo apt install -y systemd-timesyncd")
+    return note("no service reports whether it is synchronized", "sudo apt install -y systemd-timesyncd")
 
 
 SERVICE = "edge-mnist"
@@ -61,22 +61,22 @@ def check_display(evidence: ProbeEvidence) -> CheckVerdict:
     """Check whether `--show` can open a window."""
     machine = evidence.machine
     if not (machine.environment.get("WAYLAND_DISPLAY") or machine.environment.get("DISPLAY")):
-        return ok("none: the page of edge-mnist serve takes the place of --show")
+        return ok("none: use the page of edge-mnist serve instead of --show")
     ran = machine.run([machine.python, "-P", "-c", "import tkinter"])
     if ran is None or ran.returncode:
-        return note("there is one, but this Python has no tkinter for --show", "sudo apt install -y python3-tk")
-    return ok("there is one for --show")
+        return note("available, but this Python has no tkinter for --show", "sudo apt install -y python3-tk")
+    return ok("available for --show")
 
 
 def check_service(evidence: ProbeEvidence) -> CheckVerdict:
     """Check whether live reading starts at boot, and runs."""
     machine = evidence.machine
     if not (machine.root / UNIT).exists():
-        return ok("not installed: edge-mnist pi-setup --service does it")
+        return ok("not installed: edge-mnist pi-setup --service installs it")
     ran = machine.run(["systemctl", "is-active", SERVICE])
-    state = ran.stdout.strip() if ran else "not known"
+    state = ran.stdout.strip() if ran else "state unknown"
     if state == "active":
-        return ok("running; it has the camera to itself")
+        return ok("running; no other program can use the camera meanwhile")
     if state == "failed":
         return problem("failed", f"journalctl --unit {SERVICE} --boot --lines 50")
     return note(f"installed, {state}", f"sudo systemctl enable --now {SERVICE}")

@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 
 from ..bundle.card import Format
-from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify
+from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, call_in_child, first_line, limits_for
 from ..common.terminal.text import printable
 from .model import InspectionError, Model
 from .onnx import read_onnx
-from .onnx_data import OnnxDataError, identify_model
+from .onnx_data import identify_model
 from .tflite import read_tflite
 
 TFLITE_IDENTIFIER = b"TFL3"
@@ -54,7 +54,7 @@ def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspe
         if model.data_files and folder is None:
             raise InspectionError("keeps weights in other files. Save the model with its data inside.")
         sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
-    except (InspectionError, OnnxDataError) as error:
+    except InspectionError as error:
         raise InspectionError(f"{name}: {error}") from error
     except ChildError as error:
         raise InspectionError(
@@ -82,7 +82,7 @@ def read_model(content: bytes) -> Model:
         InspectionError: As for `inspect_file`; the message continues the file's name.
     """
     if not content:
-        raise InspectionError("expected a TFLite or ONNX file, it is empty. Export or copy it again.")
+        raise InspectionError("expected a TFLite or ONNX file, got an empty file. Export or copy it again.")
     try:
         model = (read_tflite if is_tflite(content) else read_onnx)(content)
         if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:
@@ -92,7 +92,7 @@ def read_model(content: bytes) -> Model:
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise any exception on bytes that are not a model.
         expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
-        if identify(content) not in {ONNX, TFLITE, UNKNOWN}:
+        if identify_kind(content) not in {ONNX, TFLITE, UNKNOWN}:
             raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
         raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
     return model

@@ -22,22 +22,18 @@ LOCATION = b"location"
 CHUNK_BYTES = 1 << 20
 
 
-class OnnxDataError(EdgeMnistError):
-    """A file with an ONNX model's weights is missing, too short, or misplaced; the message continues its name."""
-
-
 def list_data_files(content: bytes) -> tuple[DataFile, ...]:
     """List the files that an ONNX model keeps weights in, by name; parsed in a child, because it may be untrusted.
 
     Raises:
-        OnnxDataError: It cannot be parsed, or the package onnx is missing.
+        InspectionError: It cannot be parsed, or the package onnx is missing.
     """
     if LOCATION not in content:
         return ()
     try:
         found = call_in_child(_list, content, limits_for(len(content)), raises=(InspectionError,))
     except (InspectionError, ChildError) as error:
-        raise OnnxDataError(f"may keep weights in other files, which cannot be listed: {error}") from error
+        raise InspectionError(f"may keep weights in other files, which cannot be listed: {error}") from error
     return msgspec.msgpack.decode(found, type=tuple[DataFile, ...])
 
 
@@ -67,7 +63,7 @@ def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> t
         files: Files that it keeps weights in.
 
     Raises:
-        OnnxDataError: A file is missing, too short, not a regular file, or not within the folder.
+        InspectionError: A file is missing, too short, not a regular file, or not within the folder.
     """
     digest, size = hashlib.sha256(content), len(content)
     for file in files:
@@ -77,13 +73,13 @@ def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> t
                 while chunk := stream.read(CHUNK_BYTES):
                     digest.update(chunk)
                     read += len(chunk)
-        except OnnxDataError:
+        except InspectionError:
             raise
         except (EdgeMnistError, OSError) as error:
-            raise OnnxDataError(f"its weights cannot be read: {error}") from error
+            raise InspectionError(f"its weights cannot be read: {error}") from error
         if read < file.least_bytes:
-            raise OnnxDataError(
-                f"keeps weights in {printable(file.location)!r}, which has {read:,} bytes, and the model reads "
+            raise InspectionError(
+                f"keeps weights in {printable(file.location)!r}, which has {read:,} bytes, but the model reads "
                 f"{file.least_bytes:,}. Fetch it again (`git lfs pull` if it is a pointer)."
             )
         size += read
@@ -94,11 +90,11 @@ def _locate(folder: Path, location: str) -> Path:
     """Locate a data file.
 
     Raises:
-        OnnxDataError: It is missing, or its path is absolute, leaves the folder, or leads through a link.
+        InspectionError: It is missing, or its path is absolute, leaves the folder, or leads through a link.
     """
     shown, named = printable(location)[:200], PurePosixPath(location)
     if not location or "\0" in location or named.is_absolute() or ".." in named.parts:
-        raise OnnxDataError(
+        raise InspectionError(
             f"keeps weights in {shown!r}, and only files in the model's own folder are read. Save it again with its "
             "data inside or beside it."
         )
@@ -106,14 +102,14 @@ def _locate(folder: Path, location: str) -> Path:
     try:
         resolved, within = path.resolve(), folder.resolve() / named
     except (OSError, RuntimeError, ValueError) as error:
-        raise OnnxDataError(f"keeps weights in {shown!r}, which cannot be read ({error}).") from error
+        raise InspectionError(f"keeps weights in {shown!r}, which cannot be read ({error}).") from error
     if resolved != within:
-        raise OnnxDataError(
-            f"keeps weights in {shown!r}, which is a link or lies behind one: it might lead anywhere. Copy the file "
-            "itself there."
+        raise InspectionError(
+            f"keeps weights in {shown!r}, which is a symbolic link or is reached through one; links are not "
+            "followed. Copy the file itself there."
         )
     if not path.exists():
-        raise OnnxDataError(
+        raise InspectionError(
             f"keeps weights in {shown!r}, which is missing in {printable(str(folder))}. Put it beside the model, as it "
             "was when the model was saved."
         )

@@ -88,7 +88,7 @@ def _name(data: Any) -> str:
 def _data(buffer: Any) -> Any:
     """Return a view of a buffer's bytes, all of them inside the file; None if it has none."""
     if buffer.Offset() > 1:
-        raise InspectionError("keeps its weights behind the flatbuffer, as files of 2 GB do; these are not read.")
+        raise InspectionError("keeps its weights after the flatbuffer, like files over 2 GB; these are not supported.")
     return buffer.DataAsNumpy() if buffer.DataLength() else None
 
 
@@ -96,7 +96,7 @@ def _properties(data: Any) -> dict[str, str]:
     try:
         return msgspec.json.decode(bytes(data), type=dict[str, str]) if data is not None else {}
     except ValueError as error:
-        raise ValueError(f"its edge_mnist metadata are not a JSON object of strings: {error}") from error
+        raise ValueError(f"its edge_mnist metadata is not a JSON object of strings: {error}") from error
 
 
 def _names(enumeration: type) -> dict[int, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cameras.camera import Camera, CameraError, CameraFrame
-from ..common.errors import name_error
+from ..common.errors import format_error
 
 _logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class Capture:
 
     def _end(self) -> None:
         if not self.given:
-            raise CameraError("it gave no frame at all.")
+            raise CameraError("it delivered no frame.")
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -204,7 +204,7 @@ def _without_traceback(error: Exception) -> CameraError:
     """Copy an error's message: its traceback would keep a frame of a megabyte in memory for a long time."""
     if isinstance(error, CameraError):
         return type(error)(str(error))
-    return CameraError(name_error(error))
+    return CameraError(format_error(error))
 
 
 def _check(frame: CameraFrame, shape: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -212,9 +212,9 @@ def _check(frame: CameraFrame, shape: tuple[int, ...] | None) -> tuple[int, ...]
     gray = frame.gray
     if not isinstance(gray, np.ndarray) or gray.ndim != 2 or gray.dtype != np.uint8 or gray.size == 0:
         found = f"{gray.dtype} {gray.shape}" if isinstance(gray, np.ndarray) else type(gray).__name__
-        raise CameraError(f"it gave a frame that is no gray picture, uint8 [height, width], but {found}.")
+        raise CameraError(f"it delivered {found}, expected a gray frame, uint8 [height, width].")
     if shape is not None and gray.shape != shape:
         raise CameraError(
-            f"its frames were {shape[1]} x {shape[0]} pixels and are {gray.shape[1]} x {gray.shape[0]} now."
+            f"the frame size changed from {shape[1]} x {shape[0]} to {gray.shape[1]} x {gray.shape[0]} pixels."
         )
     return gray.shape

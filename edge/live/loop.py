@@ -19,7 +19,7 @@ from .events import CameraChange, Event, Rates, Sighting
 from .settings import LiveSettings
 from .sink_thread import Sink, SinkError, SinkThread, close_sinks
 from .systemd import Systemd
-from .tracking import Followed, Tracker
+from .tracking import TrackedFrame, Tracker
 from .watchdog import State, Watchdog
 
 WINDOW_S = 3.0
@@ -121,7 +121,7 @@ class LiveLoop:
         finally:
             self._finish()
         if failed := [outlet.sink.name for outlet in self._outlets if outlet.failures]:
-            raise SinkError(f"{', '.join(failed)}: not everything could be written there, see above.")
+            raise SinkError(f"{', '.join(failed)}: some output could not be written, see above.")
 
     def interrupt(self) -> None:
         """Stop, and abandon a frame that is being read, which may take long.
@@ -214,7 +214,7 @@ class LiveLoop:
                 self._watchdog.fail(error)
         return picture, 1000 * (time.perf_counter() - clock)
 
-    def _follow(self, reading: Reading, size: tuple[int, int]) -> Followed:
+    def _follow(self, reading: Reading, size: tuple[int, int]) -> TrackedFrame:
         """Follow digits; start over when the frame size changes, because places then have another meaning."""
         if size != self._frame_size:
             self._tracker.forget()

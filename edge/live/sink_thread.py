@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from ..common.errors import EdgeMnistError, name_error
+from ..common.errors import EdgeMnistError, format_error
 from .events import CameraChange, Event, Sighting
 
 # What happens to events that arrive faster than a sink takes them: only the newest waits, or as many as there is room
@@ -153,7 +153,7 @@ class SinkThread:
             self.sink.take(event)
         except OSError as error:
             self.failures += 1
-            self._report(f"{self.sink.name}: {error.strerror or error}. It is tried again with the next event.")
+            self._report(f"{self.sink.name}: {error.strerror or error}. It tries again at the next event.")
         except Exception as error:
             self._fail(error)
         else:
@@ -172,10 +172,10 @@ class SinkThread:
         """Give up the sink. An unexpected error, a bug of ours, is logged with its traceback."""
         self.failures += 1
         expected = isinstance(error, (EdgeMnistError, OSError))
-        text = str(error) if expected else f"{self.sink.name}: {name_error(error)}"
+        text = str(error) if expected else f"{self.sink.name}: {format_error(error)}"
         # Closing it may fail for the same reason.
         if not (self._gave_up and text == self.broken):
-            _logger.error("%s This sink is given up.", text, exc_info=None if expected else error)
+            _logger.error("%s This output stops.", text, exc_info=None if expected else error)
         self.broken = text
         with self._changed:
             self._gave_up = True

@@ -31,7 +31,7 @@ NEARER = 0.5
 
 
 @dataclass(frozen=True)
-class Followed:
+class TrackedFrame:
     """The state after a frame; see the attributes of the same names in `Sighting`."""
 
     tracks: tuple[Track, ...]
@@ -49,14 +49,14 @@ class Tracker:
         self._layout = _Layout()
         self._rows: tuple[str, ...] = ()
 
-    def update(self, reading: Reading) -> Followed:
+    def update(self, reading: Reading) -> TrackedFrame:
         """Add a frame's reading; frames come in order."""
         seen = self._follow(reading.digits)
         self._drop_lost()
         rows = self._read_rows(reading, seen)
         before, self._rows = self._rows, self._layout.arrange(rows)
         tracks = tuple(trail.describe() for row in rows for trail in row)
-        return Followed(tracks, self._rows, self._rows != before)
+        return TrackedFrame(tracks, self._rows, self._rows != before)
 
     def forget(self) -> None:
         """Start over, for example when the frame size changes; track numbers continue."""

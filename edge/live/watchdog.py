@@ -125,7 +125,7 @@ class Watchdog:
             self.ended = True
             self._change("ended", capture.description)
         elif self._hangs(capture):
-            what = "open" if capture.open_s is None else "give a frame"
+            what = "open" if capture.open_s is None else "deliver a frame"
             self._lose(capture, CameraError(f"it did not {what} within {self._limit_s(capture):.1f} s."))
 
     def close(self, timeout_s: float) -> None:

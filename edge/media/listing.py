@@ -13,7 +13,7 @@ SUFFIXES = pictures.SUFFIXES | videos.SUFFIXES
 EXPECTED = f"Expected pictures ({', '.join(sorted(pictures.FORMATS))}) or videos, e.g. .mp4."
 # At most this many files are named; the others are counted.
 MOST_NAMED = 10
-LINK = Kind("a link to nothing", "other")
+LINK = Kind("a broken link", "other")
 DEVICE = Kind("a pipe or device", "other")
 CLOSED_FOLDER = Kind("a folder that cannot be read", "unread")
 SUBFOLDER = Kind("a subfolder", "other")
@@ -37,7 +37,7 @@ class Listing:
         return {path: kind for path, kind in self.left_out.items() if kind.holds == "unread"}
 
     @property
-    def others(self) -> dict[Path, Kind]:
+    def non_media(self) -> dict[Path, Kind]:
         """All other files that were left out."""
         return {path: kind for path, kind in self.left_out.items() if kind.holds != "unread"}
 
@@ -81,13 +81,15 @@ def is_video(path: Path) -> bool:
 
 
 def describe_left_out(left_out: dict[Path, Kind]) -> str:
-    """Describe: `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not looked into`."""
+    """Describe: `2 files were not read: a.pdf (a PDF document), b.txt (a text); 1 subfolder was not searched`."""
     files = {path: kind for path, kind in left_out.items() if kind is not SUBFOLDER}
     named = [f"{path.name} ({kind.name})" for path, kind in list(files.items())[:MOST_NAMED]]
     more = [f"and {len(files) - MOST_NAMED} more"] if len(files) > MOST_NAMED else []
     parts = [f"{_count(len(files), 'file')} not read: {', '.join(named + more)}"] if files else []
     if len(files) < len(left_out):
-        parts.append(f"{_count(len(left_out) - len(files), 'subfolder')} not looked into, as a pattern with ** would")
+        parts.append(
+            f"{_count(len(left_out) - len(files), 'subfolder')} not searched; a pattern with ** includes subfolders"
+        )
     return "; ".join(parts)
 
 

@@ -18,10 +18,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ..common.errors import EdgeMnistError
 from ..common.files import open_file, read_most
-from ..common.kinds import HEIC, PROBE_BYTES, UNKNOWN, Kind, identify
+from ..common.kinds import HEIC, PROBE_BYTES, UNKNOWN, Kind, identify_kind
 from ..common.opencv import cv
 from .jpeg import decode_jpeg
-from .transparency import choose_ground
+from .transparency import choose_background
 
 # Four times what phones usually store.
 MOST_MEGAPIXELS = 50
@@ -59,7 +59,7 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 
 NO_PICTURE = "not a picture, or a damaged one"
-HEIF_CURE = "pip install 'edge-mnist[heif]' adds what reads it; or save it as JPEG or PNG."
+HEIF_ADVICE = "pip install 'edge-mnist[heif]' adds support for it; or save it as JPEG or PNG."
 
 # Pillow logs what is odd about a file, and without a handler Python prints that on standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -105,7 +105,7 @@ def too_large(name: str) -> PictureError:
 
 def open_header(content: bytes) -> Image.Image:
     """Open a picture without decoding it, ignoring Pillow's warnings; Pillow may raise any exception."""
-    heif = ("HEIF",) if identify(content) is HEIC and _can_read_heif() else ()
+    heif = ("HEIF",) if identify_kind(content) is HEIC and _can_read_heif() else ()
     return Image.open(BytesIO(content), formats=(*FORMATS, *heif))
 
 
@@ -134,12 +134,14 @@ def _opened(picture: Path | str | bytes, name: str | None) -> Iterator[tuple[Ima
     except Image.DecompressionBombError as error:
         raise too_large(name) from error
     except MemoryError as error:
-        raise PictureError(f"{name}: does not fit into the memory of this machine. Scale it down.") from error
+        raise PictureError(f"{name}: does not fit into this machine's memory. Scale it down.") from error
     except Exception as error:
-        raise PictureError(f"{name}: {kind.name}, but damaged ({_say_why(error)}). Fetch or take it again.") from error
+        raise PictureError(
+            f"{name}: {kind.name}, but damaged ({_explain(error)}). Download or take it again."
+        ) from error
 
 
-def _say_why(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "its header cannot be read"
     return str(error).partition("\n")[0].strip() or type(error).__name__
@@ -168,13 +170,13 @@ def check_kind(beginning: bytes, name: str) -> Kind:
     """
     if not beginning:
         raise PictureError(f"{name}: the file is empty.")
-    kind = identify(beginning)
+    kind = identify_kind(beginning)
     if kind is UNKNOWN:
         raise PictureError(f"{name}: {NO_PICTURE}.")
     if kind.holds != "picture":
-        raise PictureError(f"{name}: {kind.name}, not a picture that is read. {kind.cure}".rstrip())
+        raise PictureError(f"{name}: {kind.name}, not a supported picture. {kind.advice}".rstrip())
     if kind is HEIC and not _can_read_heif():
-        raise PictureError(f"{name}: {kind.name}. {HEIF_CURE}")
+        raise PictureError(f"{name}: {kind.name}. {HEIF_ADVICE}")
     return kind
 
 
@@ -264,7 +266,7 @@ def _convert(decoded: _Decoded, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
     if first.mode.startswith(("I", "F")):
         to_eight_bits = _choose_stretch(decoded)
     elif first.has_transparency_data:
-        to_eight_bits = choose_ground(decoded.bands(), mode)
+        to_eight_bits = choose_background(decoded.bands(), mode)
     channels = {"L": (), "RGB": (3,)}[mode]
     pixels = np.empty((decoded.height, decoded.width, *channels), np.uint8)
     for number, band in enumerate(decoded.bands()):
@@ -278,7 +280,7 @@ def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
     limits = [_finite_limits(np.asarray(band)) for band in decoded.bands()]
     low, high = min(low for low, _ in limits), max(high for _, high in limits)
     if low > high:
-        raise ValueError("no pixel is a number")
+        raise ValueError("no pixel has a finite value")
     factor = 255 / max(high - low, 1e-9)
 
     def stretch(band: Image.Image) -> Image.Image:

@@ -157,7 +157,7 @@ class LeftOutError(PictureError):
     """
 
     def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
-        cures = " ".join(dict.fromkeys(kind.cure for kind in kinds.values()))
+        cures = " ".join(dict.fromkeys(kind.advice for kind in kinds.values()))
         super().__init__(f"{source}: {describe_left_out(kinds)}. {cures}")
         self.kinds = kinds
 
@@ -218,8 +218,8 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     if "://" in argument and not path.exists():
         return [
             MissingSource(
-                f"{mask_address(argument)}: an address, expected files. `edge-mnist live --camera` reads streams; pipe "
-                "what another program fetches into `edge-mnist run -`."
+                f"{mask_address(argument)}: expected files, got an address. `edge-mnist live --camera` reads "
+                "streams; pipe the output of a downloader into `edge-mnist run -`."
             )
         ]
     if path.is_dir():
@@ -229,11 +229,11 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     else:
         listing = list_matches(argument)
     sources = [_choose(one, spacing) for one in listing.paths]
-    if listing.others:
-        tell(f"{argument}: {describe_left_out(listing.others)}.")
+    if listing.non_media:
+        tell(f"{argument}: {describe_left_out(listing.non_media)}.")
     if listing.unread:
         sources.append(LeftOut(argument, listing.unread))
-    return sources or [MissingSource(f"{argument}: no pictures there. {EXPECTED}")]
+    return sources or [MissingSource(f"{argument}: no pictures found. {EXPECTED}")]
 
 
 def _read_stream(stream: BinaryIO, source: str) -> Iterator[SourceFrame | PictureError]:

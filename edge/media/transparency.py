@@ -17,7 +17,7 @@ Pixels = NDArray[np.uint8]
 ToOpaque = Callable[[Image.Image], Image.Image]
 
 
-def choose_ground(bands: Iterable[Image.Image], mode: str) -> ToOpaque:
+def choose_background(bands: Iterable[Image.Image], mode: str) -> ToOpaque:
     """Choose how to make a transparent picture opaque.
 
     Strokes of any colour on a transparent ground become black on white in gray, and in colour are shown on the ground

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..common.errors import EdgeMnistError
 from ..common.files import open_file
-from ..common.kinds import PROBE_BYTES, UNKNOWN, identify
+from ..common.kinds import PROBE_BYTES, UNKNOWN, identify_kind
 from ..common.native_log import native_log_to, open_memory_file, show_native_log
 from .jpeg_video import JpegVideo, choose_capture
 from .pictures import MOST_MEGAPIXELS, PictureError, too_large
@@ -131,7 +131,7 @@ def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
             count = yield from _decode(capture, spacing, complaints)
             check_whole(path, count, capture, complaints)
         except cv2.error as error:
-            raise PictureError(f"{path}: cannot be decoded on ({error.err}).") from error
+            raise PictureError(f"{path}: cannot be decoded further ({error.err}).") from error
         finally:
             capture.release()
 
@@ -156,7 +156,7 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
         raise PictureError(f"{path}: cannot be read ({error.strerror}).") from error
     if not beginning:
         raise PictureError(f"{path}: the file is empty.")
-    kind = identify(beginning)
+    kind = identify_kind(beginning)
     # An absolute path cannot be taken for a URL or an option.
     name = os.fspath(path.absolute())
     # OpenCV would end the process.
@@ -171,7 +171,7 @@ def open_video(path: Path, complaints: Complaints) -> cv2.VideoCapture:
     if not capture.isOpened():
         if kind is UNKNOWN or kind.holds == "video":
             raise PictureError(f"{path}: not a video that FFmpeg can decode, or a damaged one.")
-        raise PictureError(f"{path}: {kind.name}, not a video. {kind.cure}".rstrip())
+        raise PictureError(f"{path}: {kind.name}, not a video. {kind.advice}".rstrip())
     size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if size > MOST_MEGAPIXELS * 1_000_000:
         capture.release()
@@ -246,7 +246,7 @@ def check_whole(path: Path, count: int, capture: cv2.VideoCapture, complaints: C
     """
     announced = _announced_count(capture)
     if count == 0:
-        raise PictureError(f"{path}: not a single frame can be decoded; the video is damaged.")
+        raise PictureError(f"{path}: no frame can be decoded; the video is damaged.")
     if count < announced and (complaints.first or path.suffix.lower() == ".avi"):
         raise PictureError(
             f"{path}: {count} of about {announced} frames could be decoded; the video is truncated or damaged."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .cuts import find_cuts, part_between, split_upright
 from .finding import Candidates
 from .framing import measure_stroke
-from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite
+from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite_shapes
 
 # A digit is rarely wider than the first share of its height; several that touch are rarely narrower than the second.
 WIDEST_DIGIT = 1.25
@@ -156,7 +156,7 @@ def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
     return [
         Alternative(
             pair,
-            [unite([guesses[place].shape for place in pair])],
+            [unite_shapes([guesses[place].shape for place in pair])],
             [(0, 1)],
             [0.0, 0.0],
             max(threshold, float(scores[list(pair)].max()) - SLACK),

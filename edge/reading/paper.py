@@ -177,7 +177,7 @@ def find_light_ink(copies: Copies) -> NDArray[np.bool_]:
     tiny = copies.shrunk(TINY_SHARE)
     paper = cv.medianBlur(tiny.average, MEDIAN_WINDOW)
     darker, lighter = cv.subtract(paper, tiny.darkest), cv.subtract(tiny.lightest, paper)
-    papers = _tell_papers_apart(paper)
+    papers = _separate_papers(paper)
     if papers is None:
         return np.full((1, 1), _sum_cubes(lighter) > _sum_cubes(darker))
     strong = STROKE_CONTRAST * papers.contrast
@@ -217,7 +217,7 @@ class _Papers:
     contrast: float
 
 
-def _tell_papers_apart(paper: Gray) -> _Papers | None:
+def _separate_papers(paper: Gray) -> _Papers | None:
     """Separate two papers on a tiny map of the paper's level by Otsu's method; None if only the light differs."""
     if int(paper.min()) > TWO_PAPERS * int(paper.max()):
         return None

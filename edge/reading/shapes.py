@@ -114,7 +114,7 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
         if len(wholes):
             whole = int(wholes[np.argmin(gap[piece, wholes])])
             if (current := joined[whole]) is not None and (part := joined[piece]) is not None:
-                joined[whole], joined[piece] = unite([current, part]), None
+                joined[whole], joined[piece] = unite_shapes([current, part]), None
     return [shape for shape in joined if shape is not None]
 
 
@@ -124,7 +124,7 @@ def find_edges(shapes: Sequence[Shape]) -> tuple[NDArray[np.int32], ...]:
     return left, top, left + width, top + height
 
 
-def unite(shapes: Iterable[Shape]) -> Shape:
+def unite_shapes(shapes: Iterable[Shape]) -> Shape:
     """Unite shapes into one; none of them may have been cut."""
     parts = list(shapes)
     x, y = min(part.box.x for part in parts), min(part.box.y for part in parts)

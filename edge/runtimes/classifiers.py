@@ -72,12 +72,12 @@ class Runtime:
         return importlib.util.find_spec(self.module.partition(".")[0]) is not None
 
     @property
-    def how_to_get(self) -> str:
+    def install_hint(self) -> str:
         """The command that installs it, or why it cannot be installed here."""
         if self.counts_as_tensorflow and not np.__version__.startswith("1."):
             return (
-                f"it needs numpy below 2, and {np.__version__} is here: `edge-mnist benchmark --old-runtime` measures "
-                "it in an environment of its own"
+                f"it needs numpy below 2, and {np.__version__} is installed: `edge-mnist benchmark --old-runtime` "
+                "measures it in a separate environment"
             )
         return f"pip install {self.package}"
 
@@ -200,8 +200,8 @@ def check_precision(file: ModelFile, declared: str | None) -> None:
     """
     if declared != file.precision:
         raise ModelCardError(
-            f"{file.record.name}: the card says {file.precision}, the file itself {declared}: it is another "
-            "precision's file. Export the model again."
+            f"{file.record.name}: the card says {file.precision}, but the file itself says {declared}. Export the "
+            "model again."
         )
 
 
@@ -257,8 +257,8 @@ def _load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads:
     except Exception as error:
         if "external data" in str(error).lower():
             raise ModelCardError(
-                f"{file.record.name}: keeps weights in other files, and a bundle's file holds all of its own. Export "
-                "the model again."
+                f"{file.record.name}: keeps weights in other files, but a model file of a bundle must hold all "
+                "its weights. Export the model again."
             ) from error
         raise
     return OnnxRuntimeClassifier(session, file)
@@ -293,7 +293,7 @@ def choose_runtime(name: str | None) -> Runtime:
         )
     runtime = RUNTIMES[name]
     if not runtime.installed:
-        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.how_to_get}.")
+        raise RuntimeUnavailableError(f"{name} is not installed: {runtime.install_hint}.")
     return runtime
 
 
@@ -320,7 +320,7 @@ def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: in
         # ONNX Runtime's exceptions derive from Exception alone.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if runtime.counts_as_tensorflow and isinstance(error, (SystemError, ImportError)):
-            reason = f"it was built for another numpy than {np.__version__} ({reason})"
+            reason = f"it was built for a numpy other than {np.__version__} ({reason})"
         raise RuntimeUnavailableError(f"{runtime.name} cannot run {file.record.name}: {reason}") from error
 
 

@@ -43,7 +43,7 @@ def unpack_pixels(text: str) -> NDArray[np.uint8]:
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(base64.b64decode(text, validate=True), MOST_BYTES)
         if not unpacker.eof:
-            raise ValueError("incomplete, or too many")
+            raise ValueError("incomplete or too large")
         return np.frombuffer(content, np.uint8).reshape(-1, *IMAGE_SHAPE)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise ModelCardError(f"The card's golden images cannot be read ({error}). Export the model again.") from error
@@ -72,7 +72,7 @@ def check_golden(classify: Classify, file: ModelFile, pixels: NDArray[np.uint8],
     if logits.shape == expected.shape and np.abs(logits - expected).max() <= tolerance:
         return
     raise ModelCardError(
-        f"{file.record.name} on {runtime}: refused, it does not give the logits of its card. "
+        f"{file.record.name} on {runtime}: refused, its logits differ from those in its card. "
         f"{diagnose(classify, pixels, logits, expected, tolerance)}"
     )
 
@@ -94,14 +94,14 @@ def diagnose(
         tolerance: Largest difference that counts as equal.
     """
     if logits.shape != expected.shape:
-        return f"It gives {logits.shape} numbers instead of {expected.shape}: it is another kind of model."
+        return f"Their shape is {logits.shape} instead of {expected.shape}: it is another kind of model."
     if not np.isfinite(logits).all():
         return "Some are not finite: its weights are damaged."
     mistakes = (
-        (255 - pixels, "It does for inverted pixels: the file takes 0 as ink."),
-        (pixels.swapaxes(1, 2), "It does for transposed images: the file takes columns as rows."),
-        (pixels[:, :, ::-1], "It does for mirrored images: the file reads rows from the right."),
-        (pixels[:, ::-1], "It does for images upside down: the file reads columns from below."),
+        (255 - pixels, "They match for inverted pixels: the file expects 0 as ink."),
+        (pixels.swapaxes(1, 2), "They match for transposed images: the file swaps rows and columns."),
+        (pixels[:, :, ::-1], "They match for mirrored images: the file reads rows from the right."),
+        (pixels[:, ::-1], "They match for images upside down: the file reads columns from the bottom."),
     )
     likeness = _correlate(logits, expected)
     for changed, cause in mistakes:
@@ -109,14 +109,14 @@ def diagnose(
         if _correlate(classify(np.ascontiguousarray(changed)), expected) > max(LEAST_CORRELATION, likeness):
             return cause
     if np.ptp(logits, axis=0).max() < LEAST_SPREAD * np.ptp(expected):
-        return "It hardly tells the images apart: pixels are probably divided by 255 once too often."
+        return "They hardly differ between images: pixels are probably divided by 255 twice."
     if likeness > LEAST_CORRELATION:
         slope, offset = np.polyfit(expected.ravel(), logits.ravel(), 1)
         return f"They are {slope:.3g} times as large, shifted by {offset:+.3g}: an output scale or zero point is wrong."
     difference = float(np.abs(logits - expected).max())
     return (
         f"The largest difference is {difference:.2g}, at most {tolerance:.2g} is allowed: other weights, a wrong "
-        "scale or zero point inside, or a processor that computes otherwise."
+        "scale or zero point inside, or a processor that computes differently."
     )
 
 

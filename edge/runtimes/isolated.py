@@ -57,7 +57,7 @@ def run_isolated(path: Path, file: ModelFile, runtime: str, images: Path) -> NDA
         except ChildError as error:
             raise RuntimeUnavailableError(f"{path.name} on {runtime}: {error}") from error
         except (OSError, ValueError, EOFError) as error:
-            raise RuntimeUnavailableError(f"{path.name} on {runtime} left no logits ({error}).") from error
+            raise RuntimeUnavailableError(f"{path.name} on {runtime} wrote no logits ({error}).") from error
 
 
 def run_job(content: bytes) -> bytes:

@@ -19,7 +19,7 @@ from ..bundle.card import IMAGE_SHAPE
 from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
 from ..common.errors import EdgeMnistError
 from ..common.files import explain_full_disk
-from ..common.kinds import KERAS, ZIP, describe_mistake, identify
+from ..common.kinds import KERAS, ZIP, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, Limits, call_in_child, first_line
 from ..common.scratch import scratch_folder
 from ..common.terminal.text import printable
@@ -57,7 +57,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     Raises:
         KerasFileError: It is not a `.keras` file, cannot be loaded safely, or takes far more memory than its size.
     """
-    if identify(content) not in {KERAS, ZIP}:
+    if identify_kind(content) not in {KERAS, ZIP}:
         raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
     digest = hashlib.sha256(content).hexdigest()
     try:
@@ -67,7 +67,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
             _passed.add(digest)
         return load_here(content)
     except ChildError as error:
-        reason = f"the process that tried it {error}"
+        reason = f"the process that loaded it {error}"
     except Exception as error:
         # Keras, h5py and layers of all kinds raise any exception.
         reason = first_line(error)
@@ -97,7 +97,7 @@ def _try(content: bytes) -> bytes:
     inputs = getattr(model, "inputs", None) or []
     bytes_claimed = 4 * model.count_params() if inputs else 0
     if bytes_claimed > UNPACKED * len(content) + FREE_BYTES:
-        raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, and the file has {len(content):,}")
+        raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, but the file has {len(content):,}")
     if len(inputs) == 1 and math.prod(inputs[0].shape[1:] or [0]) == math.prod(IMAGE_SHAPE):
         try:
             model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
@@ -119,9 +119,9 @@ def _check_sizes(content: bytes) -> None:
     if CONFIG not in {entry.filename for entry in entries}:
         raise KerasFileError(f"it has no {CONFIG}, which every .keras file has")
     if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
-        raise KerasFileError("its parts are neither stored nor deflated")
+        raise KerasFileError("its members are neither stored nor deflated")
     if (unpacked := sum(entry.file_size for entry in entries)) > UNPACKED * len(content) + FREE_BYTES:
-        raise KerasFileError(f"it unpacks to {unpacked:,} bytes, and the file has {len(content):,}")
+        raise KerasFileError(f"it unpacks to {unpacked:,} bytes, but the file has {len(content):,}")
 
 
 def _explain(content: bytes) -> tuple[str, str]:
@@ -140,15 +140,16 @@ def _explain(content: bytes) -> tuple[str, str]:
         return "", ""
     code = older = ""
     if "Lambda" in foreign:
-        code += " It has a Lambda layer, whose code would run when loaded: write it with keras.ops or as layers."
+        code += " It has a Lambda layer, whose code would run when loaded: replace it with keras.ops or layers."
     if others := [name for name in foreign if name != "Lambda"]:
         code += (
-            f" {', '.join(others)[:200]} {'is' if len(others) == 1 else 'are'} not part of Keras, and a file does not "
-            "bring code along: rebuild the model with Keras's own layers or keras.ops, copy the weights, and save it."
+            f" {', '.join(others)[:200]} {'is' if len(others) == 1 else 'are'} not part of Keras, and a .keras "
+            "file contains no code: rebuild the model with Keras's own layers or keras.ops, copy the weights, "
+            "and save it."
         )
     if version[:2] in {"1.", "2."}:
         older = (
-            f" It was saved by Keras {printable(version)[:20]}, of whose files Keras 3 reads only some: build the same "
+            f" It was saved by Keras {printable(version)[:20]}; Keras 3 cannot read all its files: build the same "
             "network with Keras 3, load its weights into that (set_weights), and save it."
         )
     return code, older

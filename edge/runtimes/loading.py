@@ -30,7 +30,7 @@ def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_
     if precision not in get_args(Precision):
         raise ValueError(f"expected a precision among {', '.join(get_args(Precision))}, got {precision!r}.")
     if not isinstance(num_threads, int) or isinstance(num_threads, bool) or num_threads < 1:
-        raise ValueError(f"expected num_threads to be a whole number from 1 on, got {num_threads!r}.")
+        raise ValueError(f"expected num_threads to be an integer of at least 1, got {num_threads!r}.")
     file = bundle.file(runtime.format, precision)
     content = bundle.read(file.record)
     check_in_child(content, file, runtime.name, bundle.export.golden_pixels)
@@ -73,8 +73,8 @@ def check_in_child(content: bytes, file: ModelFile, runtime: str, golden_pixels:
         call_in_child(_check, job, limits_for(len(content)), raises=(ModelCardError, RuntimeUnavailableError))
     except ChildError as error:
         raise ModelCardError(
-            f"{file.record.name} on {runtime}: refused, it {error} when it was tried in a process of its own. "
-            "Export the model again, or use one whose origin you know."
+            f"{file.record.name} on {runtime}: refused, it {error} when it was tested in a separate process. "
+            "Export the model again, or use one from a trusted source."
         ) from error
     _passed.add(key)
 

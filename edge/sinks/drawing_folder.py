@@ -5,9 +5,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..common.errors import EdgeMnistError
 from ..common.files import atomic_file
 from ..common.terminal.text import file_name
+from ..live.sink_thread import SinkError
 from ..media.sources import STANDARD_INPUT, SourceFrame
 from ..reading.reader import Reading
 from .annotate import annotate
@@ -15,10 +15,6 @@ from .annotate import annotate
 # Part of the name of every drawing, so that pictures in the same folder are kept.
 INFIX = ".digits"
 JPEG_QUALITY = 90
-
-
-class DrawingError(EdgeMnistError):
-    """An annotated picture cannot be written; the message names the file and the reason."""
 
 
 class DrawingFolder:
@@ -32,7 +28,7 @@ class DrawingFolder:
         """Make the folder, with its parents.
 
         Raises:
-            DrawingError: It cannot be created or written to.
+            SinkError: It cannot be created or written to.
         """
         self._folder = folder
         # The source that owns each name, in lower case because some file systems ignore case.
@@ -40,16 +36,16 @@ class DrawingFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DrawingError(f"{folder}: cannot be made ({error.strerror}). Choose another --annotate.") from error
+            raise SinkError(f"{folder}: cannot be created ({error.strerror}). Choose another --annotate.") from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise DrawingError(f"{folder}: no permission to write there. Choose another --annotate.")
+            raise SinkError(f"{folder}: no permission to write there. Choose another --annotate.")
 
     def save(self, frame: SourceFrame, reading: Reading) -> Path:
         """Draw a reading and write it, whole or not at all.
 
         Raises:
             PictureError: The frame's colours cannot be read again.
-            DrawingError: The drawing cannot be written, e.g. because the disk is full.
+            SinkError: The drawing cannot be written, e.g. because the disk is full.
         """
         path = self._folder / self._choose_name(frame)
         picture = Image.fromarray(annotate(frame.read_rgb(), reading))
@@ -57,10 +53,10 @@ class DrawingFolder:
             with atomic_file(path) as file:
                 picture.save(file, "JPEG" if frame.is_photograph else "PNG", quality=JPEG_QUALITY)
         except OSError as error:
-            raise DrawingError(f"{path}: cannot be written ({error.strerror or error}).") from error
+            raise SinkError(f"{path}: cannot be written ({error.strerror or error}).") from error
         except UnicodeEncodeError as error:
-            raise DrawingError(
-                f"{path!a}: cannot be written (names here are {error.encoding}: LC_ALL=C.UTF-8)."
+            raise SinkError(
+                f"{path!a}: cannot be written (file names are {error.encoding} here; set LC_ALL=C.UTF-8)."
             ) from error
         return path
 

@@ -192,7 +192,7 @@ class MqttSink:
         if broker.tls is not None:
             client.tls_set_context(broker.tls)
         elif broker.password is not None:
-            _logger.warning("%s: the password is sent without encryption; mqtts:// would encrypt it.", self.name)
+            _logger.warning("%s: the password is sent without encryption; mqtts:// encrypts it.", self.name)
         client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -243,7 +243,7 @@ class MqttSink:
         properties: "Properties | None",
     ) -> None:
         if reason.is_failure:
-            self._trouble.report(f"the broker refuses us: {reason}")
+            self._trouble.report(f"the broker rejects the connection: {reason}")
             return
         with self._changed:
             waiting, lost = self._unconfirmed, self.lost
@@ -277,8 +277,8 @@ class MqttSink:
             self._trouble.report("the connection was lost")
         # A connection that was refused has been reported already.
         elif not self._trouble.is_on:
-            perhaps = "" if self._broker.tls is None else "; perhaps it demands another client certificate"
-            self._trouble.report(f"the broker closed the connection before it answered{perhaps}")
+            perhaps = "" if self._broker.tls is None else "; it may require another client certificate"
+            self._trouble.report(f"the broker closed the connection before it responded{perhaps}")
 
     def _on_publish(
         self, client: "Client", userdata: None, number: int, reason: "ReasonCode", properties: "Properties"
@@ -305,8 +305,8 @@ class MqttSink:
             return
         self._other_reported = True
         _logger.warning(
-            "%s: another edge-mnist, on %.60r since %.30r, publishes to this topic, too, and receivers get readings of "
-            "both. Give each a topic of its own.",
+            "%s: another edge-mnist, on %.60r since %.30r, also publishes to this topic, so subscribers receive "
+            "the readings of both. Give each its own topic.",
             self.name,
             machine,
             started_at,
@@ -340,7 +340,7 @@ class _Trouble:
         self.is_on = True
         if not again:
             self._text, self._reported_s = text, time.monotonic()
-            _logger.warning("%s: %s. It is tried again, and readings wait.", self._name, text)
+            _logger.warning("%s: %s. Connecting again; readings wait meanwhile.", self._name, text)
 
     def over(self, text: str) -> None:
         """Report that the failure is over."""

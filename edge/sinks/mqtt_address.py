@@ -70,7 +70,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
     shown = address.shown
     if address.password is not None:
         raise SinkError(
-            f"--mqtt {shown}: everybody on this machine can see a password in an address. Put it into "
+            f"--mqtt {shown}: every user of this machine can see a password in an address. Put it into "
             f"${PASSWORD_VARIABLE} or a --mqtt-password-file."
         )
     topic = unquote(address.target.removeprefix("/"))
@@ -96,7 +96,7 @@ def _make_tls(files: TlsFiles) -> ssl.SSLContext:
     for option, file in (("ca", files.ca), ("cert", files.certificate), ("key", files.key)):
         _check_file(f"--mqtt-{option}", file)
     if files.key and not files.certificate:
-        raise SinkError("--mqtt-key is of use only with its --mqtt-cert.")
+        raise SinkError("--mqtt-key needs --mqtt-cert.")
     try:
         context = ssl.create_default_context(cafile=files.ca)
     except OSError as error:

@@ -18,7 +18,7 @@ from .window import POLL_S, Window, WindowError
 PREVIEW_FPS = 20.0
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
-INSTEAD = "--stills FOLDER"
+ALTERNATIVES = "--stills FOLDER"
 
 
 class PreviewSink:
@@ -55,7 +55,7 @@ class PreviewSink:
             self._closing.set()
             raise WindowError(
                 f"--show needs a display, and this one did not answer within {OPEN_TIMEOUT_S:g} s. Use "
-                f"{INSTEAD} instead."
+                f"{ALTERNATIVES} instead."
             ) from None
         if error is not None:
             raise error
@@ -78,7 +78,7 @@ class PreviewSink:
 
     def _run(self, opened: "SimpleQueue[WindowError | None]") -> None:
         try:
-            window = Window(INSTEAD)
+            window = Window(ALTERNATIVES)
         except WindowError as error:
             opened.put(error)
             return

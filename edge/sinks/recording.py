@@ -64,7 +64,7 @@ class VideoSink:
         except UnicodeEncodeError as error:
             raise SinkError(f"{path}: its name is not UTF-8, which OpenCV expects. Choose another --record.") from error
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise SinkError(f"{path}: {path.parent} is no folder that may be written to. Choose another --record.")
+            raise SinkError(f"{path}: {path.parent} is not a writable folder. Choose another --record.")
         self.name = str(path)
         self._path = path
         self._fps = fps
@@ -89,7 +89,7 @@ class VideoSink:
         if self._file is None:
             self._file = VideoFile(self._path, self._fps, drawn)
             if self._file.path != self._path:
-                _logger.warning("%s is there already: this recording is %s.", self._path, self._file.path.name)
+                _logger.warning("%s exists: recording to %s instead.", self._path, self._file.path.name)
             # Each picture takes the place in the file that is nearest in time.
             self._due_s = now_s - 0.5 / self._fps
         self._repeat_until(now_s, self._file, LONGEST_STILL_S)
@@ -150,7 +150,7 @@ class StillsSink:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SinkError(f"{folder}: cannot be made ({error.strerror}). Choose another --stills.") from error
+            raise SinkError(f"{folder}: cannot be created ({error.strerror}). Choose another --stills.") from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise SinkError(f"{folder}: no permission to write there. Choose another --stills.")
         self._written = deque(sorted(path for path in folder.iterdir() if STILL_NAME.fullmatch(path.name)))

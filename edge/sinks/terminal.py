@@ -167,7 +167,7 @@ def _draw_rates(sighting: Sighting) -> Text:
     figures = (
         f"reads {rates.read_fps:.1f} of {rates.camera_fps:.1f} fps",
         f"latency {sighting.latency_ms:.1f} ms",
-        f"{len(sighting.tracks)} digits followed",
+        f"{len(sighting.tracks)} digits tracked",
         f"{rates.skipped} frames skipped",
         *([f"{rates.damaged} damaged"] if rates.damaged else []),
     )

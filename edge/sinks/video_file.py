@@ -48,7 +48,7 @@ class VideoFile:
         try:
             self._file = _create_free(path)
         except OSError as error:
-            raise SinkError(f"{path}: cannot be made ({error.strerror}). Choose another --record.") from error
+            raise SinkError(f"{path}: cannot be created ({error.strerror}). Choose another --record.") from error
         self.path = Path(self._file.name)
         try:
             if path.suffix.lower() == ".mp4":

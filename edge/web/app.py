@@ -151,7 +151,7 @@ def _refuse_unknown(request: Request) -> None:
     given = [name for name, _ in request.query_params.multi_items()]
     if not known.issuperset(given) or len(given) > len(set(given)):
         names = ", ".join(sorted(known)) or "none"
-        raise RequestRefusedError(400, "query", f"Unknown or repeated parameters: this takes {names}, each once.")
+        raise RequestRefusedError(400, "query", f"Unknown or repeated parameters: expected {names}, each at most once.")
 
 
 def _demand_token(description: dict[str, Any]) -> None:
@@ -177,7 +177,7 @@ def _answer_errors(app: FastAPI, service: WebService) -> None:
     @app.exception_handler(HTTPException)
     async def _(_request: Request, error: HTTPException) -> Response:
         service.metrics.count_refusal("path")
-        words = {404: "There is nothing here", 405: "This cannot be done here"}
+        words = {404: "There is nothing at this address", 405: "This method is not allowed here"}
         message = words.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return error_response(error.status_code, f"{message}.", dict(error.headers or {}))
 
@@ -186,7 +186,7 @@ def _answer_errors(app: FastAPI, service: WebService) -> None:
         if error.errno not in EXHAUSTED:
             raise error
         service.metrics.count_refusal("files")
-        return error_response(503, "The server has as many files open as it may. Try again in a second.")
+        return error_response(503, "The server has reached its limit of open files. Try again in a second.")
 
     @app.exception_handler(ClientDisconnect)
     async def _(_request: Request, _error: ClientDisconnect) -> Response:
@@ -196,4 +196,4 @@ def _answer_errors(app: FastAPI, service: WebService) -> None:
     @app.exception_handler(Exception)
     async def _(_request: Request, _error: Exception) -> Response:
         # It is raised again after this, so that it is logged.
-        return error_response(500, "Something went wrong in the server, and was logged there.")
+        return error_response(500, "The server failed; its log has the cause.")

@@ -22,6 +22,7 @@ from ..common.errors import EdgeMnistError
 from ..common.terminal.output import echo, safe_output
 from ..common.terminal.text import one_line
 from ..data.download import cache_dir
+from .errors import WebError
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -37,10 +38,6 @@ FILES = (
 MANIFEST = "package/package.json"
 # For an archive of 33 MB.
 DOWNLOAD_TIMEOUT_S = 600
-
-
-class RuntimeFetchError(EdgeMnistError):
-    """The runtime could not be fetched; the message gives the reason and what to do."""
 
 
 def runtime_dir() -> Path:
@@ -68,7 +65,7 @@ def fetch_runtime() -> Path:
     """Fetch the files into the user's cache, replacing any that are there, and return their folder.
 
     Raises:
-        RuntimeFetchError: There is no npm, it cannot fetch the package, or the archive is not this package.
+        WebError: There is no npm, it cannot fetch the package, or the archive is not this package.
     """
     destination = runtime_dir()
     try:
@@ -80,8 +77,8 @@ def fetch_runtime() -> Path:
             _extract(archive, Path(temporary) / "new")
             _replace(Path(temporary) / "new", destination, Path(temporary) / "old")
     except OSError as error:
-        raise RuntimeFetchError(
-            f"{destination}: cannot be written ({error}). Make room there, or set XDG_CACHE_HOME."
+        raise WebError(
+            f"{destination}: cannot be written ({error}). Free space there, or set XDG_CACHE_HOME."
         ) from error
     return destination
 
@@ -95,7 +92,7 @@ class _Package(msgspec.Struct):
 def _download(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeFetchError("npm is needed to fetch onnxruntime-web and is not on the PATH: apt install npm.")
+        raise WebError("npm is needed to fetch onnxruntime-web, but is not on the PATH: apt install npm.")
     # One more attempt, a second later: being offline must show at once.
     patience = ("--fetch-retries", "1", "--fetch-retry-mintimeout", "1000")
     where = ("--pack-destination", str(folder))
@@ -105,12 +102,12 @@ def _download(folder: Path) -> Path:
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=DOWNLOAD_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeFetchError(f"npm took longer than {DOWNLOAD_TIMEOUT_S} s for {PACKAGE}. Try again.") from error
+        raise WebError(f"npm took longer than {DOWNLOAD_TIMEOUT_S} s for {PACKAGE}. Try again.") from error
     archives = list(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         code = re.search(r"^npm (?:error|ERR!) code (\S+)", done.stderr, re.MULTILINE)
         reason = code.group(1) if code else f"exit status {done.returncode}"
-        raise RuntimeFetchError(f"npm could not get {PACKAGE} {VERSION} ({reason}). Check `npm config get registry`.")
+        raise WebError(f"npm could not get {PACKAGE} {VERSION} ({reason}). Check `npm config get registry`.")
     return archives[0]
 
 
@@ -118,9 +115,9 @@ def _verify(archive: Path) -> None:
     with archive.open("rb") as file:
         found = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if found != SHA512:
-        raise RuntimeFetchError(
-            f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm brought {found[:12]}…. Nothing was kept; "
-            "check which registry npm uses."
+        raise WebError(
+            f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm returned {found[:12]}…. Nothing was "
+            "installed; check which registry npm uses."
         )
 
 
@@ -131,7 +128,7 @@ def _extract(archive: Path, folder: Path) -> None:
         for name in (*FILES, MANIFEST):
             content = package.extractfile(name)
             if content is None:
-                raise RuntimeFetchError(f"{PACKAGE} {VERSION}: {name} is not a file in its archive.")
+                raise WebError(f"{PACKAGE} {VERSION}: {name} is not a file in its archive.")
             with content, (folder / Path(name).name).open("wb") as file:
                 shutil.copyfileobj(content, file)
 
@@ -146,7 +143,7 @@ def _replace(new: Path, destination: Path, old: Path) -> None:
 def main() -> None:
     """Fetch onnxruntime-web, so that the page reads drawings itself."""
     if runtime_version(runtime_dir()) == VERSION:
-        echo(f"{runtime_dir()} holds {PACKAGE} {VERSION} already.")
+        echo(f"{runtime_dir()} already holds {PACKAGE} {VERSION}.")
         return
     try:
         folder = fetch_runtime()

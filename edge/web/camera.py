@@ -22,7 +22,7 @@ class CameraThread:
     """A thread that runs the live loop of a camera, even if the camera is not connected yet."""
 
     def __init__(
-        self, source: str, options: CameraOptions, settings: LiveSettings, reader: Reader, board: LiveFeed
+        self, source: str, options: CameraOptions, settings: LiveSettings, reader: Reader, feed: LiveFeed
     ) -> None:
         """Start the live loop.
 
@@ -31,13 +31,13 @@ class CameraThread:
             options: How the camera is opened.
             settings: Settings of the live loop.
             reader: Reader that only this thread uses from now on.
-            board: Live feed that shows the camera.
+            feed: Live feed that shows the camera.
 
         Raises:
             CameraRefusedError: The camera can never work.
         """
         check_source(source)
-        self._loop = LiveLoop(partial(open_camera, source, options), board.source, reader, [board], settings)
+        self._loop = LiveLoop(partial(open_camera, source, options), feed.source, reader, [feed], settings)
         self._error: Exception | None = None
         self._thread = start_abandonable(threading.Thread(target=self._run, name="live", daemon=True))
 

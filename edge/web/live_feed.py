@@ -118,7 +118,7 @@ class LiveFeed:
     def close(self) -> None:
         """Keep the last results, see `Sink`: a file that ended can still be looked at."""
 
-    def hang_up(self) -> None:
+    def end_waits(self) -> None:
         """End all waiting, because the server stops. Safe in any thread."""
         self.is_over = True
         self._wake()
@@ -152,7 +152,7 @@ class LiveFeed:
         """State of the camera: open, lost, ended, or `starting` before it was opened."""
         return self.change.event.state if self.change and isinstance(self.change.event, CameraChange) else "starting"
 
-    def describe_now(self) -> dict[str, Any]:
+    def describe_state(self) -> dict[str, Any]:
         """Describe the current state as one JSON document: the keep-alive event of `/v1/live`."""
         newest = self.sighting.event if self.sighting else None
         seen = isinstance(newest, Sighting)
@@ -164,16 +164,16 @@ class LiveFeed:
             "age_s": round(time.monotonic() - self._captured_s, 3) if seen else None,
         }
 
-    def notes_after(self, version: int) -> list[FeedEvent]:
+    def events_after(self, version: int) -> list[FeedEvent]:
         """Return the newest event of each kind that is newer than this version, in order of arrival."""
         with self._lock:
             notes = [note for note in (self.change, self.sighting) if note is not None and note.version > version]
         return sorted(notes, key=lambda note: note.version)
 
-    async def wait_for_news(self, version: int, timeout_s: float) -> list[FeedEvent]:
+    async def wait_for_events(self, version: int, timeout_s: float) -> list[FeedEvent]:
         """Wait for events after this version; return none when the time or the server is over."""
-        await self._wait_until(lambda: bool(self.notes_after(version)), timeout_s)
-        return self.notes_after(version)
+        await self._wait_until(lambda: bool(self.events_after(version)), timeout_s)
+        return self.events_after(version)
 
     async def wait_for_picture(self, after: int | None, timeout_s: float) -> FeedPicture | None:
         """Wait for a picture other than that of frame `after`; None when time, camera or server are over first.

@@ -15,7 +15,7 @@ STAGE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.0
 class Metrics:
     """The server's own metrics registry."""
 
-    def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+    def __init__(self, feed: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
         self._registry = CollectorRegistry()
         self._readings = Counter(
             "edge_mnist_readings", "Pictures and frames that were read.", ["origin"], registry=self._registry
@@ -25,16 +25,16 @@ class Metrics:
         )
         self._stages = Histogram(
             "edge_mnist_stage_seconds",
-            "Time in each stage; of the live frames, those that the page's sink took.",
+            "Time in each stage; of live frames, only those sent to the page.",
             ["origin", "stage"],
             buckets=STAGE_BUCKETS,
             registry=self._registry,
         )
         self._read_before = 0
-        self._registry.register(_Gauges(board, count_waiting, count_watchers))
+        self._registry.register(_Gauges(feed, count_waiting, count_watchers))
         ProcessCollector(registry=self._registry)
-        if board is not None:
-            board.add_listener(self.count_sighting)
+        if feed is not None:
+            feed.add_listener(self.count_sighting)
 
     def count_refusal(self, reason: str) -> None:
         """Count a refused request."""
@@ -65,8 +65,8 @@ class Metrics:
 class _Gauges:
     """Current values, looked up when they are read."""
 
-    def __init__(self, board: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
-        self._board = board
+    def __init__(self, feed: LiveFeed | None, count_waiting: Callable[[], int], count_watchers: Callable[[], int]):
+        self._feed = feed
         self._count_waiting = count_waiting
         self._count_watchers = count_watchers
 
@@ -74,20 +74,20 @@ class _Gauges:
         """Collect the metrics; see prometheus_client's `Collector`."""
         yield _gauge("edge_mnist_waiting_pictures", "Pictures that arrive, wait or are read.", self._count_waiting())
         yield _gauge("edge_mnist_watchers", "Clients of the live view.", self._count_watchers())
-        if self._board is not None:
-            yield from _describe_camera(self._board)
+        if self._feed is not None:
+            yield from _describe_camera(self._feed)
 
 
-def _describe_camera(board: LiveFeed) -> Iterable[Metric]:
-    state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the state that it is in.", labels=["state"])
+def _describe_camera(feed: LiveFeed) -> Iterable[Metric]:
+    state = GaugeMetricFamily("edge_mnist_camera_state", "1 for the camera's current state.", labels=["state"])
     for name in ("starting", "open", "lost", "ended"):
-        state.add_metric([name], float(board.state == name))
+        state.add_metric([name], float(feed.state == name))
     yield state
-    if board.sighting is None or not isinstance(board.sighting.event, Sighting):
+    if feed.sighting is None or not isinstance(feed.sighting.event, Sighting):
         return
-    rates = board.sighting.event.rates
-    yield _gauge("edge_mnist_camera_fps", "Frames a second that the camera gave.", rates.camera_fps)
-    yield _gauge("edge_mnist_read_fps", "Frames a second that were read.", rates.read_fps)
+    rates = feed.sighting.event.rates
+    yield _gauge("edge_mnist_camera_fps", "Frames per second that the camera delivered.", rates.camera_fps)
+    yield _gauge("edge_mnist_read_fps", "Frames per second that were read.", rates.read_fps)
     yield CounterMetricFamily(
         "edge_mnist_skipped_frames", "Frames replaced by newer ones before they were read.", rates.skipped
     )

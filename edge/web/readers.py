@@ -169,14 +169,14 @@ class ReaderPool:
         self.bundles = {bundle.card.name: bundle for bundle in opened}
         if len(self.bundles) < len(opened):
             names = ", ".join(bundle.card.name for bundle in opened)
-            raise WebError(f"Models are chosen by name, but of {names} two have the same: give only one of them.")
+            raise WebError(f"Models are chosen by name, but two of {names} have the same name: give only one of them.")
         self.choices = tuple(choice for bundle in opened for choice in _list_choices(bundle, runtimes, precisions))
         self.golden = dict.fromkeys(self.choices, NOT_LOADED)
         self._threads = threads
         self._megapixels = limits.megapixels
         self.places = Slots(limits.readers + limits.waiting, "busy", "Too many pictures are waiting: try again.")
         self._workers = Workers(limits.readers)
-        self._room = _Room(round(1_000_000 * limits.megapixels))
+        self._room = _PixelBudget(round(1_000_000 * limits.megapixels))
         self._readers = threading.local()
 
     def start_loading(self) -> Future[Reader]:
@@ -196,7 +196,7 @@ class ReaderPool:
                 return choice
         there = ", ".join(f"{choice.model} {choice.precision} on {choice.runtime}" for choice in self.choices)
         raise RequestRefusedError(
-            400, "choice", f"There is no such model, runtime or precision here: choose among {there}."
+            400, "choice", f"There is no such model, runtime or precision here: choose one of {there}."
         )
 
     async def read(self, content: bytes, choice: ReaderChoice, client: str) -> PictureReading:
@@ -248,7 +248,7 @@ class ReaderPool:
         return readers[choice]
 
 
-class _Room:
+class _PixelBudget:
     """A limit on pixels in memory at the same time; threads wait until there is room."""
 
     def __init__(self, most: int) -> None:

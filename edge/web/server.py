@@ -31,7 +31,7 @@ STOPS_WITHIN_S = 2.0
 # One thread makes and sends all responses, and the system holds this many connections until they are accepted.
 BACKLOG = 128
 # Reserved for documentation (RFC 5737): nothing is sent there, but the system tells which address it would use.
-ELSEWHERE = ("192.0.2.1", 9)
+PROBE_ADDRESS = ("192.0.2.1", 9)
 REPORT_S = 60.0
 
 _logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class WebServer:
 
 
 def start_server(
-    board: LiveFeed | None,
+    feed: LiveFeed | None,
     host: str = "127.0.0.1",
     port: int = 8000,
     settings: WebSettings = WebSettings(),  # noqa: B008 - it is frozen
@@ -92,7 +92,7 @@ def start_server(
     """Serve the page and the API from a thread of their own, and print the address on standard error.
 
     Args:
-        board: Feed of a live loop, if there is one; it is one of the loop's sinks.
+        feed: Feed of a live loop, if there is one; it is one of the loop's sinks.
         host: Name or address to listen on. If other machines can reach it, a token is required.
         port: Port to listen on; 0 takes a free one.
         settings: Settings of the server. Without a token in them, $EDGE_MNIST_TOKEN is used.
@@ -111,10 +111,10 @@ def start_server(
         raise
     made = None if given or is_own(listener) else make_token()
     hosts = name_hosts(listener, host, settings.allow_hosts)
-    service = WebService(replace(settings, token=given or made), pool, hosts, board)
+    service = WebService(replace(settings, token=given or made), pool, hosts, feed)
     url = describe_url(listener) + (f"#token={made}" if made else "")
     server = WebServer(listener, service, url)
-    note = " (the token is the one that it was given)" if given else ""
+    note = " (with the token from its settings)" if given else ""
     echo(f"Serving on {url}{note}", err=True)
     return server
 
@@ -147,7 +147,7 @@ def open_listener(host: str, port: int) -> socket.socket:
             return listener
     advice = {
         "EADDRINUSE": "is taken by another program. Choose another port, or 0 for any that is free",
-        "EACCES": "is only for root. Choose a port of 1024 or above",
+        "EACCES": "needs root. Choose a port of 1024 or above",
         "EADDRNOTAVAIL": "is not an address of this machine. Choose one that is, e.g. 127.0.0.1",
     }
     code = errno.errorcode.get(reason.errno or 0, "") if reason else ""
@@ -192,7 +192,7 @@ def _find_own_address() -> str:
     """Find an address by which other machines reach this one; without a network, its own loopback address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(ELSEWHERE)
+            probe.connect(PROBE_ADDRESS)
         except OSError:
             return "127.0.0.1"
         return probe.getsockname()[0]
@@ -223,7 +223,7 @@ def _make_server(service: WebService) -> uvicorn.Server:
         # It listens again with this, and at its limit asyncio reports each failed attempt.
         backlog=BACKLOG,
     )
-    return _Server(config, service.board)
+    return _Server(config, service.feed)
 
 
 def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
@@ -237,9 +237,9 @@ def map_to_ipv6(proxies: tuple[str, ...]) -> list[str]:
 class _Server(uvicorn.Server):
     """Uvicorn's server, which by itself waits for streams that do not end."""
 
-    def __init__(self, config: uvicorn.Config, board: LiveFeed | None) -> None:
+    def __init__(self, config: uvicorn.Config, feed: LiveFeed | None) -> None:
         super().__init__(config)
-        self._board = board
+        self._feed = feed
         self._reported_s = -math.inf
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -249,8 +249,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the connections of watching clients at once, and all others soon."""
-        if self._board is not None:
-            self._board.hang_up()
+        if self._feed is not None:
+            self._feed.end_waits()
         asyncio.get_running_loop().call_later(GRACE_S, self._abort)
         await super().shutdown(sockets)
 
@@ -262,8 +262,8 @@ class _Server(uvicorn.Server):
         elif loop.time() - self._reported_s >= REPORT_S:
             self._reported_s = loop.time()
             _logger.error(
-                "No more connections are accepted for the moment (%s); it is tried again each second. A service takes "
-                "more with LimitNOFILE, a shell with ulimit -n.",
+                "No more connections can be accepted now (%s); the next attempt is in a second. Raise the limit "
+                "with LimitNOFILE for a service, ulimit -n in a shell.",
                 error.strerror,
             )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_mnist.benchmarks.scenes.pages import STROKES, round_corners
-from edge_mnist.edge.reading.shapes import Box, Shape, outline_shapes, unite
+from edge_mnist.edge.reading.shapes import Box, Shape, outline_shapes, unite_shapes
 
 Gray = NDArray[np.uint8]
 
@@ -61,4 +61,4 @@ def crop(ink: Gray) -> Gray:
 
 def shape_of(ink: Gray) -> Shape:
     """All ink of a canvas as one shape."""
-    return unite(outline_shapes(cv2.compare(ink, 127, cv2.CMP_GT), 1))
+    return unite_shapes(outline_shapes(cv2.compare(ink, 127, cv2.CMP_GT), 1))

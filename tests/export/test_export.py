@@ -362,7 +362,7 @@ def test_an_export_over_a_file_of_the_users_is_refused_before_the_work(
     result = edge_mnist("export", bundle, "--all", "--c-array")
 
     assert result.exit_code == 1
-    assert f"{name}: does not belong to the bundle there" in result.stderr
+    assert f"{name}: is not part of the bundle there" in result.stderr
     assert (bundle / name).read_text() == "precious"
 
 
@@ -378,7 +378,7 @@ def test_a_full_disk_leaves_the_old_bundle(tmp_path: Path) -> None:
     process = python_process(code, "export", bundle, "--int8")
 
     assert process.returncode == 1
-    assert "cannot be written (File too large); it is as it was" in process.stderr
+    assert "cannot be written (File too large); nothing in it changed" in process.stderr
     assert "Traceback" not in process.stderr
     assert _contents(bundle) == before
     assert list(tmp_path.iterdir()) == [bundle]

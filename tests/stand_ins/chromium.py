@@ -24,6 +24,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from edge_mnist.benchmarks.scenes.pages import STROKES, round_corners
 from edge_mnist.edge.web import browser_runtime as fetch_runtime
+from edge_mnist.edge.web.errors import WebError
 from edge_mnist.edge.web.routes.files import RUNTIME_VARIABLE
 
 # Long enough for a loaded machine to compile 14 MB of WebAssembly.
@@ -49,7 +50,7 @@ def browser_runtime(request: pytest.FixtureRequest) -> Path:
         if fetch_runtime.runtime_version(fetch_runtime.runtime_dir()) != fetch_runtime.VERSION:
             try:
                 fetch_runtime.fetch_runtime()
-            except fetch_runtime.RuntimeFetchError as error:
+            except WebError as error:
                 pytest.skip(f"needs onnxruntime-web: {error}")
         return fetch_runtime.runtime_dir()
 
@@ -158,7 +159,7 @@ class Page:
         moves = ActionChains(self.driver, duration=0).move_to_element_with_offset(pad, *points[0]).click_and_hold()
         for point in points[1:]:
             moves.move_to_element_with_offset(pad, *point)
-        moves.release().perform()
+        moves.release().perform_step()
 
     def press(self, *keys: str, control: bool = False) -> None:
         """On the keyboard, wherever the focus is."""
@@ -168,7 +169,7 @@ class Page:
         moves.send_keys(*keys)
         if control:
             moves.key_up(Keys.CONTROL)
-        moves.perform()
+        moves.perform_step()
 
     def drop(self, content: bytes, media_type: str) -> None:
         """Drop a file onto the page."""

@@ -26,11 +26,11 @@ PNG = {"Content-Type": "image/png"}
 
 @contextmanager
 def serving(
-    board: LiveFeed | None = None, host: str = "127.0.0.1", limits: WebLimits | None = None, **settings: object
+    feed: LiveFeed | None = None, host: str = "127.0.0.1", limits: WebLimits | None = None, **settings: object
 ) -> Iterator[tuple[WebServer, httpx.Client]]:
     """A server with its model loaded, and a client of it that bears no token."""
     all_settings = WebSettings(limits=limits or WebLimits(requests_per_s=0), **settings)  # pyright: ignore[reportArgumentType]
-    server = start_server(board, host, 0, all_settings)
+    server = start_server(feed, host, 0, all_settings)
     try:
         server.wait_until_ready()
         with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_S) as client:

@@ -237,7 +237,7 @@ def test_a_state_that_cannot_be_written_is_one_sentence_and_leaves_nothing(
 def test_validation_loss_counts_what_is_no_digit_as_an_eleventh_class(sample: mnist.Images) -> None:
     logits = np.random.default_rng(0).normal(0, 2, (len(sample), 10)).astype(np.float32)
 
-    loss, accuracy = fit_module.evaluate(_Fixed(logits), sample)
+    loss, accuracy = fit_module.evaluate_model(_Fixed(logits), sample)
 
     softmax = np.exp(logits.astype(np.float64)) / (1 + np.exp(logits.astype(np.float64)).sum(axis=1, keepdims=True))
     right = softmax[np.arange(len(sample)), sample.labels]
@@ -272,7 +272,7 @@ def test_the_best_epoch_is_chosen_on_validation(tiny: mnist.Splits, tmp_path: Pa
 
     best = history[best_epoch - 1]
     assert best.validation_accuracy == max(epoch.validation_accuracy for epoch in history)
-    assert fit_module.evaluate(model, tiny.validation) == pytest.approx(
+    assert fit_module.evaluate_model(model, tiny.validation) == pytest.approx(
         (best.validation_loss, best.validation_accuracy)
     )
 

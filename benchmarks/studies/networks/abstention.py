@@ -72,7 +72,7 @@ class _Target:
 
 def _list_targets(bundle: Bundle) -> list[_Target]:
     return [
-        _Target(file, runtime, None if runtime.installed else f"not installed: {runtime.how_to_get}")
+        _Target(file, runtime, None if runtime.installed else f"not installed: {runtime.install_hint}")
         for file in bundle.files
         for runtime in RUNTIMES.values()
         if runtime.format == file.format

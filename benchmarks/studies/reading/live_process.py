@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ....edge.common.processes.child import bounded
+from ....edge.common.processes.child import limit_command
 from ...errors import BenchmarkError
 
 # Far more than any measurement takes: a process that hangs is ended.
@@ -31,7 +31,7 @@ class LiveProcess:
         """Start it."""
         self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            bounded([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
+            limit_command([*COMMAND, *self._arguments]), stdout=subprocess.PIPE, stderr=self._said, encoding="utf-8"
         )
         self._timer = threading.Timer(TIMEOUT_S, self._process.kill)
         self._timer.daemon = True

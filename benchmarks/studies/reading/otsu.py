@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ....edge.bundle.folder import MOST_FILE_BYTES
 from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import read_file
-from ....edge.common.kinds import TFLITE, UNKNOWN, describe_mistake, identify
+from ....edge.common.kinds import TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ....edge.common.native_log import quiet_native_log
 from ....edge.common.processes.child import call_in_child, first_line, limits_for
 from ....edge.reading.shapes import Box
@@ -120,7 +120,7 @@ def _read(path: Path) -> bytes:
         content = read_file(path, MOST_FILE_BYTES)
     except EdgeMnistError as error:
         raise BenchmarkError(str(error)) from error
-    if identify(content) not in {TFLITE, UNKNOWN} or not content:
+    if identify_kind(content) not in {TFLITE, UNKNOWN} or not content:
         raise BenchmarkError(f"{path}: expected a .tflite model, {describe_mistake(content)}")
     return content
 

@@ -49,7 +49,7 @@ def view_luma(buffer: NDArray[np.uint8], layout: BufferLayout) -> NDArray[np.uin
     if buffer.nbytes < length:
         raise CameraError(
             f"a buffer of {buffer.nbytes} bytes, expected at least {length} for {layout.height} rows of "
-            f"{layout.stride}. The camera was set up anew by somebody else; open it again."
+            f"{layout.stride}. Another program changed the camera's settings; open it again."
         )
     return buffer.reshape(-1)[:length].reshape(layout.height, layout.stride)[:, : layout.width]
 
@@ -94,7 +94,7 @@ class HeldRequest:
         """
         with self._lock:
             if self._request is None:
-                raise CameraError("the frame was given back to the camera; its colours are gone.")
+                raise CameraError("the frame was returned to the camera; its colours are no longer available.")
             return copy_rgb(self._request, layout)
 
     def release(self) -> None:

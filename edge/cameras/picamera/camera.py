@@ -64,10 +64,10 @@ class PicameraCamera:
             request = self._camera.capture_request(wait=self._limit_s)
         except TimeoutError as error:
             raise CameraError(
-                f"{self._name}: no frame within {self._limit_s:g} s. Is its cable seated? `dmesg` may tell more."
+                f"{self._name}: no frame within {self._limit_s:g} s. Check its cable; `dmesg` may show the cause."
             ) from error
         except (RuntimeError, OSError) as error:
-            raise CameraError(f"{self._name}: gives no frame ({_root_cause(error)}).") from error
+            raise CameraError(f"{self._name}: delivers no frame ({_root_cause(error)}).") from error
         held = self._hold(request)
         try:
             return self._make_frame(request, held)
@@ -105,7 +105,7 @@ class PicameraCamera:
         _check_layouts(self._luma, self._colour)
         transform = agreed["transform"]
         if transform.transpose:
-            raise CameraError("it turns frames by 90 degrees, which it was not asked for.")
+            raise CameraError("it rotates frames by 90 degrees, which was not requested.")
         self._left = orientation.after(bool(transform.hflip), bool(transform.vflip))
         camera.set_controls(choose_controls(options, camera.camera_controls))
         camera.start()
@@ -123,7 +123,7 @@ class PicameraCamera:
     def _make_frame(self, request: Any, held: HeldRequest) -> CameraFrame:
         layout = read_layout(request.config["lores"])
         if layout != self._luma:
-            raise CameraError(f"{self._name}: gives {layout} now, where {self._luma} was agreed.")
+            raise CameraError(f"{self._name}: now delivers {layout}, expected {self._luma}.")
         captured_s = _read_time(request.get_metadata())
         gray = self._left.turn(view_luma(held.array, layout))
         return CameraFrame(
@@ -151,8 +151,8 @@ def _construct(modules: PicameraModules, number: int) -> Any:
         raise CameraError(f"{name}: libcamera cannot list cameras ({error}).") from error
     if number >= len(found):
         raise CameraError(
-            f"{name}: there {'is' if len(found) == 1 else 'are'} {len(found)} of them ({', '.join(found) or 'none'}). "
-            "Check the cable, then `rpicam-hello --list-cameras`."
+            f"{name}: {len(found)} camera{'s' * (len(found) != 1)} found ({', '.join(found) or 'none'}). Check "
+            "the cable, then `rpicam-hello --list-cameras`."
         )
     camera = modules.picamera2.Picamera2.__new__(modules.picamera2.Picamera2)
     try:
@@ -160,7 +160,7 @@ def _construct(modules: PicameraModules, number: int) -> Any:
     except (RuntimeError, OSError) as error:
         _close_pipe(camera)
         cause = _root_cause(error)
-        hint = " Another program has it; end that first." if "busy" in cause.lower() else ""
+        hint = " Another program uses it; end that program first." if "busy" in cause.lower() else ""
         raise CameraError(f"{name}: cannot be opened ({cause}).{hint}") from error
     return camera
 
@@ -179,7 +179,7 @@ def _shut(camera: Any) -> None:
         camera.cancel_all_and_flush()
         camera.close()
     except (RuntimeError, OSError) as error:
-        log.warning("the camera did not close as it should (%s)", _root_cause(error))
+        log.warning("closing the camera failed (%s)", _root_cause(error))
     # Pixels that are still referenced keep their mapping, which is freed with them. If the allocator also held it, it
     # would fail to close it, stop there, and keep every buffer's descriptor for ever.
     getattr(allocator, "mapped_buffers", {}).clear()
@@ -187,13 +187,15 @@ def _shut(camera: Any) -> None:
 
 def _check_layouts(luma: BufferLayout, colour: BufferLayout) -> None:
     if luma.pixels not in LUMA_FIRST:
-        raise CameraUnsupportedError(f"it gives {luma.pixels}, expected one of {', '.join(sorted(LUMA_FIRST))}.")
+        raise CameraUnsupportedError(
+            f"its main frames have the format {luma.pixels}, expected one of {', '.join(sorted(LUMA_FIRST))}."
+        )
     if colour.pixels not in TO_RGB:
         raise CameraUnsupportedError(
-            f"it gives {colour.pixels} to look at, expected one of {', '.join(sorted(TO_RGB))}."
+            f"its colour frames have the format {colour.pixels}, expected one of {', '.join(sorted(TO_RGB))}."
         )
     if not (luma.width > 0 and luma.height > 0 and luma.stride >= luma.width):
-        raise CameraError(f"it says that {luma.width}x{luma.height} pixels lie in rows of {luma.stride} bytes.")
+        raise CameraError(f"it reports rows of {luma.stride} bytes for {luma.width}x{luma.height} pixels.")
 
 
 def _read_time(metadata: dict[str, Any]) -> float:

@@ -24,7 +24,7 @@ def choose_controls(options: CameraOptions, available: Mapping[str, Range]) -> d
         CameraRefusedError: The camera does not have such a control, or not in this range.
     """
     controls: dict[str, object] = {}
-    for name, what, value in _list_wishes(options):
+    for name, what, value in _list_requested(options):
         _check(name, what, value, available)
         controls[name] = value
     duration_us = _choose_duration_us(options)
@@ -39,7 +39,7 @@ def longest_frame_s(options: CameraOptions) -> float:
     return (_choose_duration_us(options) or FREE_DURATION_US)[1] / 1e6
 
 
-def _list_wishes(options: CameraOptions) -> Iterator[tuple[str, str, float]]:
+def _list_requested(options: CameraOptions) -> Iterator[tuple[str, str, float]]:
     """Yield each control to set, its name for people, and its value."""
     if options.exposure_us is not None:
         yield "ExposureTime", "an exposure in microseconds", options.exposure_us
@@ -69,20 +69,20 @@ def _choose_duration_us(options: CameraOptions) -> tuple[int, int] | None:
     duration_us = round(1e6 / options.fps)
     if exposure_us > duration_us:
         raise CameraUnsupportedError(
-            f"an exposure of {exposure_us} us does not fit into a frame: at {options.fps:g} frames per second it has "
-            f"{duration_us} us. Ask for less of one of them."
+            f"an exposure of {exposure_us} us is longer than a frame: at {options.fps:g} frames per second, a "
+            f"frame takes {duration_us} us. Lower one of them."
         )
     return duration_us, duration_us
 
 
 def _check_rate(options: CameraOptions, available: Mapping[str, Range]) -> None:
     if FRAME_DURATION not in available:
-        raise CameraUnsupportedError("this camera's frame rate cannot be set. Leave it to the camera.")
+        raise CameraUnsupportedError("this camera's frame rate cannot be set. Omit it (--fps).")
     shortest_us, longest_us = available[FRAME_DURATION][:2]
     wanted_us = 1e6 * longest_frame_s(options)
     # Rates are reported in whole microseconds, rounded.
     if options.fps and not shortest_us - 1 <= wanted_us <= longest_us + 1:
         raise CameraUnsupportedError(
-            f"this camera gives {1e6 / longest_us:g} to {1e6 / shortest_us:g} frames per second at this size, "
+            f"this camera supports {1e6 / longest_us:g} to {1e6 / shortest_us:g} frames per second at this size, "
             f"got {options.fps:g}."
         )

@@ -48,8 +48,8 @@ def load_picamera2() -> PicameraModules:
     # ValueError: raised by extensions that were built for another NumPy.
     except (ImportError, ValueError) as error:
         raise CameraUnsupportedError(
-            f"picamera2 cannot be used: it does not fit this environment ({error}). "
-            "`edge-mnist doctor` says which command mends that."
+            f"picamera2 cannot be used: it is not compatible with this environment ({error}). `edge-mnist doctor` "
+            "shows the command that fixes this."
         ) from error
 
 
@@ -65,6 +65,6 @@ def _explain_missing(module: str) -> str:
     if config.exists() and "include-system-site-packages = true" in config.read_text(encoding="utf-8").lower():
         return f"there is no module {module}, neither here nor among the system's packages. Install it: {install}"
     return (
-        f"there is no module {module} in this virtual environment, which does not see the system's packages. "
-        f"On a Raspberry Pi, `edge-mnist pi-setup --yes` has it see them; where the system has none: {install}"
+        f"there is no module {module} in this virtual environment, which does not see the system's packages. On a "
+        f"Raspberry Pi, `edge-mnist pi-setup --yes` makes them visible; if the system has none: {install}"
     )

@@ -76,18 +76,18 @@ def parse_address(text: str, schemes: Collection[str]) -> Address:
     # Taken literally, http://admin:4711#5@camera/ is the host admin.
     if "@" in target + (fragment or ""):
         raise CredentialsError(
-            "there is an @ behind a /, ? or #, and it cannot be told where the password ends. In a user or password "
-            "write / as %2F, ? as %3F, # as %23, and in a path @ as %40"
+            "an @ follows a /, ? or #, so the end of the password is unclear. In a user or password write / as "
+            "%2F, ? as %3F, # as %23, and in a path @ as %40"
         )
     host = _HOST.fullmatch(place)
     port = int(host["port"]) if host and host["port"] else None
     if host is None or not _is_host(host["name"], host["number"]) or (port is not None and not 0 < port < 65536):
-        raise CredentialsError("expected a host's name or number and perhaps a port behind the :// or the @")
+        raise CredentialsError("expected a host name or IP address, optionally with a port, after the :// or the @")
     user, _, password = (user_info or "").partition(":")
     try:
         user, password = (unquote(part, errors="strict") for part in (user, password))
     except UnicodeDecodeError:
-        raise CredentialsError("%XX in user and password are bytes of UTF-8; write a % itself as %25") from None
+        raise CredentialsError("%XX in user and password must form valid UTF-8; write a literal % as %25") from None
     if _UNUSABLE.search(user + password):
         raise CredentialsError("there is a control character in the user or the password")
     return Address(
@@ -176,5 +176,5 @@ def add_password(text: str, password: str) -> str:
     if not address.user:
         raise CredentialsError(f"there is a password, but no user. Write {scheme}://USER@HOST")
     if address.password:
-        raise CredentialsError("there is another password in it, too. Leave one of them out")
+        raise CredentialsError("it also contains a password. Remove one of the two")
     return f"{scheme}://{quote(address.user, safe='')}:{quote(password, safe='')}@{rest.rpartition('@')[2]}"

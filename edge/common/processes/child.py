@@ -1,7 +1,7 @@
 """Child processes: code that may crash, hang or take all memory runs there, and its parent gets an error message.
 
-`bounded` makes any command end with this process and keeps it within limits. `call_in_child` runs a function of ours in
-a fresh Python: bytes in, bytes out. An untrusted file is first read by a native parser or runtime in this way.
+`limit_command` makes any command end with this process and keeps it within limits. `call_in_child` runs a function of
+ours in a fresh Python: bytes in, bytes out. An untrusted file is first read by a native parser or runtime in this way.
 """
 
 import collections
@@ -62,7 +62,7 @@ def limits_for(size_bytes: int) -> Limits:
     return Limits(memory_bytes=1_000_000_000 + 8 * size_bytes, cpu_s=cpu_s, seconds=60 + 5 * cpu_s)
 
 
-def bounded(command: list[str], limits: Limits = Limits()) -> list[str]:
+def limit_command(command: list[str], limits: Limits = Limits()) -> list[str]:
     """Make the command line of a process that ends with this thread and stays within memory and processor limits."""
     start = Path(__file__).with_name("child_start.py")
     figures = map(str, (os.getpid(), limits.memory_bytes, limits.cpu_s))
@@ -90,7 +90,7 @@ def call_in_child(
     """
     name = f"{function.__module__}:{function.__qualname__}"
     # -P: do not import a random.py in the current folder.
-    command = bounded([sys.executable, "-P", "-m", "edge_mnist.edge.common.processes.child", name], limits)
+    command = limit_command([sys.executable, "-P", "-m", "edge_mnist.edge.common.processes.child", name], limits)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command,
@@ -101,7 +101,7 @@ def call_in_child(
             start_new_session=True,
         )
     except OSError as error:
-        raise ChildError(f"a process of its own cannot be started ({error.strerror})") from error
+        raise ChildError(f"a separate process cannot be started ({error.strerror})") from error
     overdue = threading.Event()
     with ended(process) as listener:
         timer = threading.Timer(limits.seconds, _end_overdue, [process, overdue])
@@ -114,7 +114,7 @@ def call_in_child(
     if overdue.is_set():
         raise ChildError(f"did not finish within {limits.seconds:g} s")
     if len(returned) > MOST_ANSWER_BYTES:
-        raise ChildError(f"gave an answer of more than {MOST_ANSWER_BYTES / 1e6:.0f} MB")
+        raise ChildError(f"returned more than {MOST_ANSWER_BYTES / 1e6:.0f} MB")
     return _open_answer(process.returncode, returned, listener.end(), limits, raises)
 
 
@@ -162,9 +162,9 @@ def explain_end(returncode: int, said: str, limits: Limits = Limits()) -> str:
     if returncode >= 0:
         return f"ended with code {returncode}: {lines[-1][:300]}"
     if -returncode == signal.SIGXCPU:
-        return f"takes more than {limits.cpu_s} s of processor time"
+        return f"used more than {limits.cpu_s} s of processor time"
     if -returncode == signal.SIGKILL:
-        return "was ended by SIGKILL, as systems do that run out of memory"
+        return "was ended by SIGKILL, probably because the system ran out of memory"
     try:
         return f"crashed ({signal.Signals(-returncode).name})"
     except ValueError:
@@ -213,9 +213,9 @@ def _open_answer(
     try:
         answer = msgspec.msgpack.decode(returned, type=_Answer)
     except Exception as error:
-        raise ChildError("gave an answer that cannot be read") from error
+        raise ChildError("returned an unreadable result") from error
     if answer.error == MemoryError.__name__:
-        raise ChildError(f"takes more than {limits.memory_bytes / 1e6:,.0f} MB of memory")
+        raise ChildError(f"used more than {limits.memory_bytes / 1e6:,.0f} MB of memory")
     for kind in raises:
         if answer.error == kind.__name__:
             raise kind(answer.message)

@@ -27,7 +27,7 @@ def main() -> None:
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if os.getppid() != parent:
-        sys.exit("its parent had ended before")
+        sys.exit("its parent process has already ended")
     # Not the address space: TensorFlow maps 2 GB of libraries and reservations before it holds any data.
     if memory_bytes:
         _limit(resource.RLIMIT_DATA, memory_bytes, memory_bytes)

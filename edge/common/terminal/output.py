@@ -68,7 +68,7 @@ class SafeStream:
     def __getattr__(self, name: str) -> Any:
         # click would open another text stream on it if the locale is plain C.
         if name == "buffer":
-            raise AttributeError("text that is printed is cleaned; there is no way around it for bytes")
+            raise AttributeError("printed text is cleaned, so bytes cannot be written")
         return getattr(self.beneath, name)
 
 

@@ -67,7 +67,7 @@ class RateLimiter:
             raise RequestRefusedError(
                 429,
                 "rate",
-                f"Too many requests from your address, at most {self._per_second:g} a second are answered: slow down.",
+                f"Too many requests from your address, at most {self._per_second:g} per second are allowed: slow down.",
                 retry_after_s=math.ceil((1 - left) / self._per_second),
             )
 
@@ -160,7 +160,7 @@ class Uploads:
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
-        self._held_bytes = Slots(limits.held_bytes, "memory", "Too many pictures are on their way: try again.")
+        self._held_bytes = Slots(limits.held_bytes, "memory", "Too many pictures are being uploaded: try again.")
 
     @asynccontextmanager
     async def receive(self, request: Request) -> AsyncIterator[bytes]:

@@ -49,8 +49,8 @@ class Hosts:
             raise RequestRefusedError(
                 421,
                 "host",
-                "This server does not answer to that name: use the address that it printed when it started, or start "
-                "it with --allow-host and the name.",
+                "This server does not accept that host name: use the address that it printed when it started, or "
+                "start it with --allow-host NAME.",
             )
 
 

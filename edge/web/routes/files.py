@@ -93,7 +93,7 @@ def send_runtime_file(request: Request, folder: Path, name: str) -> Response:
     path = folder / name
     if name not in RUNTIME_FILES or not is_file(path):
         raise RequestRefusedError(
-            404, "path", "There is no such file here: onnxruntime-web is not installed, or not whole."
+            404, "path", "There is no such file here: onnxruntime-web is not installed, or incomplete."
         )
     # Megabytes, so not read into memory; Starlette's ETag is of time and size, and it does not compare ETags itself.
     headers = {"Cache-Control": _REVALIDATE}
@@ -122,5 +122,5 @@ def _media_type(name: str) -> str:
 
 def _find(files: dict[str, tuple[bytes, str]], name: str) -> tuple[bytes, str]:
     if name not in files:
-        raise RequestRefusedError(404, "path", "There is nothing here.")
+        raise RequestRefusedError(404, "path", "There is nothing at this address.")
     return files[name]

@@ -14,7 +14,7 @@ def add_health_routes(app: FastAPI, service: WebService) -> None:
 
     @app.get(
         "/healthz",
-        summary="Does the process live?",
+        summary="Is the process running?",
         response_class=Response,
         responses={200: {"model": HealthSchema}},
     )
@@ -33,7 +33,7 @@ def add_health_routes(app: FastAPI, service: WebService) -> None:
     )
     async def ready() -> Response:
         model = service.describe_model_state()
-        camera = service.board.state if service.board else "none"
+        camera = service.feed.state if service.feed else "none"
         is_ready = model == "loaded" and camera in {"none", "open", "ended"}
         return json_response({"ready": is_ready, "model": model, "camera": camera}, 200 if is_ready else 503)
 

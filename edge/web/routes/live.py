@@ -26,19 +26,20 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
 
     async def watch(request: Request) -> AsyncIterator[LiveFeed]:
         """Hold one of the watchers' places until the response is sent, or with scope "function" until it is ready."""
-        if service.board is None:
+        if service.feed is None:
             raise RequestRefusedError(404, "path", "This server has no camera: start it with --camera.")
         with service.watchers.hold(find_client(request.scope)):
-            yield service.board
+            yield service.feed
 
     @app.get(
         "/v1/live",
-        summary="What the camera's digits are, as server-sent events",
+        summary="The camera's digits, as server-sent events",
         description="Each event's data is a JSON document as `edge-mnist live --json` writes it. A slow client misses "
-        "some, and always gets the newest. At first, and after each 2 seconds without another event, comes one of what "
-        "is so now: `event` is `alive`, `state` is the camera's (`starting`, `open`, `lost` or `ended`), `captured_at` "
-        "is when the newest frame that was read was taken, and `age_s` the seconds since then; both are null before "
-        "the first. A client that receives nothing for longer has lost the server.",
+        "some events, but always gets the newest. At the start, and after every 2 seconds without another "
+        "event, an event reports the current state: `event` is `alive`, `state` is the camera's (`starting`, "
+        "`open`, `lost` or `ended`), `captured_at` is the time of the newest frame that was read, and "
+        "`age_s` its age in seconds; both are null before the first frame. A client that receives nothing "
+        "for longer has lost the server.",
         response_class=Response,
         responses={200: {"content": {EventSourceResponse.media_type: {}}}, **document_errors(404, 503)},
     )
@@ -49,17 +50,17 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
     @app.get(
         "/v1/live/frame.jpg",
         summary="The newest live picture",
-        description="Waits until there is another one than that of the frame `after`; 204 when there is none in time.",
+        description="Waits for a picture newer than that of the frame `after`; 204 if none arrives in time.",
         response_class=Response,
         responses={
             200: {"content": {"image/jpeg": {}}},
-            204: {"description": "No other picture yet"},
+            204: {"description": "No newer picture yet"},
             **document_errors(400, 404, 409, 503),
         },
     )
     async def send_picture(
         feed: Annotated[LiveFeed, Depends(watch, scope="function")],
-        after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the one before."),
+        after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the previous picture."),
     ) -> Response:
         picture = await feed.wait_for_picture(after, service.limits.poll_s)
         if picture is None and feed.state == "ended":
@@ -77,12 +78,12 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
 async def _format_events(feed: LiveFeed, limits: WebLimits) -> AsyncIterator[bytes]:
     """Yield events as they arrive until the server stops."""
     yield format_sse_event(retry=_RETRY_MS)
-    notes, version = feed.notes_after(0), 0
-    documents = [note.text for note in notes] + [encode_json(feed.describe_now())]
+    notes, version = feed.events_after(0), 0
+    documents = [note.text for note in notes] + [encode_json(feed.describe_state())]
     while not feed.is_over:
         for document in documents:
             yield format_sse_event(data_str=document.decode())
         version = notes[-1].version if notes else version
         await asyncio.sleep(1 / limits.events_per_s)
-        notes = await feed.wait_for_news(version, limits.ping_s)
-        documents = [note.text for note in notes] or [encode_json(feed.describe_now())]
+        notes = await feed.wait_for_events(version, limits.ping_s)
+        documents = [note.text for note in notes] or [encode_json(feed.describe_state())]

@@ -25,9 +25,9 @@ _BODY = {"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES,
 def add_reading_routes(app: FastAPI, service: WebService) -> None:
     """Add `/v1/read`, `/v1/model` and the model file for the browser."""
     pool = service.pool
-    of_model = _ask_for("Name of the model; the first if not given.", (choice.model for choice in pool.choices))
-    of_runtime = _ask_for("What computes.", (choice.runtime for choice in pool.choices))
-    of_precision = _ask_for("Of the model file.", (choice.precision for choice in pool.choices))
+    of_model = _ask_for("Name of the model; by default the first.", (choice.model for choice in pool.choices))
+    of_runtime = _ask_for("Inference runtime.", (choice.runtime for choice in pool.choices))
+    of_precision = _ask_for("Precision of the model file.", (choice.precision for choice in pool.choices))
 
     @app.post(
         "/v1/read",
@@ -52,7 +52,7 @@ def add_reading_routes(app: FastAPI, service: WebService) -> None:
 
     @app.get(
         "/v1/model",
-        summary="What reads, and what there is to choose from",
+        summary="The default model and all choices",
         response_class=Response,
         responses={200: {"model": ModelSchema}, **document_errors(400)},
     )
@@ -136,7 +136,7 @@ def describe_server(service: WebService) -> dict[str, Any]:
         "precisions": _unique(choice.precision for choice in choices),
         "choices": [{**_describe_choice(choice), "golden": service.pool.golden[choice]} for choice in choices],
         "browser_runtime": runtime_version(find_runtime_folder()),
-        "camera": service.board.source if service.board else None,
+        "camera": service.feed.source if service.feed else None,
         "upload_bytes": service.limits.upload_bytes,
         "megapixels": service.limits.megapixels,
     }

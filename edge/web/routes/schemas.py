@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 class ErrorSchema(BaseModel):
     """The reason why a request failed."""
 
-    error: str = Field(description="One sentence.")
+    error: str = Field(description="One sentence: the cause, and what to do.")
 
 
 class DigitSchema(BaseModel):
@@ -16,13 +16,17 @@ class DigitSchema(BaseModel):
 
     digit: int = Field(ge=0, le=9)
     confidence: float = Field(
-        ge=0, le=1, description="How likely there is this very digit, calibrated: the product of the next two."
+        ge=0, le=1, description="Calibrated probability of this digit: the product of the next two."
     )
     digit_probability: float | None = Field(
-        ge=0, le=1, description="How likely it is a digit at all; null where the model's card does not say: then 1."
+        ge=0,
+        le=1,
+        description="Probability that the shape is a digit; null (taken as 1) if the card has no fit for it.",
     )
-    class_probability: float = Field(ge=0, le=1, description="How likely it is this digit, if it is any.")
-    score: float = Field(description="Log odds that it is a digit at all, as the model was trained, nats.")
+    class_probability: float = Field(
+        ge=0, le=1, description="Probability of this digit, given that the shape is a digit."
+    )
+    score: float = Field(description="Log odds that the shape is a digit, as the model was trained, nats.")
     box: tuple[int, int, int, int] = Field(description="x, y, width, height, pixels of the frame.")
 
 
@@ -37,8 +41,8 @@ class ReadingSchema(BaseModel):
     """The digits of a picture."""
 
     rows: list[str] = Field(description="The digits of each row, top to bottom.")
-    digits: list[DigitSchema] = Field(description="The same digits in the same order.")
-    truncated: bool = Field(description="There are more shapes than are looked at: digits may be missing.")
+    digits: list[DigitSchema] = Field(description="The digits of `rows`, in the same order.")
+    truncated: bool = Field(description="Whether there are more shapes than were examined: digits may be missing.")
     frame: FrameSchema
     timing_ms: dict[str, float] = Field(description="Milliseconds: wait, decode, find, frame, infer.")
     model: str
@@ -52,23 +56,23 @@ class ChoiceSchema(BaseModel):
     model: str
     runtime: str
     precision: str
-    golden: str = Field(description="`passed`, `not loaded` before its first use, or why it was refused.")
+    golden: str = Field(description="`passed`, `not loaded` before the first use, or the reason of a refusal.")
 
 
 class OddsSchema(BaseModel):
     """Weights of a logistic function: the probability that a shape is a digit."""
 
     intercept: float
-    score: float = Field(description="For each nat of the score.")
-    company: float = Field(description="For each unit of log((digits other than 1 + 1) / (other shapes + 1)).")
-    highest: float = Field(gt=0, lt=1, description="No probability is higher.")
+    score: float = Field(description="Coefficient of the score, per nat.")
+    company: float = Field(description="Coefficient of log((digits other than 1 + 1) / (other shapes + 1)).")
+    highest: float = Field(gt=0, lt=1, description="Highest probability.")
 
 
 class AbstentionSchema(BaseModel):
     """When a shape is rejected as a non-digit, and how certain an accepted digit is."""
 
-    threshold: float = Field(description="What scores less, in nats, is no digit.")
-    temperature: float = Field(gt=0, description="Logits are divided by it before their softmax is a probability.")
+    threshold: float = Field(description="Shapes with a lower score, in nats, are not digits.")
+    temperature: float = Field(gt=0, description="Divisor of the logits, so that their softmax is a probability.")
     digit_odds: OddsSchema | None
 
 
@@ -110,23 +114,23 @@ class ModelSchema(BaseModel):
     accuracy: AccuracySchema
     abstention: AbstentionSchema
     onnx_int8: FileSchema | None
-    runtime: str = Field(description="What computes when nobody chooses.")
-    precision: str = Field(description="The same.")
+    runtime: str = Field(description="Runtime of requests that choose none.")
+    precision: str = Field(description="Precision of requests that choose none.")
     models: list[str]
     runtimes: list[str]
     precisions: list[str]
     choices: list[ChoiceSchema]
-    browser_runtime: str | None = Field(description="Version of the onnxruntime-web that this server hands out.")
-    camera: str | None = Field(description="What the live view shows.")
-    upload_bytes: int = Field(description="A picture may have so many.")
-    megapixels: float = Field(description="The same.")
+    browser_runtime: str | None = Field(description="Version of the onnxruntime-web that this server serves.")
+    camera: str | None = Field(description="Camera of the live view.")
+    upload_bytes: int = Field(description="Largest picture, bytes.")
+    megapixels: float = Field(description="Largest picture, megapixels.")
 
 
 class ReadySchema(BaseModel):
     """Whether the server is ready to read."""
 
     ready: bool
-    model: str = Field(description="`loaded`, `loading`, or why it cannot be.")
+    model: str = Field(description="`loaded`, `loading`, or why it cannot be loaded.")
     camera: str = Field(description="`none`, `starting`, `open`, `lost` or `ended`.")
 
 

@@ -102,21 +102,21 @@ export async function receive(body, signal) {
     if (signal?.aborted) throw error;
     console.warn(error);
     if (!(error instanceof SyntaxError)) throw loseServer();
-    throw new ServerError("Something else than edge-mnist answers at this address.", 502);
+    throw new ServerError("The server at this address is not edge-mnist.", 502);
   }
 }
 
 /** What the server said, in its own words where people can use them. @param {Response} response */
 async function explain(response) {
   // The server's words are about a header, for those who write programs.
-  if (response.status === 401) return "Enter the token that was printed where the server was started.";
+  if (response.status === 401) return "Enter the token that the server printed when it started.";
   try {
     const { error } = await response.json();
     if (typeof error === "string") return error;
   } catch {
     // Something between this page and the server answered, and not in JSON; the status says what it can.
   }
-  return `The server answered ${response.status} ${response.statusText}`.trim() + ".";
+  return `The server responded ${response.status} ${response.statusText}`.trim() + ".";
 }
 
 /** @returns {Promise<ServerModel>} */

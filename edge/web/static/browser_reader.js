@@ -43,7 +43,7 @@ export class BrowserReader {
   static async open(abstention) {
     const model = await fetchModelFile();
     const reader = new BrowserReader();
-    const late = new PageError("The model in this page did not load in a minute.");
+    const late = new PageError("The model in this page did not load within a minute.");
     const timer = setTimeout(() => reader.#fail(late), LOADING_MS);
     try {
       await reader.ask("load", { model, abstention });

@@ -77,7 +77,7 @@ export class LiveView {
     showAge(this.#seen === null ? null : performance.now() - this.#seen);
     if (!this.#watching || performance.now() - this.#heard < SILENCE_MS) return;
     this.#stop();
-    showLost("What is shown is old.");
+    showLost("This picture is old.");
     // The page then asks until the server answers, says so above, and restarts this view.
     connection.dispatchEvent(new Event("unreachable"));
   }
@@ -168,6 +168,6 @@ async function decode(jpeg) {
   try {
     return await createImageBitmap(jpeg);
   } catch {
-    throw new PageError("The server's picture did not arrive whole.");
+    throw new PageError("The server's picture arrived incomplete.");
   }
 }

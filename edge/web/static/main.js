@@ -53,7 +53,7 @@ async function start() {
     // Of a server that does not answer, sayLost() has told.
     if (error instanceof UnreachableError) return;
     lacking = lacksToken(error);
-    if (!choices.length) byId("reader").replaceChildren(new Option(lacking ? "No token yet" : "Not known yet"));
+    if (!choices.length) byId("reader").replaceChildren(new Option(lacking ? "No token yet" : "No answer yet"));
     return sayAgain(/** @type {Error} */ (error));
   }
   say("");

@@ -48,7 +48,7 @@ export function askForToken(refused) {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("token-dialog"));
   const input = /** @type {HTMLInputElement} */ (document.getElementById("token"));
   const refusal = /** @type {HTMLElement} */ (document.getElementById("token-refused"));
-  refusal.textContent = refused ? "The server refused that token. Copy it whole, as it was printed." : "";
+  refusal.textContent = refused ? "The server refused that token. Copy all of it, as it was printed." : "";
   input.setAttribute("aria-invalid", String(refused));
   input.value = "";
   dialog.returnValue = "";

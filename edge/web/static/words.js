@@ -12,5 +12,5 @@ export class PageError extends Error {}
 export function inWords(error) {
   if (error instanceof PageError) return error.message;
   console.warn(error);
-  return "Something in this page failed. Load the page again; if it stays so, try another browser.";
+  return "This page failed. Reload it; if it fails again, try another browser.";
 }

@@ -110,7 +110,7 @@ def test_a_file_that_fails_its_golden_vectors_is_not_measured(
     ]
     write_card(bundle, replace(card, export=replace(card.export, files=tuple(files))))
 
-    with pytest.raises(WorkerError, match=r"^standard-int8\.tflite on litert: refused, it does not give the logits"):
+    with pytest.raises(WorkerError, match=r"^standard-int8\.tflite on litert: refused, its logits differ"):
         measure(Launcher(), images[0], runtime="litert", bundle=str(bundle))
 
 

@@ -143,7 +143,7 @@ def test_a_page_that_fails_says_why(job: Job) -> None:
 def test_a_runtime_that_computes_something_else_is_refused(job: Job, no_runtime: Path) -> None:
     (no_runtime / browser.RUNTIME_FILES[0]).write_text(WRONG_RUNTIME)
 
-    with pytest.raises(WorkerError, match="on onnxruntime-web: refused, it does not give the logits of its card"):
+    with pytest.raises(WorkerError, match="on onnxruntime-web: refused, its logits differ from those in its card"):
         run_worker(LAUNCHER, job, Measurement)
 
 

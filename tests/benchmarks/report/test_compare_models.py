@@ -292,7 +292,7 @@ def test_reports_that_cannot_be_written_are_one_sentence_and_cost_no_other_one(t
     assert result.exit_code == 1
     place = out / "compare.html"
     assert result.stderr == (
-        f"Error: {place}: cannot be written (Is a directory). Make room there, or choose another folder.\n"
+        f"Error: {place}: cannot be written (Is a directory). Free space there, or choose another folder.\n"
     )
     assert "a-int8.tflite" in result.stdout
     assert sorted(path.name for path in out.iterdir()) == [

@@ -245,7 +245,7 @@ def test_reports_say_the_same_and_take_nothing_from_elsewhere(results: Abstentio
     assert msgspec.json.decode(json_path.read_bytes(), type=AbstentionResults) == results
     assert markdown_path.read_text() == format_abstention(results)
     assert "two hundred digits" in markdown_path.read_text()
-    assert f"not installed: {escape_markdown(RUNTIMES['tflite-runtime'].how_to_get)}" in markdown_path.read_text()
+    assert f"not installed: {escape_markdown(RUNTIMES['tflite-runtime'].install_hint)}" in markdown_path.read_text()
     page = page_path.read_text()
     assert page.count("<svg") == 3 * 4
     assert page.count('class="threshold"') == 2 * 4

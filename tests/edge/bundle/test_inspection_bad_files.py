@@ -68,7 +68,7 @@ def _half(name: str) -> bytes:
 
 
 BAD = {
-    "empty": (b"", "it is empty"),
+    "empty": (b"", "got an empty file"),
     "text": (b"hello, this is no model\n" * 10, "expected a TFLite or ONNX file, got a text"),
     "no graph": (b"\x08\x08", "it has no graph"),
     "only the mark": (b"\x00\x00\x00\x00TFL3", "marked as TFLite but damaged"),

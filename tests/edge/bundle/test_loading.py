@@ -172,7 +172,7 @@ def _recursion() -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(_functions(40), "takes more than 4 s of processor time"), (_recursion(), "or damaged")],
+    [(_functions(40), "more than 4 s of processor time"), (_recursion(), "or damaged")],
     ids=["2^40 calls", "a function that calls itself"],
 )
 def test_shape_inference_that_never_ends_is_one_sentence(

@@ -44,15 +44,21 @@ KINDS = {
         _zip("archive/data.pkl", "archive/version"),
         "a PyTorch file. In the program that made it, `torch.onnx",
     ),
-    "pickle": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a Python pickle, as PyTorch writes it. It can run code"),
-    "safetensors": (struct.pack("<Q", len(HEADER)) + HEADER + bytes(4), "a safetensors file. It has weights, and no"),
+    "pickle": (
+        b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
+        "a Python pickle, as PyTorch writes it. Loading it could run code",
+    ),
+    "safetensors": (
+        struct.pack("<Q", len(HEADER)) + HEADER + bytes(4),
+        "a safetensors file. It holds weights without a network",
+    ),
     "JSON": (b'{"class_name": "Sequential"}', "a JSON document. It is not the file itself"),
     "empty": (b"", "empty"),
 }
 OTHERS = {
-    "Keras": ((SHIPPED / "model.keras").read_bytes(), "a Keras model. `edge-mnist export FILE` makes a bundle of it"),
-    "TFLite": ((SHIPPED / "standard-int8.tflite").read_bytes(), "a TFLite model. `edge-mnist inspect FILE` says"),
-    "ONNX": ((SHIPPED / "standard-int8.onnx").read_bytes(), "an ONNX model. `edge-mnist inspect FILE` says"),
+    "Keras": ((SHIPPED / "model.keras").read_bytes(), "a Keras model. `edge-mnist export FILE` makes a bundle from it"),
+    "TFLite": ((SHIPPED / "standard-int8.tflite").read_bytes(), "a TFLite model. `edge-mnist inspect FILE` shows"),
+    "ONNX": ((SHIPPED / "standard-int8.onnx").read_bytes(), "an ONNX model. `edge-mnist inspect FILE` shows"),
 }
 
 
@@ -178,7 +184,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_here")
 def test_layers_that_are_not_keras_own_are_named(tmp_path: Path) -> None:
-    with pytest.raises(KerasFileError, match=r"Squash is not part of Keras, and a file does not bring code along: "):
+    with pytest.raises(KerasFileError, match=r"Squash is not part of Keras, .*copy the weights"):
         load_keras_file(_save(tmp_path, Squash()), "own.keras")
     with pytest.raises(KerasFileError, match="has a Lambda layer, whose code would run when loaded"):
         load_keras_file(_save(tmp_path, layers.Lambda(lambda x: x)), "own.keras")
@@ -188,7 +194,7 @@ def test_layers_that_are_not_keras_own_are_named(tmp_path: Path) -> None:
 def test_a_file_of_keras_2_that_keras_3_cannot_read_says_so(tmp_path: Path) -> None:
     content = _save(tmp_path, Squash(), keras_version="2.15.0")
 
-    with pytest.raises(KerasFileError, match=r"It was saved by Keras 2\.15\.0, of whose files Keras 3 reads only some"):
+    with pytest.raises(KerasFileError, match=r"It was saved by Keras 2\.15\.0; Keras 3 cannot"):
         load_keras_file(content, "own.keras")
 
 

@@ -104,9 +104,9 @@ def _behind_a_link(path: Path) -> Path:
     ("spoil", "message"),
     [
         (_missing, r"'weights\.bin', which is missing in .*\. Put it beside the model"),
-        (_too_short, r"'weights\.bin', which has 43 bytes, and the model reads 31,360.*git lfs pull"),
-        (_link, r"'weights\.bin', which is a link"),
-        (_behind_a_link, r"'folder/weights\.bin', which is a link or lies behind one"),
+        (_too_short, r"'weights\.bin', which has 43 bytes, but the model reads 31,360.*git lfs pull"),
+        (_link, r"'weights\.bin', which is a symbolic link"),
+        (_behind_a_link, r"'folder/weights\.bin', which is a symbolic link or is reached through one"),
         (lambda path: _point_to(path, "/etc/passwd"), r"'/etc/passwd', and only files in the model's own folder"),
         (lambda path: _point_to(path, "../weights.bin"), r"only files in the model's own folder"),
         (lambda path: _point_to(path, "a/../../weights.bin"), r"only files in the model's own folder"),

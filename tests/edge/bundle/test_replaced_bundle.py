@@ -188,7 +188,7 @@ def test_a_file_of_the_users_where_one_of_the_bundles_has_to_go_is_refused_befor
         with staged_bundle(bundle, [name]):
             raise AssertionError
 
-    with pytest.raises(ModelCardError, match=rf"{name}: does not belong to the bundle there.*Move it away"):
+    with pytest.raises(ModelCardError, match=rf"{name}: is not part of the bundle there.*Move it"):
         work()
     assert _holds_users(bundle)
 
@@ -199,7 +199,7 @@ def test_a_file_that_came_meanwhile_is_not_written_over(bundle: Path) -> None:
             _fill(staging, b"new", "kept.c", "late.c")
             (bundle / "late.c").write_bytes(b"precious")
 
-    with pytest.raises(ModelCardError, match=r"late\.c: does not belong"):
+    with pytest.raises(ModelCardError, match=r"late\.c: is not part of the bundle"):
         work()
     assert (bundle / "late.c").read_bytes() == b"precious"
     assert _content(bundle) == b"oldmodel.keras"
@@ -314,7 +314,10 @@ def _other_writer(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_two_writers_of_one_bundle_are_refused_of_two_bundles_are_not(tmp_path: Path) -> None:
     with _other_writer(tmp_path / "bundle"):
-        with pytest.raises(ModelCardError, match="another process is writing it"), staged_bundle(tmp_path / "bundle"):
+        with (
+            pytest.raises(ModelCardError, match="another process is writing to it"),
+            staged_bundle(tmp_path / "bundle"),
+        ):
             pass
         with staged_bundle(tmp_path / "another") as folder:
             _fill(folder, b"new")

@@ -246,7 +246,7 @@ def test_a_video_that_does_not_say_its_speed_is_refused(tmp_path: Path, monkeypa
     path = _make_video(tmp_path / "clip.avi")
     monkeypatch.setattr("edge_mnist.edge.cameras.video.FASTEST_FPS", 5)
 
-    with pytest.raises(CameraUnsupportedError, match="does not say how fast it is to be played"):
+    with pytest.raises(CameraUnsupportedError, match=r"no usable frame rate .*--fps"):
         open_camera(str(path), CameraOptions())
     open_camera(str(path), FAST).close()
 
@@ -257,7 +257,7 @@ def test_a_video_without_a_whole_frame_is_an_error_even_in_a_loop(tmp_path: Path
     path.write_bytes(content[: content.index(b"movi") + 20])
     camera = open_camera(str(path), CameraOptions(fps=0, loop=True))
 
-    with pytest.raises(CameraError, match="not a single frame can be decoded"):
+    with pytest.raises(CameraError, match="no frame can be decoded"):
         camera.grab()
 
     camera.close()

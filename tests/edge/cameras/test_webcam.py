@@ -207,7 +207,7 @@ def test_a_frame_that_does_not_come_is_no_other_size() -> None:
     camera.grab()
     device.retrieve = lambda: (False, np.zeros(0, np.uint8))
 
-    with pytest.raises(CameraError, match="a frame was announced and did not come"):
+    with pytest.raises(CameraError, match="a frame was announced but did not arrive"):
         camera.grab()
 
 
@@ -257,12 +257,12 @@ def test_a_device_that_another_program_has() -> None:
     device = Device()
     device.is_open = False
 
-    with pytest.raises(CameraError, match="another program has it: `fuser -v /dev/video7`"):
+    with pytest.raises(CameraError, match="another program uses it: `fuser -v /dev/video7`"):
         _open(device)
 
 
 def test_what_opencv_cannot_open_is_said_once_and_by_us(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CameraError, match="cannot be set up for frames"):
+    with pytest.raises(CameraError, match="cannot start capturing"):
         WebcamCamera(Path("/dev/null"), CameraOptions(), query=lambda _: "x")
 
     assert capfd.readouterr() == ("", "")
@@ -301,10 +301,10 @@ def test_frames_are_turned() -> None:
 
 
 NOT_CAMERAS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda _: None, "no such device now"),
-    "a file": (lambda path: path.write_text("x"), "is no video device"),
-    "a folder": (lambda path: path.mkdir(), "is no video device"),
-    "another device": (lambda path: path.symlink_to("/dev/null"), "is no video device"),
+    "missing": (lambda _: None, "no such device"),
+    "a file": (lambda path: path.write_text("x"), "not a video device"),
+    "a folder": (lambda path: path.mkdir(), "not a video device"),
+    "another device": (lambda path: path.symlink_to("/dev/null"), "not a video device"),
 }
 
 
@@ -330,8 +330,8 @@ def test_what_is_no_camera_is_said_before_opencv_tries(
     ("number", "message"),
     [
         (13, "sudo usermod -aG video"),
-        (16, "another program has it"),
-        (19, "no such device now"),
+        (16, "another program uses it"),
+        (19, "no such device"),
         (5, "cannot be opened"),
     ],
     ids=["permission", "busy", "unplugged", "broken"],
@@ -365,7 +365,7 @@ def test_a_device_says_whether_it_captures(
     if is_camera:
         assert query_name(tmp_path / "video0") == "HD Webcam"
     else:
-        with pytest.raises(CameraUnsupportedError, match=r"HD Webcam\): no frames come from this device"):
+        with pytest.raises(CameraUnsupportedError, match=r"HD Webcam\): this device delivers no frames"):
             query_name(tmp_path / "video0")
 
 

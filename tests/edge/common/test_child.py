@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_mnist.edge.common.errors import EdgeMnistError
-from edge_mnist.edge.common.processes.child import ChildError, Limits, bounded, call_in_child
+from edge_mnist.edge.common.processes.child import ChildError, Limits, call_in_child, limit_command
 
 # Processor time that a child may take, and far more than it takes to start on a busy machine.
 LIMITS = Limits(memory_bytes=500_000_000, cpu_s=3, seconds=120)
@@ -114,7 +114,7 @@ def test_modules_in_the_current_folder_are_not_imported(
 
 def test_limits_of_the_parent_that_are_lower_stay() -> None:
     shown = "import resource; print(*resource.getrlimit(resource.RLIMIT_CPU))"
-    command = bounded([sys.executable, "-c", shown], Limits(cpu_s=500))
+    command = limit_command([sys.executable, "-c", shown], Limits(cpu_s=500))
 
     # The figure of the parent is of this shell, whose child takes its place.
     shell = ["/bin/sh", "-c", 'ulimit -t 100; exec "$@"', "sh", *command]
@@ -124,8 +124,8 @@ def test_limits_of_the_parent_that_are_lower_stay() -> None:
 
 PARENT = """
 import subprocess, sys, time
-from edge_mnist.edge.common.processes.child import bounded
-child = subprocess.Popen(bounded([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]),
+from edge_mnist.edge.common.processes.child import limit_command
+child = subprocess.Popen(limit_command([sys.executable, "-c", "print('up', flush=True); import time; time.sleep(600)"]),
                          stdout=subprocess.PIPE, start_new_session=True)
 child.stdout.readline()
 print(child.pid, flush=True)
@@ -148,14 +148,14 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 
 
 def test_a_child_whose_parent_has_ended_before_does_nothing() -> None:
-    command = bounded(["/bin/echo", "it runs"])
+    command = limit_command(["/bin/echo", "it runs"])
     command[command.index(str(os.getpid()))] = "1"
 
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 1
     assert ended.stdout == ""
-    assert "its parent had ended before" in ended.stderr
+    assert "its parent process has already ended" in ended.stderr
 
 
 @pytest.mark.usefixtures("functions")

@@ -42,23 +42,23 @@ UNDERSTOOD = {
     f"http://:{SECRET}@camera/": ("", SECRET, "camera", None, "/"),
 }
 REFUSED = {
-    f"http://admin:{SECRET}#1@camera/s": "cannot be told where the password ends",
-    f"http://admin:{SECRET}/1@camera/s": "cannot be told where the password ends",
-    f"http://admin:{SECRET}?1@camera/s": "cannot be told where the password ends",
-    f"http://admin:4711#{SECRET}@camera/s": "cannot be told where the password ends",
-    f"http://admin:4711/{SECRET}@camera/s": "cannot be told where the password ends",
-    f"http://a@b:{SECRET}/@camera/s": "cannot be told where the password ends",
-    f"http://admin:{SECRET}": "expected a host's name or number",
-    f"http://admin:{SECRET}@": "expected a host's name or number",
-    f"http://admin:{SECRET}@camera:99999/": "expected a host's name or number",
-    f"http://admin:{SECRET}@camera:0/": "expected a host's name or number",
-    f"http://admin:{SECRET}@[::1/": "expected a host's name or number",
-    f"http://admin:{SECRET}@a b/": "expected a host's name or number",
-    f"http://admin:{SECRET}@a..b/": "expected a host's name or number",
-    f"http://admin:{SECRET}\u2100@a\u2100b\x1b/": "expected a host's name or number",
+    f"http://admin:{SECRET}#1@camera/s": "the end of the password is unclear",
+    f"http://admin:{SECRET}/1@camera/s": "the end of the password is unclear",
+    f"http://admin:{SECRET}?1@camera/s": "the end of the password is unclear",
+    f"http://admin:4711#{SECRET}@camera/s": "the end of the password is unclear",
+    f"http://admin:4711/{SECRET}@camera/s": "the end of the password is unclear",
+    f"http://a@b:{SECRET}/@camera/s": "the end of the password is unclear",
+    f"http://admin:{SECRET}": "expected a host name or IP address",
+    f"http://admin:{SECRET}@": "expected a host name or IP address",
+    f"http://admin:{SECRET}@camera:99999/": "expected a host name or IP address",
+    f"http://admin:{SECRET}@camera:0/": "expected a host name or IP address",
+    f"http://admin:{SECRET}@[::1/": "expected a host name or IP address",
+    f"http://admin:{SECRET}@a b/": "expected a host name or IP address",
+    f"http://admin:{SECRET}@a..b/": "expected a host name or IP address",
+    f"http://admin:{SECRET}\u2100@a\u2100b\x1b/": "expected a host name or IP address",
     f"http://admin:{SECRET}%0d%0aX@camera/": "control character",
     f"http://admin:{SECRET}\n@camera/": "control character",
-    f"http://admin:{SECRET}%ff@camera/": "write a % itself as %25",
+    f"http://admin:{SECRET}%ff@camera/": "write a literal % as %25",
     f"https:/admin:{SECRET}@camera/": "begins with http:// or https://",
     f"http:admin:{SECRET}@camera/": "begins with http:// or https://",
 }
@@ -123,7 +123,10 @@ def test_in_a_password_that_is_added_every_character_stands_for_itself(password:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("http://camera/", "there is a password, but no user"), (f"http://u:{SECRET}@camera/", "another password in it")],
+    [
+        ("http://camera/", "there is a password, but no user"),
+        (f"http://u:{SECRET}@camera/", "it also contains a password"),
+    ],
 )
 def test_a_password_that_belongs_to_nobody_is_refused(text: str, message: str) -> None:
     with pytest.raises(CredentialsError, match=message) as caught:
@@ -194,7 +197,7 @@ def test_a_password_of_the_environment_is_not_for_cameras_without_an_address() -
 
 
 def test_a_password_file_without_an_address_is_misuse(tmp_path: Path) -> None:
-    with pytest.raises(click.UsageError, match="goes with --camera http://USER@HOST/PATH"):
+    with pytest.raises(click.UsageError, match="needs --camera http://USER@HOST/PATH"):
         _choose("--camera", "auto", "--camera-password-file", tmp_path / "word")
 
 
@@ -208,7 +211,7 @@ def test_a_password_that_everybody_can_see_is_pointed_out(caplog: pytest.LogCapt
         _choose("--camera", visible)
 
     (record,) = caplog.records
-    assert "Everybody on this machine can see the password" in record.message
+    assert "--camera-password-file" in record.message
     assert SECRET not in record.message
 
 

@@ -28,20 +28,18 @@ def _tls(reason: str) -> ssl.SSLError:
 
 FAILURES = {
     "does not answer": TimeoutError("timed out"),
-    "its certificate has expired; see whether this machine's clock is right. Trusted ones are named by X": _untrusted(
-        10
-    ),
-    "its certificate is for another name than this. Trusted ones are named by X": _untrusted(62),
-    "its certificate cannot be trusted. Trusted ones are named by X": _untrusted(99),
-    "speaks no TLS on this port": _tls("WRONG_VERSION_NUMBER"),
-    "demands a client certificate": _tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
-    "does not take the client certificate": _tls("TLSV1_ALERT_UNKNOWN_CA"),
+    "its certificate has expired; check this machine's clock. Set trusted certificates with X": _untrusted(10),
+    "its certificate is for another host name. Set trusted certificates with X": _untrusted(62),
+    "its certificate cannot be trusted. Set trusted certificates with X": _untrusted(99),
+    "does not use TLS on this port": _tls("WRONG_VERSION_NUMBER"),
+    "requires a client certificate": _tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+    "rejects the client certificate": _tls("TLSV1_ALERT_UNKNOWN_CA"),
     "cannot agree with this machine on TLS (no shared cipher)": _tls("NO_SHARED_CIPHER"),
-    "there is no host of this name": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
-    "its name cannot be looked up now": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    "no host has this name": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "its name cannot be resolved": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
     "cannot be reached (no such machine in the network": OSError(errno.EHOSTUNREACH, "No route to host"),
     "closed the connection": http.client.RemoteDisconnected("Remote end closed connection without response"),
-    "the answer is not HTTP, or cut off (BadStatusLine)": http.client.BadStatusLine("Geheim"),
+    "the response is not HTTP, or incomplete (BadStatusLine)": http.client.BadStatusLine("Geheim"),
 }
 
 
@@ -64,6 +62,6 @@ def test_a_camera_without_tls_is_told_from_one_that_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(CameraError, match="speaks no TLS on this port"):
+        with pytest.raises(CameraError, match="does not use TLS on this port"):
             MjpegCamera(f"https://127.0.0.1:{listener.getsockname()[1]}/", CameraOptions())
         thread.join(10)

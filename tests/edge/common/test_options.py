@@ -45,7 +45,7 @@ def test_a_shipped_name_is_the_shipped_bundle_in_every_folder(
 
     assert BUNDLE.convert(name, None, None) == SHIPPED.parent / name
 
-    message = f"{name} is the shipped bundle here; what this folder has of that name is ./{name}.\n"
+    message = f"{name} means the shipped bundle here; write ./{name} for the one in this folder.\n"
     assert capsys.readouterr() == ("", message)
     for path in (f"./{name}", str(tmp_path / name), f"{name}/"):
         assert BUNDLE.convert(path, None, None).resolve() == tmp_path / name

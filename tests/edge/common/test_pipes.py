@@ -66,7 +66,7 @@ def test_a_pipe_into_which_nobody_writes_is_one_sentence(tmp_path: Path, monkeyp
     done = edge_mnist("run", tmp_path / "pipe")
 
     assert done.exit_code == 1
-    assert done.stderr == f"Error: {tmp_path}/pipe: a pipe, and nobody wrote into it for 0.1 s. Name a file.\n"
+    assert done.stderr == f"Error: {tmp_path}/pipe: a pipe, and no data arrived for 0.1 s. Name a file.\n"
 
 
 def test_an_empty_pipe_is_one_sentence(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(page: bytes, tmp_path: Path) -> No
     done = edge_mnist("run", tmp_path)
 
     assert all(row in done.output for row in ROWS)
-    assert "nobody wrote" not in done.stderr
+    assert "no data arrived" not in done.stderr
 
 
 def test_secrets_come_out_of_pipes(tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_secrets_for_which_nobody_writes_are_one_sentence(tmp_path: Path, monkey
     monkeypatch.setattr(regular_files, "PIPE_S", 0.1)
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(WebError, match=r"The token: .*nobody wrote into it"):
+    with pytest.raises(WebError, match=r"The token: .*no data arrived"):
         find_token(tmp_path / "pipe")
-    with pytest.raises(CredentialsError, match="nobody wrote into it"):
+    with pytest.raises(CredentialsError, match="no data arrived"):
         find_password(tmp_path / "pipe", "NONE")
 
 

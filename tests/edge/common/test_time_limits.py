@@ -98,7 +98,9 @@ def test_a_stream_that_is_slower_than_was_said_is_told_what_to_say() -> None:
         camera = MjpegCamera(f"http://{address}/", CameraOptions())
         camera.grab()
 
-        with pytest.raises(CameraError, match=r"within 0\.3 s\. If the camera is that slow.* --fps 2 it has 1\.5 s"):
+        with pytest.raises(
+            CameraError, match=r"within 0\.3 s\. If the camera is this slow.* --fps 2 the limit is 1\.5 s"
+        ):
             camera.grab()
 
         camera.close()

@@ -141,7 +141,7 @@ def test_a_full_disk_for_temporary_files_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(whole_files, "LEAST_TEMPORARY_BYTES", 1 << 80)
 
     assert enough == ""
-    assert f"make room in {tmp_path}, or set TMPDIR" in explain_full_disk()
+    assert f"free space in {tmp_path}, or set TMPDIR" in explain_full_disk()
 
 
 def test_a_drawing_of_every_format_is_written_as_its_name_says(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_looked_into_is_passed_over(
     content = mnist_files.load_idx_file(NAME, Path("x" * 300))
 
     assert content == CONTENT
-    assert "passed over, it cannot be read" in capsys.readouterr().err
+    assert "skipped, it cannot be read" in capsys.readouterr().err
 
 
 def test_what_holds_more_than_any_of_the_files_is_not_unpacked(
@@ -204,7 +204,7 @@ def test_what_holds_more_than_any_of_the_files_is_not_unpacked(
     with pytest.raises(mnist_files.DataError):
         mnist_files.load_idx_file(NAME, small_file.parent)
 
-    assert "it unpacks to more than the 9,983 bytes" in capsys.readouterr().err
+    assert "it unpacks to more than 9,983 bytes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_mirror_that_answers_otherwise_is_one_sentence(
     with serve(send(answer)) as address:
         monkeypatch.setenv("EDGE_MNIST_MIRRORS", f"http://{address}/")
 
-        with pytest.raises(mnist_files.DataError, match=r"no answer, of a web server.*--data-dir"):
+        with pytest.raises(mnist_files.DataError, match=r"response of a web server.*--data-dir"):
             mnist_files.load_idx_file(NAME, small_file.parent)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mnist.edge.doctor.examine import CHECKS, Check, examine
+from edge_mnist.edge.doctor.examine import CHECKS, Check, run_checks
 from edge_mnist.edge.doctor.health import judge_throttling
 from edge_mnist.edge.doctor.machine import Machine
 from edge_mnist.edge.doctor.probes import ProbeEvidence
@@ -17,7 +17,7 @@ UNIT = "etc/systemd/system/edge-mnist.service"
 
 
 def _verdicts(machine: Machine) -> dict[str, CheckVerdict]:
-    return {finding.name: finding.verdict for finding in examine(machine)}
+    return {finding.name: finding.verdict for finding in run_checks(machine)}
 
 
 def _not_ok(machine: Machine) -> dict[str, str]:
@@ -37,7 +37,7 @@ def test_a_pi_set_up_as_documented_has_nothing_to_complain_of(
 ) -> None:
     machine = make_pi(tmp_path, pi_files(board, release))
 
-    findings = examine(machine)
+    findings = run_checks(machine)
 
     verdicts = {finding.name: finding.verdict for finding in findings}
     assert {finding.verdict.level for finding in findings} == {"ok"}, _not_ok(machine)
@@ -67,7 +67,7 @@ def test_32_bit_programs_under_a_64_bit_kernel_are_told_from_64_bit(tmp_path: Pa
         **{"tflite-runtime": {"version": "2.14.0"}},
     )
 
-    findings = examine(machine)
+    findings = run_checks(machine)
 
     verdicts = {finding.name: finding.verdict for finding in findings}
     assert verdicts["word size"].level == "note"
@@ -108,7 +108,7 @@ def test_throttling_bits_are_put_into_words(bits: int, level: str, message: str,
 def test_a_throttled_pi_is_told_of_and_can_still_read(tmp_path: Path) -> None:
     machine = make_pi(tmp_path, pi_files(**{"sys/class/thermal/thermal_zone0/temp": "84100"}), throttled="0x50005")
 
-    findings = examine(machine)
+    findings = run_checks(machine)
 
     levels = {finding.name: finding.verdict.level for finding in findings}
     assert (levels["power"], levels["temperature"]) == ("problem", "problem")
@@ -190,7 +190,7 @@ def test_a_simplejpeg_built_for_numpy_1_is_told_with_its_fix(tmp_path: Path) -> 
     verdict = _verdicts(with_python(make_pi(tmp_path), tmp_path, picamera2=words))["picamera2"]
 
     assert verdict.level == "problem"
-    assert "another numpy than 2.4.6" in verdict.message
+    assert "a numpy other than 2.4.6" in verdict.message
     assert verdict.fix == f"{tmp_path}/bin/python3 -m pip install --ignore-installed --no-deps simplejpeg"
 
 
@@ -224,7 +224,7 @@ def test_tflite_runtime_beside_numpy_2_is_told_with_its_fix(
     ids=["no runtime", "broken LiteRT", "damaged file"],
 )
 def test_a_model_that_does_not_run_prevents_live_reading(tmp_path: Path, answers: dict[str, object], fix: str) -> None:
-    findings = examine(with_python(make_pi(tmp_path), tmp_path, **answers))
+    findings = run_checks(with_python(make_pi(tmp_path), tmp_path, **answers))
 
     assert [finding.name for finding in findings if finding.blocks_live] == ["model"]
     assert next(finding.verdict.fix for finding in findings if finding.name == "model").endswith(fix)
@@ -289,13 +289,13 @@ def test_little_room_on_the_card_is_told(tmp_path: Path) -> None:
 
 
 def test_no_camera_prevents_live_reading(tmp_path: Path) -> None:
-    findings = examine(with_python(make_pi(tmp_path), tmp_path, cameras={"found": []}))
+    findings = run_checks(with_python(make_pi(tmp_path), tmp_path, cameras={"found": []}))
 
     assert [finding.name for finding in findings if finding.blocks_live] == ["cameras"]
 
 
 def test_an_empty_machine_gives_findings_and_each_lack_its_fix(tmp_path: Path) -> None:
-    findings = examine(make_machine(tmp_path, {}))
+    findings = run_checks(make_machine(tmp_path, {}))
 
     assert len(findings) == len(CHECKS)
     assert all(bool(finding.verdict.fix) == (finding.verdict.level != "ok") for finding in findings)
@@ -306,7 +306,7 @@ def test_a_check_that_fails_is_a_finding_and_no_crash(tmp_path: Path, needed: bo
     def stumble(_: ProbeEvidence) -> CheckVerdict:
         raise KeyError("scaling_governor")
 
-    findings = examine(make_pi(tmp_path), (Check("Health", "stumbles", stumble, needed), *CHECKS))
+    findings = run_checks(make_pi(tmp_path), (Check("Health", "stumbles", stumble, needed), *CHECKS))
 
     assert findings[0].verdict.level == level
     assert findings[0].blocks_live == needed

@@ -68,16 +68,16 @@ def test_the_service_is_taken_away_and_what_may_be_yours_stays(pi: Pi) -> None:
         "sudo systemctl daemon-reload",
     ]
     assert not (pi.root / UNIT).exists()
-    assert f"Kept, as it may be yours: /{DEFAULTS}" in result.stdout
-    assert "All was done before" in edge_mnist("pi-setup", "--uninstall", "--yes").stdout
+    assert f"Kept, because you may have changed them: /{DEFAULTS}" in result.stdout
+    assert "nothing was changed" in edge_mnist("pi-setup", "--uninstall", "--yes").stdout
 
 
 @pytest.mark.parametrize(
     ("changes", "user", "message"),
     [
-        ({}, "root", "without root's rights"),
-        ({}, "somebody", "in a home that somebody may not enter"),
-        ({"prefix": Path("/nowhere")}, None, "is not there"),
+        ({}, "root", "must not run as root"),
+        ({}, "somebody", "in a home folder that somebody may not enter"),
+        ({"prefix": Path("/nowhere")}, None, "does not exist"),
     ],
     ids=["root", "another's home", "not installed"],
 )
@@ -117,7 +117,7 @@ def test_a_variable_that_is_no_name_of_a_user_gets_into_nothing(
     pi = make_fake(tmp_path, monkeypatch, bare_files())
 
     assert Machine().user == Machine(environment={}).user != name
-    with pytest.raises(SetupError, match="is no name of a user"):
+    with pytest.raises(SetupError, match="is not a user name"):
         choose_service(replace(pi.machine, user=name or "?"), None)
 
 
@@ -134,7 +134,7 @@ def test_a_path_that_systemd_would_read_otherwise_is_refused(tmp_path: Path, mon
     result = edge_mnist("pi-setup", "--service")
 
     assert result.exit_code == 1
-    assert "systemd takes no such characters" in result.output
+    assert "systemd does not accept such characters" in result.output
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_mnist.edge.doctor.environment import let_see_system, read_venv
+from edge_mnist.edge.doctor.environment import enable_system_packages, read_venv
 from tests.conftest import edge_mnist
 from tests.stand_ins import fake_pi
 from tests.stand_ins.fake_pi import write_command
@@ -56,7 +56,7 @@ def test_a_second_time_nothing_is_left_to_do(pi: Pi, options: tuple[str, ...]) -
 
     assert result.exit_code == 0, result.output
     assert (pi.calls, pi.files()) == (calls, files)
-    assert "All was done before" in result.stdout
+    assert "nothing was changed" in result.stdout
 
 
 def test_every_command_that_runs_was_shown_before(pi: Pi) -> None:
@@ -76,7 +76,7 @@ def test_what_is_not_a_pi_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monk
     result = edge_mnist("pi-setup", "--yes")
 
     assert result.exit_code == 1
-    assert "This is no Raspberry Pi" in result.output
+    assert "This is not a Raspberry Pi" in result.output
     assert pc.calls == []
 
 
@@ -109,7 +109,7 @@ def test_a_command_that_fails_ends_it_and_it_goes_on_from_there(tmp_path: Path) 
     again = edge_mnist("pi-setup", "--yes")
 
     assert failed.exit_code == 1
-    assert "Error: sudo apt-get update: ended with 100." in failed.output
+    assert "Error: sudo apt-get update: ended with exit code 100." in failed.output
     assert again.exit_code == 0, again.output
 
 
@@ -120,7 +120,7 @@ def test_without_sudo_on_the_machine_it_says_so(tmp_path: Path) -> None:
     result = edge_mnist("pi-setup", "--yes")
 
     assert result.exit_code == 1
-    assert "sudo is not there" in result.output
+    assert "sudo is not installed" in result.output
 
 
 def test_an_environment_of_another_python_is_left_to_a_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_an_environment_of_another_python_is_left_to_a_person(tmp_path: Path, mo
     result = edge_mnist("pi-setup")
 
     assert result.exit_code == 1
-    assert "by hand: /usr/bin/python3 -m venv --system-site-packages" in result.stdout
+    assert "manually: /usr/bin/python3 -m venv --system-site-packages" in result.stdout
 
 
 def test_an_environment_file_that_cannot_be_written_stays_whole(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,22 +178,22 @@ def test_pi_os_12_gets_a_simplejpeg_that_fits_numpy_2(
     ids=["venv", "odd spelling", "no such line"],
 )  # fmt: skip
 def test_only_one_line_of_the_environments_settings_changes(tmp_path: Path, before: str, after: str) -> None:
-    changed = let_see_system(before)
+    changed = enable_system_packages(before)
     (tmp_path / "pyvenv.cfg").write_text(changed)
 
     venv = read_venv(tmp_path)
 
     assert changed == after
     assert venv is not None
-    assert venv.sees_system
-    assert let_see_system(changed) == changed
+    assert venv.sees_system_packages
+    assert enable_system_packages(changed) == changed
 
 
 def test_a_changed_setting_shows_the_systems_packages_to_a_real_environment(tmp_path: Path) -> None:
     subprocess.run(["/usr/bin/env", "python3", "-m", "venv", "--without-pip", tmp_path / "env"], check=True, timeout=60)
     config = tmp_path / "env/pyvenv.cfg"
 
-    config.write_text(let_see_system(config.read_text()))
+    config.write_text(enable_system_packages(config.read_text()))
 
     ask = "import site, sys; print(site.ENABLE_USER_SITE is not None, *sys.path, sep='\\n')"
     paths = subprocess.run(

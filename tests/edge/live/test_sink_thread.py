@@ -192,13 +192,13 @@ def test_a_full_disk_is_reported_once_and_tried_again(caplog: pytest.LogCaptureF
     outlet.put(make_sighting(2))
     _wait_for(lambda: len(sink.taken) == 3)
     _wait_for(lambda: outlet.broken)
-    assert outlet.broken == "fake: No space left on device. It is tried again with the next event."
+    assert outlet.broken == "fake: No space left on device. It tries again at the next event."
     outlet.put(make_sighting(3))
 
     assert outlet.close(PATIENCE_S)
     assert outlet.broken is None
     assert [record.message for record in caplog.records] == [
-        "fake: No space left on device. It is tried again with the next event.",
+        "fake: No space left on device. It tries again at the next event.",
         "fake: works again.",
     ]
 

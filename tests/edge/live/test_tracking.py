@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.live.matching import Places, match
-from edge_mnist.edge.live.tracking import PATIENCE, Followed, Tracker
+from edge_mnist.edge.live.tracking import PATIENCE, TrackedFrame, Tracker
 from edge_mnist.edge.reading.reader import Digit, Reading
 from tests.stand_ins.faulty_camera import make_reading
 
@@ -15,7 +15,7 @@ PAGE = ("1247", "89", "30156")
 LATEST = 2
 
 
-def follow(*readings: Reading) -> list[Followed]:
+def follow(*readings: Reading) -> list[TrackedFrame]:
     tracker = Tracker()
     return [tracker.update(reading) for reading in readings]
 
@@ -44,7 +44,7 @@ def _reading(rows: list[list[Digit]]) -> Reading:
     )
 
 
-def numbers(followed: Followed) -> list[int]:
+def numbers(followed: TrackedFrame) -> list[int]:
     return [track.number for track in followed.tracks]
 
 

@@ -53,10 +53,10 @@ FAULTS = {
     "unplugged": ({"unplugged": True}, "No such device"),
     "camera error": ({"raising": CameraError("the sensor is hot")}, "the sensor is hot"),
     "any other error": ({"raising": RuntimeError("V4L2: -5")}, "RuntimeError: V4L2: -5"),
-    "not a frame": ({"odd": "nothing"}, "no gray picture"),
-    "colours": ({"odd": np.zeros((48, 64, 3), np.uint8)}, r"no gray picture.*uint8 \(48, 64, 3\)"),
-    "ten bits": ({"odd": np.zeros((48, 64), np.uint16)}, "no gray picture.*uint16"),
-    "empty": ({"odd": np.zeros((0, 64), np.uint8)}, "no gray picture"),
+    "not a frame": ({"odd": "nothing"}, "delivered str, expected a gray frame"),
+    "colours": ({"odd": np.zeros((48, 64, 3), np.uint8)}, r"delivered uint8 \(48, 64, 3\), expected"),
+    "ten bits": ({"odd": np.zeros((48, 64), np.uint16)}, "delivered uint16 .*, expected"),
+    "empty": ({"odd": np.zeros((0, 64), np.uint8)}, "delivered uint8 .*, expected"),
 }
 
 
@@ -135,7 +135,7 @@ def test_another_size_is_another_camera():
         assert before.isdisjoint(track.number for track in notes.sightings[-1].tracks)
 
     assert notes.states == ["open", "lost", "open"]
-    assert "64 x 48 pixels and are 128 x 96 now" in notes.why_lost
+    assert "changed from 64 x 48 to 128 x 96 pixels" in notes.why_lost
 
 
 def test_a_torn_frame_is_a_frame():

@@ -16,7 +16,7 @@ from edge_mnist.edge.reading.alternatives import (
     suggest_alternatives,
 )
 from edge_mnist.edge.reading.finding import Candidates, find_candidates
-from edge_mnist.edge.reading.shapes import Box, Shape, unite
+from edge_mnist.edge.reading.shapes import Box, Shape, unite_shapes
 from tests.builders.ink import draw_digit, on_paper, write
 
 THRESHOLD = 1.0
@@ -247,7 +247,7 @@ def test_what_is_wide_may_be_several_digits(score: float) -> None:
 
 def test_a_refused_shape_in_pieces_may_be_its_pieces() -> None:
     finding, guesses = _look(write("17", gap=60).ink, REFUSED, REFUSED)
-    whole = Classified(unite([guess.shape for guess in guesses]), 0, REFUSED, 0.9)
+    whole = Classified(unite_shapes([guess.shape for guess in guesses]), 0, REFUSED, 0.9)
 
     alternatives = _suggest(finding, [whole], THRESHOLD)
 
@@ -289,7 +289,7 @@ def test_a_refused_shape_may_belong_to_its_neighbour_and_to_none_far_away() -> N
 
     assert set(joint.replaces) == {0, 1}
     assert joint.least == 4.0 - SLACK
-    assert [shape.box for shape in joint.shapes] == [unite([dash.shape, belly.shape]).box]
+    assert [shape.box for shape in joint.shapes] == [unite_shapes([dash.shape, belly.shape]).box]
 
 
 @pytest.mark.parametrize(("above_threshold", "joints"), [(UNSURE - 0.1, 1), (UNSURE, 0)], ids=["unsure", "sure"])

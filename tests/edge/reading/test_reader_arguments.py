@@ -20,7 +20,7 @@ from edge_mnist.edge.sinks.annotate import annotate
 
 PAGE = draw_page(("1247",), seed=3, pen=PagePen(height_px=40, width_px=4))
 NO_FRAMES = {
-    "None": (None, "cv2.imread gives None"),
+    "None": (None, "cv2.imread returns None"),
     "a path": ("page.jpg", r"read_gray\(path\)"),
     "a Path": (Path("page.jpg"), r"read_gray\(path\)"),
     "a Pillow picture": (Image.new("L", (9, 9)), "numpy.asarray"),
@@ -31,7 +31,7 @@ NO_FRAMES = {
     "floats": (np.zeros((4, 4)), r"255 \* frame"),
     "16 bits": (np.zeros((4, 4), np.uint16), r"\.round\(\)\.astype"),
     "truth values": (np.zeros((4, 4), bool), r"\* 255"),
-    "empty": (np.zeros((0, 4), np.uint8), "not a single pixel"),
+    "empty": (np.zeros((0, 4), np.uint8), "no pixels"),
     "a list": ([[1, 2]], "numpy.asarray"),
 }
 
@@ -41,10 +41,10 @@ def reader() -> Reader:
     return Reader()
 
 
-@pytest.mark.parametrize(("frame", "cure"), NO_FRAMES.values(), ids=list(NO_FRAMES))
-def test_what_is_no_gray_frame_is_one_sentence_with_the_cure(reader: Reader, frame: Any, cure: str) -> None:
+@pytest.mark.parametrize(("frame", "advice"), NO_FRAMES.values(), ids=list(NO_FRAMES))
+def test_what_is_no_gray_frame_is_one_sentence_with_the_cure(reader: Reader, frame: Any, advice: str) -> None:
     for take in (reader.read, find_candidates, show_ink):
-        with pytest.raises(ValueError, match=f"expected a gray frame, uint8 .*{cure}"):
+        with pytest.raises(ValueError, match=f"expected a gray frame, uint8 .*{advice}"):
             take(frame)
 
 
@@ -99,7 +99,7 @@ def test_a_bundle_is_taken_as_path_as_string_and_open() -> None:
 @pytest.mark.parametrize("bundle", [None, 3, b"nano", ["nano"]], ids=str)
 def test_what_names_no_bundle_is_one_sentence(bundle: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"expected a bundle: its folder, the name of a shipped one \(nano, standard\)"
+        ValueError, match=r"expected a bundle: its folder, the name of a shipped bundle \(nano, standard\)"
     ):
         Reader(bundle)
 
@@ -115,7 +115,7 @@ def test_a_bundle_that_is_not_there_is_one_sentence() -> None:
         ({"runtime": "tensorrt"}, "expected a runtime among litert, tflite-runtime, onnxruntime"),
         ({"runtime": ["litert"]}, "expected a runtime among"),
         ({"precision": "int4"}, "expected a precision among float32, float16, dynamic, int8, int16x8, got 'int4'"),
-        ({"num_threads": 0}, "expected num_threads to be a whole number from 1 on, got 0"),
+        ({"num_threads": 0}, "expected num_threads to be an integer of at least 1, got 0"),
         ({"num_threads": "2"}, "expected num_threads"),
         ({"num_threads": True}, "expected num_threads"),
     ],

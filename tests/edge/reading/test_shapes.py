@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.shapes import Box, Shape, join_pieces, outline_shapes, split_pieces, unite
+from edge_mnist.edge.reading.shapes import Box, Shape, join_pieces, outline_shapes, split_pieces, unite_shapes
 from tests.builders.ink import draw_digit, shape_of
 
 
@@ -94,7 +94,7 @@ def test_pieces_of_one_digit_are_joined(upper: Shape, lower: Shape, turned_round
 
     (joined,) = join_pieces(pieces, tallest=200)
 
-    assert joined.box == unite([upper, lower]).box
+    assert joined.box == unite_shapes([upper, lower]).box
     assert len(joined.outlines) == 2
 
 
@@ -134,7 +134,7 @@ def test_no_pieces_are_joined_to_nothing() -> None:
 def test_taking_to_pieces_undoes_joining() -> None:
     pieces = [_bar(10, 10, 30, 6), _bar(60, 20, 35, 60), _bar(0, 90, 5, 5)]
 
-    whole = unite(pieces)
+    whole = unite_shapes(pieces)
 
     assert whole.box == Box(0, 10, 95, 85)
     assert [piece.box for piece in split_pieces(whole)] == [piece.box for piece in pieces]

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_mnist.edge.live.sink_thread import SinkError
 from edge_mnist.edge.media.sources import SourceFrame
 from edge_mnist.edge.reading.reader import Digit, Reading
 from edge_mnist.edge.reading.shapes import Box
 from edge_mnist.edge.sinks.annotate import SMALLEST_TAG, SURE_COLOUR, UNSURE_BELOW, UNSURE_COLOUR, annotate
-from edge_mnist.edge.sinks.drawing_folder import DrawingError, DrawingFolder
+from edge_mnist.edge.sinks.drawing_folder import DrawingFolder
 
 TIMING_MS = {"find": 1.0, "frame": 1.0, "infer": 1.0}
 
@@ -156,7 +157,7 @@ def test_a_drawing_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fill_the_disk)
-    with pytest.raises(DrawingError, match=r"page\.digits\.png: cannot be written \(No space left"):
+    with pytest.raises(SinkError, match=r"page\.digits\.png: cannot be written \(No space left"):
         drawings.save(frame, _reading())
 
     (path,) = tmp_path.iterdir()
@@ -166,5 +167,5 @@ def test_a_drawing_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, mo
 def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("precious")
 
-    with pytest.raises(DrawingError, match="cannot be made"):
+    with pytest.raises(SinkError, match="cannot be created"):
         DrawingFolder(tmp_path / "file" / "drawn")

@@ -46,12 +46,12 @@ def _damaged_gif(path: Path) -> None:
 PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda _: None, "No such file"),
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
-    "text": (lambda path: path.write_text("hello"), "not a picture"),
+    "text": (lambda path: path.write_text("hello"), "a text, not a supported picture"),
     "giant": (_giant_png, "more than 50 megapixels"),
     "large": (lambda path: Image.new("1", (9_000, 9_000)).save(path), "more than 50 megapixels"),
     "truncated": (_truncated_png, "damaged"),
     "damaged gif": (_damaged_gif, "damaged"),
-    "a folder of nothing": (lambda path: path.mkdir(), "no pictures there"),
+    "a folder of nothing": (lambda path: path.mkdir(), "no pictures found"),
 }
 
 
@@ -84,7 +84,7 @@ def test_a_pattern_that_matches_nothing_says_so(tmp_path: Path) -> None:
     result = edge_mnist("run", tmp_path / "*.png")
 
     assert result.exit_code == 1
-    assert "no pictures there" in result.stderr
+    assert "no pictures found" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_a_runtime_that_is_not_installed_says_what_to_install() -> None:
     result = edge_mnist("run", "a.png", "--runtime", "tflite-runtime")
 
     assert result.exit_code == 1
-    assert result.stderr == f"Error: tflite-runtime is not installed: {RUNTIMES['tflite-runtime'].how_to_get}.\n"
+    assert result.stderr == f"Error: tflite-runtime is not installed: {RUNTIMES['tflite-runtime'].install_hint}.\n"
 
 
 @pytest.mark.parametrize(
     ("numpy_version", "hint"),
     [
         ("1.26.4", "pip install tflite-runtime"),
-        ("2.4.6", "it needs numpy below 2, and 2.4.6 is here: `edge-mnist bench"),
+        ("2.4.6", "it needs numpy below 2, and 2.4.6 is installed: `edge-mnist bench"),
     ],
 )
 def test_nobody_is_told_to_install_what_does_not_fit(
@@ -127,8 +127,8 @@ def test_nobody_is_told_to_install_what_does_not_fit(
 ) -> None:
     monkeypatch.setattr(np, "__version__", numpy_version)
 
-    assert RUNTIMES["tflite-runtime"].how_to_get.startswith(hint)
-    assert RUNTIMES["litert"].how_to_get == "pip install ai-edge-litert"
+    assert RUNTIMES["tflite-runtime"].install_hint.startswith(hint)
+    assert RUNTIMES["litert"].install_hint == "pip install ai-edge-litert"
 
 
 def test_a_runtime_that_was_built_for_another_numpy_says_so() -> None:
@@ -139,7 +139,7 @@ def test_a_runtime_that_was_built_for_another_numpy_says_so() -> None:
     runtime = replace(RUNTIMES["tflite-runtime"], load=fail)
 
     with pytest.raises(
-        RuntimeUnavailableError, match=rf"it was built for another numpy than {np.__version__} \(<built"
+        RuntimeUnavailableError, match=rf"it was built for a numpy other than {np.__version__} \(<built"
     ):
         load_file(runtime, b"", file)
 
@@ -254,7 +254,7 @@ def test_a_folder_of_the_users_is_not_made_a_bundle(tmp_path: Path, command: str
     result = edge_mnist(*command.split(), "--out", tmp_path / "out")
 
     assert result.exit_code == 1
-    assert "out: exists and is not a bundle, so it is left alone" in result.stderr
+    assert "out: exists and is not a bundle, so it was not changed" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["holiday.jpg"]
 
 

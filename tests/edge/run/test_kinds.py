@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_mnist.benchmarks.scenes.pages import draw_page
-from edge_mnist.edge.common.kinds import PATTERNS, PROBE_BYTES, identify
+from edge_mnist.edge.common.kinds import PATTERNS, PROBE_BYTES, identify_kind
 from edge_mnist.edge.media import pictures
 from edge_mnist.edge.media.listing import list_folder, list_matches, list_tree
 from edge_mnist.edge.media.pictures import PictureError, read_gray
@@ -42,13 +42,13 @@ OTHERS = {
     "PDF": (_save("PDF"), "a PDF document", "pdftoppm"),
     "PostScript": (_save("EPS"), "a PostScript document", "PNG"),
     "icon": (_save("ICO"), "an icon", "PNG"),
-    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "fetch the file itself"),
+    "HTML": (b"\r\n<!DOCTYPE html>\n<html>", "an HTML page", "download the file itself"),
     "SVG": (b"<?xml version='1.0'?>\n<svg xmlns=", "an SVG drawing", "PNG"),
-    "JSON": (b'{"error": "not found"}', "a JSON document", "fetch"),
+    "JSON": (b'{"error": "not found"}', "a JSON document", "download"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:", "a Git LFS pointer", "git lfs pull"),
-    "zeros": (bytes(4096), "zeros, as a file that was not written to its end", "again"),
+    "zeros": (bytes(4096), "only zeros, like a file whose writing was interrupted", "again"),
     "gzip": (gzip.compress(b"x"), "an archive or a compressed file", "Unpack"),
-    "text": (b"hello", "a text", "fetch"),
+    "text": (b"hello", "a text", "download"),
     "array": (_save_array(), "a NumPy array", "fromarray"),
     "MP4": (b"\0\0\0\x18ftypisom" + bytes(600), "an MP4 or QuickTime video", "edge-mnist run FILE"),
     "H.264": (b"\0\0\0\x01\x67" + bytes(range(200)), "a raw H.264 video", "ffmpeg"),
@@ -60,13 +60,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("content", "name", "cure"), OTHERS.values(), ids=OTHERS)
-def test_what_is_no_picture_is_named_with_its_cure(content: bytes, name: str, cure: str) -> None:
-    with pytest.raises(PictureError, match="not a picture") as caught:
+@pytest.mark.parametrize(("content", "name", "advice"), OTHERS.values(), ids=OTHERS)
+def test_what_is_no_picture_is_named_with_its_cure(content: bytes, name: str, advice: str) -> None:
+    with pytest.raises(PictureError, match="not a supported picture") as caught:
         read_gray(content, "page.jpg")
 
     assert str(caught.value).startswith(f"page.jpg: {name}")
-    assert cure in str(caught.value)
+    assert advice in str(caught.value)
 
 
 @pytest.mark.parametrize(("content", "name"), [other[:2] for other in OTHERS.values()], ids=OTHERS)
@@ -95,12 +95,12 @@ def test_a_stream_is_refused_by_its_first_bytes(content: bytes, name: str) -> No
 
 @pytest.mark.parametrize("kind", [*pictures.FORMATS, "MPO"])
 def test_every_format_that_is_read_is_known(kind: str) -> None:
-    assert identify(_save(kind)).holds == "picture"
+    assert identify_kind(_save(kind)).holds == "picture"
 
 
 def test_every_pattern_is_compiled_for_the_bytes_that_are_looked_at() -> None:
     assert len(PATTERNS) > 40
-    assert identify(b"").holds == "other"
+    assert identify_kind(b"").holds == "other"
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "JPEG2000"])
@@ -153,7 +153,7 @@ def test_a_folder_names_what_is_not_read_once(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     note, error = result.stderr.splitlines()
-    assert note.startswith(f"{tmp_path}: 1 file was not read: notes.txt (a text); 1 subfolder was not looked into")
+    assert note.startswith(f"{tmp_path}: 1 file was not read: notes.txt (a text); 1 subfolder was not searched")
     assert error.startswith(f"Error: {tmp_path}: 1 file was not read: a.pdf (a PDF document). Save its pages")
     reading, left_out = map(json.loads, result.stdout.splitlines())
     assert reading["rows"] == ["31415926"]
@@ -190,7 +190,7 @@ def test_each_file_is_read_once_whatever_links_there_are(linked: Path, pattern: 
     listing = list_matches(f"{linked}/{pattern}")
 
     assert sorted(path.name for path in listing.paths) == ["a.png", "b.png"]
-    assert [kind.name for kind in listing.left_out.values()] == ["a link to nothing"]
+    assert [kind.name for kind in listing.left_out.values()] == ["a broken link"]
 
 
 def test_a_tree_and_a_folder_list_each_file_once(linked: Path) -> None:
@@ -210,10 +210,10 @@ def test_a_folder_that_lies_elsewhere_is_reached_by_its_link(
 
 WRITER = """
 import logging, os, sys, tempfile
-from edge_mnist.edge.common.native_log import keep_python_apart, native_log_to
+from edge_mnist.edge.common.native_log import separate_python_stderr, native_log_to
 handler = logging.StreamHandler()
 logging.getLogger().addHandler(handler)
-keep_python_apart()
+separate_python_stderr()
 with tempfile.TemporaryFile() as held:
     with native_log_to(held):
         logging.warning("of another thread")

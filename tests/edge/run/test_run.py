@@ -184,7 +184,7 @@ def test_a_folder_for_drawings_that_cannot_be_made_is_one_sentence(page: Path, t
 
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "cannot be made (File exists). Choose another --annotate." in result.stderr
+    assert "cannot be created (File exists). Choose another --annotate." in result.stderr
 
 
 class _FakeWindow:

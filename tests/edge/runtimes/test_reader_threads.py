@@ -22,7 +22,7 @@ THREADS = 8
 READINGS = 400
 INSTALLED = [
     pytest.param(
-        name, marks=pytest.mark.skipif(not runtime.installed, reason=f"{name} is not installed: {runtime.how_to_get}")
+        name, marks=pytest.mark.skipif(not runtime.installed, reason=f"{name} is not installed: {runtime.install_hint}")
     )
     for name, runtime in RUNTIMES.items()
 ]

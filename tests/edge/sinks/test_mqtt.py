@@ -329,7 +329,7 @@ def test_a_broker_that_starts_later_gets_everything(
 
     assert [record.message for record in caplog.records] == [
         f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot be reached (connection refused, nothing listens there). "
-        "It is tried again, and readings wait."
+        "Connecting again; readings wait meanwhile."
     ]
 
 
@@ -415,7 +415,7 @@ def test_a_password_lets_in_and_a_wrong_one_is_reported_once_without_it(
         mosquitto.kill()
 
     assert "horse" not in caplog.text
-    assert caplog.text.count("the broker refuses us: Not authorized. It is tried again") == 1
+    assert caplog.text.count("the broker rejects the connection: Not authorized. Connecting again") == 1
 
 
 @pytest.fixture(scope="module")
@@ -476,17 +476,17 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
     ("url", "message"),
     [
         ("http://host/topic", "--mqtt: expected an address that begins with mqtt:// or mqtts://"),
-        ("mqtt:///topic", "expected a host's name or number"),
+        ("mqtt:///topic", "expected a host name or IP address"),
         ("mqtt://host", "expected a topic after the host"),
         ("mqtt://host/a/#", "expected a topic after the host, without + and #"),
         ("mqtt://host/a/+/b", "expected a topic after the host, without + and #"),
         ("mqtt://host:99999/topic", "Expected mqtt://[user@]host[:port]/topic"),
-        ("mqtt://a..b/topic", "expected a host's name or number"),
+        ("mqtt://a..b/topic", "expected a host name or IP address"),
         ("mqtt://me:secret@host/topic", "can see a password in an address"),
-        ("mqtt://me:sec/ret@host/topic", "cannot be told where the password ends"),
+        ("mqtt://me:sec/ret@host/topic", "the end of the password is unclear"),
         ("mqtt:me:secret@host/topic", "--mqtt: expected an address that begins with mqtt://"),
         ("me:secret@host/topic", "--mqtt: expected an address that begins with mqtt://"),
-        ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://host/topic: everybody on this machine can see"),
+        ("mqtt://me:s@secret@host/topic", "--mqtt mqtt://host/topic: every user of this machine can see"),
     ],
 )  # fmt: skip
 def test_an_address_that_cannot_be_meant_is_one_sentence_without_the_password(url: str, message: str) -> None:
@@ -525,7 +525,7 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("mqtt", {"ca": REPOSITORY / "LICENSE"}, "certificates are for mqtts://"),
         ("mqtts", {"ca": REPOSITORY / "LICENSE"}, "expected certificates in PEM format"),
         ("mqtts", {"certificate": REPOSITORY / "LICENSE"}, "expected a certificate and its key in PEM format"),
-        ("mqtts", {"key": REPOSITORY / "LICENSE"}, "--mqtt-key is of use only with its --mqtt-cert"),
+        ("mqtts", {"key": REPOSITORY / "LICENSE"}, "--mqtt-key needs --mqtt-cert"),
         ("mqtt", {"password_file": REPOSITORY / "missing"}, "cannot be read (No such file or directory)"),
     ],
 )

@@ -204,7 +204,7 @@ def test_a_disk_that_takes_no_more_ends_a_video_with_a_sentence(
     assert outlet.close(PATIENCE_S)
 
     assert [record.message for record in caplog.records] == [
-        f"{tmp_path}/video.mp4: cannot be written (File too large), so the recording ends. This sink is given up."
+        f"{tmp_path}/video.mp4: cannot be written (File too large), so the recording ends. This output stops."
     ]
     assert len(_frames(tmp_path / "video.mp4")[0]) >= 1
 
@@ -228,8 +228,11 @@ def test_an_older_video_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture
         sink.take(make_sighting(picture=_picture()))
         sink.close()
 
-    there = f"{tmp_path}/video.avi is there already: this recording is"
-    assert [record.message for record in caplog.records] == [f"{there} video-2.avi.", f"{there} video-3.avi."]
+    there = f"{tmp_path}/video.avi exists: recording to"
+    assert [record.message for record in caplog.records] == [
+        f"{there} video-2.avi instead.",
+        f"{there} video-3.avi instead.",
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["video-2.avi", "video-3.avi", "video.avi"]
 
 
@@ -266,7 +269,7 @@ def test_a_video_ends_while_the_disk_has_room_for_its_end(
     ("name", "message"),
     [
         ("video.mov", "ends in .mp4 or .avi for --record"),
-        ("missing/video.mp4", "is no folder that may be written to"),
+        ("missing/video.mp4", "is not a writable folder"),
         (os.fsdecode(b"caf\xe9.avi"), "its name is not UTF-8"),
     ],
     ids=["another suffix", "no folder", "not UTF-8"],
@@ -361,5 +364,5 @@ def test_a_still_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypat
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(SinkError, match=r"cannot be made \(File exists\)\. Choose another --stills\."):
+    with pytest.raises(SinkError, match=r"cannot be created \(File exists\)\. Choose another --stills\."):
         StillsSink(tmp_path / "file")

@@ -324,9 +324,9 @@ print(type(sink).__name__)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--every-frame"], "--every-frame is about --json and --jsonl"),
-        (["--stills-every", "2"], "--stills-every is about --stills FOLDER"),
-        (["--mqtt-password-file", __file__], "are about --mqtt URL"),
+        (["--every-frame"], "--every-frame needs --json or --jsonl"),
+        (["--stills-every", "2"], "--stills-every needs --stills FOLDER"),
+        (["--mqtt-password-file", __file__], "need --mqtt URL"),
     ],
 )
 def test_an_option_without_the_one_that_it_is_about_is_misuse(arguments: list[str], message: str) -> None:

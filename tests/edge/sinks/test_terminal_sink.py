@@ -54,7 +54,7 @@ def test_the_table_shows_announcement_rates_stages_and_camera() -> None:
 
     assert "camera open /dev/video0, 320x240" in text
     assert "  ██    ██████" in text
-    assert "reads 15.5 of 16.0 fps | latency 5.2 ms | 2 digits followed | 3 frames skipped" in text
+    assert "reads 15.5 of 16.0 fps | latency 5.2 ms | 2 digits tracked | 3 frames skipped" in text
     for stage in ("capture", "find", "frame", "infer", "track", "draw", "publish"):
         assert re.search(rf"{stage} +1\.50 +█", text)
     assert re.search(r"all +9\.00 ms of the 62\.5 ms between frames", text)

@@ -37,10 +37,10 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def live() -> Iterator[tuple[LiveFeed, httpx.Client]]:
-    """Of a server with a board that tests put events on."""
-    board = LiveFeed("auto")
-    with serving(board, limits=WebLimits(requests_per_s=0, poll_s=0.3, ping_s=0.2)) as (_, client):
-        yield board, client
+    """Of a server with a feed that tests put events on."""
+    feed = LiveFeed("auto")
+    with serving(feed, limits=WebLimits(requests_per_s=0, poll_s=0.3, ping_s=0.2)) as (_, client):
+        yield feed, client
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM"])
@@ -138,7 +138,7 @@ def test_two_models_can_be_chosen_between(tmp_path: Path) -> None:
 
 
 def test_models_of_one_name_are_refused() -> None:
-    with pytest.raises(WebError, match="two have the same"):
+    with pytest.raises(WebError, match="have the same name"):
         start_server(None, port=0, settings=WebSettings(models=(SHIPPED, SHIPPED)))
 
 
@@ -151,15 +151,15 @@ def test_what_the_server_was_not_started_with_is_said_to_be_missing(client: http
 
 
 def test_events_are_those_of_the_one_json_form(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
-    board.take(make_change())
-    board.take(make_sighting(0))
+    feed, client = live
+    feed.take(make_change())
+    feed.take(make_sighting(0))
 
     with client.stream("GET", "/v1/live") as stream:
         events = read_events(stream)
         first = [next(events), next(events)]
         now = next(events)
-        board.take(make_sighting(1, ("7",), is_new=True))
+        feed.take(make_sighting(1, ("7",), is_new=True))
         third = next(events)
 
     assert (now["event"], now["state"], now["captured_at"]) == ("alive", "open", first[1]["captured_at"])
@@ -170,10 +170,10 @@ def test_events_are_those_of_the_one_json_form(live: tuple[LiveFeed, httpx.Clien
 
 def test_a_source_whose_name_is_no_text_is_named_as_far_as_it_is() -> None:
     source = os.fsdecode(b"meter \xff \xc3\xa9")
-    board = LiveFeed(source)
-    board.take(CameraChange(source, "lost", f"{source}: gone", 0.0))
+    feed = LiveFeed(source)
+    feed.take(CameraChange(source, "lost", f"{source}: gone", 0.0))
 
-    with serving(board) as (_, client):
+    with serving(feed) as (_, client):
         named = client.get("/v1/model").json()["camera"]
         with client.stream("GET", "/v1/live") as stream:
             event = next(read_events(stream))
@@ -182,11 +182,11 @@ def test_a_source_whose_name_is_no_text_is_named_as_far_as_it_is() -> None:
 
 
 def test_who_is_slow_misses_some_and_gets_the_newest(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
+    feed, client = live
 
     with client.stream("GET", "/v1/live") as stream:
         for i in range(2000):
-            board.take(make_sighting(i))
+            feed.take(make_sighting(i))
         seen = [-1]
         while seen[-1] != 1999:
             seen.append(next(read_events(stream)).get("frame", seen[-1]))
@@ -196,13 +196,13 @@ def test_who_is_slow_misses_some_and_gets_the_newest(live: tuple[LiveFeed, httpx
 
 
 def test_silence_is_filled_with_what_is_so_and_how_old_the_reading_is(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
+    feed, client = live
 
     with client.stream("GET", "/v1/live") as stream:
         events = read_events(stream)
         before = next(events)
-        board.take(make_change())
-        board.take(make_sighting(3))
+        feed.take(make_change())
+        feed.take(make_sighting(3))
         after = [next(events) for _ in range(6)]
 
     assert before == {"event": "alive", "source": "auto", "state": "starting", "captured_at": None, "age_s": None}
@@ -217,11 +217,11 @@ def test_silence_is_filled_with_what_is_so_and_how_old_the_reading_is(live: tupl
 
 
 def test_a_live_picture_says_how_old_it_is(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
+    feed, client = live
 
     with fetching(client, "/v1/live/frame.jpg", 1) as answers:
-        wait_until(lambda: board._picture_watchers == 1)
-        board.take(make_sighting(1, picture=np.full((24, 32, 3), 235, np.uint8)))
+        wait_until(lambda: feed._picture_watchers == 1)
+        feed.take(make_sighting(1, picture=np.full((24, 32, 3), 235, np.uint8)))
 
     # It was taken 5.25 ms before its event.
     assert 0.005 <= float(answers[0].headers["X-Age-S"]) < PATIENCE_S
@@ -230,18 +230,18 @@ def test_a_live_picture_says_how_old_it_is(live: tuple[LiveFeed, httpx.Client]) 
 def test_a_live_picture_is_encoded_once_for_all_and_only_when_asked_for(
     live: tuple[LiveFeed, httpx.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    board, client = live
+    feed, client = live
     encoded: list[object] = []
     encode = LiveFeed._encode
     monkeypatch.setattr(LiveFeed, "_encode", lambda *args: encoded.append(encode(*args)) or encoded[-1])
     picture = np.full((240, 320, 3), (200, 30, 30), np.uint8)
-    assert not board.wants_picture()
-    board.take(make_sighting(0, picture=picture))
+    assert not feed.wants_picture()
+    feed.take(make_sighting(0, picture=picture))
 
     with fetching(client, "/v1/live/frame.jpg", times=3) as answers:
-        wait_until(lambda: board._picture_watchers == 3)
-        assert board.wants_picture()
-        board.take(make_sighting(1, picture=picture))
+        wait_until(lambda: feed._picture_watchers == 3)
+        assert feed.wants_picture()
+        feed.take(make_sighting(1, picture=picture))
 
     assert [item is not None for item in encoded] == [False, True]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
@@ -251,26 +251,26 @@ def test_a_live_picture_is_encoded_once_for_all_and_only_when_asked_for(
     # JPEG is not exact: red is red.
     assert shown.shape == picture.shape
     assert np.abs(shown.astype(int) - picture).max() < 12
-    wait_until(lambda: not board._is_watched)
-    assert not board.wants_picture()
+    wait_until(lambda: not feed._is_watched)
+    assert not feed.wants_picture()
 
 
 def test_pictures_are_not_wanted_more_often_than_they_are_shown(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
-    board._picture_interval_s = 60
+    feed, client = live
+    feed._picture_interval_s = 60
     picture = np.zeros((24, 32, 3), np.uint8)
 
     with fetching(client, "/v1/live/frame.jpg", times=1):
-        wait_until(board.wants_picture)
-        board.take(make_sighting(0, picture=picture))
+        wait_until(feed.wants_picture)
+        feed.take(make_sighting(0, picture=picture))
 
-    assert board._is_watched
-    assert not board.wants_picture()
+    assert feed._is_watched
+    assert not feed.wants_picture()
 
 
 def test_who_has_the_newest_picture_waits_and_is_told_when_there_is_none(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
-    board.take(make_change("open"))
+    feed, client = live
+    feed.take(make_change("open"))
     begun_s = time.monotonic()
 
     answer = client.get("/v1/live/frame.jpg", params={"after": 0})
@@ -280,8 +280,8 @@ def test_who_has_the_newest_picture_waits_and_is_told_when_there_is_none(live: t
 
 
 def test_there_are_no_pictures_after_the_end(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
-    board.take(make_change("ended"))
+    feed, client = live
+    feed.take(make_change("ended"))
 
     answer = client.get("/v1/live/frame.jpg")
 
@@ -291,9 +291,9 @@ def test_there_are_no_pictures_after_the_end(live: tuple[LiveFeed, httpx.Client]
 
 @pytest.mark.parametrize(("state", "status"), [("open", 200), ("lost", 503), ("ended", 200)])
 def test_readiness_depends_on_the_camera(live: tuple[LiveFeed, httpx.Client], state: str, status: int) -> None:
-    board, client = live
+    feed, client = live
     assert client.get("/readyz").status_code == 503
-    board.take(make_change(state))
+    feed.take(make_change(state))
 
     answer = client.get("/readyz")
 
@@ -303,10 +303,10 @@ def test_readiness_depends_on_the_camera(live: tuple[LiveFeed, httpx.Client], st
 
 
 def test_metrics_count_readings_stages_camera_and_refusals(live: tuple[LiveFeed, httpx.Client]) -> None:
-    board, client = live
-    board.take(make_change("open"))
-    board.take(make_sighting(0))
-    board.take(make_sighting(9))
+    feed, client = live
+    feed.take(make_change("open"))
+    feed.take(make_sighting(0))
+    feed.take(make_sighting(9))
     client.post("/v1/read", content=draw_digits(), headers=PNG)
     client.post("/v1/read", content=b"no", headers=PNG)
     client.get("/nonesuch")

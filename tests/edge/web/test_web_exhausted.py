@@ -49,7 +49,7 @@ def test_without_room_for_connections_it_logs_a_line_and_recovers() -> None:
     assert answer.startswith(b"HTTP/1.1 200")
     assert recovered.status_code == 200
     assert "Traceback" not in log
-    assert log.count("No more connections are accepted for the moment (Too many open files)") == 1
+    assert log.count("No more connections can be accepted now (Too many open files)") == 1
     assert spent < 100
 
 
@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_opened_is_a_busy_server(monkeypatch: pytest.Monke
         answer = client.get("/metrics")
 
     assert answer.status_code == 503
-    assert answer.json() == {"error": "The server has as many files open as it may. Try again in a second."}
+    assert answer.json() == {"error": "The server has reached its limit of open files. Try again in a second."}
 
 
 def count_descriptors(pid: int) -> int:

@@ -137,17 +137,17 @@ def test_a_second_request_has_its_own_time() -> None:
 
 
 def test_who_takes_nothing_is_hung_up_on() -> None:
-    board = LiveFeed("auto")
+    feed = LiveFeed("auto")
     many = make_sighting(0, tuple(20 * "1234567890" for _ in range(20)))
 
     limits = WebLimits(stall_s=0.3, events_per_s=1e6)
-    with serving(board, limits=limits) as (server, _), open_socket(server.port) as connection:
+    with serving(feed, limits=limits) as (server, _), open_socket(server.port) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(f"GET /v1/live HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode())
         end_s = time.monotonic() + PATIENCE_S
         wait_until(lambda: server.service.watchers.used == 1)
         while server.service.watchers.used and time.monotonic() < end_s:
-            board.take(many)
+            feed.take(many)
             time.sleep(0.005)
 
         assert server.service.watchers.used == 0
@@ -309,19 +309,19 @@ def test_fifty_clients_at_once_get_their_answers() -> None:
 
 
 def test_the_board_gives_up_nobody_and_nothing_when_a_waiter_leaves() -> None:
-    board = LiveFeed("auto")
+    feed = LiveFeed("auto")
 
     async def leave() -> None:
-        await board.wait_for_news(0, 0.01)
-        task = asyncio.create_task(board.wait_for_picture(None, 10))
+        await feed.wait_for_events(0, 0.01)
+        task = asyncio.create_task(feed.wait_for_picture(None, 10))
         await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(leave())
-    board.take(make_sighting())
+    feed.take(make_sighting())
 
-    assert (len(board._waiting), board._picture_watchers) == (0, 0)
+    assert (len(feed._waiting), feed._picture_watchers) == (0, 0)
 
 
 def make_blank(width: int, height: int, kind: str) -> bytes:

@@ -66,10 +66,10 @@ def server(camera: Drawn) -> Iterator[WebServer]:
             raise CameraError("There is no camera.")
         return camera
 
-    board = LiveFeed("drawn")
-    loop = LiveLoop(plug_in, "drawn", Reader(), [board], LiveSettings(wait_for_camera=True))
+    feed = LiveFeed("drawn")
+    loop = LiveLoop(plug_in, "drawn", Reader(), [feed], LiveSettings(wait_for_camera=True))
     thread = threading.Thread(target=loop.run)
-    started = start_server(board, port=0)
+    started = start_server(feed, port=0)
     thread.start()
     yield started
     loop.stop()
@@ -169,7 +169,7 @@ def test_a_lone_one_on_the_pad_is_taken_for_a_digit(page: Page, server: WebServe
 
     page.wait_for_rows("draw-rows", "1")
     assert not page.find("draw-digits").find_elements("class name", "unsure")
-    assert "take for granted that you drew digits" in page.find("draw").text
+    assert "assuming that you drew one" in page.find("draw").text
 
 
 def test_a_chosen_file_is_read_and_what_is_no_picture_is_refused_in_words(
@@ -257,7 +257,7 @@ def test_whoever_gives_no_token_is_told_and_may_try_again(page: Page, guarded: W
     wait_until(page.find("token").is_displayed, lambda: "no token is asked for")
 
     page.press(Keys.ESCAPE)
-    page.wait_for_text("notice-words", "Enter the token that was printed where the server was started.")
+    page.wait_for_text("notice-words", "Enter the token that the server printed when it started.")
     assert page.text("reader") == "No token yet"
     page.find("again").click()
 

@@ -33,11 +33,11 @@ SOUND = "window.fetch = window.before"
 
 
 class Camera:
-    """A board with a reading each tenth of a second, until it is quiet."""
+    """A feed with a reading each tenth of a second, until it is quiet."""
 
     def __init__(self) -> None:
-        self.board = LiveFeed("auto")
-        self.board.take(make_change())
+        self.feed = LiveFeed("auto")
+        self.feed.take(make_change())
         self.rows = ("471",)
         self.is_quiet = False
         self._ended = threading.Event()
@@ -48,8 +48,8 @@ class Camera:
         index = 0
         while not self._ended.wait(0.1):
             if not self.is_quiet:
-                picture = np.full((240, 320, 3), 235, np.uint8) if self.board.wants_picture() else None
-                self.board.take(make_sighting(index, self.rows, picture=picture))
+                picture = np.full((240, 320, 3), 235, np.uint8) if self.feed.wants_picture() else None
+                self.feed.take(make_sighting(index, self.rows, picture=picture))
                 index += 1
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ def camera() -> Iterator[Camera]:
 
 @pytest.fixture
 def server(page: Page, camera: Camera) -> Iterator[WebServer]:
-    started = start_server(camera.board, port=0)
+    started = start_server(camera.feed, port=0)
     yield started
     # Or it would go on asking.
     page.driver.get("about:blank")
@@ -115,7 +115,7 @@ def test_a_reading_that_grows_old_on_a_camera_that_is_open_says_how_old(
 def test_what_was_seen_before_the_page_was_opened_is_as_old_as_it_is(
     page: Page, server: WebServer, camera: Camera
 ) -> None:
-    wait_until(lambda: camera.board.sighting is not None, lambda: "there is no reading")
+    wait_until(lambda: camera.feed.sighting is not None, lambda: "there is no reading")
     camera.is_quiet = True
     time.sleep(3)
 
@@ -127,7 +127,7 @@ def test_what_was_seen_before_the_page_was_opened_is_as_old_as_it_is(
 
 def test_a_server_that_comes_back_without_its_camera_leaves_no_digits(page: Page, camera: Camera) -> None:
     page.expected += ["net::ERR", "status of 404"]
-    first = start_server(camera.board, port=0)
+    first = start_server(camera.feed, port=0)
     page.open(f"{first.url}#/live")
     page.wait_for_rows("live-rows", "471")
 
@@ -164,7 +164,7 @@ def test_a_part_that_was_chosen_stays(page: Page, server: WebServer, by: str) ->
 
 def test_the_page_works_below_a_path_of_nginx(page: Page, server: WebServer, tmp_path: Path) -> None:
     port = find_free_port()
-    proxied = start_server(server.service.board, port=0, settings=WebSettings(allow_hosts=(f"127.0.0.1:{port}",)))
+    proxied = start_server(server.service.feed, port=0, settings=WebSettings(allow_hosts=(f"127.0.0.1:{port}",)))
     block = f"location /digits/ {{ proxy_pass http://127.0.0.1:{proxied.port}/; }}"
     try:
         with running_nginx(tmp_path / "nginx", port, block) as url:
@@ -181,7 +181,7 @@ def test_the_page_works_below_a_path_of_nginx(page: Page, server: WebServer, tmp
 
 def test_the_page_works_in_a_frame_of_a_named_site_and_in_no_other(page: Page, camera: Camera, tmp_path: Path) -> None:
     ports = [find_free_port() for _ in range(2)]
-    framed = start_server(camera.board, port=0, settings=WebSettings(allow_frames=(f"http://127.0.0.1:{ports[0]}",)))
+    framed = start_server(camera.feed, port=0, settings=WebSettings(allow_frames=(f"http://127.0.0.1:{ports[0]}",)))
     (tmp_path / "home.html").write_text(f'<!doctype html><title>home</title><iframe src="{framed.url}"></iframe>')
     page.expected += ["frame-ancestors", "favicon", "status of 404"]
     seen = []
@@ -205,7 +205,7 @@ def test_the_page_works_in_a_frame_of_a_named_site_and_in_no_other(page: Page, c
     ("failure", "words"),
     [("new TypeError('Failed to fetch')", "The server does not answer."),
      ("new DOMException('x', 'NotAllowedError')", "The server does not answer."),
-     ("'<html>'", "Something else than edge-mnist answers at this address.")],
+     ("'<html>'", "The server at this address is not edge-mnist.")],
     ids=["failed to fetch", "not allowed", "another server"],
 )  # fmt: skip
 def test_what_goes_wrong_is_told_in_our_words(page: Page, server: WebServer, failure: str, words: str) -> None:
@@ -229,7 +229,7 @@ def test_the_browsers_own_words_are_for_the_console(page: Page, server: WebServe
         "const { inWords } = await import('./static/words.js');return inWords(new DOMException('x', 'NotAllowedError'))"
     )
 
-    assert said == "Something in this page failed. Load the page again; if it stays so, try another browser."
+    assert said == "This page failed. Reload it; if it fails again, try another browser."
 
 
 def test_a_browser_that_keeps_nothing_for_the_page_keeps_the_token_while_it_is_open(
@@ -248,9 +248,9 @@ def test_a_browser_that_keeps_nothing_for_the_page_keeps_the_token_while_it_is_o
 
 def test_what_strangers_called_things_is_text_and_nothing_else(page: Page) -> None:
     name = "<img src=x onerror=document.title='pwned'>\x1b[31m\u202e"
-    board = LiveFeed(name)
-    board.take(CameraChange(name, "lost", f"{name}: gone", 0.0))
-    server = start_server(board, port=0)
+    feed = LiveFeed(name)
+    feed.take(CameraChange(name, "lost", f"{name}: gone", 0.0))
+    server = start_server(feed, port=0)
     try:
         page.open(f"{server.url}#/live")
         page.wait_for_text("live-state-message", "<img src=x onerror=")

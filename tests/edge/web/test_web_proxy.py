@@ -59,7 +59,7 @@ def test_the_documented_block_works_and_counts_clients_one_by_one(tmp_path: Path
             statuses = {address: [ask(f"{url}/digits/v1/model", address) for _ in range(3)]
                         for address in ("127.0.0.2", "127.0.0.3")}  # fmt: skip
             redirected = httpx.get(f"{url}/digits")
-            server.service.board.take(make_change())
+            server.service.feed.take(make_change())
             with httpx.stream("GET", f"{url}/digits/v1/live") as stream:
                 event = next(line for line in stream.iter_lines() if line.startswith("data: "))
 

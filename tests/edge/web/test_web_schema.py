@@ -17,9 +17,9 @@ from tests.stand_ins.web_server import PATIENCE_S, TOKEN, draw_digits, serving
 @pytest.fixture(scope="module")
 def described() -> Iterator[schemathesis.BaseSchema]:
     """The API of a server whose camera's film is over, so that nobody waits for pictures."""
-    board = LiveFeed("film.mp4")
-    board.take(make_change("ended"))
-    with serving(board, limits=WebLimits(requests_per_s=0, poll_s=0.05), token=TOKEN) as (server, _):
+    feed = LiveFeed("film.mp4")
+    feed.take(make_change("ended"))
+    with serving(feed, limits=WebLimits(requests_per_s=0, poll_s=0.05), token=TOKEN) as (server, _):
         yield schemathesis.openapi.from_url(
             f"http://127.0.0.1:{server.port}/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"}
         )

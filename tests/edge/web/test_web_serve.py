@@ -145,7 +145,7 @@ def test_a_privileged_port_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
 
-    with pytest.raises(WebError, match=r"127\.0\.0\.1:80 is only for root\. Choose a port of 1024 or above"):
+    with pytest.raises(WebError, match=r"127\.0\.0\.1:80 needs root\. Choose a port of 1024 or above"):
         open_listener("127.0.0.1", 80)
 
 
@@ -205,7 +205,7 @@ def test_an_address_without_a_token_is_opened_as_it_is_and_a_missing_browser_is_
         pass
 
     assert opened == ["http://127.0.0.1:8000/"]
-    assert capsys.readouterr().err == "No browser could be opened here: open the address above in one.\n"
+    assert capsys.readouterr().err == "No browser could be opened: open the address above in a browser.\n"
 
 
 def test_what_is_ignored_from_the_start_stays_ignored() -> None:
