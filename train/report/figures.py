@@ -228,11 +228,11 @@ LEARNING_RATE = 0.01
 def fit_baseline(train: Images, seed: int) -> keras.Model:
     """Fit logistic regression to undistorted training images, by Adam with a learning rate that falls to 0."""
     keras.utils.set_random_seed(seed)
-    model, steps = logistic(), EPOCHS * -(-len(train) // BATCH)
+    model: Any = logistic()
+    steps = EPOCHS * -(-len(train) // BATCH)
     rate: Any = keras.optimizers.schedules.PolynomialDecay(LEARNING_RATE, steps, end_learning_rate=0.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    jit_compile: Any = use_xla()
-    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=jit_compile)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=use_xla())
     random = np.random.default_rng(seed)
     silent: Any = 0  # Keras's annotation of `verbose` is wrong
     for _ in range(EPOCHS):
