@@ -191,7 +191,7 @@ def _file_row(file: ModelFile, count: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class LayerNoise:
+class FileNoise:
     """The noise of a file's layers: name, decibels, whether noisy, and percent of the longest bar."""
 
     file: str
@@ -200,9 +200,9 @@ class LayerNoise:
     layers: Sequence[tuple[str, float, bool, float]]
 
 
-def _list_noise(file: ModelFile, quantization: Quantization) -> LayerNoise:
+def _list_noise(file: ModelFile, quantization: Quantization) -> FileNoise:
     layers = file.layers or []
-    return LayerNoise(
+    return FileNoise(
         file=file.record.name,
         noisiest=min(layers, key=lambda one: one.snr_db).layer,
         note=_describe_look(file, quantization),

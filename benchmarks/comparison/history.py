@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from ...edge.common.pages.charts import ChartAxes, ChartPoint, draw_curves
+from ...edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves
 from ...edge.common.pages.page import PageFigure, PageTable, TableCell, render_page
 from ..errors import BenchmarkError
 from ..results.files import ResultsError, read_results

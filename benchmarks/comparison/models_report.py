@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from ...edge.common.files import write_all
-from ...edge.common.pages.charts import COLOURS, ChartMark, draw_scatter, make_file
+from ...edge.common.pages.drawing import COLOURS, make_file
 from ...edge.common.pages.markdown import escape_all_markdown
 from ...edge.common.pages.page import PageTable, Svg, render_page
+from ...edge.common.pages.scatter import ChartMark, draw_scatter
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
 from .models import ModelComparison, ModelPoint, PublishedClaim

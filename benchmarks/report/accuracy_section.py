@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...edge.common.pages.charts import ChartRow, draw_rows
 from ...edge.common.pages.page import PageFigure, PageTable, TableCell
+from ...edge.common.pages.row_charts import ChartRow, draw_rows
 from ...edge.common.pages.tiles import DigitTile, draw_tile
 from ...edge.common.statistics import wilson_interval
 from ...edge.common.terminal.formatting import describe_p, format_p

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...edge.common.pages.charts import FIRST, SECOND, THIRD, ChartMark, draw_scatter
+from ...edge.common.pages.drawing import FIRST, SECOND, THIRD
 from ...edge.common.pages.page import PageFigure, PageTable, TableCell
+from ...edge.common.pages.scatter import ChartMark, draw_scatter
 from ...edge.common.terminal.formatting import format_percent
 from ..results.findings import mark_front, timed_rows
 from ..results.schema import Accuracy, Latency, Results, Row

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...edge.common.pages.charts import ChartRow, draw_rows
 from ...edge.common.pages.page import PageFigure
+from ...edge.common.pages.row_charts import ChartRow, draw_rows
 from ...edge.common.terminal.formatting import format_percent
 from ..results.findings import measure_ratio
 from ..results.schema import Latency, Row

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...edge.common.pages.charts import COLOURS, ChartAxes, ChartPoint, ChartRow, draw_curves, draw_rows
+from ...edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves
+from ...edge.common.pages.drawing import COLOURS
 from ...edge.common.pages.page import PageFigure, PageTable, Svg, TableCell
+from ...edge.common.pages.row_charts import ChartRow, draw_rows
 from ...edge.doctor.health import SINCE_START, THROTTLE_BITS
 from ..results.schema import MachineRun, Results, Sample, StageBudget
 from ..results.wording import format_count, format_or_unknown

@@ -14,7 +14,7 @@ import pytest
 
 from edge_mnist.edge.bundle.card import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
-from edge_mnist.edge.common.pages import charts
+from edge_mnist.edge.common.pages.drawing import VARIABLES
 from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.data.images import Images
@@ -321,7 +321,7 @@ def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
 
 
 def test_drawings_take_their_colours_from_the_page_and_keep_their_names_apart(page: str) -> None:
-    assert not [placeholder for placeholder in charts.VARIABLES if placeholder in page]
+    assert not [placeholder for placeholder in VARIABLES if placeholder in page]
     names = re.findall(r'<(?:clipPath|path|pattern) id="([^"]+)"', page)
     assert len(names) == len(set(names))
 

@@ -10,8 +10,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ...edge.bundle.card import NUM_CLASSES, Epoch
-from ...edge.common.pages.charts import ACCURACY_TICKS, FIRST, INK, PAPER, SECOND, SIZE, draw, error_of
+from ...edge.common.pages.drawing import FIRST, INK, PAPER, SECOND, SIZE, draw
 from ...edge.common.pages.page import Svg
+from ...edge.common.pages.scatter import ACCURACY_TICKS, error_of
 from .figures import ValidationScores
 
 # Inches.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....edge.common.pages.charts import ChartAxes, ChartPoint, draw_curves, draw_histograms
+from ....edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves, draw_histograms
 from ....edge.common.pages.page import PageTable, Svg, render_page
 from ...statistics.selective import Kept
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram

@@ -7,7 +7,7 @@ import msgspec
 
 from ....edge.bundle.catalogue import Claim
 from ....edge.common.files import write_all
-from ....edge.common.pages.charts import make_file
+from ....edge.common.pages.drawing import make_file
 from ....edge.common.pages.markdown import escape_all_markdown
 from ....edge.common.pages.page import Svg
 from ....edge.common.statistics import wilson_interval

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....edge.common.opencv import cv
-from ....edge.common.pages.charts import ChartAxes, ChartPoint, draw_curves
+from ....edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves
 from ....edge.common.pages.page import PageTable, Svg, embed_png, render_page
 from ....edge.common.pages.tiles import DigitTile
 from ....edge.common.terminal.formatting import format_percent

@@ -32,7 +32,8 @@ from edge_mnist.edge.bundle.card import ModelCardError, encode_card
 from edge_mnist.edge.bundle.catalogue import CATALOGUE
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
-from edge_mnist.edge.common.pages.charts import make_file, pick_front
+from edge_mnist.edge.common.pages.drawing import make_file
+from edge_mnist.edge.common.pages.scatter import pick_front
 from edge_mnist.edge.common.statistics import wilson_interval
 from tests.builders.benchmark_results import make_machine, make_results
 from tests.conftest import edge_mnist

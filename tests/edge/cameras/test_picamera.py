@@ -239,7 +239,7 @@ def test_opening_and_closing_leaves_no_descriptor(behaviour: Behaviour) -> None:
 @pytest.mark.parametrize("number", [1, 5])
 def test_a_number_beyond_the_cameras_is_refused_by_their_names(number: int) -> None:
     """The second one listed is a webcam, of which libcamera gives a single stream."""
-    with pytest.raises(CameraError, match=rf"picamera2:{number}: there is 1 of them \(imx708\)"):
+    with pytest.raises(CameraError, match=rf"picamera2:{number}: 1 camera found \(imx708\)"):
         open_camera(f"picamera2:{number}", SMALL)
 
 

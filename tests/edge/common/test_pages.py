@@ -7,18 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from edge_mnist.edge.common.pages.charts import (
-    ChartAxes,
-    ChartMark,
-    ChartPoint,
-    ChartRow,
-    draw_curves,
-    draw_histograms,
-    draw_rows,
-    draw_scatter,
-    error_of,
-    make_file,
-)
+from edge_mnist.edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves, draw_histograms
+from edge_mnist.edge.common.pages.drawing import make_file
 from edge_mnist.edge.common.pages.page import (
     PageError,
     PageTable,
@@ -27,6 +17,8 @@ from edge_mnist.edge.common.pages.page import (
     emphasize,
     render_page,
 )
+from edge_mnist.edge.common.pages.row_charts import ChartRow, draw_rows
+from edge_mnist.edge.common.pages.scatter import ChartMark, draw_scatter, error_of
 from tests.builders.parsed_page import check_self_contained
 
 HOSTILE = """<script>alert('"&')</script>\x1b[2J"""

@@ -344,7 +344,9 @@ def test_more_than_the_buffer_holds_loses_the_oldest(mosquitto: Mosquitto, subsc
     subscriber.wait_for(lambda: len(subscriber.of("hall/meter/reading")) >= 5)
     sink.close()
 
-    assert [reading["sequence"] for reading in subscriber.of("hall/meter/reading")] == [15, 16, 17, 18, 19]
+    # A subscriber that connects meanwhile receives the retained reading once more.
+    received = dict.fromkeys(reading["sequence"] for reading in subscriber.of("hall/meter/reading"))
+    assert list(received) == [15, 16, 17, 18, 19]
     assert sink.lost == 15
 
 
@@ -403,7 +405,7 @@ def test_a_password_lets_in_and_a_wrong_one_is_reported_once_without_it(
         subscriber = Subscriber(mosquitto.port, "meter", "right horse")
         monkeypatch.setenv(PASSWORD_VARIABLE, "wrong horse")
         wrong = MqttSink(parse_broker(address, TlsFiles(), None))
-        _wait_for(lambda: "refuses" in caplog.text)
+        _wait_for(lambda: "rejects" in caplog.text)
         time.sleep(0.5)
         wrong.close()
         from_file = MqttSink(parse_broker(address, TlsFiles(), tmp_path / "password"))
@@ -456,7 +458,7 @@ def test_tls_with_a_client_certificate(tmp_path: Path, certificates: Path, caplo
     try:
         subscriber = Subscriber(mosquitto.port, tls=tls)
         stranger = MqttSink(_broker(mosquitto.port, "mqtts", "localhost"))
-        _wait_for(lambda: "its certificate is vouched for by somebody who is not trusted here" in caplog.text)
+        _wait_for(lambda: "an authority that is not trusted here" in caplog.text)
         stranger.close()
         nameless = MqttSink(_broker(mosquitto.port, "mqtts", "localhost", ca=ca))
         _wait_for(lambda: len(caplog.records) == 2)

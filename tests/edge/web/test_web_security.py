@@ -253,7 +253,7 @@ def test_two_starts_make_two_tokens() -> None:
 
 def test_a_token_that_is_given_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(token=TOKEN) as (server, _):
-        assert capsys.readouterr().err == f"Serving on {server.url} (the token is the one that it was given)\n"
+        assert capsys.readouterr().err == f"Serving on {server.url} (with the token from its settings)\n"
         assert TOKEN not in server.url
 
 
