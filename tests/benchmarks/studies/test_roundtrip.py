@@ -173,7 +173,7 @@ def test_results_survive_json_and_are_reported(results: Roundtrip, tmp_path: Pat
     assert "| height: 160 px and more" in report
 
 
-@pytest.mark.parametrize(("framed", "verdict"), [(993, "as wanted"), (992, "less than required")])
+@pytest.mark.parametrize(("framed", "verdict"), [(993, "as required"), (992, "less than required")])
 def test_the_verdict_is_of_the_share_that_framing_keeps(results: Roundtrip, framed: int, verdict: str) -> None:
     total = Tally(count=2000, bare=1000, framed=framed, read=900, read_nothing=0, read_several=0)
 

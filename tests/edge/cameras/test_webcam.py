@@ -197,7 +197,7 @@ def test_a_size_that_changes_is_an_error() -> None:
     camera.grab()
     device.size = (32, 24)
 
-    with pytest.raises(CameraError, match="were 64x48 and are 32x24 now"):
+    with pytest.raises(CameraError, match="changed from 64x48 to 32x24"):
         camera.grab()
 
 
@@ -282,8 +282,8 @@ def test_exposure_and_autofocus_are_set() -> None:
     [
         ({"exposure_us": 5000}, "has no manual exposure"),
         ({"focus": "auto"}, "has no continuous autofocus"),
-        ({"focus": 2.0}, "focus has no unit"),
-        ({"gain": 2.0}, "gain has no unit"),
+        ({"focus": 2.0}, "focus has no standard unit"),
+        ({"gain": 2.0}, "gain has no standard unit"),
     ],
     ids=["exposure", "autofocus", "distance", "gain"],
 )

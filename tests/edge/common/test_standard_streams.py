@@ -135,7 +135,7 @@ def test_live_stops_when_its_only_output_is_gone_for_good() -> None:
     done = _run(["live", "--camera", "pictures", "--fps", "0", "--loop"], ">&-")
 
     assert done.returncode == 1
-    assert b"standard output cannot be written (Bad file descriptor). This sink is given up." in done.stderr
+    assert b"standard output cannot be written (Bad file descriptor). This output stops." in done.stderr
 
 
 @pytest.mark.usefixtures("work")
