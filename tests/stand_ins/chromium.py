@@ -159,7 +159,7 @@ class Page:
         moves = ActionChains(self.driver, duration=0).move_to_element_with_offset(pad, *points[0]).click_and_hold()
         for point in points[1:]:
             moves.move_to_element_with_offset(pad, *point)
-        moves.release().perform_step()
+        moves.release().perform()
 
     def press(self, *keys: str, control: bool = False) -> None:
         """On the keyboard, wherever the focus is."""
@@ -169,7 +169,7 @@ class Page:
         moves.send_keys(*keys)
         if control:
             moves.key_up(Keys.CONTROL)
-        moves.perform_step()
+        moves.perform()
 
     def drop(self, content: bytes, media_type: str) -> None:
         """Drop a file onto the page."""

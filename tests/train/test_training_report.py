@@ -38,6 +38,7 @@ from edge_mnist.train.report.page import format_page
 from edge_mnist.train.report.report import report_path, write_report
 from edge_mnist.train.schedule import make_schedule, sample_schedule
 from edge_mnist.train.zoo import ZOO
+from tests.builders.parsed_page import ParsedPage
 from tests.conftest import edge_mnist
 
 # As the fixture `trained` is.
@@ -269,32 +270,29 @@ def test_milestones_are_where_validation_first_was() -> None:
 def test_the_page_says_how_soon_one_seed_got_there(report: TrainingReport) -> None:
     once = find_milestones([_epochs((0.981, 1_200.4), (0.991, 100.0))])
 
-    soon = _how_soon(msgspec.structs.replace(report, milestones=once))
+    page = ParsedPage(_format(msgspec.structs.replace(report, milestones=once)))
 
-    assert "<td>98.0 %</td><td>1</td><td>1,200.4</td>" in soon
-    assert "<td>99.0 %</td><td>2</td><td>1,300.4</td>" in soon
-    assert soon.endswith("Nothing reached 99.4 %.")
+    rows = page.tables["How soon"]
+    assert ["98.0 %", "1", "1,200.4"] in rows
+    assert ["99.0 %", "2", "1,300.4"] in rows
+    assert "Nothing reached 99.4 %." in page.text
 
 
 def test_the_page_says_how_many_seeds_got_there(report: TrainingReport) -> None:
     runs = [_epochs((0.981, 10.0)), _epochs((0.9, 10.0), (0.9, 10.0)), _epochs((0.9, 11.0), (0.999, 12.0))]
 
-    soon = _how_soon(msgspec.structs.replace(report, milestones=find_milestones(runs)))
+    page = ParsedPage(_format(msgspec.structs.replace(report, milestones=find_milestones(runs))))
 
-    assert "<td>98.0 %</td><td>2 of 3</td><td>1.5</td><td>16.5</td><td>10.0, never, 23.0</td>" in soon
-    assert "<td>99.8 %</td><td>1 of 3</td><td>2</td><td>23.0</td><td>never, never, 23.0</td>" in soon
-    assert "Nothing reached" not in soon
+    rows = page.tables["How soon"]
+    assert ["98.0 %", "2 of 3", "1.5", "16.5", "10.0, never, 23.0"] in rows
+    assert ["99.8 %", "1 of 3", "2", "23.0", "never, never, 23.0"] in rows
+    assert "Nothing reached" not in page.text
 
 
 def test_a_run_that_got_nowhere_is_not_timed(report: TrainingReport) -> None:
     nowhere = find_milestones([_epochs((0.5, 1.0))])
 
     assert "How soon" not in _format(msgspec.structs.replace(report, milestones=nowhere))
-
-
-def _how_soon(report: TrainingReport) -> str:
-    """The section without what follows its last sentence."""
-    return re.findall(r"<h2>How soon</h2>.*?(?= ?</p>)", _format(report), re.DOTALL)[0]
 
 
 def test_what_a_recipe_leaves_out_is_not_said(page: str, report: TrainingReport) -> None:
@@ -306,7 +304,7 @@ def test_what_a_recipe_leaves_out_is_not_said(page: str, report: TrainingReport)
     for words in ("harder than validation", "labels are smoothed", "moving average", "distorted as in training"):
         assert words in page
         assert words not in fewer
-    assert "Training's figures are means over an epoch" in fewer
+    assert "Training's figures are means over an epoch" in ParsedPage(fewer).text
 
 
 def _format(report: TrainingReport) -> str:
@@ -369,7 +367,7 @@ def test_distorted_images_in_the_page_are_those_of_the_recipe() -> None:
 def test_a_report_that_cannot_be_written_says_that_the_bundle_is_whole(
     bundle: Bundle, run: TrainedModel, tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainError, match="is whole"):
+    with pytest.raises(TrainError, match="is complete"):
         write_report(tmp_path / "gone" / "bundle", bundle.card, mnist.split_sample_for_training(), [run])
 
     assert not list(tmp_path.iterdir())

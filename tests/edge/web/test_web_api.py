@@ -95,7 +95,7 @@ def test_what_is_not_there_cannot_be_chosen(client: httpx.Client, query: dict[st
     answer = client.post("/v1/read", params=query, content=draw_digits(), headers=PNG)
 
     assert answer.status_code == 400
-    assert "choose among standard int8 on litert" in answer.json()["error"]
+    assert "choose one of standard int8 on litert" in answer.json()["error"]
 
 
 def test_the_model_is_described_as_its_card_does(client: httpx.Client) -> None:
