@@ -201,7 +201,7 @@ def main() -> None:
       edge-mnist example page.png       draw a page of digits
       edge-mnist run page.png           read the digits in a picture
       edge-mnist export --int8          TFLite and ONNX from the shipped model
-      edge-mnist verify                 check that every file computes the same here
+      edge-mnist verify                 check that each file computes the same
       edge-mnist benchmark              accuracy and latency of every file here
       edge-mnist train --out my-model   train your own
     """

@@ -178,8 +178,8 @@ def test_claims_are_compared_with_the_lowest_of_the_same_split() -> None:
     assert dropout == ["dropout-cnn", "99.73 % validation", "", "", "99.44 val.", "-0.29"]
     short = [sentence for sentence in describe_claims(results) if "does not exceed" in sentence]
     assert short == [
-        "`batchnorm-905k` as described does not exceed its claim: 99.24 % where 99.27 % test is claimed.",
-        "`dropout-cnn` with our recipe does not exceed its claim: 99.44 % where 99.73 % validation is claimed.",
+        "`batchnorm-905k` as described does not exceed its claim: 99.24 %, claimed: 99.27 % test.",
+        "`dropout-cnn` with our recipe does not exceed its claim: 99.44 %, claimed: 99.73 % validation.",
     ]
 
 
@@ -242,8 +242,8 @@ def test_the_command_writes_the_reports(exported: Bundle, tmp_path: Path) -> Non
     ("peers", "inputs", "message"),
     [
         (1, (), "--peer needs --peer-input"),
-        (2, ("uint8", "uint8", "uint8"), "2 and 3 given"),
-        (0, ("uint8",), "0 and 1 given"),
+        (2, ("uint8", "uint8", "uint8"), "got 3 for 2 peers"),
+        (0, ("uint8",), "got 1 for 0 peers"),
     ],
 )
 def test_peers_and_what_they_read_go_together(
