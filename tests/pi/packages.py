@@ -44,8 +44,8 @@ def build_wheel(folder: Path) -> Path:
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    for name in ("edge", "train", "export", "benchmarks"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # Its links to the stages become folders.
+    shutil.copytree(REPOSITORY / "edge_mnist", source / "edge_mnist", ignore=shutil.ignore_patterns("__pycache__"))
     run_program(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source)
     return next(folder.glob("*.whl"))
 
