@@ -87,6 +87,8 @@ def test_a_service_in_whose_driver_threads_hang_no_longer_says_that_it_is_well(m
         wait(lambda: loop.frames_read > 3)
         with camera.hanging():
             wait(lambda: not loop._watchdog.is_healthy)
+            # A message may still be on its way.
+            time.sleep(0.3)
             manager.read_all()
             time.sleep(0.5)
             assert manager.read_all() == []
