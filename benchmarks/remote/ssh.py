@@ -48,7 +48,7 @@ def parse_host(text: str) -> RemoteHost:
     """Parse `user@pi`, `pi`, `user@pi:2222` or `user@[fe80::1]:2222`.
 
     Raises:
-        BenchmarkError: The text has none of these forms.
+        BenchmarkError: The text has another form.
     """
     match = _HOST.fullmatch(text)
     port = int(match[3]) if match and match[3] else None

@@ -12,16 +12,16 @@ from ..results.schema import MachineRun, Results, Sample, StageBudget
 from ..results.wording import format_count, format_or_unknown
 
 
-def describe_bits(told: Sequence[int]) -> str:
+def describe_bits(reported: Sequence[int]) -> str:
     """Describe throttling bits in words, over all samples; also if the machine reports none.
 
     Args:
-        told: Values of `vcgencmd get_throttled`.
+        reported: Values of `vcgencmd get_throttled`.
     """
-    if not told:
-        return "this machine does not tell"
-    now = [words for bit, words in THROTTLE_BITS if any(bits >> bit & 1 for bits in told)]
-    since = [words for bit, words in THROTTLE_BITS if any(bits >> (bit + SINCE_START) & 1 for bits in told)]
+    if not reported:
+        return "not reported by this machine"
+    now = [words for bit, words in THROTTLE_BITS if any(bits >> bit & 1 for bits in reported)]
+    since = [words for bit, words in THROTTLE_BITS if any(bits >> (bit + SINCE_START) & 1 for bits in reported)]
     parts = [f"{', '.join(now)} while measuring"] if now else []
     parts += (
         [f"{', '.join(earlier)} since it was started"] if (earlier := [one for one in since if one not in now]) else []
@@ -29,9 +29,9 @@ def describe_bits(told: Sequence[int]) -> str:
     return "; ".join(parts) or "none, now or since it was started"
 
 
-POWER = {None: "supply not told", True: "from a battery", False: "from the mains"}
+POWER = {None: "supply unknown", True: "from a battery", False: "from the mains"}
 VIRTUAL = {
-    None: "whether it is a virtual machine is not told",
+    None: "not known whether it is a virtual machine",
     True: "a virtual machine, whose neighbours are not seen from here",
     False: "no virtual machine",
 }
@@ -137,8 +137,8 @@ def _describe(machine: MachineRun) -> list[str]:
         f"{host.machine}, {format_count(host.cores, 'core', 'cores')}, {host.system}, Python {host.python}; measured "
         f"on processors {', '.join(map(str, machine.affinity))}; governor {format_or_unknown(host.governor)}; power "
         f"{POWER[host.on_battery]}; {VIRTUAL[host.is_virtual]}.",
-        f"Instructions that decide how integers are multiplied: {', '.join(host.flags) or 'none told'}.",
-        f"Versions: {versions or 'not told'}.",
+        f"Instructions that decide how integers are multiplied: {', '.join(host.flags) or 'none reported'}.",
+        f"Versions: {versions or 'unknown'}.",
         f"Reading the clock takes {machine.timer_overhead_us:.3f} us, which is in every latency.",
         f"Throttling: {describe_bits(bits)}.",
     ]

@@ -52,7 +52,7 @@ def read_non_digits(path: Path) -> NonDigits:
             subfolders or not, each scaled to 28x28 whatever its shape.
 
     Raises:
-        BenchmarkError: The path is none of these.
+        BenchmarkError: The path has another content.
         PictureError: A picture cannot be read.
     """
     if not path.is_dir():

@@ -62,7 +62,7 @@ def test_a_ratio_needs_both_sides_and_enough_processes() -> None:
 @pytest.mark.parametrize(
     ("bits", "words"),
     [
-        ([], "this machine does not tell"),
+        ([], "not reported by this machine"),
         ([0, 0], "none, now or since it was started"),
         ([0, 0x1], "under-voltage while measuring"),
         ([0x50000], "under-voltage, throttled since it was started"),

@@ -286,7 +286,7 @@ def test_what_a_machine_does_not_tell_is_said(results: Results) -> None:
     silent = ParsedPage(_format(msgspec.structs.replace(results, machines=[make_machine(samples=samples)])))
 
     assert "This machine does not report: temperature, slowed for heat." in silent.text
-    assert "Throttling: this machine does not tell." in silent.text
+    assert "Throttling: not reported by this machine." in silent.text
 
 
 def test_text_is_text_whatever_it_looks_like(results: Results) -> None:
