@@ -181,7 +181,7 @@ def choose_digits(
     alternatives: Sequence[Alternative],
     second: Sequence[Sequence[Classified]],
     threshold: float,
-) -> list[list[Classified]]:
+) -> list[Classified]:
     """Choose the likeliest reading: rows of shapes that the model takes for digits.
 
     Args:
@@ -205,17 +205,7 @@ def choose_digits(
             gone.update(replaces)
             chosen += reading
     standing = [guess for i, guess in enumerate(guesses) if i not in gone]
-    shown = _drop_nested([*chosen, *standing], threshold)
-    return _read_rows(shown, threshold + _doubt(shown, threshold))
-
-
-def _doubt(guesses: list[Classified], threshold: float) -> float:
-    """Return how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
-
-    The model's odds assume that digits are common. Bayes' rule replaces that by the odds in this frame.
-    """
-    digits = sum(guess.score >= threshold for guess in guesses)
-    return max(0.0, math.log((len(guesses) - digits + 1) / (digits + 1)))
+    return _drop_nested([*chosen, *standing], threshold)
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:
@@ -245,23 +235,3 @@ def _drop_nested(guesses: list[Classified], threshold: float) -> list[Classified
     inside = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
     nested = np.any(inside & digit, axis=1).tolist()
     return [guess for guess, within in zip(guesses, nested, strict=True) if not within]
-
-
-def _read_rows(guesses: list[Classified], threshold: float) -> list[list[Classified]]:
-    """Group digits into rows and drop rows of other writing: some letters look like digits, most do not."""
-    kept, dropped = [], 0
-    for row in group_into_rows(guesses, lambda guess: guess.shape.box):
-        digits = [guess for guess in row if guess.score >= threshold]
-        if not digits:
-            continue
-        height = statistics.median(guess.shape.box.height for guess in digits)
-        low, high = SIZES[0] * height, SIZES[1] * height
-        others = [guess for guess in row if guess.score < threshold and low < guess.shape.box.height < high]
-        if len(others) > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
-            dropped += len(digits)
-            continue
-        trust = min(MOST_TRUST, math.log((len(digits) + 1) / max(1, len(others))))
-        kept.append(
-            [guess for guess in row if guess in digits or (guess in others and guess.score > threshold - trust)]
-        )
-    return kept if sum(map(len, kept)) >= dropped else []

@@ -74,10 +74,10 @@ class Candidates:
         """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
         # Outlines run along the threshold; the soft edge just outside belongs to the stroke.
-        return cv.bitwise_and(self._depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+        return cv.bitwise_and(self.depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
 
     @cached_property
-    def _depth(self) -> Gray:
+    def depth(self) -> Gray:
         """How much darker than the paper each pixel is; computed once, which is cheaper than once for each shape."""
         return cv.subtract(enlarge(self.paper, self.gray), self.gray)
 

@@ -17,6 +17,7 @@ from ..runtimes.loading import load_classifier
 from .alternatives import Classified, choose_digits, suggest_alternatives
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
+from .judging import choose_rows, judge_by_context
 from .shapes import Box, Shape
 
 
@@ -113,7 +114,7 @@ class Reader:
         clock.lap("find")
         second = iter(self._classify(finding, [shape for other in alternatives for shape in other.shapes], clock))
         others = [[next(second) for _ in other.shapes] for other in alternatives]
-        rows = choose_digits(guesses, alternatives, others, self._abstention.threshold)
+        rows = choose_rows(choose_digits(guesses, alternatives, others, self._abstention.threshold), self._abstention.threshold)
         company = weigh_company([guess.digit for row in rows for guess in row], len(guesses))
         reading = [[self._describe(finding, guess, company) for guess in row] for row in rows]
         clock.lap("find")
@@ -135,7 +136,10 @@ class Reader:
         scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
         sure = estimate_class_probability(logits, self._abstention.temperature).tolist()
         clock.lap("infer")
-        return [Classified(*fields) for fields in zip(shapes, digits, scores, sure, strict=True)]
+        guesses = [Classified(*fields) for fields in zip(shapes, digits, scores, sure, strict=True)]
+        guesses = judge_by_context(finding, guesses, self._abstention.threshold)
+        clock.lap("find")
+        return guesses
 
     def _describe(self, finding: Candidates, guess: Classified, company: float) -> Digit:
         box = finding.in_frame(guess.shape.box)
