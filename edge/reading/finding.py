@@ -14,8 +14,9 @@ import numpy as np
 
 from ..common.arrays import check_gray
 from ..common.opencv import cv
+from .boxes import find_blocks, remove_boxes
 from .margins import add_margin
-from .paper import Levels, darken_ink, estimate_levels, estimate_noise, mask_darker_than
+from .paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
 from .ruled_lines import keep_thin, remove_lines
 from .scaling import Gray, enlarge, resize
 from .shapes import Box, Shape, join_pieces, outline_shapes
@@ -145,19 +146,33 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     gray, copies, allowed = darken_ink(gray, frame_shape)
     levels = estimate_levels(copies, noise)
     mask = mask_darker_than(gray, levels.ink)
-    return gray, levels, mask if allowed is None else cv.bitwise_and(mask, allowed)
+    if allowed is not None:
+        return gray, levels, cv.bitwise_and(mask, allowed)
+    blocks = find_blocks(mask, outline_shapes(mask, SMALLEST_HEIGHT))
+    return (gray, levels, mask) if blocks is None else _turn_blocks(gray, blocks)
+
+
+def _turn_blocks(gray: Gray, blocks: Gray) -> tuple[Gray, Levels, Gray]:
+    """Make the light ink of dark blocks dark, and mark ink again."""
+    gray = np.where(blocks == 255, cv.bitwise_not(gray), gray)
+    levels = estimate_levels(make_copies(gray), min(NOISY, estimate_noise(gray)))
+    return gray, levels, cv.bitwise_and(mask_darker_than(gray, levels.ink), cv.compare(blocks, 127, cv.CMP_NE))
 
 
 def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape], bool]:
     """Outline the connected pieces of ink without ruled lines, and return whether there may have been lines."""
-    pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
-    if not _are_ruled([piece.box for piece in pieces], gray.shape):
-        return pieces, False
+    pieces, ruled = outline_shapes(mask, SMALLEST_HEIGHT // 2), False
     # A black bar beside the page spans the frame, too; no line is so thick.
-    thin = [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)]
-    if not _are_ruled(thin, gray.shape):
-        return pieces, False
-    return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
+    if _are_ruled([piece.box for piece in pieces], gray.shape) and _are_ruled(
+        [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)], gray.shape
+    ):
+        mask, ruled = _without_lines(gray, levels, mask), True
+        pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
+    if not pieces:
+        return [], ruled
+    depth = cv.subtract(enlarge(levels.paper, gray), gray)
+    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, pieces, _typical_height(pieces))
+    return (pieces if opened is mask else outline_shapes(opened, SMALLEST_HEIGHT // 2)), ruled
 
 
 def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:

@@ -19,14 +19,15 @@ from .shapes import find_edges, group_into_rows
 
 # Weights of the evidence in nats, fitted by `edge-mnist measure context`: of the score above the threshold, limited to
 # the highest one that counts; of the context; and the intercept.
-SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.62, 7.0, 1.33, -2.15
+SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.55, 7.0, 1.26, -2.38
 # Shapes that score less than this below the threshold are no digits whatever is around them.
 HOPELESS = 2.5
 # Of the neighbours: weight, intercept, and how far they count, in sizes of the shape, across and down.
-COMPANY, ALONE = 1.29, 1.0
+COMPANY, ALONE = 1.0, 0.64
 REACH = (3.0, 1.0)
 # Shapes of less than this share of one another's size are no neighbours.
 SIMILAR = 0.4
+import math
 import os
 T=float(os.environ.get('T','0'))
 
@@ -65,6 +66,8 @@ def choose_rows(guesses: Sequence[Classified], threshold: float) -> list[list[Cl
     if not guesses:
         return []
     judged = [replace(g, score=x) for g, x in zip(guesses, judge_by_neighbours(guesses, threshold).tolist(), strict=True)]
+    doubt = _doubt(judged, threshold + T)
+    judged = [replace(g, score=g.score - doubt) for g in judged]
     kept = []
     for row in group_into_rows(judged, lambda guess: guess.shape.box):
         digits = [guess for word in split_words(row) for guess in keep_digits(word, threshold + T)]
@@ -73,7 +76,7 @@ def choose_rows(guesses: Sequence[Classified], threshold: float) -> list[list[Cl
     return kept
 
 
-WORD_GAP = float(os.environ.get("WG", "1.0"))
+WORD_GAP = float(os.environ.get("WG", "1.2"))
 
 
 def split_words(row):
@@ -100,3 +103,11 @@ def keep_digits(word, threshold):
     if len(others) > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
         return []
     return digits
+
+
+DW, DO = float(os.environ.get("DW", "1")), float(os.environ.get("DO", "1.5"))
+
+
+def _doubt(judged, threshold):
+    digits = sum(1 for guess in judged if guess.score >= threshold and guess.digit != 1)
+    return DW * max(0.0, math.log((len(judged) - digits + 1) / (digits + 1)) - DO)
