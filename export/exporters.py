@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import Format, LayerNoise, Precision, Tensor
+from ..edge.bundle.contract import Format, Precision
+from ..edge.bundle.export_record import LayerNoise, Tensor
 from ..edge.data.images import Images
 from .formats import float_operators, onnx, tflite, tflite_metadata
 from .quantize import noise

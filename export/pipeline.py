@@ -10,18 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import (
-    SCHEMA_VERSION,
-    Abstention,
-    ArchitectureRecord,
-    Calibration,
-    Export,
-    FileRecord,
-    MissingFile,
-    ModelCard,
-    ModelFile,
-)
-from ..edge.bundle.folder import SOURCE_NAME, describe_file, staged_bundle, write_card
+from ..edge.bundle.card import SCHEMA_VERSION, ModelCard
+from ..edge.bundle.contract import ArchitectureRecord, FileRecord
+from ..edge.bundle.export_record import Abstention, Calibration, Export, MissingFile, ModelFile
+from ..edge.bundle.folder import SOURCE_NAME
+from ..edge.bundle.writing import describe_file, staged_bundle, write_card
 from ..edge.common.files import write_atomically
 from ..edge.common.machine import describe_processor, find_version
 from ..edge.common.terminal.output import echo

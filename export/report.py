@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..edge.bundle.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.export_record import Calibration, Evaluation, Export, ModelFile, Quantization
 from ..edge.common.pages.page import PageTable, TableCell, embed_png, render_page
 from ..edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
 from ..edge.common.terminal.formatting import describe_p, format_p, format_percent

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import NUM_CLASSES, Abstention, Agreement, Evaluation, ModelCard, ModelFile, Verification
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.contract import NUM_CLASSES
+from ..edge.bundle.export_record import Abstention, Agreement, Evaluation, ModelFile, Verification
 from ..edge.common.machine import count_cores
 from ..edge.common.scratch import scratch_folder
 from ..edge.common.statistics import mcnemar_p

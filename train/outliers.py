@@ -29,7 +29,7 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES
+from ..edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES
 from ..edge.common.opencv import cv
 from ..edge.data.images import Images
 from ..edge.reading.framing import SIDE, frame_digit

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ..edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
+from ..edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
 
 # Keras's default of 0.99 lags hundreds of steps behind, which spoils the validation of short runs.
 BATCH_NORM_MOMENTUM = 0.95

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.commands.options import BUNDLE, data_dir_option
 from ...edge.common.files import check_writable

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
 from ...edge.runtimes.classifiers import RUNTIMES

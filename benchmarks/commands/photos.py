@@ -5,7 +5,7 @@ from typing import cast, get_args
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
 from ...edge.common.files import check_writable

@@ -6,7 +6,9 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, Evaluation, ModelCardError
+from ...edge.bundle.card import ModelCardError
+from ...edge.bundle.contract import NUM_CLASSES
+from ...edge.bundle.export_record import Evaluation
 from ...edge.bundle.folder import Bundle
 from ...edge.common.npz import NpzError, read_npz
 from ...edge.common.statistics import paired_interval

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.files import FolderError
 from ...edge.common.scratch import scratch_folder
 from ...edge.common.terminal.progress import ProgressBar

@@ -1,6 +1,5 @@
 """A whole benchmark run: measure all targets and assemble the results."""
 
-import hashlib
 import platform
 import time
 from collections.abc import Iterable, Sequence
@@ -8,7 +7,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from ...edge.bundle.card import encode_card
 from ...edge.bundle.folder import Bundle
 from ...edge.common.machine import describe_host
 from ...edge.data.held_out import HeldOut
@@ -53,7 +51,7 @@ def run_benchmark(
     return Results(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         parameters=bundle.card.architecture.parameters,
         macs=bundle.card.architecture.macs,
         evaluated_on=images.name,

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.folder import Bundle
 from ...edge.common.errors import RuntimeUnavailableError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE

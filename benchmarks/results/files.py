@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import read_file
 from ...edge.common.processes.child import first_line

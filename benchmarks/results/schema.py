@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from ...edge.bundle.card import NUM_CLASSES, Format, Precision
+from ...edge.bundle.contract import NUM_CLASSES, Format, Precision
 from ...edge.common.machine import Host
 from ...edge.common.statistics import mcnemar_p, wilson_interval
 from ...edge.common.terminal.output import echo_text

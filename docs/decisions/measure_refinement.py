@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY
+from edge_mnist.edge.bundle.contract import PRECISION_KEY
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.datasets import load_mnist
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 
 import click
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.shipped import SHIPPED
 from ..cameras.camera import CameraOptions, CameraUnsupportedError, Rotation
 from ..cameras.factory import is_address

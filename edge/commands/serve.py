@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 import click
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.shipped import SHIPPED
 from ..cameras.camera import CameraOptions
 from ..cameras.factory import redact_source

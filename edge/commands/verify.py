@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ..bundle.card import ModelCardError, ModelFile
+from ..bundle.card import ModelCardError
+from ..bundle.export_record import ModelFile
 from ..bundle.folder import Bundle, open_bundle
 from ..bundle.shipped import SHIPPED
 from ..common.errors import RuntimeUnavailableError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE
+from ..bundle.contract import IMAGE_SHAPE
 from ..common.npz import NpzError, read_npz
 from ..common.processes.child import first_line
 from .download import MNIST_FILES, DataError, IdxSource, load_idx_file

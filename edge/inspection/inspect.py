@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..bundle.card import Format
+from ..bundle.contract import Format
 from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, call_in_child, first_line, limits_for
 from ..common.terminal.text import printable

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.folder import Bundle, open_bundle
 from ..bundle.shipped import SHIPPED
 from ..runtimes.abstention import estimate_class_probability, estimate_digit_probability, score_digits, weigh_company

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import Abstention, DigitOdds
+from ..bundle.export_record import Abstention, DigitOdds
 
 Logits = NDArray[np.float32]
 

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE, PRECISION_KEY, Format, ModelCardError, ModelFile, Tensor
+from ..bundle.card import ModelCardError
+from ..bundle.contract import IMAGE_SHAPE, PRECISION_KEY, Format
+from ..bundle.export_record import ModelFile, Tensor
 from ..common.arrays import check_images
 from ..common.errors import RuntimeUnavailableError
 from ..common.machine import find_version

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import ModelFile
+from ..bundle.export_record import ModelFile
 from ..common.errors import EdgeMnistError, RuntimeUnavailableError
 from ..common.processes.child import ChildError, Limits, call_in_child, limits_for
 from ..common.scratch import scratch_folder

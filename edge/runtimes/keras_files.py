@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..bundle.card import IMAGE_SHAPE
+from ..bundle.contract import IMAGE_SHAPE
 from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
 from ..common.errors import EdgeMnistError
 from ..common.files import explain_full_disk

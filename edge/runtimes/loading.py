@@ -8,7 +8,9 @@ from typing import get_args
 
 import msgspec
 
-from ..bundle.card import ModelCardError, ModelFile, Precision
+from ..bundle.card import ModelCardError
+from ..bundle.contract import Precision
+from ..bundle.export_record import ModelFile
 from ..bundle.folder import Bundle, list_shipped_hashes
 from ..common.errors import RuntimeUnavailableError
 from ..common.processes.child import ChildError, call_in_child, limits_for

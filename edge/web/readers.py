@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.folder import Bundle, open_bundle
 from ..common.errors import EdgeMnistError
 from ..common.processes.ending import start_abandonable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from ...edge.bundle.card import SCALING_LAYER, Convention
+from ...edge.bundle.contract import SCALING_LAYER, Convention
 from ...edge.bundle.folder import MOST_FILE_BYTES, Bundle, open_bundle
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.common.files import open_file, read_file

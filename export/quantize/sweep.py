@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Quantization, Trial
+from ...edge.bundle.export_record import Quantization, Trial
 from ...edge.common.statistics import mcnemar_p
 from ...edge.data.images import Images
 from ..verify import KerasReference

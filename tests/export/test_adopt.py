@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, Convention
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_mnist.edge.bundle.card import Abstention, ModelFile
+from edge_mnist.edge.bundle.export_record import Abstention, ModelFile
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist

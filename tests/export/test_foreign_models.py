@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 from onnx import TensorProto
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, Convention
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file

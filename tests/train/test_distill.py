@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import Ancestor
+from edge_mnist.edge.bundle.training_record import Ancestor
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting.distillation import LOGITS, DistillationLoss, Teachers, student_accuracy

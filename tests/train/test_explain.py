@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from keras import layers
 from PIL import Image
 
-from edge_mnist.edge.bundle.card import Convention, ModelCard
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, open_card, write_card
+from edge_mnist.edge.bundle.card import ModelCard
+from edge_mnist.edge.bundle.contract import Convention
+from edge_mnist.edge.bundle.folder import open_bundle, open_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, write_card
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.explain_cli import explain

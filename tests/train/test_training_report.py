@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
+from edge_mnist.edge.bundle.training_record import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.common.pages.drawing import VARIABLES
 from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist

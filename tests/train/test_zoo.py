@@ -8,7 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention, FileName, count_keras_macs
+from edge_mnist.edge.bundle.contract import (
+    IMAGE_SHAPE,
+    NUM_CLASSES,
+    SCALING_LAYER,
+    Convention,
+    FileName,
+    count_keras_macs,
+)
 from edge_mnist.export.adoption.source import ModelSource, load_source
 from edge_mnist.train.cli import train
 from edge_mnist.train.zoo import ZOO

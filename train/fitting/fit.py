@@ -16,7 +16,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import IMAGE_SHAPE, Epoch, TrainingPrecision
+from ...edge.bundle.contract import IMAGE_SHAPE
+from ...edge.bundle.training_record import Epoch, TrainingPrecision
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar

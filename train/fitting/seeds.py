@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from ...edge.bundle.card import Epoch, SeedRun, SeedTrials
+from ...edge.bundle.training_record import Epoch, SeedRun, SeedTrials
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Splits
 from ..recipe import Recipe

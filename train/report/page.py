@@ -12,7 +12,7 @@ from . import plots
 from .figures import ClassScore
 
 if TYPE_CHECKING:
-    from ...edge.bundle.card import Training
+    from ...edge.bundle.training_record import Training
     from .figures import Milestone, PagePictures, TrainingReport
 
 SIGNIFICANCE = 0.05

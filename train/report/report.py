@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, ModelCard
+from ...edge.bundle.card import ModelCard
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.files import write_atomically
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Images, Splits

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import DigitOdds
+from ....edge.bundle.export_record import DigitOdds
 from ....edge.bundle.folder import Bundle
 from ....edge.common.files import write_all
 from ....edge.common.machine import Host, describe_host

@@ -7,7 +7,6 @@ Version history of the schema:
     1  First version.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,9 +19,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import Format, ModelFile, Precision, Training, encode_card
 from ....edge.bundle.catalogue import CATALOGUE
+from ....edge.bundle.contract import Format, Precision
+from ....edge.bundle.export_record import ModelFile
 from ....edge.bundle.folder import Bundle, open_bundle
+from ....edge.bundle.training_record import Training
 from ....edge.common.machine import Host, describe_host
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import held_out_images
@@ -275,7 +276,7 @@ def _describe(bundle: Bundle, times_us: NDArray[np.float64], others: list[tuple[
     best = training.history[training.best_epoch - 1]
     return ZooModel(
         bundle=bundle.path.resolve().name,
-        card_sha256=hashlib.sha256(encode_card(card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         network=card.architecture.name,
         recipe_of=training.recipe_of,
         command=training.command,

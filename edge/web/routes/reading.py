@@ -7,7 +7,8 @@ from fastapi import FastAPI, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...bundle.card import DigitOdds, ModelCardError, ModelFile, Tensor
+from ...bundle.card import ModelCardError
+from ...bundle.export_record import DigitOdds, ModelFile, Tensor
 from ...bundle.folder import Bundle
 from ..browser_runtime import runtime_version
 from ..errors import RequestRefusedError

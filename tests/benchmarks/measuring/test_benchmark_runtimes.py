@@ -19,8 +19,9 @@ from edge_mnist.benchmarks.targets.keras import has_gpu, thread_environment
 from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
 from edge_mnist.benchmarks.targets.old_runtime import find_old_runtime, launch_old_runtime, make_old_runtime
 from edge_mnist.benchmarks.targets.targets import list_targets, resolve_threads
-from edge_mnist.edge.bundle.folder import open_bundle, write_card
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.common.machine import count_cores
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES

@@ -14,7 +14,7 @@ from edge_mnist.benchmarks.targets import browser
 from edge_mnist.benchmarks.targets.browser import explain_absence, find_browser
 from edge_mnist.benchmarks.targets.job import Job, Measurement
 from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
-from edge_mnist.edge.bundle.card import Precision
+from edge_mnist.edge.bundle.contract import Precision
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images

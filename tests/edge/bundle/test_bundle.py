@@ -10,16 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_mnist.edge.bundle.card import (
-    SCHEMA_VERSION,
-    ArchitectureRecord,
-    ModelCard,
-    ModelCardError,
-    decode_card,
-    encode_card,
-)
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, staged_bundle, write_card
+from edge_mnist.edge.bundle.card import SCHEMA_VERSION, ModelCard, ModelCardError, decode_card, encode_card
+from edge_mnist.edge.bundle.contract import ArchitectureRecord
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, staged_bundle, write_card
 from tests.conftest import edge_mnist
 
 _VERSION = b'"schema_version": %d'

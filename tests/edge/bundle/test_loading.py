@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader
 from edge_mnist.edge.bundle.card import ModelCardError
-from edge_mnist.edge.bundle.folder import Bundle, open_bundle, write_card
+from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.common.processes.child import Limits
 from edge_mnist.edge.inspection import inspect as inspection
 from edge_mnist.edge.inspection.inspect import inspect_file

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import Convention
+from edge_mnist.edge.bundle.contract import Convention
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.runtimes import keras_files
 from edge_mnist.edge.runtimes.keras_files import KerasFileError, load_keras_file

@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_mnist.edge.bundle.card import ArchitectureRecord, ModelCard, ModelCardError, encode_card
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, staged_bundle, write_card
+from edge_mnist.edge.bundle.card import ModelCard, ModelCardError, encode_card
+from edge_mnist.edge.bundle.contract import ArchitectureRecord
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, staged_bundle, write_card
 from tests.conftest import edge_mnist
 
 # What a stranger may have put beside the bundle's files, some of it named much like them.

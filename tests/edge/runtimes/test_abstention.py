@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_mnist.edge.bundle.card import Abstention, ImageSet, Precision
+from edge_mnist.edge.bundle.contract import ImageSet, Precision
+from edge_mnist.edge.bundle.export_record import Abstention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist

@@ -14,9 +14,11 @@ import pytest
 from onnx import numpy_helper
 
 from edge_mnist.benchmarks.scenes.pages import write_page
-from edge_mnist.edge.bundle.card import PRECISION_KEY, SCALING_LAYER, ModelCardError
-from edge_mnist.edge.bundle.folder import Bundle, describe_file, open_bundle, write_card
+from edge_mnist.edge.bundle.card import ModelCardError
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, SCALING_LAYER
+from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, write_card
 from edge_mnist.edge.data.images import Images
 from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
 from edge_mnist.edge.runtimes.golden import pack_pixels, unpack_pixels

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
-from edge_mnist.edge.bundle.card import ModelFile
+from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.reading.reader import Reader

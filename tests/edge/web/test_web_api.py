@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.bundle.folder import open_bundle, write_card
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.live.documents import describe_event
 from edge_mnist.edge.live.events import CameraChange
 from edge_mnist.edge.media.pictures import read_gray
