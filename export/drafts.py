@@ -15,7 +15,7 @@ from ..edge.bundle.export_record import LayerNoise, MissingFile, ModelFile, Veri
 from ..edge.bundle.writing import describe_file
 from ..edge.common.errors import EdgeMnistError
 from ..edge.common.machine import count_cores
-from ..edge.runtimes.classifiers import RUNTIMES, load_file
+from ..edge.runtimes.registry import RUNTIMES, load_file
 from .errors import ExportError
 from .exporters import Exporter
 from .quantize.sweep import QuantizationImages, Quantizer, WeightVariants, quantize

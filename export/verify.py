@@ -20,9 +20,9 @@ from ..edge.common.statistics import mcnemar_p
 from ..edge.common.terminal.formatting import describe_p, format_percent
 from ..edge.data.images import Images
 from ..edge.runtimes.abstention import accepted, score_digits
-from ..edge.runtimes.classifiers import RUNTIMES, Runtime
 from ..edge.runtimes.golden import TOLERANCE
 from ..edge.runtimes.isolated import run_isolated
+from ..edge.runtimes.registry import RUNTIMES, Runtime
 from .errors import ExportError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from ...edge.common.files import write_all
 from ...edge.common.pages.markdown import escape_all_markdown
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
-from ...edge.runtimes.classifiers import RUNTIMES
+from ...edge.runtimes.registry import RUNTIMES
 from ..results.csv_table import format_csv
 from ..results.files import encode_results
 from ..results.schema import MachineRun, Results

@@ -12,7 +12,8 @@ from typing import Any
 
 from ...edge.bundle.export_record import ModelFile
 from ...edge.common.native_log import quiet_native_log
-from ...edge.runtimes.classifiers import RUNTIMES, Classifier, InterpreterClassifier, Runtime
+from ...edge.runtimes.classifiers import Classifier, InterpreterClassifier
+from ...edge.runtimes.registry import RUNTIMES, Runtime
 from ..results.schema import Delegate, RowFormat
 
 

@@ -19,7 +19,7 @@ from ..common.network.credentials import CredentialsError, add_password, find_pa
 from ..common.network.time_limits import GRACE_S
 from ..live.settings import LiveSettings
 from ..reading.reader import Reader
-from ..runtimes.classifiers import RUNTIMES
+from ..runtimes.registry import RUNTIMES
 from .options import BUNDLE, FiniteRange
 
 Command = Callable[..., None]

@@ -15,7 +15,7 @@ from ..cameras.camera import CameraOptions
 from ..cameras.factory import redact_source
 from ..common.processes.signals import handling_ends
 from ..reading.reader import Reader
-from ..runtimes.classifiers import RUNTIMES
+from ..runtimes.registry import RUNTIMES
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, camera_options
 from .open_page import open_page

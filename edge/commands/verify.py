@@ -11,8 +11,8 @@ from ..bundle.folder import Bundle, open_bundle
 from ..bundle.shipped import SHIPPED
 from ..common.errors import RuntimeUnavailableError
 from ..common.terminal.output import echo, echo_text
-from ..runtimes.classifiers import RUNTIMES, Runtime
 from ..runtimes.loading import load_classifier
+from ..runtimes.registry import RUNTIMES, Runtime
 from .options import BUNDLE
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"

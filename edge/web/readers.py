@@ -22,7 +22,7 @@ from ..common.errors import EdgeMnistError
 from ..common.processes.ending import start_abandonable
 from ..media.pictures import PictureError, read_gray
 from ..reading.reader import Reader, Reading
-from ..runtimes.classifiers import RUNTIMES, choose_runtime
+from ..runtimes.registry import RUNTIMES, choose_runtime
 from .errors import RequestRefusedError, WebError
 from .protection.limits import Slots, count_pixels
 from .settings import WebLimits

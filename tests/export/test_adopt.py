@@ -11,7 +11,7 @@ from keras import layers
 from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.convention import check_convention
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration

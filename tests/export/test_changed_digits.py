@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from edge_mnist.export.changed_digits import (
     COLUMNS,
     HEADING,

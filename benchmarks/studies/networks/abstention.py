@@ -24,8 +24,9 @@ from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.reading.framing import FAINTEST, frame_digit
 from ....edge.runtimes.abstention import accepted, estimate_class_probability, score_digits
-from ....edge.runtimes.classifiers import RUNTIMES, Classifier, Runtime
+from ....edge.runtimes.classifiers import Classifier
 from ....edge.runtimes.loading import load_classifier
+from ....edge.runtimes.registry import RUNTIMES, Runtime
 from ...statistics.selective import measure_auroc, measure_calibration_error, thin_out, trace_risk
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram, Separation
 from .non_digits import NonDigits

@@ -17,7 +17,8 @@ from ...comparison.models_report import LATENCY, SIZE, draw_points
 from ...results.peer_inputs import doubt_input
 from ...results.wording import format_or_unknown
 from ..reading.frames_report import describe_machine
-from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Zoo, ZooModel
+from .zoo import FORMATS, PRECISIONS, TURN_IMAGES
+from .zoo_results import Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
 CHARTS = ("latency", "size")

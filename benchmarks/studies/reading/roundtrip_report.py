@@ -26,15 +26,19 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
     results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: accuracy on paper",
-        format_tallies(results, style),
-        describe_verdict(results),
+        format_roundtrip_summary(results, style),
         "## How it was measured",
         "\n".join(f"- {sentence}" for sentence in describe_roundtrip_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def format_tallies(results: Roundtrip, style: str) -> str:
+def format_roundtrip_summary(results: Roundtrip, style: str) -> str:
+    """Format the table and the verdict."""
+    return f"{_format_tallies(results, style)}\n\n{describe_verdict(results)}"
+
+
+def _format_tallies(results: Roundtrip, style: str) -> str:
     """Format a line for all, and one for each group that has any digits."""
     lines = [_cells("all", results.total)]
     for title, tallies in results.groups.items():

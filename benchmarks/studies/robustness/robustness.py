@@ -19,8 +19,9 @@ from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.runtimes.abstention import accepted
-from ....edge.runtimes.classifiers import Classifier, choose_runtime
+from ....edge.runtimes.classifiers import Classifier
 from ....edge.runtimes.loading import load_classifier
+from ....edge.runtimes.registry import choose_runtime
 from ...errors import BenchmarkError
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .results import CorruptionRecord, Robustness, RobustnessSettings

@@ -24,8 +24,8 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.common.machine import count_cores
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist
 from tests.edge.runtimes.test_old_runtimes import OldRuntime, old_runtime
 

@@ -18,8 +18,8 @@ from edge_mnist.edge.bundle.contract import Precision
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import choose_runtime
 from edge_mnist.edge.web.routes import files
 from tests.stand_ins.chromium import browser_runtime
 

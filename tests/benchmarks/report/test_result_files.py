@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge_mnist.benchmarks.commands.reports import schema
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.report.report import write_reports
 from edge_mnist.benchmarks.report.tables import format_tables
 from edge_mnist.benchmarks.results.csv_table import format_csv
 from edge_mnist.benchmarks.results.files import ResultsError, read_results
-from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results, format_schema, schema
+from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results, format_schema
 from edge_mnist.edge.common.files import FolderError
 from tests.builders.benchmark_results import COUNT, INT8, MISSING, make_images, make_results
 from tests.conftest import REPOSITORY

@@ -21,8 +21,8 @@ from edge_mnist.edge.inspection.inspect import inspect_file
 from edge_mnist.edge.inspection.model import InspectionError
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.runtimes import loading as untrusted
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist_process
 
 # Enough to start a Python, to import what parses, and to see that it never ends.

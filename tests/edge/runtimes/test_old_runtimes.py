@@ -29,8 +29,9 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.bundle.writing import describe_file
 from edge_mnist.edge.commands.verify import NOT_RUN, PASSED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, InterpreterClassifier, load_file
+from edge_mnist.edge.runtimes.classifiers import InterpreterClassifier
 from edge_mnist.edge.runtimes.isolated import IsolatedJob
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.formats.tflite import (
