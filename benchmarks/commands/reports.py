@@ -10,10 +10,11 @@ from ...edge.common.terminal.output import echo, echo_lines, echo_text
 from ...edge.data.datasets import DATASETS, load_sample, load_splits, split_sample_for_export
 from ...edge.data.download import DataError
 from ...edge.data.images import Images
+from ..errors import BenchmarkError
 from ..report.summary import summarize_run
 from ..report.tables import format_tables
 from ..results.combining import combine_runs
-from ..results.files import ResultsError, read_results
+from ..results.files import read_results
 from ..results.findings import leave_out_doubtful
 from ..results.schema import Results, format_schema
 from .options import out_option, require_report_packages
@@ -41,7 +42,9 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     results = combine_runs({path: read_results(path) for path in files})
     target = out / f"{results.name}.json"
     if len(files) > 1 and target.resolve() in {path.resolve() for path in files}:
-        raise ResultsError(f"{target}: the report of all files would replace this one. Give another folder with --out.")
+        raise BenchmarkError(
+            f"{target}: the report of all files would replace this one. Give another folder with --out."
+        )
     check_writable(out)
     if stable_only:
         results = leave_out_doubtful(results)

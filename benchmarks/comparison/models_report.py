@@ -147,7 +147,7 @@ def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
     """Write `compare.html`, `.json`, `.md`, and each chart as SVG; return the paths, the page first.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     charts = draw_charts(comparison)
     contents = {

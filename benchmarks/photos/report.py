@@ -86,7 +86,7 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
         out: An existing folder.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
         PictureError: A picture can no longer be read.
     """
     contents = {

@@ -79,7 +79,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
 
     Raises:
         ValueError: The images are not those of the run.
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
         raise ValueError(f"expected the images of {results.evaluated_on}, got {images.name}.")

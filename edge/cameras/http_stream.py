@@ -8,9 +8,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import urljoin
 
+from ..common.errors import EdgeMnistError
 from ..common.network import authentication, time_limits
 from ..common.network.authentication import Challenge
-from ..common.network.credentials import Address, CredentialsError, parse_address
+from ..common.network.credentials import Address, parse_address
 from ..common.network.errors import describe_failure
 from .camera import CameraError, CameraUnsupportedError
 
@@ -29,11 +30,11 @@ def parse_stream(url: str) -> Address:
     """Parse a stream's address.
 
     Raises:
-        CameraRefusedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
+        CameraUnsupportedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
     """
     try:
         address = parse_address(url, CONNECTIONS)
-    except CredentialsError as error:
+    except EdgeMnistError as error:
         raise CameraUnsupportedError(
             f"the camera's address: {error}. Expected a stream's address such as "
             f"http://USER@192.168.1.20:8080/stream.mjpg, and the password in ${PASSWORD_VARIABLE} or a "

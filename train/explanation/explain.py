@@ -90,7 +90,7 @@ def load_network(bundle: Bundle) -> ExplainedNetwork:
 
     Raises:
         ModelCardError: The file is not the one that the card describes.
-        KerasFileError: The file cannot be loaded.
+        EdgeMnistError: The file cannot be loaded.
         TrainError: The function at the model's end cannot be removed.
     """
     origin = str(bundle.path / SOURCE_NAME)

@@ -40,7 +40,7 @@ def load_parent(path: Path, splits: Splits) -> Parent:
     Raises:
         TrainError: The bundle is not a trained one, or has seen the validation images.
         ModelCardError: Its card or hashes are wrong.
-        KerasFileError: Its model cannot be loaded.
+        EdgeMnistError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
         raise TrainError(

@@ -89,7 +89,7 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
         The paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     page = format_page(results, describe_abstention_conditions(results))
     contents = {

@@ -172,7 +172,7 @@ def write_confidence_reports(results: ConfidenceResults, out: Path) -> tuple[Pat
     """Write `confidence.json` and `confidence.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     paths = out / "confidence.json", out / "confidence.md"
     write_all({paths[0]: msgspec.json.encode(results) + b"\n", paths[1]: format_confidence_report(results).encode()})

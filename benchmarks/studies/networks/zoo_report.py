@@ -186,7 +186,7 @@ def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
     """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     contents = {
         "zoo.json": msgspec.json.encode(results).decode(),

@@ -115,7 +115,7 @@ def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
     """Write `frames.json` and `frames.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     json_path, markdown_path = out / "frames.json", out / "frames.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_frames(results).encode()})

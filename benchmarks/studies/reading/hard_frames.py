@@ -180,7 +180,7 @@ def write_hard_reports(results: HardFrames, out: Path) -> tuple[Path, Path]:
     """Write `hard-frames.json` and `hard-frames.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     paths = out / "hard-frames.json", out / "hard-frames.md"
     host = results.host

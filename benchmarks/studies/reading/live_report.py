@@ -58,7 +58,7 @@ def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, Path]:
     """Write `live.json` with every raw value and `live.md`; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     json_path, markdown_path = folder / f"{NAME}.json", folder / f"{NAME}.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_live_report(results).encode()})

@@ -83,7 +83,7 @@ def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
     """Write `roundtrip.json` and `roundtrip.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
     write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})

@@ -195,7 +195,7 @@ def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out:
         The paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     tables = {runtime.runtime: tabulate_runtime(results, runtime) for runtime in results.runtimes}
     sentences = {runtime.runtime: summarize_robustness(results, runtime) for runtime in results.runtimes}

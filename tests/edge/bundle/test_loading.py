@@ -15,10 +15,10 @@ from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.bundle.writing import write_card
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.common.processes.child import Limits
 from edge_mnist.edge.inspection import inspect as inspection
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.inspection.model import InspectionError
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.runtimes import loading as untrusted
 from edge_mnist.edge.runtimes.loading import load_classifier
@@ -181,7 +181,7 @@ def test_shape_inference_that_never_ends_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(inspection, "limits_for", lambda _: SOON)
 
-    with pytest.raises(InspectionError, match=f"evil.onnx: .*{reason}"):
+    with pytest.raises(EdgeMnistError, match=f"evil.onnx: .*{reason}"):
         inspect_file(content, "evil.onnx")
 
 
