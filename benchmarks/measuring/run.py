@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from ...edge.bundle.folder import Bundle
-from ...edge.common.machine import describe_host
+from ...edge.common.machine import Host, describe_host
 from ...edge.data.held_out import HeldOut
 from ..results.peer_inputs import choose_images
 from ..results.schema import HERE, BenchmarkSettings, MachineRun, Results, Row
@@ -46,7 +46,6 @@ def run_benchmark(
         readings = [StageTimingRun(job, []) for job in list_jobs(bundle, settings.is_quick)]
         measure_all(targets, readings, ImageSets(images, choose_images(held_out.validation)), settings, watch)
     rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
-    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
     budgets = [make_budget(bundle, reading.job, reading.parts) for reading in readings]
     return Results(
         edge_mnist=version("edge-mnist"),
@@ -62,20 +61,24 @@ def run_benchmark(
         settings=settings,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - began, 1),
-        machines=[
-            MachineRun(
-                name=HERE,
-                host=host,
-                affinity=list_affinity(),
-                versions=_list_versions(rows),
-                timer_overhead_us=timer_overhead_us,
-                samples=watch.samples,
-                validity=verdict.validity,
-                reasons=list(verdict.reasons),
-            )
-        ],
+        machines=[_describe_machine(host, watch, timer_overhead_us, rows)],
         rows=rows,
         budgets=[budget for budget in budgets if budget],
+    )
+
+
+def _describe_machine(host: Host, watch: MachineMonitor, timer_overhead_us: float, rows: Sequence[Row]) -> MachineRun:
+    """Describe this machine, its state while it measured, and whether its latencies can be trusted."""
+    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
+    return MachineRun(
+        name=HERE,
+        host=host,
+        affinity=list_affinity(),
+        versions=_list_versions(rows),
+        timer_overhead_us=timer_overhead_us,
+        samples=watch.samples,
+        validity=verdict.validity,
+        reasons=list(verdict.reasons),
     )
 
 

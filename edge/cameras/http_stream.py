@@ -61,7 +61,7 @@ class HttpStream:
 
         Raises:
             CameraError: There is no response in time, or not a stream.
-            CameraRefusedError: It needs another password, or is not a stream.
+            CameraUnsupportedError: It needs another password, or is not a stream.
         """
         self._shown = address.shown
         self._connection: http.client.HTTPConnection | None = None
@@ -142,7 +142,7 @@ class HttpStream:
         """Return the header for another attempt.
 
         Raises:
-            CameraRefusedError: There is no password, it was wrong, or the server uses an unsupported authentication
+            CameraUnsupportedError: There is no password, it was wrong, or the server uses an unsupported authentication
                 method.
         """
         status = f"{response.status} {http.client.responses[response.status]}"
@@ -192,7 +192,7 @@ def _follow(address: Address, location: str) -> Address:
     """Return the address that a server redirects to; a user and password in it are ignored.
 
     Raises:
-        CameraRefusedError: It is on another host, which must not receive the password, or would send it unencrypted.
+        CameraUnsupportedError: It is on another host, which must not get the password, or would send it unencrypted.
     """
     try:
         there = parse_stream(urljoin(address.origin + address.target, location))

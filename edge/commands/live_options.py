@@ -176,7 +176,7 @@ def _add_password(source: str, file: Path | None) -> str:
     """Add the password that the user has in a file or the environment to the source.
 
     Raises:
-        CameraRefusedError: Source and password do not fit together.
+        CameraUnsupportedError: Source and password do not fit together.
     """
     if source is None or not is_address(source):
         if file is not None:

@@ -25,8 +25,14 @@ _BODY = {"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES,
 
 def add_reading_routes(app: FastAPI, service: WebService) -> None:
     """Add `/v1/read`, `/v1/model` and the model file for the browser."""
+    choices = service.pool.choices
+    of_model = _ask_for("Name of the model; by default the first.", (choice.model for choice in choices))
+    _add_read_route(app, service, of_model)
+    _add_model_routes(app, service, of_model)
+
+
+def _add_read_route(app: FastAPI, service: WebService, of_model: Any) -> None:
     pool = service.pool
-    of_model = _ask_for("Name of the model; by default the first.", (choice.model for choice in pool.choices))
     of_runtime = _ask_for("Inference runtime.", (choice.runtime for choice in pool.choices))
     of_precision = _ask_for("Precision of the model file.", (choice.precision for choice in pool.choices))
 
@@ -50,6 +56,10 @@ def add_reading_routes(app: FastAPI, service: WebService) -> None:
                 answer = await pool.read(content, choice, client)
         service.metrics.count_reading(answer.timing_ms)
         return json_response(describe_answer(answer))
+
+
+def _add_model_routes(app: FastAPI, service: WebService, of_model: Any) -> None:
+    pool = service.pool
 
     @app.get(
         "/v1/model",
