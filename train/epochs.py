@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..edge.bundle.contract import NUM_CLASSES
 from ..edge.data.images import Images
-from .outliers import draw_extras
+from .augmentation.outliers import draw_extras
 from .recipe import Recipe
 
 

@@ -33,19 +33,6 @@ class Residual:
     shortcut: tuple[keras.Layer, ...] = ()
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """A member of the zoo.
-
-    Attributes:
-        name: Name for `--model`, also of the model and its bundle.
-        build: Makes the model with fresh weights.
-    """
-
-    name: str
-    build: Callable[[], keras.Model]
-
-
 def standard() -> keras.Model:
     """Build five 3x3 convolutions, two of them strided, then the global average.
 
@@ -285,18 +272,16 @@ def _dense(units: int) -> keras.Layer:
     return layers.Dense(units, activation="relu")
 
 
-ZOO = {
-    name: Architecture(name, build)
-    for name, build in (
-        ("standard", standard),
-        ("nano", nano),
-        ("nano-2890", nano_2890),
-        ("max", maximal),
-        ("logistic", logistic),
-        ("compact-8-16", compact_8_16),
-        ("two-conv-122k", two_conv_122k),
-        ("dropout-cnn", dropout_cnn),
-        ("one-hot-cnn", one_hot_cnn),
-        ("batchnorm-905k", batchnorm_905k),
-    )
+# By the name of `--model`, which is also that of the model and its bundle: functions that build it with fresh weights.
+ZOO: dict[str, Callable[[], keras.Model]] = {
+    "standard": standard,
+    "nano": nano,
+    "nano-2890": nano_2890,
+    "max": maximal,
+    "logistic": logistic,
+    "compact-8-16": compact_8_16,
+    "two-conv-122k": two_conv_122k,
+    "dropout-cnn": dropout_cnn,
+    "one-hot-cnn": one_hot_cnn,
+    "batchnorm-905k": batchnorm_905k,
 }

@@ -63,7 +63,7 @@ def without_batch_norm() -> keras.Model:
 
 
 def standard_with_statistics() -> keras.Model:
-    return numbered(ZOO["standard"].build())
+    return numbered(ZOO["standard"]())
 
 
 NETWORKS = [

@@ -97,7 +97,7 @@ def test_a_softmax_layer_is_taken_off(tmp_path: Path, sample: mnist.Images, end:
 
 
 def test_a_softmax_is_taken_off_this_projects_own_networks_too(tmp_path: Path, sample: mnist.Images) -> None:
-    network = ZOO["compact-8-16"].build()
+    network = ZOO["compact-8-16"]()
     model = keras.Model(network.inputs[0], layers.Softmax()(network.outputs[0]))
 
     adopted = _load(model, tmp_path, outputs="softmax")
@@ -259,7 +259,7 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Every network of the zoo, and one that nothing here was written for; its weights are random."""
     keras.utils.set_random_seed(1)
     if request.param in ZOO:
-        return ZOO[request.param].build()
+        return ZOO[request.param]()
     return _load(_blocks(), tmp_path_factory.mktemp("blocks"), pixels="0-1", outputs="softmax")
 
 

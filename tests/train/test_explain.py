@@ -69,7 +69,7 @@ def _dots(*places: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> None:
-    network = ZOO[name].build()
+    network = ZOO[name]()
     pixels = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1), np.uint8)
 
     explanation = explain_images(network, pixels)
@@ -82,7 +82,7 @@ def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> Non
 
 def test_a_network_without_a_convolution_is_refused() -> None:
     with pytest.raises(TrainError, match="logistic: has no convolution"):
-        explain_images(ZOO["logistic"].build(), _dots((3, 3)))
+        explain_images(ZOO["logistic"](), _dots((3, 3)))
 
 
 def _detector(weights: list[float]) -> keras.Model:

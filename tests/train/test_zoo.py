@@ -39,7 +39,7 @@ SIZES = {
 def member(request: pytest.FixtureRequest) -> keras.Model:
     """Each network of the zoo in turn, with fresh weights, named as the zoo names it."""
     keras.utils.set_random_seed(1)
-    model = ZOO[request.param].build()
+    model = ZOO[request.param]()
     assert model.name == request.param
     return model
 

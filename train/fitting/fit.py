@@ -22,7 +22,7 @@ from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images, Splits
-from ..augment import Augment
+from ..augmentation.augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
 from ..errors import TrainError
 from ..recipe import Recipe

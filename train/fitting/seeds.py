@@ -34,7 +34,7 @@ class TrainedModel:
 def build_network(name: str, seed: int) -> keras.Model:
     """Build a model of the zoo with fresh weights from this seed."""
     keras.utils.set_random_seed(seed)
-    return ZOO[name].build()
+    return ZOO[name]()
 
 
 def train_seeds(

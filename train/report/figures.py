@@ -17,8 +17,8 @@ from ...edge.bundle.training_record import Epoch, Training
 from ...edge.common.statistics import mcnemar_p, wilson_interval
 from ...edge.data.images import Images
 from ...edge.runtimes.abstention import estimate_class_probability
+from ..augmentation.outliers import DrawnImages
 from ..fitting.backend import in_batches, use_xla
-from ..outliers import DrawnImages
 from ..zoo import logistic
 
 REPORT_VERSION = 2

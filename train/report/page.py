@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...edge.common.pages.page import PageTable, render_page
 from ...edge.common.pages.tiles import DigitTile, draw_strip, draw_tile
 from ...edge.common.terminal.formatting import describe_p, format_confidence, format_percent
-from ..outliers import NOT_A_DIGIT
+from ..augmentation.outliers import NOT_A_DIGIT
 from . import plots
 from .figures import ClassScore
 

@@ -34,7 +34,7 @@ def test_the_catalogue_lists_the_zoo_in_its_order() -> None:
 
 @pytest.mark.parametrize("name", list(CATALOGUE))
 def test_sizes_are_those_of_the_network_that_is_built(name: str) -> None:
-    network = ZOO[name].build()
+    network = ZOO[name]()
 
     assert (CATALOGUE[name].parameters, CATALOGUE[name].macs) == (
         network.count_params(),
