@@ -217,7 +217,7 @@ def _label(outcome: FileOutputs, outcomes: Sequence[FileOutputs]) -> str:
     return f"{outcome.file.record.name} on {outcome.runtime.name}" if several else outcome.file.record.name
 
 
-# Share of validation digits to accept. Non-digits have no say: nobody knows what people will show to a camera.
+# Share of validation digits to accept. Non-digits do not count: it is unknown what people will show to a camera.
 ACCEPTED_SHARE = 0.995
 # Dividing logits by less than 1 makes the model more certain than its softmax, by more than 1 less certain.
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))

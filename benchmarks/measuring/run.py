@@ -23,7 +23,7 @@ from .stage_times import list_jobs, make_budget
 from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
-# Packages besides the runtimes whose versions latencies may depend on.
+# Packages, in addition to the runtimes, whose versions latencies may depend on.
 PACKAGES = ("numpy", "opencv-python-headless")
 
 

@@ -123,7 +123,7 @@ def _check_sizes(content: bytes) -> None:
 def _explain(content: bytes) -> tuple[str, str]:
     """Explain from the file itself why it cannot be loaded: by its code, and by its version, as sentences to append.
 
-    Each is empty where there is nothing of it.
+    Each is empty if there is nothing to explain.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -43,7 +43,7 @@ export class Pad extends EventTarget {
     }
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#hidePen());
-    // Also when its part of the page is left, and there is nothing of it.
+    // Also when its tab is hidden, where it has no size.
     new ResizeObserver(() => this.isShown && this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
