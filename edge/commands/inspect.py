@@ -79,9 +79,9 @@ def _row(kind: str, tensor: TensorInfo) -> tuple[Any, ...]:
 
 
 def _table(rows: Iterable[Iterable[Any]], headers: tuple[str, ...]) -> str:
-    cells = [["-" if value in {None, ""} else _shown(str(value)) for value in row] for row in rows]
+    cells = [["-" if value in {None, ""} else _shorten(str(value)) for value in row] for row in rows]
     return format_table(cells, headers, "plain")
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return printable(text) if len(text) <= LONGEST_SHOWN else f"({len(text):,} characters)"

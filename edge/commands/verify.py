@@ -41,7 +41,8 @@ def verify(bundle: Path, as_json: bool) -> None:
     else:
         echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files match.")
         for result in results:
-            echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{_because(result['reason'])}")
+            reason = f": {result['reason']}" if result["reason"] else ""
+            echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{reason}")
     if any(result["outcome"] == FAILED for result in results):
         raise SystemExit(1)
 
@@ -70,7 +71,3 @@ def _check(bundle: Bundle, file: ModelFile, runtime: Runtime) -> dict[str, str]:
     except ModelCardError as error:
         return {"outcome": FAILED, "reason": str(error)}
     return {"outcome": PASSED, "reason": ""}
-
-
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""

@@ -10,7 +10,7 @@ from ....edge.common.pages.markdown import escape_all_markdown
 from ....edge.common.terminal.tables import format_table
 from ...statistics.selective import CALIBRATION_BINS, risk_at
 from .abstention_page import format_page
-from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
+from .abstention_results import AbstentionResults, Figures, Separation
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "non-digits refused %", "accuracy %",
@@ -104,13 +104,9 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
 
 def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:
     """Tabulate a line for each file that ran, with names aligned left and figures aligned right."""
-    lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
+    lines = [[row.file, row.runtime, *cells(row.figures)] for row in results.rows if row.figures]
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return format_table(lines, headers, style, align)
-
-
-def _names(row: AbstentionRow) -> list[str]:
-    return [row.file, row.runtime]
 
 
 def _separation_cells(separation: Separation, results: AbstentionResults) -> list[str]:

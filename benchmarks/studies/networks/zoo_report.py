@@ -207,7 +207,7 @@ def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
     lost = model.file("tflite", "float32").correct - int8.correct
     return [
         model.network,
-        _name_recipe(model),
+        "as described" if model.recipe_of == "description" else "ours",
         f"{model.parameters:,}",
         f"{model.macs / 1e6:.2f}",
         *accuracies,
@@ -216,10 +216,6 @@ def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
         f"{model.timed.p50_us:.1f}",
         *(f"{ratio.ratio:.2f}" for ratio in model.ratios),
     ]
-
-
-def _name_recipe(model: ZooModel) -> str:
-    return "as described" if model.recipe_of == "description" else "ours"
 
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...bundle.card import ModelCardError
-from ...bundle.export_record import DigitOdds, ModelFile, Tensor
+from ...bundle.export_record import ModelFile, Tensor
 from ...bundle.folder import Bundle
 from ..browser_runtime import runtime_version
 from ..errors import RequestRefusedError
@@ -116,6 +116,7 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
     """Describe a model from its card, and where its file for the browser is."""
     card, abstention, file = bundle.card, bundle.export.abstention, _find_onnx_int8(bundle)
     evaluated = bundle.export.evaluations[0].images
+    odds = abstention.digit_odds
     measured = next((file for file in bundle.files if file.precision == "int8"), bundle.files[0])
     return {
         "name": card.name,
@@ -130,7 +131,7 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
         "abstention": {
             "threshold": abstention.threshold,
             "temperature": abstention.temperature,
-            "digit_odds": _describe_odds(abstention.digit_odds),
+            "digit_odds": odds and {name: getattr(odds, name) for name in OddsSchema.model_fields},
         },
         "onnx_int8": file and _describe_file(file, root_path),
     }
@@ -170,10 +171,6 @@ def _describe_file(file: ModelFile, root_path: str) -> dict[str, Any]:
         "input": _describe_tensor(file.input),
         "output": _describe_tensor(file.output),
     }
-
-
-def _describe_odds(odds: DigitOdds | None) -> dict[str, float] | None:
-    return odds and {name: getattr(odds, name) for name in OddsSchema.model_fields}
 
 
 def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
