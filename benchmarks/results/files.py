@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.errors import EdgeMnistError
-from ...edge.common.files import read_file
+from ...edge.common.files import read_file, write_all
 from ...edge.common.processes.child import first_line
 from ..errors import BenchmarkError
 from ..statistics.quantiles import FEWEST_PROCESSES
@@ -94,6 +94,16 @@ def _decode(content: bytes, origin: str) -> Results:
         return replace(msgspec.json.decode(content, type=Results), schema_version=SCHEMA_VERSION)
     except Exception as error:
         raise BenchmarkError(f"{origin}: damaged, it does not follow schema {found} ({first_line(error)}).") from error
+
+
+def write_with_json(results: msgspec.Struct, stem: Path, **texts: str) -> tuple[Path, ...]:
+    """Write `STEM.json` and each text, as `STEM.` and its keyword, into an existing folder; return the paths.
+
+    Raises:
+        EdgeMnistError: A file cannot be written.
+    """
+    contents = {"json": msgspec.json.encode(results) + b"\n"} | {name: text.encode() for name, text in texts.items()}
+    return write_all({stem.with_name(f"{stem.name}.{name}"): content for name, content in contents.items()})
 
 
 def _find_faults(results: Results) -> Iterator[str]:

@@ -256,8 +256,11 @@ def check_writable(folder: Path) -> None:
         raise EdgeMnistError(f"{folder}: the reports cannot be written ({error.strerror}).") from error
 
 
-def write_all(contents: Mapping[Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
     """Write as many of these files as possible, so that minutes of measuring are not lost with the first failure.
+
+    Returns:
+        The paths.
 
     Raises:
         EdgeMnistError: Some could not be written.
@@ -270,3 +273,4 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
             faults.append(f"{path}: cannot be written ({error.strerror or error})")
     if faults:
         raise EdgeMnistError(f"{'; '.join(faults)}. Free space there, or choose another folder.")
+    return tuple(contents)

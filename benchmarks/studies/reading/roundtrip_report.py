@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import msgspec
-
-from ....edge.common.files import write_all
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.terminal.formatting import format_percent
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from .placed_digits import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
@@ -28,7 +26,7 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
         f"# {results.name}: accuracy on paper",
         format_roundtrip_summary(results, style),
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_roundtrip_conditions(results)),
+        list_points(describe_roundtrip_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -79,15 +77,13 @@ def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
     ]
 
 
-def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
+def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, ...]:
     """Write `roundtrip.json` and `roundtrip.md` into an existing folder; return both paths.
 
     Raises:
         EdgeMnistError: A file cannot be written.
     """
-    json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
-    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})
-    return json_path, markdown_path
+    return write_with_json(results, out / "roundtrip", md=format_roundtrip(results))
 
 
 def _cells(name: str, tally: Tally) -> list[str]:
