@@ -44,7 +44,7 @@ bundle_option = click.option(
 
 
 runtime_option = click.option(
-    "--runtime", type=click.Choice(list(RUNTIMES)), help="Runtime.  [default: the first one installed]"
+    "--runtime", type=click.Choice(list(RUNTIMES)), help="Runtime.  [default: the first one installed, in this order]"
 )
 
 

@@ -1,7 +1,6 @@
 """`edge-mnist benchmark photos`: read pictures, print the scores, write the reports."""
 
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -10,22 +9,17 @@ from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
-from ...edge.runtimes.registry import RUNTIMES
 from ..photos.labels import SHIPPED_PHOTOS
 from ..photos.photos import PhotoSettings, run_photos
 from ..photos.report import describe_total, format_scores, write_photo_reports
 from ..targets.targets import resolve_threads
-from .options import precision_option, report_options, require_report_packages
+from .options import precision_option, report_options, require_report_packages, runtime_option
 
 
 @click.command()
 @click.argument("folder", metavar="FOLDER|shipped")
 @click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one", help="Bundle to read with.")
-@click.option(
-    "--runtime",
-    type=click.Choice(list(RUNTIMES)),
-    help="Runtime.  [default: the first one installed, in this order]",
-)
+@runtime_option
 @precision_option
 @click.option(
     "--threads",
@@ -36,7 +30,7 @@ from .options import precision_option, report_options, require_report_packages
 )
 @report_options
 def photos(
-    folder: str, model: Path, runtime: str | None, precision: str, threads: int, out: Path, as_json: bool
+    folder: str, model: Path, runtime: str | None, precision: Precision, threads: int, out: Path, as_json: bool
 ) -> None:
     """Read labelled photographs, and score the readings.
 
@@ -55,7 +49,7 @@ def photos(
     settings = PhotoSettings(
         bundle=model,
         runtime=runtime,
-        precision=cast("Precision", precision),
+        precision=precision,
         num_threads=resolve_threads((threads,))[0],
     )
     results = run_photos(pictures, settings)
