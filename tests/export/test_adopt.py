@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, Convention
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.convention import check_convention
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration
@@ -97,7 +97,7 @@ def test_a_softmax_layer_is_taken_off(tmp_path: Path, sample: mnist.Images, end:
 
 
 def test_a_softmax_is_taken_off_this_projects_own_networks_too(tmp_path: Path, sample: mnist.Images) -> None:
-    network = ZOO["compact-8-16"].build()
+    network = ZOO["compact-8-16"]()
     model = keras.Model(network.inputs[0], layers.Softmax()(network.outputs[0]))
 
     adopted = _load(model, tmp_path, outputs="softmax")
@@ -259,7 +259,7 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Every network of the zoo, and one that nothing here was written for; its weights are random."""
     keras.utils.set_random_seed(1)
     if request.param in ZOO:
-        return ZOO[request.param].build()
+        return ZOO[request.param]()
     return _load(_blocks(), tmp_path_factory.mktemp("blocks"), pixels="0-1", outputs="softmax")
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_mnist.edge.bundle.card import Abstention, ModelFile
+from edge_mnist.edge.bundle.export_record import Abstention, ModelFile
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import behind_scaling, load_source
 from edge_mnist.export.errors import ExportError
 from edge_mnist.export.exporters import list_exporters
@@ -357,7 +357,7 @@ def test_an_export_over_a_file_of_the_users_is_refused_before_the_work(
     bundle = shutil.copytree(exported.path, tmp_path / "bundle")
     name = name.replace("small", exported.card.name)
     (bundle / name).write_text("precious")
-    monkeypatch.setattr("edge_mnist.export.pipeline.load_source", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("edge_mnist.export.preparation.load_source", lambda *_: pytest.fail("the work began"))
 
     result = edge_mnist("export", bundle, "--all", "--c-array")
 

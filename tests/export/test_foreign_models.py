@@ -10,11 +10,11 @@ import pytest
 from keras import layers
 from onnx import TensorProto
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, Convention
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.convention import check_convention
 from edge_mnist.export.adoption.output_function import recognize_function
 from edge_mnist.export.adoption.source import load_source

@@ -18,8 +18,8 @@ import edge_mnist
 from edge_mnist.benchmarks.report.report import format_headlines
 from edge_mnist.benchmarks.results.files import read_results
 from edge_mnist.benchmarks.scenes.pages import write_page
-from edge_mnist.benchmarks.studies.networks.zoo import Zoo
 from edge_mnist.benchmarks.studies.networks.zoo_report import format_claims, format_models
+from edge_mnist.benchmarks.studies.networks.zoo_results import Zoo
 from tests.conftest import REPOSITORY, edge_mnist_process, python_process
 
 STAGES = ("edge", "train", "export", "benchmarks")

@@ -35,7 +35,7 @@ devices = find_devices(sys.argv[1])
 sample = mnist.load_sample()
 splits = mnist.Splits("tiny", *(sample.take(np.arange(start, 5_000, 50)) for start in (0, 1, 2)))
 keras.utils.set_random_seed(1)
-model = ZOO["nano-2890"].build()
+model = ZOO["nano-2890"]()
 with tempfile.TemporaryDirectory() as folder:
     state = Path(folder) / "state"
     recipe = Recipe(epochs=2, seed=1, batch_size=30, extras=0.2)

@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from keras import layers
 from PIL import Image
 
-from edge_mnist.edge.bundle.card import Convention, ModelCard
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, open_card, write_card
+from edge_mnist.edge.bundle.card import ModelCard
+from edge_mnist.edge.bundle.contract import Convention
+from edge_mnist.edge.bundle.folder import open_bundle, open_card
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, write_card
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.explain_cli import explain
@@ -67,7 +69,7 @@ def _dots(*places: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> None:
-    network = ZOO[name].build()
+    network = ZOO[name]()
     pixels = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1), np.uint8)
 
     explanation = explain_images(network, pixels)
@@ -80,7 +82,7 @@ def test_every_network_of_the_zoo_is_explained_by_its_last_map(name: str) -> Non
 
 def test_a_network_without_a_convolution_is_refused() -> None:
     with pytest.raises(TrainError, match="logistic: has no convolution"):
-        explain_images(ZOO["logistic"].build(), _dots((3, 3)))
+        explain_images(ZOO["logistic"](), _dots((3, 3)))
 
 
 def _detector(weights: list[float]) -> keras.Model:

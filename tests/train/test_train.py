@@ -13,8 +13,8 @@ import pytest
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.augment import Augment, sample_bilinear
-from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.augmentation.augment import Augment, sample_bilinear
+from edge_mnist.train.augmentation.distortion import Distortion
 from edge_mnist.train.epochs import EpochImages
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import checkpoint as training_state
@@ -40,7 +40,7 @@ def tiny(sample: mnist.Images) -> mnist.Splits:
 
 def _build() -> keras.Model:
     keras.utils.set_random_seed(1)
-    return ZOO["standard"].build()
+    return ZOO["standard"]()
 
 
 def test_distortion_is_only_for_training(sample: mnist.Images) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_mnist.edge.bundle.card import ArchitectureRecord, ModelCard, ModelCardError, encode_card
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, staged_bundle, write_card
+from edge_mnist.edge.bundle.card import ModelCard, ModelCardError, encode_card
+from edge_mnist.edge.bundle.contract import ArchitectureRecord
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, staged_bundle, write_card
 from tests.conftest import edge_mnist
 
 # What a stranger may have put beside the bundle's files, some of it named much like them.
@@ -300,7 +302,7 @@ def test_a_bundle_whose_parent_cannot_take_a_folder_is_replaced_all_the_same(
 def _other_writer(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is writing this bundle."""
     code = (
-        "import sys, pathlib; from edge_mnist.edge.bundle.folder import staged_bundle\n"
+        "import sys, pathlib; from edge_mnist.edge.bundle.writing import staged_bundle\n"
         "with staged_bundle(pathlib.Path(sys.argv[1])) as folder:\n"
         "    print('writing', flush=True); sys.stdin.read()\n"
     )
