@@ -1,6 +1,6 @@
 """The kinds of pictures that scenes are drawn in, each with its own difficulty."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import pens
 from . import surfaces as papers
@@ -14,6 +14,16 @@ from .contents import (
     draft_page,
     draft_rows,
     draft_specks,
+)
+from .drafts.forms import draft_form
+from .drafts.grids import draft_sudoku, draft_table
+from .drafts.notes import draft_date_and_sum, draft_words_and_numbers
+from .drafts.placing import (
+    draft_climbing,
+    draft_close_rows,
+    draft_edge_crop,
+    draft_hand_lines,
+    draft_tight_crop,
 )
 from .handwriting import WritingLayout
 from .lighting import Light, cast_edge, cast_soft
@@ -39,6 +49,10 @@ ALL_PAPERS = (papers.WHITE, papers.YELLOWISH, papers.RULED, papers.SQUARED, pape
 LARGE = WritingLayout(rows=(1, 2), digits=(1, 5), height_mm=(25, 60))
 RULED_LAYOUT = WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4))
 SQUARED_LAYOUT = WritingLayout(pitch_mm=5.0, height_mm=(5, 9))
+FULL_PAGE = CameraModel(megapixels=(0.5, 2.5), fill=(0.75, 0.97))
+TURNED = CameraModel(turn_deg=12, least_turn_deg=4)
+# Someone cut the picture: its shape and edges are those of the part in view.
+CROPPED = CameraModel(aspects=(), fill=(1.0, 1.0), turn_deg=0.0, tilt=0.0, inset=0.0)
 
 CONDITIONS: dict[str, Condition] = {
     "plain": Condition("pens on white paper", papers=(papers.WHITE, papers.YELLOWISH)),
@@ -99,5 +113,41 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "empty": Condition(
         "nothing written", draft_nothing, papers=(*ALL_PAPERS, papers.BLACKBOARD), light=Light(shadow=cast_soft),
+    ),
+    "form": Condition(
+        "printed forms, filled in by hand", draft_form, WritingLayout((1, 5), (2, 10), (4.5, 6.5)),
+        camera=FULL_PAGE, papers=(papers.WHITE, papers.YELLOWISH),
+    ),
+    "table": Condition(
+        "tables ruled by hand or printed", draft_table, WritingLayout((2, 6), (1, 12), (5, 8)), camera=FULL_PAGE,
+    ),
+    "sudoku": Condition(
+        "sudoku grids, printed or filled in by hand", draft_sudoku, WritingLayout((1, 9), (1, 9), (4.5, 6.5)),
+        camera=FULL_PAGE,
+    ),
+    "words-and-numbers": Condition(
+        "lines of words, and a number or two", draft_words_and_numbers,
+        WritingLayout((1, 2), (2, 8), (4.5, 7), row_pitch=(1.7, 2.4)), camera=FULL_PAGE,
+        papers=(papers.WHITE, papers.YELLOWISH),
+    ),
+    "date-and-sum": Condition(
+        "dates, prices and sums with their signs", draft_date_and_sum, WritingLayout((1, 4), (1, 12)),
+    ),
+    "hand-lines": Condition(
+        "lines drawn by hand", draft_hand_lines, WritingLayout(row_pitch=(1.7, 2.4)), camera=CameraModel(tilt=0.1),
+    ),
+    "ruled-turned": Condition(
+        "paper with lines, turned", layout=RULED_LAYOUT, papers=(papers.RULED,), camera=TURNED,
+    ),
+    "squared-turned": Condition(
+        "paper with squares, turned", layout=SQUARED_LAYOUT, papers=(papers.SQUARED,), camera=TURNED,
+    ),
+    "turned": Condition("a page turned by up to 20 degrees", camera=CameraModel(turn_deg=20, least_turn_deg=5)),
+    "climbing": Condition("rows that climb or fall", draft_climbing, WritingLayout((1, 3), (3, 8))),
+    "close-rows": Condition("rows that nearly touch", draft_close_rows, WritingLayout((2, 4), (3, 8))),
+    "edge-crop": Condition("digits at the frame's edge or cut by it", draft_edge_crop, camera=CROPPED),
+    "tight-crop": Condition(
+        "a row or a digit cropped to its ink", draft_tight_crop, WritingLayout((1, 1), (1, 6)),
+        camera=replace(CROPPED, megapixels=(0.004, 0.3)),
     ),
 }  # fmt: skip
