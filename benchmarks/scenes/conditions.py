@@ -15,6 +15,7 @@ from .contents import (
     draft_rows,
     draft_specks,
 )
+from .drafts.devices import draft_counter, draft_display, draft_inset
 from .drafts.forms import draft_form
 from .drafts.grids import draft_sudoku, draft_table
 from .drafts.notes import draft_date_and_sum, draft_words_and_numbers
@@ -25,6 +26,7 @@ from .drafts.placing import (
     draft_hand_lines,
     draft_tight_crop,
 )
+from .drafts.records import draft_check, draft_register
 from .handwriting import WritingLayout
 from .lighting import Light, cast_edge, cast_soft
 from .pens import Pen
@@ -49,6 +51,7 @@ ALL_PAPERS = (papers.WHITE, papers.YELLOWISH, papers.RULED, papers.SQUARED, pape
 LARGE = WritingLayout(rows=(1, 2), digits=(1, 5), height_mm=(25, 60))
 RULED_LAYOUT = WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4))
 SQUARED_LAYOUT = WritingLayout(pitch_mm=5.0, height_mm=(5, 9))
+DARK_AND_LIGHT = (papers.WHITE, papers.BROWN, papers.BLACKBOARD)
 FULL_PAGE = CameraModel(megapixels=(0.5, 2.5), fill=(0.75, 0.97))
 TURNED = CameraModel(turn_deg=12, least_turn_deg=4)
 # Someone cut the picture: its shape and edges are those of the part in view.
@@ -150,4 +153,21 @@ CONDITIONS: dict[str, Condition] = {
         "a row or a digit cropped to its ink", draft_tight_crop, WritingLayout((1, 1), (1, 6)),
         camera=replace(CROPPED, megapixels=(0.004, 0.3)),
     ),
+    "register": Condition(
+        "scanned registers with black margins", draft_register, WritingLayout((3, 9), (2, 12), (4.5, 6.5)),
+        camera=FULL_PAGE, papers=(papers.YELLOWISH, papers.WHITE),
+    ),
+    "check": Condition("bank checks", draft_check, WritingLayout((3, 3), (3, 8), (4.2, 5.5)), camera=FULL_PAGE),
+    "inset": Condition(
+        "light digits in a dark inset on a bright page", draft_inset, WritingLayout((1, 2), (1, 6)),
+    ),
+    "display": Condition(
+        "dark segment digits on grey glass in a light housing", draft_display, WritingLayout((1, 2), (1, 7), (8, 16)),
+        papers=DARK_AND_LIGHT,
+    ),
+    "counter": Condition(
+        "white digits on dark wheels in windows", draft_counter, WritingLayout((1, 1), (4, 8), (5, 9)),
+        papers=DARK_AND_LIGHT,
+    ),
+    "fading": Condition("strokes that fade along their way", pens=(pens.FADING,)),
 }  # fmt: skip

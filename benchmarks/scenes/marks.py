@@ -92,7 +92,9 @@ def paint_mark(canvas: Canvas, mark: Mark, random: np.random.Generator) -> None:
     part = canvas.pixels[low[1] : high[1], low[0] : high[0]]
     if isinstance(mark, Patch):
         cover = _cover_patch(mark, part.shape[:2], points - low, canvas.px_per_mm)
-        shade = 1 + mark.grain * smooth_noise(part.shape, 0.15 * canvas.px_per_mm, random)
+        shade = np.ones(part.shape[:2], np.float32)
+        if mark.grain:
+            shade += mark.grain * smooth_noise(part.shape, 0.15 * canvas.px_per_mm, random)
     else:
         cover = _cover_print(mark, part.shape[:2], canvas.to_pixels(np.array([mark.place]))[0] - low, canvas.px_per_mm)
         shade = np.ones(part.shape[:2], np.float32)

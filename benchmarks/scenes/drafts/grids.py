@@ -21,7 +21,7 @@ def draft_table(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.
     pen, columns = choose_pen(pens, random), int(random.integers(2, 6))
     rows = int(random.integers(layout.rows[0], layout.rows[1] + 1))
     most = max(1, layout.digits[1] // columns)
-    step, pitch = (0.8 * most + 1.6) * height, random.uniform(1.5, 2.1) * height
+    step, pitch = (0.95 * most + 1.2) * height, random.uniform(1.5, 2.1) * height
     ink: list[Path] = []
     texts: list[str] = []
     for row in range(rows):

@@ -22,7 +22,7 @@ def draft_words_and_numbers(
 
 def draft_date_and_sum(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
     """Draft lines with a date, a price, a sum or an equation."""
-    kinds = (_date, _date, _price, _sum, _product, _bracket)
+    kinds = (write_date, write_date, _price, _sum, _product, _bracket)
     count = int(random.integers(layout.rows[0], layout.rows[1] + 1))
     lines = [kinds[random.integers(len(kinds))](random) for _ in range(count)]
     return _write_lines(lines, layout, pens, random)
@@ -59,7 +59,8 @@ def _number(layout: WritingLayout, random: np.random.Generator) -> str:
     return "".join(str(digit) for digit in random.integers(0, 10, count))
 
 
-def _date(random: np.random.Generator) -> str:
+def write_date(random: np.random.Generator) -> str:
+    """Return a date in digits with slashes, dots or dashes."""
     day, month, year = random.integers(1, 29), random.integers(1, 13), random.integers(1950, 2040)
     sign = ("/", ".", "-")[random.integers(3)]
     return sign.join((f"{day:02}", f"{month:02}", f"{year}" if random.random() < 0.6 else f"{year % 100:02}"))

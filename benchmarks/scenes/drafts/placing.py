@@ -1,11 +1,12 @@
 """Rows of digits in awkward places: turned, climbing, close to one another, at the frame's edge, cropped to their ink."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..contents import PageContent, choose_pen, ink
-from ..handwriting import Path, Writing, WritingLayout, clearance, resample, write_rows
+from ..handwriting import Path, Strokes, Writing, WritingLayout, clearance, resample, write_rows
 from ..pens import PRESS, Layer, Pen
 from .lines import draw_by_hand, line
 
@@ -13,6 +14,8 @@ from .lines import draw_by_hand, line
 STEEPEST_UPRIGHT = 20
 # Smallest and largest distance of the ink of neighbouring rows, in heights.
 CLOSE = (0.08, 0.2)
+# A digit stands at most this much above its row's baseline, in heights.
+HIGHEST_LIFT = 0.25
 
 
 def draft_hand_lines(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
@@ -30,7 +33,7 @@ def draft_hand_lines(layout: WritingLayout, pens: tuple[Pen, ...], random: np.ra
     if random.random() < 0.4:
         x = low[0] - 0.5 * height
         lines.append(line(x, low[1] - height, x, high[1] + height))
-    drawn = tuple(draw_by_hand(path, random.uniform(0.02, 0.06) * height, random) for path in lines)
+    drawn = tuple(draw_by_hand(path, random.uniform(0.03, 0.12) * height, random) for path in lines)
     ruler = pen if random.random() < 0.5 else PRESS
     return PageContent(writing.rows, (written, Layer(ruler, drawn, written.widest_mm)), height)
 
@@ -58,15 +61,24 @@ def draft_close_rows(layout: WritingLayout, pens: tuple[Pen, ...], random: np.ra
     rows = split_rows(writing)
     moved = list(rows[0])
     above = _points(rows[0], height)
-    for row in rows[1:]:
-        points = _points(row, height)
+    for below in rows[1:]:
+        points = _points(below, height)
         gap = random.uniform(*CLOSE) * height + max(pen.width_mm)
         # Seen sideways, the row above is the digit before.
         down = clearance(above[:, ::-1], points[:, ::-1], reach=0.1 * height) + gap
-        moved += [tuple(path + np.array([0.0, down]) for path in glyph) for glyph in row]
-        above = points + np.array([0.0, down])
+        row = [_lift(glyph, above, down, gap, height) for glyph in below]
+        moved += row
+        above = _points(row, height)
     written = ink(replace(writing, glyphs=tuple(moved)), pen)
     return PageContent(writing.rows, (written,), height)
+
+
+def _lift(glyph: Strokes, above: Path, down: float, gap: float, height: float) -> Strokes:
+    """Move a digit down with its row, and then up again by a part of its own distance from the row above."""
+    points = _points([glyph], height)
+    spare = down - clearance(above[:, ::-1], points[:, ::-1], reach=0.1 * height) - gap
+    shift = down - min(0.6 * max(spare, 0.0), HIGHEST_LIFT * height)
+    return tuple(path + np.array([0.0, shift]) for path in glyph)
 
 
 def draft_edge_crop(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
@@ -75,7 +87,7 @@ def draft_edge_crop(layout: WritingLayout, pens: tuple[Pen, ...], random: np.ran
     written, height = ink(writing, pen), writing.height_mm
     margins = random.uniform(0.4, 3.0, 4) * height
     for side in random.choice(4, random.integers(1, 3), replace=False):
-        margins[side] = random.uniform(-0.03, 0.03) * height
+        margins[side] = np.mean(pen.width_mm) / 2 + random.uniform(-0.03, 0.01) * height
     return PageContent(writing.rows, (written,), height, view=_crop(written.paths, margins))
 
 
@@ -87,7 +99,7 @@ def draft_tight_crop(layout: WritingLayout, pens: tuple[Pen, ...], random: np.ra
     return PageContent(writing.rows, (written,), height, view=_crop(written.paths, margins))
 
 
-def split_rows(writing: Writing) -> list[tuple[tuple[Path, ...], ...]]:
+def split_rows(writing: Writing) -> list[tuple[Strokes, ...]]:
     """Split a writing's digits into its rows."""
     ends = np.cumsum([0, *map(len, writing.rows)]).tolist()
     return [writing.glyphs[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
@@ -105,5 +117,5 @@ def _bounds(paths: tuple[Path, ...]) -> tuple[Path, Path]:
     return points.min(axis=0), points.max(axis=0)
 
 
-def _points(row: tuple[tuple[Path, ...], ...], height: float) -> Path:
+def _points(row: Sequence[Strokes], height: float) -> Path:
     return np.concatenate([resample(path, step=0.03 * height) for glyph in row for path in glyph])
