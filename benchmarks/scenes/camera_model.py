@@ -90,9 +90,7 @@ def place_camera(points_mm: NDArray[np.float64], camera: CameraModel, random: np
     return View(fit @ turned, shape, scale)
 
 
-def _choose_shape(
-    points_mm: NDArray[np.float64], camera: CameraModel, random: np.random.Generator
-) -> tuple[int, int]:
+def _choose_shape(points_mm: NDArray[np.float64], camera: CameraModel, random: np.random.Generator) -> tuple[int, int]:
     """Choose a frame's (height, width); small ones are as likely as large ones."""
     area = 1e6 * float(np.exp(random.uniform(*np.log(camera.megapixels))))
     if camera.aspects:

@@ -27,6 +27,9 @@ from .drafts.placing import (
     draft_tight_crop,
 )
 from .drafts.records import draft_check, draft_register
+from .drafts.rooms import draft_desk, draft_room
+from .drafts.text import draft_signs, draft_text_page
+from .drafts.textures import draft_texture
 from .handwriting import WritingLayout
 from .lighting import Light, cast_edge, cast_soft
 from .pens import Pen
@@ -52,10 +55,13 @@ LARGE = WritingLayout(rows=(1, 2), digits=(1, 5), height_mm=(25, 60))
 RULED_LAYOUT = WritingLayout(pitch_mm=8.0, height_mm=(4.5, 6.4))
 SQUARED_LAYOUT = WritingLayout(pitch_mm=5.0, height_mm=(5, 9))
 DARK_AND_LIGHT = (papers.WHITE, papers.BROWN, papers.BLACKBOARD)
-FULL_PAGE = CameraModel(megapixels=(0.5, 2.5), fill=(0.75, 0.97))
+FULL_PAGE = CameraModel(megapixels=(0.4, 2.0), fill=(0.75, 0.97))
 TURNED = CameraModel(turn_deg=12, least_turn_deg=4)
 # Someone cut the picture: its shape and edges are those of the part in view.
 CROPPED = CameraModel(aspects=(), fill=(1.0, 1.0), turn_deg=0.0, tilt=0.0, inset=0.0)
+SCANNED = replace(CROPPED, megapixels=(0.4, 1.6), turn_deg=1.0)
+ROOM = CameraModel((0.2, 1.6), (4 / 3, 4 / 3, 3 / 2, 1.0), fill=(1.0, 1.0), turn_deg=8, inset=-0.05, tilt=0.15)
+INDOORS = Light(shadow=cast_soft, gradient=0.5, vignette=0.3, exposure=(0.4, 0.95), warmth=0.1)
 
 CONDITIONS: dict[str, Condition] = {
     "plain": Condition("pens on white paper", papers=(papers.WHITE, papers.YELLOWISH)),
@@ -155,7 +161,7 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "register": Condition(
         "scanned registers with black margins", draft_register, WritingLayout((3, 9), (2, 12), (4.5, 6.5)),
-        camera=FULL_PAGE, papers=(papers.YELLOWISH, papers.WHITE),
+        camera=SCANNED, papers=(papers.YELLOWISH, papers.WHITE),
     ),
     "check": Condition("bank checks", draft_check, WritingLayout((3, 3), (3, 8), (4.2, 5.5)), camera=FULL_PAGE),
     "inset": Condition(
@@ -170,4 +176,21 @@ CONDITIONS: dict[str, Condition] = {
         papers=DARK_AND_LIGHT,
     ),
     "fading": Condition("strokes that fade along their way", pens=(pens.FADING,)),
+    "desk": Condition(
+        "a desk with pens, cups and cables, no digits", draft_desk, papers=(papers.WOOD, papers.PAINTED), light=INDOORS,
+        camera=ROOM,
+    ),
+    "room": Condition(
+        "a room with windows, shelves and plants, no digits", draft_room, papers=(papers.PAINTED, papers.WHITE),
+        light=INDOORS, camera=ROOM,
+    ),
+    "text-page": Condition(
+        "printed text, no digits", draft_text_page, papers=(papers.WHITE, papers.YELLOWISH),
+        light=Light(shadow=cast_soft, gradient=0.6, vignette=0.3), camera=CameraModel((0.2, 2.0), fill=(0.7, 1.2)),
+    ),
+    "textures": Condition(
+        "gravel, grass, bricks, weave, dots and hatching, no digits", draft_texture, camera=ROOM,
+        light=Light(gradient=0.3),
+    ),
+    "signs": Condition("brackets, arrows, music and bar codes, no digits", draft_signs, camera=CameraModel(turn_deg=5)),
 }  # fmt: skip

@@ -42,7 +42,7 @@ class PageContent:
     view: Path | None = None
 
     def extent(self) -> Path:
-        """Return the points that the camera has to see, float64 [N, 2], mm: strokes, marks, and corners of page and card."""
+        """Return the points that the camera has to see, float64 [N, 2], mm: by default all that is drawn."""
         if self.view is not None:
             return self.view
         points = [path for layer in self.layers for path in layer.paths]

@@ -50,6 +50,7 @@ CHALK = Pen((0.7, 1.1), CHALKS, (0.75, 0.95), 0.3, 0.55)
 LIGHT_PEN = Pen((0.6, 1.0), ((0.95, 0.95, 0.93), (0.90, 0.86, 0.62)), (0.85, 0.95), 0.15, 0.15)
 FADING = Pen((0.4, 0.7), (*BLUES, *BLACKS, (0.25, 0.25, 0.27)), (0.75, 0.95), 0.3, 0.25, 0.85)
 LINE_GRAYS = ((0.12, 0.12, 0.12), (0.35, 0.35, 0.38), (0.55, 0.55, 0.55), (0.25, 0.35, 0.60), (0.70, 0.35, 0.30))
+CABLE = Pen((2.5, 5.0), ((0.05, 0.05, 0.06), (0.80, 0.80, 0.80), (0.35, 0.35, 0.36)), (0.95, 1.0), 0.0, 0.0)
 # The lines of a printing press, thin and thick.
 PRESS = Pen((0.15, 0.5), LINE_GRAYS, (0.7, 0.95), 0.0, 0.05)
 PRESS_BOLD = Pen((0.5, 1.2), BLACKS, (0.85, 0.95), 0.0, 0.05)
@@ -94,9 +95,7 @@ def _part(points: Path, width_px: float, shape: tuple[int, ...]) -> tuple[slice,
     return slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
 
 
-def _draw_path(
-    ink: NDArray[np.float32], path: Path, width_px: float, pen: Pen, random: np.random.Generator
-) -> None:
+def _draw_path(ink: NDArray[np.float32], path: Path, width_px: float, pen: Pen, random: np.random.Generator) -> None:
     """Draw one stroke into its part of `ink`, [0, 1], keeping the darker of old and new."""
     y, x = _part(path, width_px, ink.shape)
     part = ink[y, x]

@@ -119,8 +119,8 @@ def _house(inner: tuple[float, float, float, float], height: float, random: np.r
     outer = (left - margins[0], top - margins[1], right + margins[2], bottom + margins[3])
     marks: list[Mark] = [box_patch(*outer, colour, 0.01)]
     size = random.uniform(0.2, 0.4) * height
-    for y in (top - 0.4 * margins[1], bottom + 0.4 * margins[3] + size):
-        marks.append(Print(UNITS[random.integers(len(UNITS))], (left, y), size))
+    feet = (top - 0.4 * margins[1], bottom + 0.4 * margins[3] + size)
+    marks += [Print(UNITS[random.integers(len(UNITS))], (left, foot), size) for foot in feet]
     turn = np.linspace(0, 2 * np.pi, 40)
     button = np.stack([np.cos(turn), np.sin(turn)], axis=1) * 0.25 * height
     for _ in range(int(random.integers(0, 3))):
@@ -140,5 +140,7 @@ def _rim(inner: tuple[float, float, float, float], height: float, glass: Colour)
 
 
 def _random_rows(layout: WritingLayout, random: np.random.Generator) -> tuple[str, ...]:
-    counts = random.integers(layout.digits[0], layout.digits[1] + 1, random.integers(layout.rows[0], layout.rows[1] + 1))
+    counts = random.integers(
+        layout.digits[0], layout.digits[1] + 1, random.integers(layout.rows[0], layout.rows[1] + 1)
+    )
     return tuple("".join(str(digit) for digit in random.integers(0, 10, count)) for count in counts)

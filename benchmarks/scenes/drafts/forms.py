@@ -49,9 +49,7 @@ def draft_form(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.G
     return PageContent(tuple(form.rows), (printed, ink), form.height_mm, marks=tuple(form.print))
 
 
-def _add_field(
-    form: _Form, has_number: bool, above: bool, layout: WritingLayout, random: np.random.Generator
-) -> None:
+def _add_field(form: _Form, has_number: bool, above: bool, layout: WritingLayout, random: np.random.Generator) -> None:
     """Add a field with its label above or at its left."""
     height = form.height_mm
     text, size = LABELS[random.integers(len(LABELS))], random.uniform(2.0, 2.8)

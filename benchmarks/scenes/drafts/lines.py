@@ -79,7 +79,9 @@ def draw_by_hand(path: Path, sway_mm: float, random: np.random.Generator) -> Pat
     across = np.array([-1.0, 1.0]) * (points[-1] - points[0])[::-1] / max(length, 1e-6)
     waves = max(1.0, length / random.uniform(25, 60))
     sway = np.sin(2 * np.pi * (waves * along + random.random())) + random.normal(0, 0.5) * np.sin(9 * along)
-    return points + (sway_mm * sway + sway_mm * random.normal(0, 1) * along)[:, None] * across + random.normal(0, 0.3, 2)
+    return (
+        points + (sway_mm * sway + sway_mm * random.normal(0, 1) * along)[:, None] * across + random.normal(0, 0.3, 2)
+    )
 
 
 def _follow(last: Strokes, glyph: Strokes, gap: float) -> float:

@@ -8,9 +8,7 @@ from ..pens import Layer, Pen
 from .lines import choose_words, place, write_line
 
 
-def draft_words_and_numbers(
-    layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator
-) -> PageContent:
+def draft_words_and_numbers(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.Generator) -> PageContent:
     """Draft two to ten lines of words, with one or two rows of numbers below or between."""
     count = int(random.integers(2, 11))
     lines = [choose_words(int(random.integers(2, 6)), random) for _ in range(count)]

@@ -1,7 +1,8 @@
-"""Rows of digits in awkward places: turned, climbing, close to one another, at the frame's edge, cropped to their ink."""
+"""Rows of digits in awkward places: turned, climbing, close together, at the frame's edge, cropped tightly."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .lines import draw_by_hand, line
 STEEPEST_UPRIGHT = 20
 # Smallest and largest distance of the ink of neighbouring rows, in heights.
 CLOSE = (0.08, 0.2)
+DOWN = np.array([0.0, 1.0])
 # A digit stands at most this much above its row's baseline, in heights.
 HIGHEST_LIFT = 0.25
 
@@ -44,7 +46,7 @@ def draft_climbing(layout: WritingLayout, pens: tuple[Pen, ...], random: np.rand
     angle = np.radians(random.uniform(10, 35) * random.choice([-1, 1]))
     if abs(angle) < np.radians(STEEPEST_UPRIGHT) and random.random() < 0.5:
         moved = [
-            tuple(path + [0.0, np.tan(angle) * float(np.concatenate(glyph)[:, 0].mean())] for path in glyph)
+            tuple(path + np.tan(angle) * np.concatenate(glyph)[:, 0].mean() * DOWN for path in glyph)
             for glyph in writing.glyphs
         ]
     else:
@@ -102,7 +104,7 @@ def draft_tight_crop(layout: WritingLayout, pens: tuple[Pen, ...], random: np.ra
 def split_rows(writing: Writing) -> list[tuple[Strokes, ...]]:
     """Split a writing's digits into its rows."""
     ends = np.cumsum([0, *map(len, writing.rows)]).tolist()
-    return [writing.glyphs[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [writing.glyphs[start:end] for start, end in pairwise(ends)]
 
 
 def _crop(paths: tuple[Path, ...], margins: np.ndarray) -> Path:

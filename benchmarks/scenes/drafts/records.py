@@ -60,7 +60,9 @@ def _scan(page: Rectangle, height: float, random: np.random.Generator) -> tuple[
     if random.random() < 0.6:
         x = page.left if random.random() < 0.5 else page.right
         gutter = np.array([[x - height, -far], [x + height, -far], [x + height, far], [x - height, far]])
-        marks.append(Patch(gutter, (0.1, 0.09, 0.08), 0.05, random.uniform(0.4, 0.9), random.uniform(0.4, 1.0) * height))
+        marks.append(
+            Patch(gutter, (0.1, 0.09, 0.08), 0.05, random.uniform(0.4, 0.9), random.uniform(0.4, 1.0) * height)
+        )
     marks += [
         box_patch(-far, -far, page.left, far, SCAN_BLACK, 0.5), box_patch(page.right, -far, far, far, SCAN_BLACK, 0.5),
         box_patch(-far, -far, far, page.top, SCAN_BLACK, 0.5), box_patch(-far, page.bottom, far, far, SCAN_BLACK, 0.5),

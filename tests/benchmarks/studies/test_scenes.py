@@ -18,7 +18,7 @@ from edge_mnist.benchmarks.scenes.scene import Scene, draw_scene
 from edge_mnist.benchmarks.scenes.surfaces import Canvas, Rectangle
 from tests.conftest import edge_mnist
 
-NO_DIGITS = {"letters", "drawings", "empty"}
+NO_DIGITS = {"letters", "drawings", "empty", "desk", "room", "text-page", "textures", "signs"}
 # Whoever reads it needs about this many pixels of a digit's height.
 LEGIBLE_PX = 15
 
