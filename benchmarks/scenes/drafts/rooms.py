@@ -219,8 +219,9 @@ def hang_picture(random: np.random.Generator) -> list[Mark]:
     ridge = np.array([[-30, 20], [-30, 3], [-12, -8], [4, 4], [18, -12], [30, 6], [30, 20]])
     return [
         *shadowed(turned_box(x, y, 72, 52, 0.0), choose_colour(random)),
-        box_patch(x - 30, y - 20, x + 30, y + 20, (0.75, 0.82, 0.90)), Patch(ridge + np.array([x, y]), (0.30, 0.42, 0.28)),
-    ]  # fmt: skip
+        box_patch(x - 30, y - 20, x + 30, y + 20, (0.75, 0.82, 0.90)),
+        Patch(ridge + np.array([x, y]), (0.30, 0.42, 0.28)),
+    ]
 
 
 def put_lamp(random: np.random.Generator) -> list[Mark]:
