@@ -109,7 +109,7 @@ def _cover_patch(
     inside = np.zeros(shape, np.uint8)
     # OpenCV takes sixteenths of a pixel.
     cv2.fillPoly(inside, [np.round(corners * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    cover = inside.astype(np.float32) / 255
+    cover = np.asarray(inside / np.float32(255), np.float32)
     soft = patch.soft_mm * px_per_mm
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), soft), np.float32) if soft > 0.3 else cover
 
@@ -124,7 +124,7 @@ def _cover_print(
     font, stroke = _load_font(max(6, round(size / CAPITAL))), round(text.bold * size / 2)
     ImageDraw.Draw(large).text((x, y), text.text, 255, font, "ls", stroke_width=stroke)
     small = cv2.resize(np.asarray(large), shape[::-1], interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / 255
+    return np.asarray(small / np.float32(255), np.float32)
 
 
 @lru_cache(maxsize=64)

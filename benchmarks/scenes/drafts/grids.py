@@ -25,12 +25,12 @@ def draft_table(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.
     ink: list[Path] = []
     texts: list[str] = []
     for row in range(rows):
-        numbers = [write_number(int(random.integers(1, most + 1)), hand, random) for _ in range(columns)]
         kept = [column for column in range(columns) if column == 0 or random.random() < 0.85]
-        for column in kept:
+        numbers = [write_number(int(random.integers(1, most + 1)), hand, random) for _ in kept]
+        for column, (_, strokes) in zip(kept, numbers, strict=True):
             foot = (row + 1) * pitch - random.uniform(0.15, 0.35) * height
-            ink += place(numbers[column][1], height, column * step + random.uniform(0.25, 0.7) * height, foot)
-        texts.append("".join(numbers[column][0] for column in kept))
+            ink += place(strokes, height, column * step + random.uniform(0.25, 0.7) * height, foot)
+        texts.append("".join(number for number, _ in numbers))
     headers, printed = _head(columns, step, height, hand, random)
     lines = _rule(columns, rows, step, pitch, random)
     if random.random() < 0.4:

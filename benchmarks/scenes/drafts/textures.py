@@ -83,11 +83,12 @@ def _dots(random: np.random.Generator) -> list[Mark]:
     size = random.uniform(0.12, 0.4) * pitch
     light, dark = (0.9, 0.89, 0.86), _gray(random.uniform(0.05, 0.4), random)
     ground, dot = (light, dark) if random.random() < 0.7 else (dark, light)
-    return [_ground(ground)] + [
+    dots = [
         Patch(ellipse(x + (row % 2) * pitch / 2, y, size, size)[::6], dot, 0.0)
         for row, y in enumerate(np.arange(-BEYOND, HIGH + BEYOND, pitch))
         for x in np.arange(-BEYOND, WIDE + BEYOND, pitch)
     ]
+    return [_ground(ground), *dots]
 
 
 def _stripes(random: np.random.Generator) -> list[Mark]:
