@@ -1,8 +1,11 @@
 """What the tests share: no network, a cache of their own, and one small model, really trained and exported."""
 
+import fcntl
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,16 +23,34 @@ from edge_mnist.edge.runtimes import keras_files
 REPOSITORY = Path(__file__).parent.parent
 
 
+_load_mnist = functools.cache(mnist.load_mnist)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three workers on two cores: a third of the time they wait for programs, timeouts and the disk."""
+    return min(3 * len(os.sched_getaffinity(0)) // 2, 6)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> str | None:
+    """Hide the user's cache and MNIST: commands use the sample, in a fraction of the time, unless a test wants all."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    return os.environ.pop("EDGE_MNIST_DATA", None)
 
 
-@pytest.fixture(scope="session")
-def full_mnist() -> mnist.Splits:
-    """All of MNIST, or a skip that says why not."""
+@pytest.fixture
+def full_data(data_folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the code see the user's folder with data sets, if there is one."""
+    if data_folder is not None:
+        monkeypatch.setenv("EDGE_MNIST_DATA", data_folder)
+
+
+@pytest.fixture
+def full_mnist(full_data: None) -> mnist.Splits:
+    """All of MNIST, for the commands too, or a skip with the reason."""
     try:
-        return mnist.load_mnist()
+        return _load_mnist()
     except DataError:
         pytest.skip("needs the full MNIST: set EDGE_MNIST_DATA to a folder that holds its four files")
 
@@ -40,22 +61,36 @@ def sample() -> mnist.Images:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: str | None) -> Path:
     """A bundle that the train command made of the sample, in a few epochs."""
-    out = tmp_path_factory.mktemp("trained") / "small"
-    result = edge_mnist("train", "--data", "mnist-sample-5k", "--epochs", "4", "--batch-size", "64", "--out", out)
-    assert result.exit_code == 0, result.output
-    return out
+    epochs = ("--epochs", "4", "--batch-size", "64")
+    return make_once(
+        tmp_path_factory, "trained", lambda out: edge_mnist("train", "--data", mnist.SAMPLE, *epochs, "--out", out)
+    )
 
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """That model, exported with everything."""
-    out = tmp_path_factory.mktemp("exported") / "small"
     # A few epochs on 4,000 images leave close calls, which quantization may well tip.
-    result = edge_mnist("export", trained, "--int8", "--max-drop", 2, "--out", out)
-    assert result.exit_code == 0, result.output
-    return open_bundle(out)
+    options = ("--int8", "--max-drop", 2)
+    return open_bundle(
+        make_once(tmp_path_factory, "exported", lambda out: edge_mnist("export", trained, *options, "--out", out))
+    )
+
+
+def make_once(factory: pytest.TempPathFactory, name: str, command: Callable[[Path], Result]) -> Path:
+    """Make a bundle with a command, once for all workers of a run, and return its folder."""
+    base = factory.getbasetemp()
+    # A worker's own folder lies in the one of the run.
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    bundle = base / name / "small"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not bundle.exists():
+            result = command(bundle)
+            assert result.exit_code == 0, result.output
+    return bundle
 
 
 @pytest.fixture

@@ -49,20 +49,11 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture(autouse=True)
-def _on_the_sample(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports here measure on a few hundred images, which takes half the time; where all are needed, a test says so."""
-    if "full_mnist" not in request.fixturenames:
-        monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
-
-
 @pytest.fixture(scope="module")
 def everything(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The small model in every file there is; measured on the sample, because int16x8 takes milliseconds an image."""
+    """The small model in every file there is."""
     out = tmp_path_factory.mktemp("everything") / "small"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("EDGE_MNIST_DATA", raising=False)
-        result = edge_mnist("export", trained, "--all", "--c-array", "--max-drop", 2, "--out", out)
+    result = edge_mnist("export", trained, "--all", "--c-array", "--max-drop", 2, "--out", out)
     assert result.exit_code == 0, result.output
     return open_bundle(out)
 

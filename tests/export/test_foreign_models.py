@@ -35,12 +35,6 @@ CONVERT = {"tflite": tflite.convert_int8, "onnx": onnx.convert_int8}
 pytestmark = pytest.mark.usefixtures("trusted_keras_files")
 
 
-@pytest.fixture(autouse=True)
-def _on_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here depends on how many images figures are measured on."""
-    monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
-
-
 def _stack(*hidden: keras.Layer, shape: tuple[int, ...] = (28, 28, 1), end: object = "softmax") -> keras.Model:
     keras.utils.set_random_seed(5)
     return keras.Sequential([keras.Input(shape), *hidden, layers.Flatten(), layers.Dense(10, activation=end)])
