@@ -5,7 +5,10 @@ OUT := demo
 # The newest of these decides whether the environment is up to date.
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test test-pi web-runtime check format clean
+# The core of every package.
+QUICK := $(addprefix tests/, QUICKLIST)
+
+.PHONY: demo test test-quick test-pi web-runtime check format clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -15,7 +18,11 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
 
 test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -rs
+	@echo "All tests take about 12 minutes on two idle cores; make test-quick takes one."
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
+
+test-quick: .venv/dev  ## The core of every package in about a minute
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(QUICK)
 
 test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the reason where they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs

@@ -19,6 +19,7 @@ from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.data.download import DataError
 from edge_mnist.edge.runtimes import keras_files
+from edge_mnist.edge.sinks.mqtt_address import PASSWORD_VARIABLE
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -34,23 +35,25 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> str | None:
-    """Hide the user's cache and MNIST: commands use the sample, in a fraction of the time, unless a test wants all."""
+    """Hide the user's cache, password and MNIST: commands use the sample, in a fraction of the time."""
+    os.environ.pop(PASSWORD_VARIABLE, None)
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     return os.environ.pop("EDGE_MNIST_DATA", None)
 
 
 @pytest.fixture
-def full_data(data_folder: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def full_data(data_folder: str | None, monkeypatch: pytest.MonkeyPatch) -> Path | None:
     """Let the code see the user's folder with data sets, if there is one."""
     if data_folder is not None:
         monkeypatch.setenv("EDGE_MNIST_DATA", data_folder)
+    return None if data_folder is None else Path(data_folder)
 
 
 @pytest.fixture
-def full_mnist(full_data: None) -> mnist.Splits:
+def full_mnist(full_data: Path | None) -> mnist.Splits:
     """All of MNIST, for the commands too, or a skip with the reason."""
     try:
-        return _load_mnist()
+        return _load_mnist(full_data)
     except DataError:
         pytest.skip("needs the full MNIST: set EDGE_MNIST_DATA to a folder that holds its four files")
 
@@ -61,7 +64,7 @@ def sample() -> mnist.Images:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: str | None) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that the train command made of the sample, in a few epochs."""
     epochs = ("--epochs", "4", "--batch-size", "64")
     return make_once(
