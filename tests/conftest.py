@@ -2,10 +2,10 @@
 
 import fcntl
 import functools
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,12 @@ from edge_mnist.edge.runtimes import keras_files
 from edge_mnist.edge.sinks.mqtt_address import PASSWORD_VARIABLE
 
 REPOSITORY = Path(__file__).parent.parent
+# No process takes as long, however busy the machine.
+HANGS_S = 1200
+# A few epochs on 4,000 images leave close calls, which quantization may well tip.
+EXPORT = ("export", "--int8", "--max-drop", 2)
+# For tests that do not ask which of many calibrations is the best: they take most of an export's time.
+ONE_CALIBRATION = ("--clean-calibration", "--calibration", "minmax")
 
 
 _load_mnist = functools.cache(mnist.load_mnist)
@@ -66,33 +72,27 @@ def sample() -> mnist.Images:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that the train command made of the sample, in a few epochs."""
-    epochs = ("--epochs", "4", "--batch-size", "64")
-    return make_once(
-        tmp_path_factory, "trained", lambda out: edge_mnist("train", "--data", mnist.SAMPLE, *epochs, "--out", out)
-    )
+    return make_once(tmp_path_factory, "train", "--data", mnist.SAMPLE, "--epochs", 4, "--batch-size", 64)
 
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """That model, exported with everything."""
-    # A few epochs on 4,000 images leave close calls, which quantization may well tip.
-    options = ("--int8", "--max-drop", 2)
-    return open_bundle(
-        make_once(tmp_path_factory, "exported", lambda out: edge_mnist("export", trained, *options, "--out", out))
-    )
+    return open_bundle(make_once(tmp_path_factory, *EXPORT, trained))
 
 
-def make_once(factory: pytest.TempPathFactory, name: str, command: Callable[[Path], Result]) -> Path:
-    """Make a bundle with a command, once for all workers of a run, and return its folder."""
+def make_once(factory: pytest.TempPathFactory, *command: object) -> Path:
+    """Run a command with `--out`, once for all workers of a run, and return the folder of its bundle."""
     base = factory.getbasetemp()
     # A worker's own folder lies in the one of the run.
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    name = f"{command[0]}-{hashlib.sha256(repr(command).encode()).hexdigest()[:8]}"
     bundle = base / name / "small"
     with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not bundle.exists():
-            result = command(bundle)
-            assert result.exit_code == 0, result.output
+            done = edge_mnist_process(*command, "--out", bundle)
+            assert done.returncode == 0, done.stderr
     return bundle
 
 
@@ -129,5 +129,5 @@ def python_process(code: str, *arguments: object, **environment: str) -> subproc
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=HANGS_S,
     )

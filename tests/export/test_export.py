@@ -17,7 +17,7 @@ from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import behind_scaling, load_source
 from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.settings import ExportSettings, carry_over, choose_exporters
-from tests.conftest import edge_mnist, edge_mnist_process
+from tests.conftest import EXPORT, ONE_CALIBRATION, edge_mnist, edge_mnist_process
 
 # The best that the shipped model's int8 files may cost, and the least on which they must agree: figures of the closing
 # table in docs/results, with room for an image or two that another processor rounds the other way.
@@ -47,7 +47,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def everything(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The small model in every file there is."""
     out = tmp_path_factory.mktemp("everything") / "small"
-    result = edge_mnist("export", trained, "--all", "--c-array", "--max-drop", 2, "--out", out)
+    result = edge_mnist(*EXPORT, trained, "--all", "--c-array", *ONE_CALIBRATION, "--out", out)
     assert result.exit_code == 0, result.output
     return open_bundle(out)
 
@@ -144,9 +144,9 @@ def test_the_card_says_how_everything_agrees(everything: Bundle) -> None:
     assert counts.min() > 0.9 * count
 
 
-def test_the_card_says_how_int8_came_about(everything: Bundle) -> None:
+def test_the_card_says_how_int8_came_about(exported: Bundle) -> None:
     for format_ in ("tflite", "onnx"):
-        file = everything.file(format_, "int8")
+        file = exported.file(format_, "int8")
         assert file.quantization is not None
         trials = file.quantization.trials
 
@@ -195,19 +195,18 @@ def test_a_precision_that_a_format_does_not_have_is_refused(trained: Path, tmp_p
     assert "--dynamic is not available for --format onnx" in result.stderr
 
 
-def test_exporting_twice_gives_the_same_bytes(trained: Path, tmp_path: Path) -> None:
-    """In processes of their own, as the command runs: within one, Keras counts up the names of layers."""
-    for name in ("once", "again"):
-        process = edge_mnist_process("export", trained, "--int8", "--max-drop", 2, "--out", tmp_path / name)
-        assert process.returncode == 0, process.stderr
+def test_exporting_twice_gives_the_same_bytes(trained: Path, exported: Bundle, tmp_path: Path) -> None:
+    """Both in processes of their own, as the command runs: within one, Keras counts up the names of layers."""
+    process = edge_mnist_process(*EXPORT, trained, "--out", tmp_path / "again")
 
-    assert _contents(tmp_path / "again") == _contents(tmp_path / "once")
+    assert process.returncode == 0, process.stderr
+    assert _contents(tmp_path / "again") == _contents(exported.path)
 
 
 def test_extending_a_bundle_loses_none_of_its_files(exported: Bundle, tmp_path: Path) -> None:
     bundle = shutil.copytree(exported.path, tmp_path / "bundle")
 
-    result = edge_mnist("export", bundle, "--float16", "--format", "onnx", "--max-drop", 2)
+    result = edge_mnist("export", bundle, "--float16", "--format", "onnx", "--max-drop", 2, *ONE_CALIBRATION)
 
     assert result.exit_code == 0
     there = {(file.format, file.precision) for file in open_bundle(bundle).files}
@@ -218,9 +217,8 @@ def test_extending_keeps_c_source_and_the_kind_of_weights(
     exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = shutil.copytree(exported.path, tmp_path / "bundle")
-    assert (
-        edge_mnist("export", bundle, "--int8", "--c-array", "--onnx-weights", "uint8", "--max-drop", 2).exit_code == 0
-    )
+    asked = ("--c-array", "--onnx-weights", "uint8", *ONE_CALIBRATION)
+    assert edge_mnist(*EXPORT, bundle, *asked).exit_code == 0
     monkeypatch.chdir(bundle)
 
     kept = carry_over(ExportSettings(), Path())

@@ -17,7 +17,7 @@ from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.export.errors import ExportError
 from edge_mnist.export.formats import tflite
 from edge_mnist.export.verify import FileOutputs, KerasReference, check_drop, verify_file
-from tests.conftest import edge_mnist, python_process
+from tests.conftest import ONE_CALIBRATION, edge_mnist, python_process
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -98,7 +98,7 @@ def test_a_file_that_drops_too_much_is_not_installed(
 
     monkeypatch.setattr(tflite, "convert_int8", spoil)
 
-    result = edge_mnist("export", bundle, "--int8")
+    result = edge_mnist("export", bundle, "--int8", *ONE_CALIBRATION)
 
     assert result.exit_code == 1
     assert "standard-int8.tflite drops" in result.stderr
@@ -117,7 +117,8 @@ def test_an_export_keeps_what_lies_in_the_folder_and_makes_again_what_the_bundle
     (tmp_path / "link").symlink_to("bundle")
     users = {"notes.txt", "photos"}
 
-    result = edge_mnist("export", exported.path, "--format", "tflite", "--max-drop", 2, "--out", tmp_path / "link")
+    asked = ("--format", "tflite", "--max-drop", 2, *ONE_CALIBRATION)
+    result = edge_mnist("export", exported.path, *asked, "--out", tmp_path / "link")
 
     assert result.exit_code == 0, result.output
     named = {record.name for record in open_bundle(bundle).card.records()}

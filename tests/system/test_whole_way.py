@@ -10,7 +10,7 @@ from edge_mnist.benchmarks.results.schema import Results
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from tests.conftest import edge_mnist, make_once
+from tests.conftest import ONE_CALIBRATION, edge_mnist, make_once
 
 NANO = SHIPPED.parent / "nano"
 FILES = ["nano-float32.onnx", "nano-float32.tflite", "nano-int8.onnx", "nano-int8.tflite"]
@@ -19,9 +19,7 @@ FILES = ["nano-float32.onnx", "nano-float32.tflite", "nano-int8.onnx", "nano-int
 @pytest.fixture(scope="module")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The shipped nano, quantized and verified on images of the sample."""
-    return open_bundle(
-        make_once(tmp_path_factory, "nano", lambda out: edge_mnist("export", NANO, "--int8", "--out", out))
-    )
+    return open_bundle(make_once(tmp_path_factory, "export", NANO, "--int8", *ONE_CALIBRATION))
 
 
 def test_an_export_writes_files_that_agree_with_keras(nano: Bundle) -> None:
@@ -57,7 +55,7 @@ def test_the_files_read_a_page(nano: Bundle, tmp_path: Path, runtime: str) -> No
 def test_on_all_of_mnist_the_shipped_figures_come_out_again(full_mnist: mnist.Splits, tmp_path: Path) -> None:
     shipped = open_bundle(NANO)
 
-    exported = edge_mnist("export", NANO, "--int8", "--out", tmp_path / "nano")
+    exported = edge_mnist("export", NANO, "--int8", "--format", "tflite", "--out", tmp_path / "nano")
     measured = edge_mnist(
         "benchmark", tmp_path / "nano", "--quick", "--calls", 10, "--out", tmp_path / "reports", "--json"
     )

@@ -40,7 +40,7 @@ def tiny(sample: mnist.Images) -> mnist.Splits:
 
 def _build() -> keras.Model:
     keras.utils.set_random_seed(1)
-    return ZOO["standard"].build()
+    return ZOO["nano"].build()
 
 
 def test_distortion_is_only_for_training(sample: mnist.Images) -> None:
