@@ -5,8 +5,11 @@ OUT := demo
 # The newest of these decides whether the environment is up to date.
 SETUP := pyproject.toml constraints.txt
 
-# The core of every package.
-QUICK := $(addprefix tests/, QUICKLIST)
+# The core of every package; the first takes a model from Keras to a measured bundle that reads a page.
+QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
+  edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
+  edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
+  benchmarks/statistics benchmarks/report/test_result_files.py)
 
 .PHONY: demo test test-quick test-pi web-runtime check format clean
 
@@ -22,7 +25,7 @@ test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
 
 test-quick: .venv/dev  ## The core of every package in about a minute
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(QUICK)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(QUICK)
 
 test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the reason where they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs

@@ -130,10 +130,9 @@ def test_a_broker_that_starts_later_gets_everything(
     subscriber.wait_for(lambda: subscriber.of("hall/meter/reading"))
     assert outlet.close(PATIENCE_S)
 
-    assert [record.message for record in caplog.records] == [
-        f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot be reached (connection refused, nothing listens there). "
-        "Connecting again; readings wait meanwhile."
-    ]
+    (record,) = caplog.records
+    assert f"mqtt://127.0.0.1:{mosquitto.port}/hall/meter: cannot be reached (connection refused" in record.message
+    assert "Connecting again" in record.message
 
 
 @pytest.mark.usefixtures("impatient")
