@@ -23,9 +23,10 @@ from edge_mnist.train.explanation.explain import load_network
 from edge_mnist.train.explanation.gradcam import explain_images
 from tests.builders.ink import write
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the gradients are taken from TensorFlow"
-)
+pytestmark = [
+    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the gradients are taken from TensorFlow"),
+    pytest.mark.usefixtures("trusted_keras_files"),
+]
 
 
 def _run(*arguments: object) -> Result:
