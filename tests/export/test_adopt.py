@@ -260,7 +260,7 @@ WAYS = [
     pytest.param(name, exporter, id=f"{name}-{exporter.format}-{exporter.precision}")
     for name in (*ZOO, "blocks")
     for exporter in list_exporters()
-    if name in KINDS or exporter.precision in {"float32", "int8"}
+    if name in KINDS or (exporter.format, exporter.precision) in {("onnx", "float32"), ("tflite", "int8")}
 ]
 
 
