@@ -9,7 +9,7 @@ from edge_mnist.benchmarks.results.schema import Results
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from tests.conftest import ONE_CALIBRATION, edge_mnist
+from tests.conftest import edge_mnist
 
 NANO = SHIPPED.parent / "nano"
 
@@ -17,8 +17,7 @@ NANO = SHIPPED.parent / "nano"
 def test_on_all_of_mnist_the_shipped_figures_come_out_again(full_mnist: mnist.Splits, tmp_path: Path) -> None:
     shipped = open_bundle(NANO)
 
-    asked = ("--int8", "--format", "tflite", *ONE_CALIBRATION)
-    exported = edge_mnist("export", NANO, *asked, "--out", tmp_path / "nano")
+    exported = edge_mnist("export", NANO, "--int8", "--format", "tflite", "--out", tmp_path / "nano")
     measured = edge_mnist(
         "benchmark", tmp_path / "nano", "--quick", "--calls", 10, "--out", tmp_path / "reports", "--json"
     )
@@ -29,6 +28,6 @@ def test_on_all_of_mnist_the_shipped_figures_come_out_again(full_mnist: mnist.Sp
     rows = {row.file: row for row in msgspec.json.decode(measured.stdout, type=Results).rows if row.accuracy}
     for file in bundle.files:
         right = shipped.file(file.format, file.precision).verification.correct
-        # The shipped int8 file is the best of many calibrations; another processor may round an image the other way.
-        assert file.verification.correct == pytest.approx(right, abs=10 if file.precision == "int8" else 2)
+        # Another processor may round an image or two the other way.
+        assert file.verification.correct == pytest.approx(right, abs=2)
         assert rows[file.record.name].accuracy.correct == file.verification.correct
