@@ -21,7 +21,7 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
 
 test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
-	@echo "All tests take about 12 minutes on two idle cores; make test-quick takes one."
+	@echo "All tests take about a quarter of an hour on two idle cores; make test-quick takes a minute."
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
 
 test-quick: .venv/dev  ## The core of every package in about a minute

@@ -69,7 +69,7 @@ def test_everything_at_once_is_in_the_card_and_in_the_command(small: Path, tmp_p
 
 
 def test_seeds_go_on_where_they_were_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ("train", *QUICK, "--seeds", 2, "--out", tmp_path / "out")
+    command = ("train", *QUICK, "--model", "logistic", "--seeds", 2, "--out", tmp_path / "out")
     trained: list[int] = []
     train_epoch = fit_module._train_epoch
 
