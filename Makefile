@@ -5,7 +5,13 @@ OUT := demo
 # The environment is made again when one of these is newer.
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test test-pi web-runtime check format clean
+# The core of every package; the first takes a model from Keras to a measured bundle that reads a page.
+QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
+  edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
+  edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
+  benchmarks/statistics benchmarks/report/test_result_files.py)
+
+.PHONY: demo test test-quick test-pi web-runtime check format clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -15,7 +21,11 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
 
 test: .venv/dev  ## Run all tests; those that need all of MNIST run if EDGE_MNIST_DATA names a folder with it
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -rs
+	@echo "All tests take about a quarter of an hour on two idle cores; make test-quick takes a minute."
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
+
+test-quick: .venv/dev  ## Run the core of every package in about a minute
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(QUICK)
 
 test-pi: .venv/dev  ## Run the wheel on emulated Raspberry Pis; skip with the reason if they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs

@@ -15,9 +15,8 @@ import pytest
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import devices as devices_module
 from edge_mnist.train.fitting.devices import Devices, find_devices
-from tests.conftest import python_process
+from tests.conftest import HANGS_S, python_process
 
-TIMEOUT_S = 240
 # Devices add the parts of a sum in another order.
 TOLERANCE = 2e-3
 # Trains for two epochs of a few steps, the last of which is not full, and prints the losses.
@@ -64,7 +63,7 @@ def _start(asked: str, environment: Mapping[str, str], setup: str = "") -> "subp
 
 def _finish(process: "subprocess.Popen[str]") -> dict[str, list]:
     try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+        stdout, stderr = process.communicate(timeout=HANGS_S)
     finally:
         process.kill()
     assert process.returncode == 0, stderr

@@ -19,7 +19,7 @@ from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting import seeds as seeds_module
 from edge_mnist.train.fitting.parents import inherit_weights, load_parent, load_teachers
 from edge_mnist.train.zoo import ZOO
-from tests.conftest import edge_mnist
+from tests.conftest import ONE_CALIBRATION, edge_mnist
 
 QUICK = ("--model", "nano-2890", "--data", "mnist-sample-5k", "--epochs", 1, "--batch-size", 250, "--extras", 0.01)
 
@@ -69,7 +69,7 @@ def test_everything_at_once_is_in_the_card_and_in_the_command(small: Path, tmp_p
 
 
 def test_seeds_go_on_where_they_were_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ("train", *QUICK, "--seeds", 2, "--out", tmp_path / "out")
+    command = ("train", *QUICK, "--model", "logistic", "--seeds", 2, "--out", tmp_path / "out")
     trained: list[int] = []
     train_epoch = fit_module._train_epoch
 
@@ -194,7 +194,8 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert f"--int8 --data-dir {letters}" in trained.stdout
 
     without = edge_mnist("export", tmp_path / "mine", "--format", "tflite")
-    exported = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
+    asked = ("export", tmp_path / "mine", "--format", "tflite", *ONE_CALIBRATION)
+    exported = edge_mnist(*asked, "--data-dir", letters)
 
     assert without.exit_code == 1
     assert "--data-dir" in without.stderr
@@ -211,7 +212,7 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert said.startswith("Classifies small pictures into ten classes")
 
     next((letters / "a").iterdir()).unlink()
-    changed = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
+    changed = edge_mnist(*asked, "--data-dir", letters)
     assert changed.exit_code == 1
     assert "not those that the model was trained on" in changed.stderr
 

@@ -81,6 +81,7 @@ def test_logits_come_out_and_no_layer_is_a_softmax(member: keras.Model, noise: n
     ]
 
 
+@pytest.mark.usefixtures("trusted_keras_files")
 def test_a_saved_member_loads_safely_and_says_the_same(member: keras.Model, noise: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     member.save(path)
