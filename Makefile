@@ -1,11 +1,17 @@
-# Each target sets up what it needs: Python >= 3.11, make and a package index are enough.
+# Each target installs what it needs: Python >= 3.11, make and a package index are enough.
 PYTHON ?= python3
 BIN := .venv/bin
 OUT := demo
-# The newest of these decides whether the environment is up to date.
+# The environment is made again when one of these is newer.
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test test-pi web-runtime check format clean
+# The core of every package; the first takes a model from Keras to a measured bundle that reads a page.
+QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
+  edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
+  edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
+  benchmarks/statistics benchmarks/report/test_result_files.py)
+
+.PHONY: demo test test-quick test-pi web-runtime check format clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -14,16 +20,20 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist run $(OUT)/page.png --model $(OUT)/standard
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
 
-test: .venv/dev  ## All tests; set EDGE_MNIST_DATA to a folder with MNIST to run those that need all of it
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -rs
+test: .venv/dev  ## Run all tests; those that need all of MNIST run if EDGE_MNIST_DATA names a folder with it
+	@echo "All tests take about a quarter of an hour on two idle cores; make test-quick takes a minute."
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
 
-test-pi: .venv/dev  ## The wheel on emulated Raspberry Pis; skipped with the reason where they cannot be built
+test-quick: .venv/dev  ## Run the core of every package in about a minute
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(QUICK)
+
+test-pi: .venv/dev  ## Run the wheel on emulated Raspberry Pis; skip with the reason if they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs
 
-web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` computes in the browser
+web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` runs the model in the browser
 	$(BIN)/python -m edge_mnist.edge.web.browser_runtime
 
-check: .venv/dev  ## Format, lint, types, the rules between stages, and what is imported
+check: .venv/dev  ## Check format, lint, types, import layers and declared dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
@@ -31,11 +41,11 @@ check: .venv/dev  ## Format, lint, types, the rules between stages, and what is 
 	$(BIN)/deptry .
 	$(BIN)/deptry tests --exclude __pycache__ --ignore DEP002,DEP004
 
-format: .venv/dev  ## Put the code into its format, mend what lint can mend
+format: .venv/dev  ## Format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:  ## Remove what the targets above made
+clean:  ## Remove everything that these targets made
 	rm -rf .venv build dist $(OUT) *.egg-info
 
 .venv/dev: EXTRA = dev

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from .edge.reading.reader import Reader as Reader
     from .edge.reading.reader import Reading as Reading
     from .edge.reading.shapes import Box as Box
-    from .edge.runtimes.classifiers import RUNTIMES as RUNTIMES
     from .edge.runtimes.classifiers import Classifier as Classifier
     from .edge.runtimes.loading import load_classifier as load_classifier
+    from .edge.runtimes.registry import RUNTIMES as RUNTIMES
     from .edge.sinks.annotate import annotate as annotate
 
 _HOMES = {
@@ -41,7 +41,7 @@ _HOMES = {
     "LiveLoop": "edge.live.loop",
     "LiveSettings": "edge.live.settings",
     "ModelCard": "edge.bundle.card",
-    "RUNTIMES": "edge.runtimes.classifiers",
+    "RUNTIMES": "edge.runtimes.registry",
     "Reader": "edge.reading.reader",
     "Reading": "edge.reading.reader",
     "SHIPPED": "edge.bundle.shipped",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..edge.bundle.card import Calibration
+from ..edge.bundle.export_record import Calibration
 from ..edge.data.images import Images, first_per_class
 from .errors import ExportError
 

@@ -6,7 +6,8 @@ from typing import Any, cast, get_args
 
 import click
 
-from ..edge.bundle.card import Convention, Format, ModelCard, OutputFunction, Precision
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.contract import Convention, Format, OutputFunction, Precision
 from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
 from ..edge.common.terminal.formatting import format_percent
 from ..edge.common.terminal.output import echo, echo_text

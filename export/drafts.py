@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import PRECISION_KEY, FileRecord, LayerNoise, MissingFile, ModelFile, Verification
-from ..edge.bundle.folder import describe_file
+from ..edge.bundle.contract import PRECISION_KEY, FileRecord
+from ..edge.bundle.export_record import LayerNoise, MissingFile, ModelFile, Verification
+from ..edge.bundle.writing import describe_file
 from ..edge.common.errors import EdgeMnistError
 from ..edge.common.machine import count_cores
-from ..edge.runtimes.classifiers import RUNTIMES, load_file
+from ..edge.runtimes.registry import RUNTIMES, load_file
 from .errors import ExportError
 from .exporters import Exporter
 from .quantize.sweep import QuantizationImages, Quantizer, WeightVariants, quantize

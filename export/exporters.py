@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import Format, LayerNoise, Precision, Tensor
-from ..edge.data.images import Images
+from ..edge.bundle.contract import Format, Precision
+from ..edge.bundle.export_record import LayerNoise, Tensor
 from .formats import float_operators, onnx, tflite, tflite_metadata
 from .quantize import noise
 from .quantize.sweep import Quantizer
@@ -95,21 +95,17 @@ def list_exporters(method: str | None = None, onnx_weights: str = DEFAULT_WEIGHT
         Exporter(TFLITE, "float32", tflite.convert_float32),
         Exporter(TFLITE, "float16", tflite.convert_float16),
         Exporter(TFLITE, "dynamic", tflite.convert_dynamic),
-        Exporter(TFLITE, "int8", Quantizer(_tflite_int8)),
+        Exporter(TFLITE, "int8", Quantizer(lambda model, images, _method: tflite.convert_int8(model, images))),
         Exporter(
             TFLITE,
             "int16x8",
-            Quantizer(_tflite_int16x8, sizes=(SLOW_CALIBRATION,), most_validation=SLOW_VALIDATION),
+            Quantizer(
+                lambda model, images, _method: tflite.convert_int16x8(model, images),
+                sizes=(SLOW_CALIBRATION,),
+                most_validation=SLOW_VALIDATION,
+            ),
         ),
         Exporter(ONNX, "float32", onnx.convert_float32),
         Exporter(ONNX, "float16", onnx.convert_float16),
         Exporter(ONNX, "int8", onnx_int8),
     )
-
-
-def _tflite_int8(model: keras.Model, images: Images, _method: str) -> bytes:
-    return tflite.convert_int8(model, images)
-
-
-def _tflite_int16x8(model: keras.Model, images: Images, _method: str) -> bytes:
-    return tflite.convert_int16x8(model, images)

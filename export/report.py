@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..edge.bundle.card import Calibration, Evaluation, Export, ModelCard, ModelFile, Quantization
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.export_record import Calibration, Evaluation, Export, ModelFile, Quantization
 from ..edge.common.pages.page import PageTable, TableCell, embed_png, render_page
 from ..edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
 from ..edge.common.terminal.formatting import describe_p, format_p, format_percent
@@ -252,7 +253,7 @@ def _list_origins(card: ModelCard, export: Export, evaluation: Evaluation) -> li
         f"Made from {card.source.name}, SHA-256 {card.source.sha256}: {card.architecture.name}, "
         f"{card.architecture.parameters:,} parameters, {card.architecture.macs:,} multiply-adds an image.",
         f"Measured on {evaluation.images.name}, SHA-256 {evaluation.images.sha256}.",
-        f"Exported on {export.machine.processor} ({' '.join(export.machine.flags) or 'no integer instructions told'}).",
+        f"Exported on {export.machine.processor} ({' '.join(export.machine.flags) or 'no integer instructions'}).",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in export.tools.items()) + ".",
     ]
     if card.training:

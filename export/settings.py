@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..edge.bundle.card import CARD_NAME, Format, MissingFile, ModelCard, ModelCardError, Precision
+from ..edge.bundle.card import CARD_NAME, ModelCard, ModelCardError
+from ..edge.bundle.contract import Format, Precision
+from ..edge.bundle.export_record import MissingFile
 from ..edge.bundle.folder import Bundle, open_card
 from ..edge.inspection.inspect import inspect_file
 from .errors import ExportError

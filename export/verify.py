@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import NUM_CLASSES, Abstention, Agreement, Evaluation, ModelCard, ModelFile, Verification
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.contract import NUM_CLASSES
+from ..edge.bundle.export_record import Abstention, Agreement, Evaluation, ModelFile, Verification
 from ..edge.common.machine import count_cores
 from ..edge.common.scratch import scratch_folder
 from ..edge.common.statistics import mcnemar_p
 from ..edge.common.terminal.formatting import describe_p, format_percent
 from ..edge.data.images import Images
 from ..edge.runtimes.abstention import accepted, score_digits
-from ..edge.runtimes.classifiers import RUNTIMES, Runtime
 from ..edge.runtimes.golden import TOLERANCE
 from ..edge.runtimes.isolated import run_isolated
+from ..edge.runtimes.registry import RUNTIMES, Runtime
 from .errors import ExportError
 
 if TYPE_CHECKING:
@@ -215,7 +217,7 @@ def _label(outcome: FileOutputs, outcomes: Sequence[FileOutputs]) -> str:
     return f"{outcome.file.record.name} on {outcome.runtime.name}" if several else outcome.file.record.name
 
 
-# Share of validation digits to accept. Non-digits have no say: nobody knows what people will show to a camera.
+# Share of validation digits to accept. Non-digits do not count: it is unknown what people will show to a camera.
 ACCEPTED_SHARE = 0.995
 # Dividing logits by less than 1 makes the model more certain than its softmax, by more than 1 less certain.
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 129))

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from ..edge.bundle.card import TrainingPrecision
 from ..edge.bundle.catalogue import CATALOGUE
+from ..edge.bundle.training_record import TrainingPrecision
 from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option
 from ..edge.data.datasets import DATASETS, MNIST, SAMPLE
-from .distortion import Distortion
+from .augmentation.distortion import Distortion
 from .recipe import ALL, PUBLISHED_RECIPES, RECIPES, Recipe
 
 EPOCHS = 24

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..edge.bundle.card import NUM_CLASSES
+from ..edge.bundle.contract import NUM_CLASSES
 from ..edge.data.images import Images
-from .outliers import draw_extras
+from .augmentation.outliers import draw_extras
 from .recipe import Recipe
 
 

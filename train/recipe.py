@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from ..edge.data.images import Images
-from .distortion import Distortion
+from .augmentation.distortion import Distortion
 
 # The names of recipes: this project's own, or the one in the network's published description.
 RECIPES = ("ours", "described")

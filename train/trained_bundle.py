@@ -9,8 +9,11 @@ from pathlib import Path
 import click
 import keras
 
-from ..edge.bundle.card import ArchitectureRecord, ModelCard, Training, TrainingPrecision, count_keras_macs
-from ..edge.bundle.folder import SOURCE_NAME, describe_file, staged_bundle, write_card
+from ..edge.bundle.card import ModelCard
+from ..edge.bundle.contract import ArchitectureRecord, count_keras_macs
+from ..edge.bundle.folder import SOURCE_NAME
+from ..edge.bundle.training_record import Training, TrainingPrecision
+from ..edge.bundle.writing import describe_file, staged_bundle, write_card
 from ..edge.commands.options import name_bundle
 from ..edge.common.machine import find_version
 from ..edge.common.terminal.formatting import format_percent

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ..edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
+from ..edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER
 
 # Keras's default of 0.99 lags hundreds of steps behind, which spoils the validation of short runs.
 BATCH_NORM_MOMENTUM = 0.95
@@ -31,19 +31,6 @@ class Residual:
 
     branch: tuple[keras.Layer, ...]
     shortcut: tuple[keras.Layer, ...] = ()
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A member of the zoo.
-
-    Attributes:
-        name: Name for `--model`, also of the model and its bundle.
-        build: Makes the model with fresh weights.
-    """
-
-    name: str
-    build: Callable[[], keras.Model]
 
 
 def standard() -> keras.Model:
@@ -285,18 +272,16 @@ def _dense(units: int) -> keras.Layer:
     return layers.Dense(units, activation="relu")
 
 
-ZOO = {
-    name: Architecture(name, build)
-    for name, build in (
-        ("standard", standard),
-        ("nano", nano),
-        ("nano-2890", nano_2890),
-        ("max", maximal),
-        ("logistic", logistic),
-        ("compact-8-16", compact_8_16),
-        ("two-conv-122k", two_conv_122k),
-        ("dropout-cnn", dropout_cnn),
-        ("one-hot-cnn", one_hot_cnn),
-        ("batchnorm-905k", batchnorm_905k),
-    )
+# By the name of `--model`, which is also that of the model and its bundle: functions that build it with fresh weights.
+ZOO: dict[str, Callable[[], keras.Model]] = {
+    "standard": standard,
+    "nano": nano,
+    "nano-2890": nano_2890,
+    "max": maximal,
+    "logistic": logistic,
+    "compact-8-16": compact_8_16,
+    "two-conv-122k": two_conv_122k,
+    "dropout-cnn": dropout_cnn,
+    "one-hot-cnn": one_hot_cnn,
+    "batchnorm-905k": batchnorm_905k,
 }

@@ -29,7 +29,7 @@ from ..results.wording import FEWEST_COMPARED
 from ..targets.engines import ENGINES
 from ..targets.old_runtime import make_old_runtime
 from ..targets.targets import ALL_PROCESSORS, list_offers
-from .options import find_missing_package, pair_peers, peer_options
+from .options import find_missing_package, out_option, pair_peers, peer_options
 
 
 class CommandWithSubcommands(click.Command):
@@ -78,7 +78,7 @@ class Benchmark(CommandWithSubcommands):
         "photos": (".photos", "photos", "Score the reader on labelled photographs."),
         "report": (".reports", "report", "Draw the page of runs, measured here or elsewhere."),
         "history": (".comparisons", "history", "Draw latency and accuracy over a folder of runs."),
-        "schema": ("..results.schema", "schema", "Print the JSON schema of benchmark results."),
+        "schema": (".reports", "schema", "Print the JSON schema of benchmark results."),
     }
 
 
@@ -188,9 +188,7 @@ def _name_photos(_context: click.Context, _parameter: click.Parameter, folder: s
     callback=_print_targets,
     help="List the runtimes available here, and how to install the others.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
-)
+@out_option
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report with all raw values instead of tables.")
 @click.option("--photos", hidden=True, callback=_name_photos, expose_value=False)
 def benchmark(  # noqa: PLR0913, PLR0917 - an argument for each option

@@ -15,15 +15,12 @@ from ..comparison.regressions_report import describe_comparison, format_comparis
 from ..errors import BenchmarkError
 from ..results.files import read_results
 from ..results.wording import format_count
-from .options import require_report_packages
+from .options import report_options, require_report_packages
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=BUNDLE, metavar="RUN...")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
+@report_options
 def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Compare models side by side: accuracy, latency and size.
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.commands.options import BUNDLE, data_dir_option
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_text
 from ...edge.data.held_out import HeldOut, held_out_images
-from ...edge.runtimes.classifiers import RUNTIMES
+from ...edge.runtimes.registry import RUNTIMES
 from ..studies.networks.abstention import run_abstention
 from ..studies.networks.abstention_report import format_abstention_tables, write_abstention_reports
 from ..studies.networks.confidence import PAGES, write_odds
@@ -26,17 +26,16 @@ from ..studies.reading.hard_frames import format_hard_frames, run_hard_frames, w
 from ..studies.reading.live import run_live_speed
 from ..studies.reading.live_report import format_live_speed, write_live_reports
 from ..studies.reading.roundtrip import RoundtripSettings, run_roundtrip
-from ..studies.reading.roundtrip_report import describe_verdict, format_tallies, write_roundtrip_reports
+from ..studies.reading.roundtrip_report import format_roundtrip_summary, write_roundtrip_reports
 from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
 from ..studies.robustness.results import RobustnessSettings
 from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
 from .options import (
     bundle_option,
-    json_option,
-    out_option,
     pair_peers,
     peer_options,
     precision_option,
+    report_options,
     require_report_packages,
     runtime_option,
 )
@@ -57,9 +56,8 @@ def measure() -> None:
     help="Another digit classifier (.tflite, 28x28, uint8 or float32). It is timed in turns with the reader, in "
     "the usual pipeline: Otsu's threshold, contours, one inference per digit.",
 )
-@out_option
-@json_option
-def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, out: Path, as_json: bool) -> None:
+@report_options
+def frames(model: Path, runtime: str | None, precision: Precision, peer: Path | None, out: Path, as_json: bool) -> None:
     """Time frames of 0.3, 2 and 12 megapixels with 1 to 200 digits, on one thread.
 
     \b
@@ -68,8 +66,8 @@ def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, 
       edge-mnist measure frames --peer their-digits.tflite --out reports
     """
     check_writable(out)
-    results = run_frames(model, peer, FrameSettings(runtime=runtime, precision=cast("Precision", precision)))
-    _show(results, lambda: format_times(results, "simple"), lambda: write_frame_reports(results, out), as_json)
+    results = run_frames(model, peer, FrameSettings(runtime=runtime, precision=precision))
+    _show(results, format_times, write_frame_reports, out, as_json)
 
 
 @measure.command("hard-frames")
@@ -78,8 +76,7 @@ def frames(model: Path, runtime: str | None, precision: str, peer: Path | None, 
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=9, show_default=True, help="How often each frame is read."
 )
-@out_option
-@json_option
+@report_options
 def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_json: bool) -> None:
     """Time frames that are not a plain page: empty, ruled, bordered, dotted, gravel.
 
@@ -88,16 +85,14 @@ def hard_frames(model: Path, runtime: str | None, repeats: int, out: Path, as_js
       edge-mnist measure hard-frames
     """
     check_writable(out)
-    results = run_hard_frames(model, runtime, repeats)
-    _show(results, lambda: format_hard_frames(results, "simple"), lambda: write_hard_reports(results, out), as_json)
+    _show(run_hard_frames(model, runtime, repeats), format_hard_frames, write_hard_reports, out, as_json)
 
 
 @measure.command()
 @click.argument("non_digits", type=click.Path(exists=True, path_type=Path))
 @bundle_option
 @data_dir_option
-@out_option
-@json_option
+@report_options
 def refusals(non_digits: Path, model: Path, data_dir: Path | None, out: Path, as_json: bool) -> None:
     """Measure how well each file separates digits from NON_DIGITS.
 
@@ -112,12 +107,7 @@ def refusals(non_digits: Path, model: Path, data_dir: Path | None, out: Path, as
     check_writable(out)
     bundle = open_bundle(model)
     results = run_abstention(bundle, _held_out(bundle, data_dir), read_non_digits(non_digits))
-    _show(
-        results,
-        lambda: format_abstention_tables(results, "simple"),
-        lambda: write_abstention_reports(results, out),
-        as_json,
-    )
+    _show(results, format_abstention_tables, write_abstention_reports, out, as_json)
 
 
 @measure.command()
@@ -128,8 +118,7 @@ def refusals(non_digits: Path, model: Path, data_dir: Path | None, out: Path, as
     "--pages", type=click.IntRange(min=1), default=PAGES, show_default=True, help="Number of drawn pages of digits."
 )
 @click.option("--write", "is_written", is_flag=True, help="Also write the fit into the bundle's card.")
-@out_option
-@json_option
+@report_options
 def confidence(
     scenes: Path, model: Path, data_dir: Path | None, pages: int, is_written: bool, out: Path, as_json: bool
 ) -> None:
@@ -146,12 +135,7 @@ def confidence(
     check_writable(out)
     bundle = open_bundle(model)
     results = run_confidence(bundle, _held_out(bundle, data_dir).validation, scenes, pages)
-    _show(
-        results,
-        lambda: format_confidence_tables(results, "simple"),
-        lambda: write_confidence_reports(results, out),
-        as_json,
-    )
+    _show(results, format_confidence_tables, write_confidence_reports, out, as_json)
     if is_written:
         write_odds(bundle, results.odds)
         echo(f"{bundle.path}: this fit is now in the card.", err=True)
@@ -166,12 +150,11 @@ def confidence(
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed of sizes, pens and papers."
 )
-@out_option
-@json_option
+@report_options
 def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     model: Path,
     runtime: str | None,
-    precision: str,
+    precision: Precision,
     data_dir: Path | None,
     count: int,
     seed: int,
@@ -185,10 +168,9 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
       edge-mnist measure roundtrip --count 2000
     """
     check_writable(out)
-    settings = RoundtripSettings(runtime=runtime, precision=cast("Precision", precision), count=count, seed=seed)
+    settings = RoundtripSettings(runtime=runtime, precision=precision, count=count, seed=seed)
     results = run_roundtrip(_held_out(open_bundle(model), data_dir), model, settings)
-    text = f"{format_tallies(results, 'simple')}\n\n{describe_verdict(results)}"
-    _show(results, lambda: text, lambda: write_roundtrip_reports(results, out), as_json)
+    _show(results, format_roundtrip_summary, write_roundtrip_reports, out, as_json)
 
 
 @measure.command()
@@ -216,8 +198,7 @@ def roundtrip(  # noqa: PLR0913, PLR0917 - an argument for each option
     show_default=True,
     help="Random seed of noise, places and directions.",
 )
-@out_option
-@json_option
+@report_options
 def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
     model: Path,
     runtimes: tuple[str, ...],
@@ -241,16 +222,10 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
     check_writable(out)
     bundle = open_bundle(model)
     held_out = _held_out(bundle, data_dir)
-    chosen = None if all_images else count or RobustnessSettings().count
-    settings = RobustnessSettings(runtimes=runtimes or None, count=chosen, seed=seed)
-    results = run_robustness(bundle, held_out, settings)
+    count = None if all_images else count or RobustnessSettings().count
+    results = run_robustness(bundle, held_out, RobustnessSettings(runtimes=runtimes or None, count=count, seed=seed))
     sheet = draw_contact_sheet(held_out.evaluations[0], seed)
-    _show(
-        results,
-        lambda: format_robustness_tables(results, "simple"),
-        lambda: write_robustness_reports(results, sheet, out),
-        as_json,
-    )
+    _show(results, format_robustness_tables, lambda run, to: write_robustness_reports(run, sheet, to), out, as_json)
 
 
 @measure.command()
@@ -258,8 +233,7 @@ def corruptions(  # noqa: PLR0913, PLR0917 - an argument for each option
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of each kind, in turns."
 )
-@out_option
-@json_option
+@report_options
 def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
     """Time the live loop on a drawn video: alone, with JSON output and page clients, and from process start.
 
@@ -271,16 +245,14 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
       edge-mnist measure live --frames 300 --rounds 2
     """
     check_writable(out)
-    results = run_live_speed(frames, rounds)
-    _show(results, lambda: format_live_speed(results, "simple"), lambda: write_live_reports(results, out), as_json)
+    _show(run_live_speed(frames, rounds), format_live_speed, write_live_reports, out, as_json)
 
 
 @measure.command()
 @click.argument("bundles", nargs=-1, required=True, type=BUNDLE, metavar="BUNDLE...")
 @peer_options(".tflite")
 @data_dir_option
-@out_option
-@json_option
+@report_options
 def zoo(
     bundles: tuple[Path, ...],
     peers: tuple[Path, ...],
@@ -304,7 +276,7 @@ def zoo(
     results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
     for doubt in doubt_peers(results) if as_json else ():
         echo(f"Warning: {doubt}", err=True)
-    _show(results, lambda: format_zoo_summary(results, "simple"), lambda: write_zoo_reports(results, out), as_json)
+    _show(results, format_zoo_summary, write_zoo_reports, out, as_json)
 
 
 def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
@@ -312,10 +284,16 @@ def _held_out(bundle: Bundle, data_dir: Path | None) -> HeldOut:
     return held_out_images(training.dataset if training else None, data_dir)
 
 
-def _show(results: Any, tables: Callable[[], str], write: Callable[[], tuple[Path, ...]], as_json: bool) -> None:
+def _show(
+    results: Any,
+    tables: Callable[[Any, str], str],
+    write: Callable[[Any, Path], tuple[Path, ...]],
+    out: Path,
+    as_json: bool,
+) -> None:
     """Print before writing: if the reports cannot be written, the output is all that is left."""
     if as_json:
         echo_json(results)
     else:
-        echo_text(tables())
-    echo(f"Reports: {', '.join(map(str, write()))}", err=True)
+        echo_text(tables(results, "simple"))
+    echo(f"Reports: {', '.join(map(str, write(results, out)))}", err=True)

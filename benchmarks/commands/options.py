@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
-from ...edge.runtimes.classifiers import RUNTIMES
+from ...edge.runtimes.registry import RUNTIMES
 from ..results.peer_inputs import CONVENTIONS, EXPECTED, INVERTED, parse_convention
 from ..targets.peers import Peer, describe_peer
 
@@ -44,7 +44,7 @@ bundle_option = click.option(
 
 
 runtime_option = click.option(
-    "--runtime", type=click.Choice(list(RUNTIMES)), help="Runtime.  [default: the first one installed]"
+    "--runtime", type=click.Choice(list(RUNTIMES)), help="Runtime.  [default: the first one installed, in this order]"
 )
 
 
@@ -62,7 +62,12 @@ out_option = click.option(
 )
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
+
+
+def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--out` and `--json`: arguments `out` and `as_json`."""
+    return out_option(_json_option(command))
 
 
 class ConventionType(click.ParamType):

@@ -1,38 +1,26 @@
 """`edge-mnist benchmark photos`: read pictures, print the scores, write the reports."""
 
 from pathlib import Path
-from typing import cast, get_args
 
 import click
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
-from ...edge.runtimes.classifiers import RUNTIMES
 from ..photos.labels import SHIPPED_PHOTOS
 from ..photos.photos import PhotoSettings, run_photos
 from ..photos.report import describe_total, format_scores, write_photo_reports
 from ..targets.targets import resolve_threads
-from .options import require_report_packages
+from .options import precision_option, report_options, require_report_packages, runtime_option
 
 
 @click.command()
 @click.argument("folder", metavar="FOLDER|shipped")
 @click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one", help="Bundle to read with.")
-@click.option(
-    "--runtime",
-    type=click.Choice(list(RUNTIMES)),
-    help="Runtime.  [default: the first one installed, in this order]",
-)
-@click.option(
-    "--precision",
-    type=click.Choice(get_args(Precision)),
-    default="int8",
-    show_default=True,
-    help="Precision of the model file.",
-)
+@runtime_option
+@precision_option
 @click.option(
     "--threads",
     type=click.IntRange(min=0),
@@ -40,12 +28,9 @@ from .options import require_report_packages
     show_default=True,
     help="Threads of one inference; 0 is all processors.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
+@report_options
 def photos(
-    folder: str, model: Path, runtime: str | None, precision: str, threads: int, out: Path, as_json: bool
+    folder: str, model: Path, runtime: str | None, precision: Precision, threads: int, out: Path, as_json: bool
 ) -> None:
     """Read labelled photographs, and score the readings.
 
@@ -64,7 +49,7 @@ def photos(
     settings = PhotoSettings(
         bundle=model,
         runtime=runtime,
-        precision=cast("Precision", precision),
+        precision=precision,
         num_threads=resolve_threads((threads,))[0],
     )
     results = run_photos(pictures, settings)

@@ -1,4 +1,4 @@
-"""`edge-mnist benchmark report`: draw the reports of runs that were measured here or elsewhere."""
+"""`edge-mnist benchmark report` and `schema`: draw the reports of runs that were measured anywhere; their format."""
 
 from pathlib import Path
 
@@ -10,22 +10,21 @@ from ...edge.common.terminal.output import echo, echo_lines, echo_text
 from ...edge.data.datasets import DATASETS, load_sample, load_splits, split_sample_for_export
 from ...edge.data.download import DataError
 from ...edge.data.images import Images
+from ..errors import BenchmarkError
 from ..report.summary import summarize_run
 from ..report.tables import format_tables
 from ..results.combining import combine_runs
-from ..results.files import ResultsError, read_results
+from ..results.files import read_results
 from ..results.findings import leave_out_doubtful
-from ..results.schema import Results
-from .options import require_report_packages
+from ..results.schema import Results, format_schema
+from .options import out_option, require_report_packages
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @data_dir_option
 @click.option("--stable-only", is_flag=True, help="Leave out latencies that are unstable or invalid; accuracies stay.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
-)
+@out_option
 def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, out: Path) -> None:
     """Draw the page, Markdown and CSV of a run, with intervals and tests, from its JSON.
 
@@ -43,7 +42,9 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     results = combine_runs({path: read_results(path) for path in files})
     target = out / f"{results.name}.json"
     if len(files) > 1 and target.resolve() in {path.resolve() for path in files}:
-        raise ResultsError(f"{target}: the report of all files would replace this one. Give another folder with --out.")
+        raise BenchmarkError(
+            f"{target}: the report of all files would replace this one. Give another folder with --out."
+        )
     check_writable(out)
     if stable_only:
         results = leave_out_doubtful(results)
@@ -62,3 +63,14 @@ def _find_images(results: Results, data_dir: Path | None) -> Images | None:
         echo(f"{error} Without them, the page shows no pictures of changed digits.", err=True)
         return None
     return found if found.sha256 == results.images_sha256 else None
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of what a benchmark writes.
+
+    \b
+    Examples:
+      edge-mnist benchmark schema > schema.json
+    """
+    echo_text(format_schema().decode().rstrip("\n"))

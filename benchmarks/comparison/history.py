@@ -9,7 +9,7 @@ from pathlib import Path
 from ...edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves
 from ...edge.common.pages.page import PageFigure, PageTable, TableCell, render_page
 from ..errors import BenchmarkError
-from ..results.files import ResultsError, read_results
+from ..results.files import read_results
 from ..results.schema import Results, Row, Validity
 from ..results.wording import format_count, row_label
 from .conditions import find_differences
@@ -68,7 +68,7 @@ def read_history(folder: Path) -> History:
     for path in paths:
         try:
             read.append((path, read_results(path)))
-        except ResultsError as error:
+        except BenchmarkError as error:
             skipped.append(str(error))
     if not read:
         found = f" (skipped: {' '.join(skipped)})" if skipped else ""

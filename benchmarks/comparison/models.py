@@ -4,15 +4,14 @@ Accuracy and size come from cards or benchmarks, latency only from benchmarks. R
 or timed on another machine, are refused: their figures are not comparable.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from ...edge.bundle.card import Format, Precision, encode_card
 from ...edge.bundle.catalogue import CATALOGUE, Claim
+from ...edge.bundle.contract import Format, Precision
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.bundle.shipped import find_shipped
 from ...edge.common.statistics import wilson_interval
@@ -94,7 +93,7 @@ def _read_bundle(bundle: Bundle) -> ComparedModel:
     images = bundle.export.evaluations[0].images
     return ComparedModel(
         path=bundle.path,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         name=bundle.card.name,
         evaluated_on=images.name,
         images_sha256=images.sha256,

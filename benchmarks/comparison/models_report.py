@@ -8,7 +8,7 @@ import msgspec
 
 from ...edge.common.files import write_all
 from ...edge.common.pages.drawing import COLOURS, make_file
-from ...edge.common.pages.markdown import escape_all_markdown
+from ...edge.common.pages.markdown import escape_all_markdown, list_points
 from ...edge.common.pages.page import PageTable, Svg, render_page
 from ...edge.common.pages.scatter import ChartMark, draw_scatter
 from ...edge.common.terminal.formatting import format_percent
@@ -121,7 +121,7 @@ def format_markdown(comparison: ModelComparison) -> str:
     """Format the table, the charts and the findings as Markdown."""
     comparison = escape_all_markdown(comparison)
     images = "\n".join(f"![Accuracy against {name}](compare-{name}.svg)" for name in name_charts(comparison))
-    notes = "\n".join(f"- {sentence}" for sentence in describe_models(comparison))
+    notes = list_points(describe_models(comparison))
     parts = ["# Models compared", format_models(comparison, "github"), images, notes]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -143,11 +143,11 @@ def format_comparison_page(comparison: ModelComparison, charts: dict[str, Svg]) 
     )
 
 
-def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
+def write_comparison(comparison: ModelComparison, folder: Path) -> tuple[Path, ...]:
     """Write `compare.html`, `.json`, `.md`, and each chart as SVG; return the paths, the page first.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     charts = draw_charts(comparison)
     contents = {
@@ -156,8 +156,7 @@ def write_comparison(comparison: ModelComparison, folder: Path) -> list[Path]:
         "compare.md": format_markdown(comparison),
         **{f"compare-{name}.svg": make_file(chart) for name, chart in charts.items()},
     }
-    write_all({folder / name: content.encode() for name, content in contents.items()})
-    return [folder / name for name in contents]
+    return write_all({folder / name: content.encode() for name, content in contents.items()})
 
 
 def _cells(point: ModelPoint) -> list[str]:

@@ -6,9 +6,11 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, Evaluation, ModelCardError
+from ...edge.bundle.card import ModelCardError
+from ...edge.bundle.contract import NUM_CLASSES
+from ...edge.bundle.export_record import Evaluation
 from ...edge.bundle.folder import Bundle
-from ...edge.common.npz import NpzError, read_npz
+from ...edge.common.npz import read_npz
 from ...edge.common.statistics import paired_interval
 from ...edge.data.held_out import HeldOut
 from ...edge.data.images import Images
@@ -42,7 +44,7 @@ def read_reference(bundle: Bundle, evaluation: Evaluation) -> NDArray[np.float32
     expected_bytes = sum(4 * NUM_CLASSES * one.images.count for one in bundle.export.evaluations)
     try:
         arrays = read_npz(io.BytesIO(bundle.read(record)), expected_bytes)
-    except NpzError as error:
+    except ValueError as error:
         raise ModelCardError(
             f"{bundle.path / record.name}: are not the logits of Keras ({error}). Export it again."
         ) from error

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...edge import web
-from ...edge.bundle.card import NUM_CLASSES, ModelFile
+from ...edge.bundle.contract import NUM_CLASSES
+from ...edge.bundle.export_record import ModelFile
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.common.errors import EdgeMnistError, RuntimeUnavailableError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE

@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES
-from ...edge.common.files import FolderError
+from ...edge.bundle.contract import NUM_CLASSES
+from ...edge.common.errors import EdgeMnistError
 from ...edge.common.scratch import scratch_folder
 from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images
+from ..errors import BenchmarkError
 from ..results.peer_inputs import InputCheck, check_input
 from ..results.schema import BenchmarkSettings
 from ..targets import launcher as processes
 from ..targets.job import Job, Measurement
-from ..targets.launcher import WorkerError, run_worker
+from ..targets.launcher import run_worker
 from ..targets.targets import Target
 from .machine_state import MachineMonitor
 from .stage_times import StageTimes, StageTimesJob, measure_budget
@@ -84,7 +85,7 @@ def _write_images(folder: Path, images: ImageSets) -> _Paths:
     """Write the files that the measuring processes read.
 
     Raises:
-        FolderError: There is no space for them.
+        EdgeMnistError: There is no space for them.
     """
     paths = _Paths(folder / "timing.npy", folder / "evaluation.npy", folder / "validation.npy")
     pixels = images.evaluation.pixels
@@ -93,7 +94,7 @@ def _write_images(folder: Path, images: ImageSets) -> _Paths:
         np.save(paths.evaluation, pixels)
         np.save(paths.validation, images.validation.pixels)
     except OSError as error:
-        raise FolderError(
+        raise EdgeMnistError(
             f"{folder}: the images cannot be written ({error}). Free disk space there, or set TMPDIR to another folder."
         ) from error
     return paths
@@ -113,8 +114,8 @@ def _measure(
             target.input_check = _check_input(target, measurement, evaluated.validation.labels)
         _check_latencies(measurement)
         if measurement.file_sha256 != target.subject.sha256:
-            raise WorkerError("was replaced by another file during the benchmark; run it again")
-    except WorkerError as error:
+            raise BenchmarkError("was replaced by another file during the benchmark; run it again")
+    except BenchmarkError as error:
         target.unavailable = str(error)
         watch.sample()
         return
@@ -148,35 +149,37 @@ def _check_input(target: Target, measurement: Measurement, labels: NDArray[np.ui
     """Check how well a peer reads under each convention; None for the bundle's own files.
 
     Raises:
-        WorkerError: The process returned unusable digits.
+        BenchmarkError: The process returned unusable digits.
     """
     if target.subject.peer is None:
         return None
     try:
         return check_input(target.subject.peer.interface.reads, measurement.digits_by_convention, labels)
     except ValueError as error:
-        raise WorkerError(f"gave no valid digits for the input conventions ({error})") from error
+        raise BenchmarkError(f"gave no valid digits for the input conventions ({error})") from error
 
 
 def _check_latencies(measurement: Measurement) -> None:
     """Refuse latencies of zero, as a clock with coarse steps gives.
 
     Raises:
-        WorkerError: There are no latencies, or one is not positive.
+        BenchmarkError: There are no latencies, or one is not positive.
     """
     rounds = [measurement.latencies_us, measurement.bare_us, measurement.paced_us, *measurement.batches]
     if not measurement.latencies_us or any(not value > 0 for latencies in rounds for value in latencies):
-        raise WorkerError("gave latencies of 0: its clock is too coarse")
+        raise BenchmarkError("gave latencies of 0: its clock is too coarse")
 
 
 def _check_logits(logits: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:
     """Refuse an unusable evaluation.
 
     Raises:
-        WorkerError: The logits are missing, have another shape, or are not finite.
+        BenchmarkError: The logits are missing, have another shape, or are not finite.
     """
     if logits is None or logits.shape != (count, NUM_CLASSES):
-        raise WorkerError(f"gave {'no scores' if logits is None else f'scores of {logits.shape}'} for {count} images")
+        raise BenchmarkError(
+            f"gave {'no scores' if logits is None else f'scores of {logits.shape}'} for {count} images"
+        )
     if not np.isfinite(logits).all():
-        raise WorkerError("gave scores that are not finite")
+        raise BenchmarkError("gave scores that are not finite")
     return logits

@@ -66,7 +66,7 @@ def make_rows(
         reference: The Keras model's logits, float32 [N, 10].
         labels: The right digits, uint8 [N].
         samples: All samples of the machine's state in the run.
-        batch_sizes: Numbers of images that calls were timed with, besides one.
+        batch_sizes: Numbers of images that calls were timed with, in addition to one.
     """
     floats = {
         _place(target): target.logits

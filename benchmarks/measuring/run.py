@@ -1,6 +1,5 @@
 """A whole benchmark run: measure all targets and assemble the results."""
 
-import hashlib
 import platform
 import time
 from collections.abc import Iterable, Sequence
@@ -8,9 +7,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from ...edge.bundle.card import encode_card
 from ...edge.bundle.folder import Bundle
-from ...edge.common.machine import describe_host
+from ...edge.common.machine import Host, describe_host
 from ...edge.data.held_out import HeldOut
 from ..results.peer_inputs import choose_images
 from ..results.schema import HERE, BenchmarkSettings, MachineRun, Results, Row
@@ -25,7 +23,7 @@ from .stage_times import list_jobs, make_budget
 from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
-# Packages besides the runtimes whose versions latencies may depend on.
+# Packages, in addition to the runtimes, whose versions latencies may depend on.
 PACKAGES = ("numpy", "opencv-python-headless")
 
 
@@ -48,12 +46,11 @@ def run_benchmark(
         readings = [StageTimingRun(job, []) for job in list_jobs(bundle, settings.is_quick)]
         measure_all(targets, readings, ImageSets(images, choose_images(held_out.validation)), settings, watch)
     rows = make_rows(bundle, targets, reference, images.labels, watch.samples, settings.batches)
-    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
     budgets = [make_budget(bundle, reading.job, reading.parts) for reading in readings]
     return Results(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         parameters=bundle.card.architecture.parameters,
         macs=bundle.card.architecture.macs,
         evaluated_on=images.name,
@@ -64,20 +61,24 @@ def run_benchmark(
         settings=settings,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - began, 1),
-        machines=[
-            MachineRun(
-                name=HERE,
-                host=host,
-                affinity=list_affinity(),
-                versions=_list_versions(rows),
-                timer_overhead_us=timer_overhead_us,
-                samples=watch.samples,
-                validity=verdict.validity,
-                reasons=list(verdict.reasons),
-            )
-        ],
+        machines=[_describe_machine(host, watch, timer_overhead_us, rows)],
         rows=rows,
         budgets=[budget for budget in budgets if budget],
+    )
+
+
+def _describe_machine(host: Host, watch: MachineMonitor, timer_overhead_us: float, rows: Sequence[Row]) -> MachineRun:
+    """Describe this machine, its state while it measured, and whether its latencies can be trusted."""
+    verdict = judge_machine(watch.samples, [row.validity for row in rows if row.latency])
+    return MachineRun(
+        name=HERE,
+        host=host,
+        affinity=list_affinity(),
+        versions=_list_versions(rows),
+        timer_overhead_us=timer_overhead_us,
+        samples=watch.samples,
+        validity=verdict.validity,
+        reasons=list(verdict.reasons),
     )
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.folder import Bundle
 from ...edge.common.errors import RuntimeUnavailableError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
+from ..errors import BenchmarkError
 from ..results.schema import StageBudget
 from ..targets.engines import ENGINES
 from ..targets.job import JobFolder
-from ..targets.launcher import Launcher, WorkerError, run_worker
+from ..targets.launcher import Launcher, run_worker
 from .rows import summarize_rounds
 from .timing import warm_up
 
@@ -68,7 +69,7 @@ def measure_budget(job: StageTimesJob) -> StageTimes | None:
     """Measure one process's share of a budget; None if it failed, which its file's row then reports, too."""
     try:
         return run_worker(Launcher(module=MODULE), job, StageTimes)[0]
-    except WorkerError:
+    except BenchmarkError:
         return None
 
 

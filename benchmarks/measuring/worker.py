@@ -15,12 +15,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
-from ...edge.runtimes.classifiers import Classifier, load_file
+from ...edge.runtimes.classifiers import Classifier
 from ...edge.runtimes.golden import check_golden, unpack_pixels
+from ...edge.runtimes.registry import load_file
 from ..targets.engines import find_runtime
 from ..targets.job import Job, JobFolder, Measurement
 from .energy import find_meter, measure_energy

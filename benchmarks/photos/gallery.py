@@ -59,7 +59,9 @@ def format_gallery(results: PhotoResults, folder: Path) -> str:
     Raises:
         PictureError: A picture can no longer be read.
     """
-    failures = sorted((one for one in results.images if not one.score.exact), key=_count_errors, reverse=True)
+    failures = sorted(
+        (one for one in results.images if not one.score.exact), key=lambda one: one.score.distance, reverse=True
+    )
     return render_page(
         "photos.html",
         title=f"{results.name}: what was misread in {results.photos}",
@@ -71,10 +73,6 @@ def format_gallery(results: PhotoResults, folder: Path) -> str:
         most_shown=MOST_SHOWN,
         pictures=[_draw(one, folder) for one in failures[:MOST_SHOWN]],
     )
-
-
-def _count_errors(image: PhotoResult) -> int:
-    return image.score.distance
 
 
 def _draw(image: PhotoResult, folder: Path) -> MisreadPicture:

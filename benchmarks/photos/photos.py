@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...edge.bundle.card import Precision, encode_card
+from ...edge.bundle.contract import Precision
 from ...edge.bundle.folder import open_bundle
 from ...edge.common.files import read_file
 from ...edge.common.machine import Host, describe_host
@@ -104,7 +104,7 @@ def run_photos(folder: Path, settings: PhotoSettings) -> PhotoResults:
     return PhotoResults(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         runtime=reader.runtime.name,
         runtime_version=reader.runtime.version,
         precision=settings.precision,

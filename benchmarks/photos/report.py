@@ -6,7 +6,7 @@ from statistics import median
 import msgspec
 
 from ...edge.common.files import write_all
-from ...edge.common.pages.markdown import escape_all_markdown
+from ...edge.common.pages.markdown import escape_all_markdown, list_points
 from ...edge.common.statistics import wilson_interval
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
@@ -42,7 +42,7 @@ def format_photo_report(results: PhotoResults) -> str:
         f"## Not read exactly ({len(failures)})",
         format_table(lines, ["file", "truth", "read"], "github") if lines else "None.",
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_photo_conditions(results)),
+        list_points(describe_photo_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -86,7 +86,7 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
         out: An existing folder.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
         PictureError: A picture can no longer be read.
     """
     contents = {
@@ -94,9 +94,7 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
         "json": msgspec.json.encode(results) + b"\n",
         "html": format_gallery(results, folder).encode(),
     }
-    paths = {out / f"photos.{suffix}": content for suffix, content in contents.items()}
-    write_all(paths)
-    return tuple(paths)
+    return write_all({out / f"photos.{suffix}": content for suffix, content in contents.items()})
 
 
 def _score_cells(name: str, score: Score) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..errors import BenchmarkError
-from ..results.files import ResultsError, decode_results
+from ..results.files import decode_results
 from ..results.schema import BenchmarkSettings, Results
 from .session import quote_machine
 
@@ -44,7 +44,7 @@ def check_results(content: bytes, expected: Expected) -> Results:
 def _read(content: bytes) -> Results:
     try:
         return decode_results(content, "its JSON")
-    except ResultsError as error:
+    except BenchmarkError as error:
         raise BenchmarkError(f"sent results that cannot be used: {quote_machine(str(error))}") from error
 
 

@@ -3,7 +3,6 @@
 A machine that fails does not affect the others: it is named, with the reason, and has no rows.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from ...edge.bundle.card import encode_card
 from ...edge.bundle.folder import MOST_FILE_BYTES, Bundle
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.files import read_file
@@ -136,7 +134,7 @@ def _read(path: Path) -> bytes:
 def _expect(bundle: Bundle, images: Images, settings: BenchmarkSettings) -> Expected:
     return Expected(
         edge_mnist=version("edge-mnist"),
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         images_sha256=images.sha256,
         image_count=len(images),
         settings=settings,

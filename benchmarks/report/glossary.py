@@ -14,7 +14,7 @@ GLOSSARY = {
     ),
     "batch": "Images handed over in one call. A camera's frames come one by one; batch 1 is what matters there.",
     "delegate": (
-        "What a runtime hands its computing to: XNNPACK in those of TensorFlow Lite, unless told otherwise. no "
+        "The library that a runtime computes with: XNNPACK in those of TensorFlow Lite, unless chosen otherwise. no "
         "delegate is without it."
     ),
     "drop, lost and gained": (

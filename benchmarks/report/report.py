@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 
 from ...edge.common.files import write_all
-from ...edge.common.pages.markdown import escape_all_markdown
+from ...edge.common.pages.markdown import escape_all_markdown, list_points
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
-from ...edge.runtimes.classifiers import RUNTIMES
+from ...edge.runtimes.registry import RUNTIMES
 from ..results.csv_table import format_csv
 from ..results.files import encode_results
 from ..results.schema import MachineRun, Results
@@ -31,8 +31,8 @@ def format_headlines(results: Results) -> str:
 def format_report(results: Results) -> str:
     """Format the Markdown report: tables, findings, and the conditions of the measurement."""
     results = escape_all_markdown(results)
-    findings = "\n".join(f"- {sentence}" for sentence in summarize_run(results))
-    conditions = "\n".join(f"- {sentence}" for sentence in describe_conditions(results))
+    findings = list_points(summarize_run(results))
+    conditions = list_points(describe_conditions(results))
     sections = [
         f"# {results.name}: accuracy and latency",
         format_tables(results, "github"),
@@ -79,7 +79,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
 
     Raises:
         ValueError: The images are not those of the run.
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     if images is not None and images.sha256 != results.images_sha256:
         raise ValueError(f"expected the images of {results.evaluated_on}, got {images.name}.")
@@ -90,9 +90,7 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         "html": page.encode(),
         "csv": format_csv(results).encode(),
     }
-    paths = tuple(folder / f"{results.name}.{suffix}" for suffix in contents)
-    write_all(dict(zip(paths, contents.values(), strict=True)))
-    return paths
+    return write_all({folder / f"{results.name}.{suffix}": content for suffix, content in contents.items()})
 
 
 def _describe_machine(machine: MachineRun) -> str:

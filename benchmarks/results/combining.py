@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from .files import ResultsError
+from ..errors import BenchmarkError
 from .schema import HERE, MachineRun, Results, Row, StageBudget
 
 # What a report states once, for all of its machines.
@@ -19,7 +19,7 @@ def combine_runs(runs: Mapping[Path, Results]) -> Results:
         runs: At least one run, by the file that it was read from.
 
     Raises:
-        ResultsError: A run has another bundle, version, set of images, or other settings than the first one.
+        BenchmarkError: A run has another bundle, version, set of images, or other settings than the first one.
     """
     (first_path, first), *others = runs.items()
     for path, run in others:
@@ -47,7 +47,7 @@ def _check_alike(first_path: Path, first: Results, path: Path, run: Results) -> 
     named["settings"] = replace(first.settings, threads=[], runtimes=[]), replace(run.settings, threads=[], runtimes=[])
     other = next((name for name, (mine, theirs) in named.items() if mine != theirs), None)
     if other:
-        raise ResultsError(
+        raise BenchmarkError(
             f"{path}: expected a run like that of {first_path}, got another {other}. A report is of one bundle, "
             "measured alike everywhere: draw this file on its own."
         )

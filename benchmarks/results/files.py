@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.errors import EdgeMnistError
-from ...edge.common.files import read_file
+from ...edge.common.files import read_file, write_all
 from ...edge.common.processes.child import first_line
+from ..errors import BenchmarkError
 from ..statistics.quantiles import FEWEST_PROCESSES
 from .schema import SCHEMA_VERSION, Accuracy, Latency, Results
 
@@ -22,10 +23,6 @@ CLOSE = 1e-6
 MOST_BYTES = 256_000_000
 # A full run has 200,000 values in 2,000 lists. These limits correspond to half a gigabyte.
 MOST_VALUES, MOST_LISTS = 16_000_000, 500_000
-
-
-class ResultsError(EdgeMnistError):
-    """A file does not hold results of a benchmark; the message names it and says why."""
 
 
 class _Versioned(msgspec.Struct):
@@ -41,13 +38,13 @@ def read_results(path: Path) -> Results:
     """Read results written by `edge-mnist benchmark`.
 
     Raises:
-        ResultsError: The file cannot be read, is damaged, is something else, has another version of the schema, or
+        BenchmarkError: The file cannot be read, is damaged, is something else, has another version of the schema, or
             lacks raw values that its figures come from.
     """
     try:
         content = read_file(path, MOST_BYTES)
     except EdgeMnistError as error:
-        raise ResultsError(str(error)) from error
+        raise BenchmarkError(str(error)) from error
     return decode_results(content, str(path))
 
 
@@ -59,12 +56,12 @@ def decode_results(content: bytes, origin: str) -> Results:
         origin: The name of its source, for error messages.
 
     Raises:
-        ResultsError: The content cannot be used, see `read_results`.
+        BenchmarkError: The content cannot be used, see `read_results`.
     """
     results = _decode(content, origin)
     fault = next(_find_faults(results), None)
     if fault:
-        raise ResultsError(f"{origin}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
+        raise BenchmarkError(f"{origin}: {fault}. Take the file as edge-mnist benchmark wrote it, or measure again.")
     return results
 
 
@@ -77,26 +74,36 @@ def _decode(content: bytes, origin: str) -> Results:
     # Before anything is decoded: a list in Python takes 30 times the memory of `[1],`.
     values, lists = content.count(b","), content.count(b"[") + content.count(b"{")
     if values > MOST_VALUES or lists > MOST_LISTS:
-        raise ResultsError(
+        raise BenchmarkError(
             f"{origin}: holds {values:,} values in {lists:,} lists, more than {MOST_VALUES:,} or {MOST_LISTS:,}: no "
             "benchmark writes that many."
         )
     try:
         found = msgspec.json.decode(content, type=_Versioned).schema_version
     except msgspec.ValidationError as error:
-        raise ResultsError(f"{origin}: these are not the results of edge-mnist benchmark ({error}).") from error
+        raise BenchmarkError(f"{origin}: these are not the results of edge-mnist benchmark ({error}).") from error
     except Exception as error:
         # Also raised for JSON that is nested a hundred thousand times.
-        raise ResultsError(f"{origin}: damaged, this is not whole JSON ({first_line(error)}).") from error
+        raise BenchmarkError(f"{origin}: damaged, this is not whole JSON ({first_line(error)}).") from error
     if found not in READABLE:
-        raise ResultsError(
+        raise BenchmarkError(
             f"{origin}: expected schema_version {' or '.join(map(str, READABLE))}, got {found}; this version of "
             "edge-mnist cannot read it. Measure again."
         )
     try:
         return replace(msgspec.json.decode(content, type=Results), schema_version=SCHEMA_VERSION)
     except Exception as error:
-        raise ResultsError(f"{origin}: damaged, it does not follow schema {found} ({first_line(error)}).") from error
+        raise BenchmarkError(f"{origin}: damaged, it does not follow schema {found} ({first_line(error)}).") from error
+
+
+def write_with_json(results: msgspec.Struct, stem: Path, **texts: str) -> tuple[Path, ...]:
+    """Write `STEM.json` and each text, as `STEM.` and its keyword, into an existing folder; return the paths.
+
+    Raises:
+        EdgeMnistError: A file cannot be written.
+    """
+    contents = {"json": msgspec.json.encode(results) + b"\n"} | {name: text.encode() for name, text in texts.items()}
+    return write_all({stem.with_name(f"{stem.name}.{name}"): content for name, content in contents.items()})
 
 
 def _find_faults(results: Results) -> Iterator[str]:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 

@@ -12,15 +12,13 @@ Version history of the schema:
 from functools import cached_property
 from typing import Annotated, Literal
 
-import click
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from ...edge.bundle.card import NUM_CLASSES, Format, Precision
+from ...edge.bundle.contract import NUM_CLASSES, Format, Precision
 from ...edge.common.machine import Host
 from ...edge.common.statistics import mcnemar_p, wilson_interval
-from ...edge.common.terminal.output import echo_text
 from ..statistics.quantiles import typical_quantile
 from .peer_inputs import InputCheck
 
@@ -47,9 +45,8 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Attributes:
         drop_vs_keras_pp: Drop against the Keras model, on the same images; None for a peer.
-        lost_vs_keras: Number of images that Keras reads correctly and this file does not; None for a peer, and in
-            results of version 2.
-        gained_vs_keras: Number of images that this file reads correctly and Keras does not.
+        lost_vs_keras: Number of images that only Keras reads correctly; None for a peer, and in results of version 2.
+        gained_vs_keras: Number of images that only this file reads correctly; None likewise.
         old_p_vs_keras: The p-value of results of version 2, which lack these two counts.
         drop_vs_float_pp: Drop against the float32 file of the same format on the same runtime, with the same delegate
             and threads; None if that did not run, for that file itself, and for a peer.
@@ -301,14 +298,3 @@ def format_schema() -> bytes:
     described["$defs"]["Results"]["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     described["$defs"]["Results"]["required"].insert(0, "schema_version")
     return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
-
-
-@click.command()
-def schema() -> None:
-    """Print the JSON schema of what a benchmark writes.
-
-    \b
-    Examples:
-      edge-mnist benchmark schema > schema.json
-    """
-    echo_text(format_schema().decode().rstrip("\n"))

@@ -90,7 +90,7 @@ def peak_page_memory_mb(pid: int) -> float | None:
 
     The page's process holds the model; the browser's other processes would run for any page.
     """
-    peaks = [_read_peak_kb(process) for process in _descendants(pid) if _is_renderer(process)]
+    peaks = [_read_number(process / "status", "VmHWM:") for process in _descendants(pid) if _is_renderer(process)]
     return max(peaks, default=0) * 1024 / 1e6 or None
 
 
@@ -111,10 +111,6 @@ def _is_renderer(process: Path) -> bool:
     except OSError:
         # The process ended meanwhile.
         return False
-
-
-def _read_peak_kb(process: Path) -> int:
-    return _read_number(process / "status", "VmHWM:")
 
 
 def _read_number(status: Path, field: str) -> int:

@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from ...edge.bundle.card import ModelFile
+from ...edge.bundle.export_record import ModelFile
 from ...edge.common.native_log import quiet_native_log
-from ...edge.runtimes.classifiers import RUNTIMES, Classifier, InterpreterClassifier, Runtime
+from ...edge.runtimes.classifiers import Classifier, InterpreterClassifier
+from ...edge.runtimes.registry import RUNTIMES, Runtime
 from ..results.schema import Delegate, RowFormat
 
 

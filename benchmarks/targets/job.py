@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...edge.bundle.card import Precision
+from ...edge.bundle.contract import Precision
 from ..results.schema import Delegate
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Convention
+from ...edge.bundle.contract import Convention
 from ...edge.bundle.folder import Bundle
 from ...edge.common.errors import RuntimeUnavailableError
 from ...edge.runtimes.keras_files import load_here

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child import Limits, StandardError, ended, explain_end, limit_command
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
 from ...edge.common.scratch import scratch_folder
+from ..errors import BenchmarkError
 from .job import JobFolder
 
 # The slowest boards take half a minute to import TensorFlow. Uninterrupted timing adds to this.
@@ -29,10 +29,6 @@ POLL_S = 2.0
 MEMORY_BYTES = 4_000_000_000
 
 Answer = TypeVar("Answer")
-
-
-class WorkerError(EdgeMnistError):
-    """A process returned no result; the message says why in a few words."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def run_worker(
         The answer, and the logits, float32 [N, 10], if the worker wrote any.
 
     Raises:
-        WorkerError: The worker could not start, crashed, hung, or gave no readable answer.
+        BenchmarkError: The worker could not start, crashed, hung, or gave no readable answer.
     """
     with scratch_folder() as folder:
         job_folder = JobFolder(folder)
@@ -80,10 +76,10 @@ def run_worker(
             logits = np.load(job_folder.logits, allow_pickle=False) if job_folder.logits.exists() else None
             return msgspec.json.decode(job_folder.answer.read_bytes(), type=answer), logits
         except FileNotFoundError as error:
-            raise WorkerError("ended without an answer") from error
+            raise BenchmarkError("ended without an answer") from error
         except Exception as error:
             # A malicious file may have taken the process over, so its answer can be anything.
-            raise WorkerError(f"gave an answer that cannot be read ({error})") from error
+            raise BenchmarkError(f"gave an answer that cannot be read ({error})") from error
 
 
 def _run(launcher: Launcher, folder: Path, job_folder: JobFolder, silence_s: float) -> None:
@@ -98,13 +94,13 @@ def _run(launcher: Launcher, folder: Path, job_folder: JobFolder, silence_s: flo
             start_new_session=True,
         )
     except OSError as error:
-        raise WorkerError(f"{sys.executable} cannot be started ({error.strerror})") from error
+        raise BenchmarkError(f"{sys.executable} cannot be started ({error.strerror})") from error
     with ended(process) as listener:
         _wait_for(process, listener, job_folder, silence_s)
     if process.returncode == EXIT_UNAVAILABLE:
-        raise WorkerError((listener.end().strip().splitlines() or ["no message"])[-1])
+        raise BenchmarkError((listener.end().strip().splitlines() or ["no message"])[-1])
     if process.returncode:
-        raise WorkerError(explain_end(process.returncode, listener.end()))
+        raise BenchmarkError(explain_end(process.returncode, listener.end()))
 
 
 def _wait_for(
@@ -123,8 +119,8 @@ def _wait_for(
         if job_folder.last_sign_of_life_ns() != beat:
             beat, alive = job_folder.last_sign_of_life_ns(), time.monotonic()
         elif time.monotonic() - alive > silence_s:
-            raise WorkerError(f"does not respond: no progress for {silence_s:g} s")
+            raise BenchmarkError(f"does not respond: no progress for {silence_s:g} s")
     try:
         process.wait(silence_s)
     except subprocess.TimeoutExpired as error:
-        raise WorkerError(f"does not respond: no progress for {silence_s:g} s") from error
+        raise BenchmarkError(f"does not respond: no progress for {silence_s:g} s") from error

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, Format
+from ...edge.bundle.contract import NUM_CLASSES, Format
 from ...edge.bundle.folder import MOST_FILE_BYTES
 from ...edge.common.errors import EdgeMnistError, RuntimeUnavailableError
 from ...edge.common.files import read_file

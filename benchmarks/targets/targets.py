@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import ModelFile, Precision
+from ...edge.bundle.contract import Precision
+from ...edge.bundle.export_record import ModelFile
 from ...edge.bundle.folder import Bundle
 from ...edge.common.machine import count_cores
 from ..results.peer_inputs import InputCheck

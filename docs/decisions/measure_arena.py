@@ -32,7 +32,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sample = load_sample()
     files = {"shipped": (SHIPPED / "standard-int8.tflite").read_bytes()}
-    models = {name: member.build() for name, member in ZOO.items() if name != "standard"} | other_networks()
+    models = {name: build() for name, build in ZOO.items() if name != "standard"} | other_networks()
     files |= {name: slim(convert_int8(model, choose_calibration(sample))) for name, model in models.items()}
     pixels, classes = sample.pixels[:: len(sample.pixels) // IMAGES][:IMAGES], {}
     for name, content in files.items():

@@ -15,8 +15,8 @@ from edge_mnist.benchmarks.studies.robustness.corruptions import CORRUPTIONS, SE
 from edge_mnist.edge.bundle.folder import find_bundle, open_bundle
 from edge_mnist.edge.data.datasets import load_mnist
 from edge_mnist.edge.data.images import Images
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import choose_runtime
 
 SEED = 1
 

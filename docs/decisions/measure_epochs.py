@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _compile(name: str, jit_compile: object, precision: str = "float32") -> keras.Model:
-    model = copy_network(ZOO[name].build(), precision)
+    model = copy_network(ZOO[name](), precision)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, jit_compile=jit_compile)  # pyright: ignore[reportArgumentType]
     return model

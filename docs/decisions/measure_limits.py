@@ -34,7 +34,7 @@ print(peak_mb() - before)
 
 
 def lose_bytes(reader: Reader, lost: int, quality: int) -> tuple[int, int]:
-    """Of TRIALS JPEGs that lack so many bytes in a row, how many pass for whole, and of these are read otherwise."""
+    """Count JPEGs, of TRIALS with this many bytes missing in a row, that pass as whole, and that read differently."""
     file = io.BytesIO()
     Image.fromarray(draw_page(ROWS, seed=1)).save(file, "JPEG", quality=quality)
     whole, random = file.getvalue(), np.random.default_rng(0)

@@ -23,7 +23,7 @@ def main() -> None:
     """Convert all three ways, then time the three in turns."""
     calibration = choose_calibration(load_sample())
     for name in NETWORKS:
-        model = ZOO[name].build()
+        model = ZOO[name]()
         with patch.object(tflite, "_is_plain_average", return_value=False):
             converted = tflite.convert_int8(model, calibration)
         contents = (converted, slim(converted), slim(tflite.convert_int8(model, calibration)))

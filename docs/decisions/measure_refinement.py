@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY
+from edge_mnist.edge.bundle.contract import PRECISION_KEY
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.datasets import load_mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.drafts import describe_draft

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from edge_mnist.edge.bundle.card import SCALING_LAYER
+from edge_mnist.edge.bundle.contract import SCALING_LAYER
 from edge_mnist.edge.data.datasets import load_sample
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.formats.tflite import convert_int8

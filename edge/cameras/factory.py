@@ -63,7 +63,7 @@ def open_camera(source: str, options: CameraOptions) -> Camera:
     """Open the camera that a source stands for.
 
     Raises:
-        CameraRefusedError: There is no such camera, or it does not have a requested option.
+        CameraUnsupportedError: There is no such camera, or it does not have a requested option.
         CameraError: It does not work now.
     """
     kind, rest = _parse(choose_source(source))
@@ -92,7 +92,7 @@ def check_source(source: str) -> None:
     """Refuse a source that can never work, without opening anything.
 
     Raises:
-        CameraRefusedError: The source cannot work; the message says what was expected.
+        CameraUnsupportedError: The source cannot work; the message says what was expected.
     """
     if source == "auto":
         return
@@ -108,7 +108,7 @@ def redact_source(source: str) -> str:
     """Return the source for people and logs: an address without user, password and query.
 
     Raises:
-        CameraRefusedError: It is an address that cannot be parsed.
+        CameraUnsupportedError: It is an address that cannot be parsed.
     """
     return parse_stream(source).shown if is_address(source) else source
 

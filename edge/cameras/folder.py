@@ -41,7 +41,7 @@ class FolderCamera:
         """List the pictures.
 
         Raises:
-            CameraRefusedError: There are no pictures, or the folder cannot be read.
+            CameraUnsupportedError: There are no pictures, or the folder cannot be read.
         """
         fps = DEFAULT_FPS if options.fps is None else options.fps
         self.waits = fps == 0

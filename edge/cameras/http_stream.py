@@ -8,9 +8,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import urljoin
 
+from ..common.errors import EdgeMnistError
 from ..common.network import authentication, time_limits
 from ..common.network.authentication import Challenge
-from ..common.network.credentials import Address, CredentialsError, parse_address
+from ..common.network.credentials import Address, parse_address
 from ..common.network.errors import describe_failure
 from .camera import CameraError, CameraUnsupportedError
 
@@ -29,11 +30,11 @@ def parse_stream(url: str) -> Address:
     """Parse a stream's address.
 
     Raises:
-        CameraRefusedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
+        CameraUnsupportedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
     """
     try:
         address = parse_address(url, CONNECTIONS)
-    except CredentialsError as error:
+    except EdgeMnistError as error:
         raise CameraUnsupportedError(
             f"the camera's address: {error}. Expected a stream's address such as "
             f"http://USER@192.168.1.20:8080/stream.mjpg, and the password in ${PASSWORD_VARIABLE} or a "
@@ -60,7 +61,7 @@ class HttpStream:
 
         Raises:
             CameraError: There is no response in time, or not a stream.
-            CameraRefusedError: It needs another password, or is not a stream.
+            CameraUnsupportedError: It needs another password, or is not a stream.
         """
         self._shown = address.shown
         self._connection: http.client.HTTPConnection | None = None
@@ -141,7 +142,7 @@ class HttpStream:
         """Return the header for another attempt.
 
         Raises:
-            CameraRefusedError: There is no password, it was wrong, or the server uses an unsupported authentication
+            CameraUnsupportedError: There is no password, it was wrong, or the server uses an unsupported authentication
                 method.
         """
         status = f"{response.status} {http.client.responses[response.status]}"
@@ -191,7 +192,7 @@ def _follow(address: Address, location: str) -> Address:
     """Return the address that a server redirects to; a user and password in it are ignored.
 
     Raises:
-        CameraRefusedError: It is on another host, which must not receive the password, or would send it unencrypted.
+        CameraUnsupportedError: It is on another host, which must not get the password, or would send it unencrypted.
     """
     try:
         there = parse_stream(urljoin(address.origin + address.target, location))

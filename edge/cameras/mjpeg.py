@@ -41,7 +41,7 @@ class MjpegCamera:
             options: Requested settings; `fps` is the most pictures per second to take, the stream's size is fixed.
 
         Raises:
-            CameraRefusedError: It needs another password, or is not a stream.
+            CameraUnsupportedError: It needs another password, or is not a stream.
             CameraError: It does not respond, or sends no pictures.
         """
         address = parse_stream(url)

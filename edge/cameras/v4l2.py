@@ -52,7 +52,7 @@ def query_name(path: Path) -> str:
 
     Raises:
         CameraError: It is not connected now, or access is denied.
-        CameraRefusedError: It is not a capture device.
+        CameraUnsupportedError: It is not a capture device.
     """
     answer = bytearray(CAPABILITY.size)
     try:

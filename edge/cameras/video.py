@@ -35,7 +35,7 @@ class VideoCamera:
         """Open the file.
 
         Raises:
-            CameraRefusedError: Missing, too large, not a video, or one that does not state its frame rate.
+            CameraUnsupportedError: Missing, too large, not a video, or one that does not state its frame rate.
         """
         self._path = path
         self._damage = DamageCounter(str(path))

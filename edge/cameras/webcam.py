@@ -54,7 +54,7 @@ class WebcamCamera:
             query: Function that returns a device's name; another in tests.
 
         Raises:
-            CameraRefusedError: It is not a camera, or does not have a requested option.
+            CameraUnsupportedError: It is not a camera, or does not have a requested option.
             CameraError: It is not connected now, another program uses it, or it returns no frames.
         """
         _refuse_unitless(path, options)

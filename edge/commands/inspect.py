@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from ..common.errors import EdgeMnistError
 from ..common.files import read_file
 from ..common.terminal.output import echo_json, echo_text
 from ..common.terminal.tables import format_table
 from ..common.terminal.text import printable
 from ..inspection.inspect import Inspection, inspect_file
-from ..inspection.model import InspectionError, TensorInfo
+from ..inspection.model import TensorInfo
 
 # Both formats end there: signed 32-bit offsets in one, protobuf's limit in the other.
 MOST_BYTES = 2**31 - 1
@@ -34,18 +33,11 @@ def inspect(file: Path, as_json: bool) -> None:
       edge-mnist inspect model.tflite
       edge-mnist inspect model.onnx --json
     """
-    inspection = inspect_file(_read(file), str(file), file.parent)
+    inspection = inspect_file(read_file(file, MOST_BYTES), str(file), file.parent)
     if as_json:
         echo_json(inspection)
     else:
         echo_text(format_inspection(inspection))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path, MOST_BYTES)
-    except EdgeMnistError as error:
-        raise InspectionError(str(error)) from error
 
 
 def format_inspection(inspection: Inspection) -> str:
@@ -87,9 +79,9 @@ def _row(kind: str, tensor: TensorInfo) -> tuple[Any, ...]:
 
 
 def _table(rows: Iterable[Iterable[Any]], headers: tuple[str, ...]) -> str:
-    cells = [["-" if value in {None, ""} else _shown(str(value)) for value in row] for row in rows]
+    cells = [["-" if value in {None, ""} else _shorten(str(value)) for value in row] for row in rows]
     return format_table(cells, headers, "plain")
 
 
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return printable(text) if len(text) <= LONGEST_SHOWN else f"({len(text):,} characters)"

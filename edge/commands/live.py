@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..cameras.factory import check_source, open_camera, redact_source
+from ..common.errors import EdgeMnistError
 from ..common.processes.ending import end_now
 from ..common.processes.signals import handling_ends
 from ..common.terminal.output import LineFormatter
 from ..live.events import Event
 from ..live.loop import LiveLoop
 from ..live.sink_thread import Backlog, SinkError
-from ..web.errors import WebError
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, ModelChoice, camera_options, model_options
 from .options import FiniteRange
@@ -73,7 +73,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     """Serve the page from now on, with the model that the loop uses.
 
     Raises:
-        WebError: The packages for it are missing, or the address is not available.
+        EdgeMnistError: The packages for it are missing, or the address is not available.
     """
     try:
         from ..web.live_feed import LiveFeed  # noqa: PLC0415 - they need packages of an extra
@@ -81,7 +81,7 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("edge_mnist"):
             raise
-        raise WebError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
+        raise EdgeMnistError(f"--web needs the package {error.name}: pip install 'edge-mnist[web]'") from error
     settings = replace(
         settings,
         models=(model.bundle,),

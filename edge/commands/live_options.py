@@ -9,17 +9,18 @@ from typing import Any, Literal, cast, get_args
 
 import click
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.shipped import SHIPPED
 from ..cameras.camera import CameraOptions, CameraUnsupportedError, Rotation
 from ..cameras.factory import is_address
 from ..cameras.http_stream import PASSWORD_VARIABLE, parse_stream
+from ..common.errors import EdgeMnistError
 from ..common.network import time_limits
-from ..common.network.credentials import CredentialsError, add_password, find_password
+from ..common.network.credentials import add_password, find_password
 from ..common.network.time_limits import GRACE_S
 from ..live.settings import LiveSettings
 from ..reading.reader import Reader
-from ..runtimes.classifiers import RUNTIMES
+from ..runtimes.registry import RUNTIMES
 from .options import BUNDLE, FiniteRange
 
 Command = Callable[..., None]
@@ -175,7 +176,7 @@ def _add_password(source: str, file: Path | None) -> str:
     """Add the password that the user has in a file or the environment to the source.
 
     Raises:
-        CameraRefusedError: Source and password do not fit together.
+        CameraUnsupportedError: Source and password do not fit together.
     """
     if source is None or not is_address(source):
         if file is not None:
@@ -185,7 +186,7 @@ def _add_password(source: str, file: Path | None) -> str:
         password = find_password(file, PASSWORD_VARIABLE)
         if password is not None:
             return add_password(source, password)
-    except CredentialsError as error:
+    except EdgeMnistError as error:
         raise CameraUnsupportedError(f"the camera's password: {error}") from None
     if parse_stream(source).password and click.get_current_context().get_parameter_source("source") == COMMAND_LINE:
         _logger.warning(

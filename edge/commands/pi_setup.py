@@ -2,12 +2,13 @@
 
 import click
 
+from ..common.errors import EdgeMnistError
 from ..common.terminal.output import echo, echo_lines
 from ..doctor.health import check_governor
 from ..doctor.machine import USER_NAME, Machine
 from ..doctor.perform import describe_step, perform_step
 from ..doctor.probes import ProbeEvidence
-from ..doctor.service import SetupError, choose_service, plan_removal, plan_service
+from ..doctor.service import choose_service, plan_removal, plan_service
 from ..doctor.setup_steps import CAMERA_STEPS, SetupStep
 from ..doctor.verdicts import CheckVerdict
 
@@ -62,18 +63,18 @@ def pi_setup(yes: bool, service: bool, user: str | None, uninstall: bool) -> Non
         echo("Nothing was changed. Run the same command with --yes to do the steps.")
     _advise(check_governor(ProbeEvidence(machine, {})))
     if any(step.manual_step for step in steps):
-        raise SetupError("Some steps must be done manually: see `manually` above.")
+        raise EdgeMnistError("Some steps must be done manually: see `manually` above.")
 
 
 def _refuse_others(machine: Machine) -> None:
     """Refuse machines other than a Pi, and sudo in another user's environment."""
     if not machine.is_pi:
-        raise SetupError(
+        raise EdgeMnistError(
             f"This is not a Raspberry Pi ({machine.board or machine.kernel}), and nothing else needs setup. Check "
             "this machine with: edge-mnist doctor"
         )
     if machine.is_root and machine.environment.get("SUDO_USER"):
-        raise SetupError(
+        raise EdgeMnistError(
             "Run pi-setup without sudo: it calls sudo where needed, and you remain the owner of the environment."
         )
 

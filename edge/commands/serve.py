@@ -9,13 +9,13 @@ from typing import cast, get_args
 
 import click
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.shipped import SHIPPED
 from ..cameras.camera import CameraOptions
 from ..cameras.factory import redact_source
 from ..common.processes.signals import handling_ends
 from ..reading.reader import Reader
-from ..runtimes.classifiers import RUNTIMES
+from ..runtimes.registry import RUNTIMES
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, camera_options
 from .open_page import open_page

@@ -109,7 +109,7 @@ def make_sinks(settings: SinkSettings, on_close: Callable[[], None]) -> list[Sin
 
     Raises:
         SinkError: A sink cannot be set up; then there are none.
-        WindowError: There is no display.
+        EdgeMnistError: There is no display.
     """
     sinks: list[Sink] = []
     try:

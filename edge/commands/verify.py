@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from ..bundle.card import ModelCardError, ModelFile
+from ..bundle.card import ModelCardError
+from ..bundle.export_record import ModelFile
 from ..bundle.folder import Bundle, open_bundle
 from ..bundle.shipped import SHIPPED
 from ..common.errors import RuntimeUnavailableError
 from ..common.terminal.output import echo, echo_text
-from ..runtimes.classifiers import RUNTIMES, Runtime
 from ..runtimes.loading import load_classifier
+from ..runtimes.registry import RUNTIMES, Runtime
 from .options import BUNDLE
 
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "not run"
@@ -40,7 +41,8 @@ def verify(bundle: Path, as_json: bool) -> None:
     else:
         echo(f"{bundle}: the card's seal and the hashes of {len(opened.card.records())} files match.")
         for result in results:
-            echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{_because(result['reason'])}")
+            reason = f": {result['reason']}" if result["reason"] else ""
+            echo(f"  {result['outcome']:<8} {result['file']} on {result['runtime']}{reason}")
     if any(result["outcome"] == FAILED for result in results):
         raise SystemExit(1)
 
@@ -69,7 +71,3 @@ def _check(bundle: Bundle, file: ModelFile, runtime: Runtime) -> dict[str, str]:
     except ModelCardError as error:
         return {"outcome": FAILED, "reason": str(error)}
     return {"outcome": PASSED, "reason": ""}
-
-
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""

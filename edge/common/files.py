@@ -220,10 +220,6 @@ def _unreadable(path: Path, error: Exception) -> EdgeMnistError:
     return EdgeMnistError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).")
 
 
-class FolderError(EdgeMnistError):
-    """Reports cannot be written; the message names the folder and the reason."""
-
-
 @contextmanager
 def new_folder(destination: Path) -> Iterator[Path]:
     """Yield an empty folder to fill; on success it becomes `destination`, otherwise it is removed.
@@ -250,21 +246,24 @@ def check_writable(folder: Path) -> None:
     """Make a folder and check whether reports can be written there: before measuring for minutes, not after.
 
     Raises:
-        FolderError: Reports cannot be written there.
+        EdgeMnistError: Reports cannot be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise FolderError(f"{folder}: the reports cannot be written ({error.strerror}).") from error
+        raise EdgeMnistError(f"{folder}: the reports cannot be written ({error.strerror}).") from error
 
 
-def write_all(contents: Mapping[Path, bytes]) -> None:
+def write_all(contents: Mapping[Path, bytes]) -> tuple[Path, ...]:
     """Write as many of these files as possible, so that minutes of measuring are not lost with the first failure.
 
+    Returns:
+        The paths.
+
     Raises:
-        FolderError: Some could not be written.
+        EdgeMnistError: Some could not be written.
     """
     faults: list[str] = []
     for path, content in contents.items():
@@ -273,4 +272,5 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
         except OSError as error:
             faults.append(f"{path}: cannot be written ({error.strerror or error})")
     if faults:
-        raise FolderError(f"{'; '.join(faults)}. Free space there, or choose another folder.")
+        raise EdgeMnistError(f"{'; '.join(faults)}. Free space there, or choose another folder.")
+    return tuple(contents)

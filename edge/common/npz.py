@@ -12,10 +12,6 @@ from .processes.child import first_line
 HEADER_BYTES = 4096
 
 
-class NpzError(ValueError):
-    """A file is not an .npz file, or holds unexpected content; the message says what."""
-
-
 def read_npz(file: IO[bytes], most_bytes: int) -> dict[str, NDArray]:
     """Read all arrays of a file.
 
@@ -24,21 +20,19 @@ def read_npz(file: IO[bytes], most_bytes: int) -> dict[str, NDArray]:
         most_bytes: Limit on the bytes of all arrays together.
 
     Raises:
-        NpzError: It is damaged, holds objects, or exceeds the limit once it is unpacked.
+        ValueError: It is damaged, holds objects, or exceeds the limit once it is unpacked.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
         # Zip's other methods may unpack to more than the size that they state.
         if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
-            raise NpzError("its members are neither stored nor deflated")
+            raise ValueError("its members are neither stored nor deflated")
         if (unpacked := sum(max(0, entry.file_size - HEADER_BYTES) for entry in entries)) > most_bytes:
-            raise NpzError(f"it unpacks to {unpacked:,} bytes, expected at most {most_bytes:,}")
+            raise ValueError(f"it unpacks to {unpacked:,} bytes, expected at most {most_bytes:,}")
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except NpzError:
-        raise
     except Exception as error:
         # zipfile, zlib and NumPy raise any exception on invalid bytes.
-        raise NpzError(first_line(error)) from error
+        raise ValueError(first_line(error)) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE
-from ..common.npz import NpzError, read_npz
+from ..bundle.contract import IMAGE_SHAPE
+from ..common.npz import read_npz
 from ..common.processes.child import first_line
 from .download import MNIST_FILES, DataError, IdxSource, load_idx_file
 from .images import DIGITS, Images, Splits, first_per_class
@@ -60,7 +60,7 @@ def load_sample() -> Images:
         with SAMPLE_FILE.open("rb") as file:
             arrays = read_npz(file, SAMPLE_BYTES)
         sample = Images(SAMPLE, SAMPLE, arrays["pixels"], arrays["labels"], np.arange(10 * SAMPLE_PER_DIGIT))
-    except (OSError, NpzError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{SAMPLE_FILE} cannot be read ({first_line(error)}). Reinstall edge-mnist.") from error
     if sample.sha256 != SAMPLE_SHA256:
         raise DataError(f"{SAMPLE_FILE} has SHA-256 {sample.sha256}, expected {SAMPLE_SHA256}. Reinstall edge-mnist.")

@@ -23,7 +23,7 @@ import platformdirs
 from ..common.errors import EdgeMnistError
 from ..common.files import read_file, write_atomically
 from ..common.kinds import explain_pointer
-from ..common.network.credentials import CredentialsError, parse_address
+from ..common.network.credentials import parse_address
 from ..common.network.errors import describe_failure
 from ..common.terminal.output import echo
 from ..common.terminal.progress import ProgressBar
@@ -182,7 +182,7 @@ def _host(mirror: str) -> str:
     """Name a mirror for people, without user and password."""
     try:
         return parse_address(mirror, ("http", "https")).host
-    except CredentialsError:
+    except EdgeMnistError:
         return "a mirror"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import ImageSet
+from ..bundle.contract import ImageSet
 
 DIGITS = tuple("0123456789")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE, NUM_CLASSES
+from ..bundle.contract import IMAGE_SHAPE, NUM_CLASSES
 from ..common.opencv import cv
 from ..common.terminal.output import echo
 from ..common.terminal.progress import ProgressBar

@@ -89,7 +89,7 @@ def check_runtime(name: str) -> Callable[[ProbeEvidence], CheckVerdict]:
                 return note("not installed", machine.pip(f"install {package}"))
             return ok("not installed, optional")
         if probe.cause == "numpy":
-            message = f"installed, but built for another numpy than {_numpy(evidence)}"
+            message = f"installed, but built for a numpy other than {_numpy(evidence)}"
             return problem(message, _mend_numpy(name, evidence))
         return problem(
             f"installed, but does not run the shipped int8 file ({probe.error})", _reinstall(machine, package)
@@ -125,7 +125,7 @@ def check_opencv(evidence: ProbeEvidence) -> CheckVerdict:
     probe = evidence.probes["opencv"]
     if probe.cause is None:
         return ok(probe.version)
-    reason = {"missing": "not installed", "numpy": f"built for another numpy than {_numpy(evidence)}"}
+    reason = {"missing": "not installed", "numpy": f"built for a numpy other than {_numpy(evidence)}"}
     message = reason.get(probe.cause, f"cannot be loaded ({probe.error})")
     return problem(message, _reinstall(evidence.machine, "opencv-python-headless"))
 

@@ -48,14 +48,6 @@ def _groups() -> frozenset[str]:
     return frozenset(names.get(number, str(number)) for number in (*os.getgroups(), os.getegid()))
 
 
-def _may_use(device: Path) -> bool:
-    return os.access(device, os.R_OK | os.W_OK)
-
-
-def _free_disk(path: Path) -> int:
-    return shutil.disk_usage(path).free
-
-
 @dataclass(frozen=True)
 class Machine:
     """The source of a machine's facts.
@@ -89,8 +81,8 @@ class Machine:
     groups: frozenset[str] = field(default_factory=_groups)
     is_root: bool = field(default_factory=lambda: os.geteuid() == 0)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    may_use: Callable[[Path], bool] = _may_use
-    free_disk: Callable[[Path], int] = _free_disk
+    may_use: Callable[[Path], bool] = lambda device: os.access(device, os.R_OK | os.W_OK)
+    free_disk: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
 
     def read(self, path: str) -> str | None:
         """Read a file below the root, without padding; None if there is none."""

@@ -6,9 +6,9 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 
+from ..common.errors import EdgeMnistError
 from ..common.files import atomic_file
 from .machine import Machine
-from .service import SetupError
 from .setup_steps import Command, Edit, SetupStep
 
 INDENT = "     "
@@ -41,7 +41,7 @@ def perform_step(step: SetupStep, machine: Machine, say: Callable[[str], None]) 
     """Perform the remaining actions of a step, printing each command before it runs; its output is shown as it comes.
 
     Raises:
-        SetupError: An action failed; those after it were not tried.
+        EdgeMnistError: An action failed; those after it were not tried.
     """
     for action in step.actions:
         say(f"$ {_describe(action, machine)}")
@@ -55,7 +55,7 @@ def _run(command: Command, machine: Machine) -> None:
     words = _words(command, machine)
     program = machine.which(words[0])
     if program is None:
-        raise SetupError(f"{words[0]} is not installed, but this step needs it: {shlex.join(words)}")
+        raise EdgeMnistError(f"{words[0]} is not installed, but this step needs it: {shlex.join(words)}")
     try:
         process = subprocess.run(  # noqa: S603 - the commands that were shown
             [program, *words[1:]],
@@ -65,9 +65,9 @@ def _run(command: Command, machine: Machine) -> None:
             check=False,
         )
     except OSError as error:
-        raise SetupError(f"{shlex.join(words)}: cannot be started ({error.strerror}).") from error
+        raise EdgeMnistError(f"{shlex.join(words)}: cannot be started ({error.strerror}).") from error
     if process.returncode:
-        raise SetupError(
+        raise EdgeMnistError(
             f"{shlex.join(words)}: ended with exit code {process.returncode}. Completed steps are kept; fix the "
             "cause and run pi-setup --yes again to continue."
         )
@@ -82,4 +82,4 @@ def _replace(edit: Edit) -> None:
             os.fchown(new.fileno(), old.st_uid, old.st_gid)
             os.fchmod(new.fileno(), stat.S_IMODE(old.st_mode))
     except OSError as error:
-        raise SetupError(f"{edit.path}: cannot be written ({error.strerror}).") from error
+        raise EdgeMnistError(f"{edit.path}: cannot be written ({error.strerror}).") from error

@@ -35,7 +35,7 @@ _RUNTIME = """
 import json, sys
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
 runtime = RUNTIMES[sys.argv[1]]
 if runtime.installed:

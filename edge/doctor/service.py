@@ -16,10 +16,6 @@ STATE = Path("var/lib/edge-mnist")
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+@:,=~-]+")
 
 
-class SetupError(EdgeMnistError):
-    """This machine cannot be set up; the message gives the reason and what to do."""
-
-
 @dataclass(frozen=True)
 class ServiceUnit:
     """The parts of the unit that depend on the machine.
@@ -57,26 +53,26 @@ def choose_service(machine: Machine, user: str | None) -> ServiceUnit:
         user: Requested user; None for the user who runs the command.
 
     Raises:
-        SetupError: It cannot work: root, or a program that does not exist or that the user cannot reach.
+        EdgeMnistError: It cannot work: root, or a program that does not exist or that the user cannot reach.
     """
     name, program = user or machine.user, machine.prefix / "bin/edge-mnist"
     if not USER_NAME.fullmatch(name):
-        raise SetupError(f"{name!r} is not a user name. Name the user that runs the service: --user NAME.")
+        raise EdgeMnistError(f"{name!r} is not a user name. Name the user that runs the service: --user NAME.")
     if name == "root":
-        raise SetupError("The service must not run as root: name another user, e.g. --user edge-mnist.")
+        raise EdgeMnistError("The service must not run as root: name another user, e.g. --user edge-mnist.")
     if not program.exists():
-        raise SetupError(f"{program} does not exist: install edge-mnist into this environment first.")
+        raise EdgeMnistError(f"{program} does not exist: install edge-mnist into this environment first.")
     homes = (machine.root / "home", machine.root / "root")
     needed = (machine.prefix, machine.base_prefix, machine.package)
     at_home = [path for path in needed if any(path.is_relative_to(home) for home in homes)]
     seen = tuple(dict.fromkeys(path for path in at_home if not set(path.parents) & set(at_home)))
     for path in (program, *seen):
         if not PLAIN_PATH.fullmatch(str(path)):
-            raise SetupError(
+            raise EdgeMnistError(
                 f"{path}: systemd does not accept such characters in a path. Create the environment elsewhere."
             )
     if seen and name != machine.user:
-        raise SetupError(
+        raise EdgeMnistError(
             f"{seen[0]} is in a home folder that {name} may not enter: create the environment in /opt/edge-mnist, "
             f"or let {machine.user} run the service."
         )

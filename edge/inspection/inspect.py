@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from ..bundle.card import Format
+from ..bundle.contract import Format
+from ..common.errors import EdgeMnistError
 from ..common.kinds import ONNX, TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ..common.processes.child import ChildError, call_in_child, first_line, limits_for
 from ..common.terminal.text import printable
-from .model import InspectionError, Model
+from .model import Model
 from .onnx import read_onnx
 from .onnx_data import identify_model
 from .tflite import read_tflite
@@ -45,21 +46,21 @@ def inspect_file(content: bytes, name: str, folder: Path | None = None) -> Inspe
         folder: Folder of the files that an ONNX model keeps weights in; None for a model that must hold all of them.
 
     Raises:
-        InspectionError: Neither TFLite nor ONNX, damaged, keeps weights in a place that is not allowed, or the package
+        EdgeMnistError: Neither TFLite nor ONNX, damaged, keeps weights in a place that is not allowed, or the package
             onnx is missing.
     """
     try:
-        found = call_in_child(_read_here, content, limits_for(len(content)), raises=(InspectionError,))
+        found = call_in_child(_read_here, content, limits_for(len(content)), raises=(EdgeMnistError,))
         model = msgspec.msgpack.decode(found, type=Model)
         if model.data_files and folder is None:
-            raise InspectionError("keeps weights in other files. Save the model with its data inside.")
+            raise EdgeMnistError("keeps weights in other files. Save the model with its data inside.")
         sha256, size_bytes = identify_model(content, folder or Path(), model.data_files)
-    except InspectionError as error:
-        raise InspectionError(f"{name}: {error}") from error
     except ChildError as error:
-        raise InspectionError(
+        raise EdgeMnistError(
             f"{name}: cannot be inspected, the process that read it {error}. Export it again, or get another copy."
         ) from error
+    except EdgeMnistError as error:
+        raise EdgeMnistError(f"{name}: {error}") from error
     return Inspection(
         file=name,
         format="tflite" if is_tflite(content) else "onnx",
@@ -79,22 +80,22 @@ def read_model(content: bytes) -> Model:
     """Read a file's structure in this process.
 
     Raises:
-        InspectionError: As for `inspect_file`; the message continues the file's name.
+        EdgeMnistError: As for `inspect_file`; the message continues the file's name.
     """
     if not content:
-        raise InspectionError("expected a TFLite or ONNX file, got an empty file. Export or copy it again.")
+        raise EdgeMnistError("expected a TFLite or ONNX file, got an empty file. Export or copy it again.")
     try:
         model = (read_tflite if is_tflite(content) else read_onnx)(content)
         if (parameters := sum(kind.parameters for kind in model.weights)) + model.macs > MOST_COUNTED:
             raise ValueError(f"it claims {parameters:,} parameters and {model.macs:,} multiply-adds")
-    except (InspectionError, MemoryError):
+    except (EdgeMnistError, MemoryError):
         raise
     except Exception as error:
         # flatbuffers, protobuf, onnx and NumPy raise any exception on bytes that are not a model.
         expected = "marked as TFLite but damaged" if is_tflite(content) else "neither TFLite nor ONNX, or damaged"
         if identify_kind(content) not in {ONNX, TFLITE, UNKNOWN}:
-            raise InspectionError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
-        raise InspectionError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
+            raise EdgeMnistError(f"expected a TFLite or ONNX file, {describe_mistake(content)}") from error
+        raise EdgeMnistError(f"{expected} ({printable(first_line(error)):.200}). Export or copy it again.") from error
     return model
 
 

@@ -19,10 +19,6 @@ MOST_DIMENSIONS = 8
 Shape = tuple[int, ...]
 
 
-class InspectionError(EdgeMnistError):
-    """The file cannot be inspected; the message gives the reason and what to do."""
-
-
 class TensorInfo(msgspec.Struct, frozen=True):
     """An input or output. -1 for a dimension that is left open; real value = (integer - zero_point) * scale."""
 
@@ -93,12 +89,12 @@ def import_parser(kind: str, module: str, package: str) -> Any:
         package: Name of the package to install.
 
     Raises:
-        InspectionError: The package is missing.
+        EdgeMnistError: The package is missing.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InspectionError(
+        raise EdgeMnistError(
             f"reading {kind} needs the package {package} ({error}). Run: pip install {package}"
         ) from error
 

@@ -37,7 +37,7 @@ def read_onnx(content: bytes) -> Model:
     """Read the structure of an ONNX file.
 
     Raises:
-        InspectionError: The package onnx is missing.
+        EdgeMnistError: The package onnx is missing.
         Exception: It is not an ONNX file, or damaged; mostly ValueError, and any other error of onnx and NumPy.
 
     Source: onnx/onnx, onnx/onnx.proto.

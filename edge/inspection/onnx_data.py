@@ -13,9 +13,9 @@ import msgspec
 
 from ..common.errors import EdgeMnistError
 from ..common.files import open_file
-from ..common.processes.child import ChildError, call_in_child, limits_for
+from ..common.processes.child import call_in_child, limits_for
 from ..common.terminal.text import printable
-from .model import DataFile, InspectionError, decode_text, import_parser
+from .model import DataFile, decode_text, import_parser
 
 # Key of each reference to such a file, so that the package onnx is needed only if there may be one.
 LOCATION = b"location"
@@ -26,14 +26,14 @@ def list_data_files(content: bytes) -> tuple[DataFile, ...]:
     """List the files that an ONNX model keeps weights in, by name; parsed in a child, because it may be untrusted.
 
     Raises:
-        InspectionError: It cannot be parsed, or the package onnx is missing.
+        EdgeMnistError: It cannot be parsed, or the package onnx is missing.
     """
     if LOCATION not in content:
         return ()
     try:
-        found = call_in_child(_list, content, limits_for(len(content)), raises=(InspectionError,))
-    except (InspectionError, ChildError) as error:
-        raise InspectionError(f"may keep weights in other files, which cannot be listed: {error}") from error
+        found = call_in_child(_list, content, limits_for(len(content)), raises=(EdgeMnistError,))
+    except EdgeMnistError as error:
+        raise EdgeMnistError(f"may keep weights in other files, which cannot be listed: {error}") from error
     return msgspec.msgpack.decode(found, type=tuple[DataFile, ...])
 
 
@@ -63,22 +63,20 @@ def identify_model(content: bytes, folder: Path, files: Sequence[DataFile]) -> t
         files: Files that it keeps weights in.
 
     Raises:
-        InspectionError: A file is missing, too short, not a regular file, or not within the folder.
+        EdgeMnistError: A file is missing, too short, not a regular file, or not within the folder.
     """
     digest, size = hashlib.sha256(content), len(content)
     for file in files:
-        read = 0
+        path, read = _locate(folder, file.location), 0
         try:
-            with open_file(_locate(folder, file.location)) as stream:
+            with open_file(path) as stream:
                 while chunk := stream.read(CHUNK_BYTES):
                     digest.update(chunk)
                     read += len(chunk)
-        except InspectionError:
-            raise
         except (EdgeMnistError, OSError) as error:
-            raise InspectionError(f"its weights cannot be read: {error}") from error
+            raise EdgeMnistError(f"its weights cannot be read: {error}") from error
         if read < file.least_bytes:
-            raise InspectionError(
+            raise EdgeMnistError(
                 f"keeps weights in {printable(file.location)!r}, which has {read:,} bytes, but the model reads "
                 f"{file.least_bytes:,}. Fetch it again (`git lfs pull` if it is a pointer)."
             )
@@ -90,11 +88,11 @@ def _locate(folder: Path, location: str) -> Path:
     """Locate a data file.
 
     Raises:
-        InspectionError: It is missing, or its path is absolute, leaves the folder, or leads through a link.
+        EdgeMnistError: It is missing, or its path is absolute, leaves the folder, or leads through a link.
     """
     shown, named = printable(location)[:200], PurePosixPath(location)
     if not location or "\0" in location or named.is_absolute() or ".." in named.parts:
-        raise InspectionError(
+        raise EdgeMnistError(
             f"keeps weights in {shown!r}, and only files in the model's own folder are read. Save it again with its "
             "data inside or beside it."
         )
@@ -102,14 +100,14 @@ def _locate(folder: Path, location: str) -> Path:
     try:
         resolved, within = path.resolve(), folder.resolve() / named
     except (OSError, RuntimeError, ValueError) as error:
-        raise InspectionError(f"keeps weights in {shown!r}, which cannot be read ({error}).") from error
+        raise EdgeMnistError(f"keeps weights in {shown!r}, which cannot be read ({error}).") from error
     if resolved != within:
-        raise InspectionError(
+        raise EdgeMnistError(
             f"keeps weights in {shown!r}, which is a symbolic link or is reached through one; links are not "
             "followed. Copy the file itself there."
         )
     if not path.exists():
-        raise InspectionError(
+        raise EdgeMnistError(
             f"keeps weights in {shown!r}, which is missing in {printable(str(folder))}. Put it beside the model, as it "
             "was when the model was saved."
         )

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
+from ..common.errors import EdgeMnistError
 from .model import (
     MOST_DIMENSIONS,
     Constant,
-    InspectionError,
     Model,
     Operation,
     Shape,
@@ -33,7 +33,7 @@ def read_tflite(content: bytes) -> Model:
     """Read the structure of a TFLite file.
 
     Raises:
-        InspectionError: Its data are behind the flatbuffer, or the package ai-edge-litert is missing.
+        EdgeMnistError: Its data are behind the flatbuffer, or the package ai-edge-litert is missing.
         Exception: It is damaged; any error of flatbuffers and NumPy, and ValueError for offsets out of bounds.
 
     Source: tensorflow/tensorflow, tensorflow/compiler/mlir/lite/schema/schema.fbs.
@@ -88,7 +88,7 @@ def _name(data: Any) -> str:
 def _data(buffer: Any) -> Any:
     """Return a view of a buffer's bytes, all of them inside the file; None if it has none."""
     if buffer.Offset() > 1:
-        raise InspectionError("keeps its weights after the flatbuffer, like files over 2 GB; these are not supported.")
+        raise EdgeMnistError("keeps its weights after the flatbuffer, like files over 2 GB; these are not supported.")
     return buffer.DataAsNumpy() if buffer.DataLength() else None
 
 

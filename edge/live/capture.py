@@ -28,7 +28,7 @@ class TimedFrame:
 
 
 class Capture:
-    """One camera from opening to closing, used by one thread besides its own.
+    """One camera from opening to closing, used by its own thread and one other.
 
     Attributes:
         given: Number of frames that the camera returned.

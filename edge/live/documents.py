@@ -41,7 +41,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..reading.reader import Digit
-from .events import CameraChange, Event, Sighting, Track
+from .events import CameraChange, Event, Sighting
 
 # The last second of the year 9999; later dates cannot be written.
 LATEST_S = 253_402_300_799.0
@@ -79,7 +79,9 @@ def _describe_sighting(sighting: Sighting) -> dict[str, Any]:
         "rows": list(sighting.reading.rows),
         "digits": [_describe_seen(digit) for digit in sighting.reading.digits],
         "truncated": sighting.reading.truncated,
-        "tracks": [_describe_track(track) for track in sighting.tracks],
+        "tracks": [
+            {"track": track.number, **_describe_digit(track.digit), "stable": track.stable} for track in sighting.tracks
+        ],
         "frame_size": list(sighting.frame_size),
         "latency_ms": round(sighting.latency_ms, 3),
         "timing_ms": {stage: round(ms, 3) for stage, ms in sighting.timing_ms.items()},
@@ -90,10 +92,6 @@ def _describe_sighting(sighting: Sighting) -> dict[str, Any]:
             "damaged": rates.damaged,
         },
     }
-
-
-def _describe_track(track: Track) -> dict[str, Any]:
-    return {"track": track.number, **_describe_digit(track.digit), "stable": track.stable}
 
 
 def _describe_seen(digit: Digit) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class LiveLoop:
         """Read until the end, then close all sinks; can be called once only.
 
         Raises:
-            CameraRefusedError: The camera can never work.
+            CameraUnsupportedError: The camera can never work.
             SinkError: Some results could not be written.
             CameraError: The camera does not work, and never did, see `LiveSettings.wait_for_camera`; or it is a file
                 that is damaged, cut off or gone.

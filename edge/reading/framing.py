@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE
+from ..bundle.contract import IMAGE_SHAPE
 from ..common.arrays import check_ink
 from ..common.opencv import cv
 from .scaling import Pixel, resize

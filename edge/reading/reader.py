@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.folder import Bundle, open_bundle
 from ..bundle.shipped import SHIPPED
 from ..runtimes.abstention import estimate_class_probability, estimate_digit_probability, score_digits, weigh_company
-from ..runtimes.classifiers import choose_runtime
 from ..runtimes.loading import load_classifier
+from ..runtimes.registry import choose_runtime
 from .alternatives import Classified, choose_digits, suggest_alternatives
 from .finding import Candidates, find_candidates
 from .framing import frame_digits

@@ -1,7 +1,7 @@
 """Reject non-digits and state how certain a digit is: two probabilities from ten logits.
 
 A model of this project is trained with an eleventh class, "not a digit", whose logit is fixed at 0; see
-`train/outliers.py`. The softmax over all eleven then gives the probability of any digit:
+`train/augmentation/outliers.py`. The softmax over all eleven then gives the probability of any digit:
 
     p(digit) = sum(exp(z)) / (1 + sum(exp(z))),    log odds = logsumexp(z)
 
@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import Abstention, DigitOdds
+from ..bundle.export_record import Abstention, DigitOdds
 
 Logits = NDArray[np.float32]
 

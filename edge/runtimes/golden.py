@@ -12,7 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import IMAGE_SHAPE, ModelCardError, ModelFile, Precision
+from ..bundle.card import ModelCardError
+from ..bundle.contract import IMAGE_SHAPE, Precision
+from ..bundle.export_record import ModelFile
 
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle.card import ModelFile
+from ..bundle.export_record import ModelFile
 from ..common.errors import EdgeMnistError, RuntimeUnavailableError
 from ..common.processes.child import ChildError, Limits, call_in_child, limits_for
 from ..common.scratch import scratch_folder
-from .classifiers import RUNTIMES, load_file
+from .registry import RUNTIMES, load_file
 
 # Far more than any file needs for 10,000 images; a runtime that hangs ends with an error message.
 PROCESS_TIMEOUT_S = 900

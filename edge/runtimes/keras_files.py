@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..bundle.card import IMAGE_SHAPE
+from ..bundle.contract import IMAGE_SHAPE
 from ..bundle.folder import SOURCE_NAME, list_shipped_hashes
 from ..common.errors import EdgeMnistError
 from ..common.files import explain_full_disk
@@ -40,10 +40,6 @@ MOST_CONFIG_BYTES = 4_000_000
 _passed: set[str] = set()
 
 
-class KerasFileError(EdgeMnistError):
-    """A file cannot be loaded as a Keras model; the message names it and gives the reason."""
-
-
 def load_keras_file(content: bytes, origin: str) -> Any:
     """Load a Keras file; a file from outside this package is first tried in a child, which takes one import of Keras.
 
@@ -55,15 +51,15 @@ def load_keras_file(content: bytes, origin: str) -> Any:
         The Keras model, not compiled.
 
     Raises:
-        KerasFileError: It is not a `.keras` file, cannot be loaded safely, or takes far more memory than its size.
+        EdgeMnistError: It is not a `.keras` file, cannot be loaded safely, or takes far more memory than its size.
     """
     if identify_kind(content) not in {KERAS, ZIP}:
-        raise KerasFileError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
+        raise EdgeMnistError(f"{origin}: expected a .keras file, {describe_mistake(content)}")
     digest = hashlib.sha256(content).hexdigest()
     try:
         if digest not in list_shipped_hashes() and digest not in _passed:
             _check_sizes(content)
-            call_in_child(_try, content, LIMITS, raises=(KerasFileError,), environment=ENVIRONMENT)
+            call_in_child(_try, content, LIMITS, raises=(EdgeMnistError,), environment=ENVIRONMENT)
             _passed.add(digest)
         return load_here(content)
     except ChildError as error:
@@ -74,7 +70,7 @@ def load_keras_file(content: bytes, origin: str) -> Any:
     code, version = _explain(content)
     # Where a class is missing, Keras tells how to program one, at length.
     why = f".{code}" if code else f" ({reason})."
-    raise KerasFileError(f"{origin}: cannot be loaded as a Keras model{why}{version}{explain_full_disk()}")
+    raise EdgeMnistError(f"{origin}: cannot be loaded as a Keras model{why}{version}{explain_full_disk()}")
 
 
 def load_here(content: bytes) -> Any:
@@ -97,7 +93,7 @@ def _try(content: bytes) -> bytes:
     inputs = getattr(model, "inputs", None) or []
     bytes_claimed = 4 * model.count_params() if inputs else 0
     if bytes_claimed > UNPACKED * len(content) + FREE_BYTES:
-        raise KerasFileError(f"its layers take {bytes_claimed:,} bytes, but the file has {len(content):,}")
+        raise EdgeMnistError(f"its layers take {bytes_claimed:,} bytes, but the file has {len(content):,}")
     if len(inputs) == 1 and math.prod(inputs[0].shape[1:] or [0]) == math.prod(IMAGE_SHAPE):
         try:
             model.predict_on_batch(np.zeros((BATCH, *inputs[0].shape[1:]), inputs[0].dtype))
@@ -111,23 +107,23 @@ def _check_sizes(content: bytes) -> None:
     """Refuse an archive that unpacks to far more than its own size.
 
     Raises:
-        KerasFileError: It does, is not a `.keras` file, or is packed in a way that Keras never uses.
+        EdgeMnistError: It does, is not a `.keras` file, or is packed in a way that Keras never uses.
         zipfile.BadZipFile: It is not an archive.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
     if CONFIG not in {entry.filename for entry in entries}:
-        raise KerasFileError(f"it has no {CONFIG}, which every .keras file has")
+        raise EdgeMnistError(f"it has no {CONFIG}, which every .keras file has")
     if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
-        raise KerasFileError("its members are neither stored nor deflated")
+        raise EdgeMnistError("its members are neither stored nor deflated")
     if (unpacked := sum(entry.file_size for entry in entries)) > UNPACKED * len(content) + FREE_BYTES:
-        raise KerasFileError(f"it unpacks to {unpacked:,} bytes, but the file has {len(content):,}")
+        raise EdgeMnistError(f"it unpacks to {unpacked:,} bytes, but the file has {len(content):,}")
 
 
 def _explain(content: bytes) -> tuple[str, str]:
     """Explain from the file itself why it cannot be loaded: by its code, and by its version, as sentences to append.
 
-    Each is empty where there is nothing of it.
+    Each is empty if there is nothing to explain.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

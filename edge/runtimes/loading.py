@@ -8,12 +8,15 @@ from typing import get_args
 
 import msgspec
 
-from ..bundle.card import ModelCardError, ModelFile, Precision
+from ..bundle.card import ModelCardError
+from ..bundle.contract import Precision
+from ..bundle.export_record import ModelFile
 from ..bundle.folder import Bundle, list_shipped_hashes
 from ..common.errors import RuntimeUnavailableError
 from ..common.processes.child import ChildError, call_in_child, limits_for
-from .classifiers import RUNTIMES, Classifier, Runtime, load_file
+from .classifiers import Classifier
 from .golden import check_golden, unpack_pixels
+from .registry import RUNTIMES, Runtime, load_file
 
 
 def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:

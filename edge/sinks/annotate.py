@@ -143,17 +143,15 @@ def draw_sighting(sighting: Sighting) -> NDArray[np.uint8] | None:
         picture = picture.copy()
         for track in unstable:
             _draw_corners(picture, _scale_box(track.digit.box, scale))
-    stable = tuple(_scale_digit(track.digit, scale) for track in sighting.tracks if track.stable)
+    stable = tuple(
+        replace(track.digit, box=_scale_box(track.digit.box, scale)) for track in sighting.tracks if track.stable
+    )
     return annotate(picture, Reading(rows=(), digits=stable, timing_ms={}))
 
 
 def _scale(sighting: Sighting, picture: NDArray[np.uint8]) -> tuple[float, float]:
     """Return the pixels of the picture for each pixel of the frame, across and down."""
     return picture.shape[1] / sighting.frame_size[0], picture.shape[0] / sighting.frame_size[1]
-
-
-def _scale_digit(digit: Digit, scale: tuple[float, float]) -> Digit:
-    return replace(digit, box=_scale_box(digit.box, scale))
 
 
 def _scale_box(box: Box, scale: tuple[float, float]) -> Box:

@@ -36,10 +36,10 @@ from ..live.documents import describe_event, format_time
 from ..live.events import CameraChange, Event
 from ..live.sink_thread import Backlog, SinkError
 from .mqtt_address import MqttAddress
+from .mqtt_trouble import BrokerTrouble, read_origin
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-    from paho.mqtt.properties import Properties
+    from paho.mqtt.client import Client, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
 
 # Messages that wait while the broker is away; beyond it the oldest is lost. At one announcement a second: 16 minutes.
@@ -54,8 +54,6 @@ FLUSH_S = 0.2
 SETTLED_FRAMES = 5
 # No message of ours is longer; longer ones are ignored.
 MOST_OWN_BYTES = 1_000_000
-# Repeated failures are not reported more often.
-REPORT_AGAIN_S = 60.0
 
 _logger = logging.getLogger(__name__)
 
@@ -86,7 +84,7 @@ class MqttSink:
         self._broker = broker
         self._capacity = capacity
         self._origin = {"machine": socket.gethostname(), "started_at": format_time(time.time())}
-        self._trouble = _Trouble(self.name)
+        self._trouble = BrokerTrouble(self.name)
         self._camera_state = "starting"
         self._reading: dict[str, Any] | None = None
         # Frames of a newly opened camera until the current announcement is sent, new or not. None: it was sent.
@@ -235,12 +233,7 @@ class MqttSink:
             client.disconnect()
 
     def _on_connect(
-        self,
-        client: "Client",
-        userdata: None,
-        flags: "ConnectFlags",
-        reason: "ReasonCode",
-        properties: "Properties | None",
+        self, client: "Client", userdata: None, flags: object, reason: "ReasonCode", properties: object
     ) -> None:
         if reason.is_failure:
             self._trouble.report(f"the broker rejects the connection: {reason}")
@@ -261,12 +254,7 @@ class MqttSink:
         self._trouble.report(describe_failure(sys.exception(), "--mqtt-ca FILE"))
 
     def _on_disconnect(
-        self,
-        client: "Client",
-        userdata: None,
-        flags: "DisconnectFlags",
-        reason: "ReasonCode",
-        properties: "Properties | None",
+        self, client: "Client", userdata: None, flags: object, reason: object, properties: object
     ) -> None:
         with self._changed:
             was_connected, self._connected = self._connected, False
@@ -280,16 +268,12 @@ class MqttSink:
             perhaps = "" if self._broker.tls is None else "; it may require another client certificate"
             self._trouble.report(f"the broker closed the connection before it responded{perhaps}")
 
-    def _on_publish(
-        self, client: "Client", userdata: None, number: int, reason: "ReasonCode", properties: "Properties"
-    ) -> None:
+    def _on_publish(self, client: "Client", userdata: None, number: int, reason: object, properties: object) -> None:
         with self._changed:
             self._confirmed.add(number)
             self._changed.notify_all()
 
-    def _on_subscribe(
-        self, client: "Client", userdata: None, number: int, reasons: "list[ReasonCode]", properties: "Properties"
-    ) -> None:
+    def _on_subscribe(self, client: "Client", userdata: None, number: int, reasons: object, properties: object) -> None:
         self._may_listen = True
 
     def _on_message(self, client: "Client", userdata: None, message: "MQTTMessage") -> None:
@@ -300,7 +284,7 @@ class MqttSink:
             # From another sender with our topic, or from an old connection of ours that the broker noticed late.
             self._say("online")
             return
-        machine, started_at = _read_origin(message.payload)
+        machine, started_at = read_origin(message.payload)
         if started_at is None or (machine, started_at) == tuple(self._origin.values()) or self._other_reported:
             return
         self._other_reported = True
@@ -314,36 +298,3 @@ class MqttSink:
         # So that the other sender receives our state, too; it answers once, as we do.
         if self._camera is not None:
             self._put("camera", self._camera)
-
-
-def _read_origin(payload: bytes | bytearray) -> tuple[object, object]:
-    """Read `machine` and `started_at` of a message; None for each that is missing, whatever the message is."""
-    try:
-        document = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None, None
-    return (document.get("machine"), document.get("started_at")) if isinstance(document, dict) else (None, None)
-
-
-class _Trouble:
-    """A reporter of failures: when one begins or has another reason, and when it is over."""
-
-    def __init__(self, name: str) -> None:
-        self.is_on = False
-        self._name = name
-        self._text = ""
-        self._reported_s = -REPORT_AGAIN_S
-
-    def report(self, text: str) -> None:
-        """Report a failure, unless it goes on for the same reason."""
-        again = text == self._text and (self.is_on or time.monotonic() - self._reported_s < REPORT_AGAIN_S)
-        self.is_on = True
-        if not again:
-            self._text, self._reported_s = text, time.monotonic()
-            _logger.warning("%s: %s. Connecting again; readings wait meanwhile.", self._name, text)
-
-    def over(self, text: str) -> None:
-        """Report that the failure is over."""
-        if self.is_on:
-            _logger.info("%s: connected again; %s.", self._name, text)
-        self.is_on = False

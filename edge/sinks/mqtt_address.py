@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from ..common.errors import EdgeMnistError
 from ..common.files import open_file
-from ..common.network.credentials import CredentialsError, find_password, parse_address
+from ..common.network.credentials import find_password, parse_address
 from ..live.sink_thread import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -65,7 +65,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
     """
     try:
         address = parse_address(url, PORTS)
-    except CredentialsError as error:
+    except EdgeMnistError as error:
         raise SinkError(f"--mqtt: {error}. {EXPECTED}") from None
     shown = address.shown
     if address.password is not None:
@@ -81,7 +81,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
         )
     try:
         password = find_password(password_file, PASSWORD_VARIABLE)
-    except CredentialsError as error:
+    except EdgeMnistError as error:
         raise SinkError(f"--mqtt-password-file {error}" if password_file else str(error)) from None
     if password is not None and not address.user:
         raise SinkError(f"--mqtt {shown}: there is a password, but no user. Write {address.scheme}://USER@...")

@@ -9,10 +9,11 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.errors import EdgeMnistError
 from ..live.events import CameraChange, Event, Sighting
 from ..live.sink_thread import Backlog
 from .annotate import draw_sighting
-from .window import POLL_S, Window, WindowError
+from .window import POLL_S, Window
 
 # More pictures a second look no smoother, and each takes a Raspberry Pi milliseconds to draw.
 PREVIEW_FPS = 20.0
@@ -37,7 +38,7 @@ class PreviewSink:
             on_close: Function called once, from the window's thread, when the user closes it.
 
         Raises:
-            WindowError: There is no display, it does not respond, or Python has no tkinter.
+            EdgeMnistError: There is no display, it does not respond, or Python has no tkinter.
         """
         self._on_close = on_close
         # For the window's thread: the newest of each kind of event.
@@ -45,7 +46,7 @@ class PreviewSink:
         self._change: CameraChange | None = None
         self._due_s = 0.0
         self._closing = threading.Event()
-        opened: SimpleQueue[WindowError | None] = SimpleQueue()
+        opened: SimpleQueue[EdgeMnistError | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(opened,), name=self.name, daemon=True)
         self._thread.start()
         try:
@@ -53,7 +54,7 @@ class PreviewSink:
         except Empty:
             # A window that opens after this closes at once.
             self._closing.set()
-            raise WindowError(
+            raise EdgeMnistError(
                 f"--show needs a display, and this one did not answer within {OPEN_TIMEOUT_S:g} s. Use "
                 f"{ALTERNATIVES} instead."
             ) from None
@@ -76,10 +77,10 @@ class PreviewSink:
         self._closing.set()
         self._thread.join(CLOSE_TIMEOUT_S)
 
-    def _run(self, opened: "SimpleQueue[WindowError | None]") -> None:
+    def _run(self, opened: "SimpleQueue[EdgeMnistError | None]") -> None:
         try:
             window = Window(ALTERNATIVES)
-        except WindowError as error:
+        except EdgeMnistError as error:
             opened.put(error)
             return
         opened.put(None)

@@ -72,7 +72,7 @@ DRAW_FPS = 8.0
 # Weight of a new time in the displayed average: figures that change eight times a second cannot be read.
 NEW_SHARE = 0.2
 STATE_STYLES = {"open": "bold green", "lost": "bold red", "ended": "bold yellow"}
-# Lines besides the announcement: the camera, the rates, a panel's frame; and those of the stages if there is room.
+# Lines below the announcement: the camera, the rates, a panel's frame; and those of the stages if there is room.
 FIXED_LINES = 4
 STAGE_LINES = len(STAGES) + 1
 LEAST_ANNOUNCEMENT_LINES = 3

@@ -22,10 +22,6 @@ QUIT_KEYS = frozenset({"q", "Q", "Escape"})
 MODIFIERS = ("Alt", "Caps", "Control", "ISO", "Meta", "Num", "Shift", "Super")
 
 
-class WindowError(EdgeMnistError):
-    """No window can be opened; the message says what is missing and what to do instead."""
-
-
 class Window:
     """One window for all pictures. Any key shows the next picture; q, Escape and closing the window quit.
 
@@ -39,7 +35,7 @@ class Window:
             instead: Option that also shows the results if there is no window.
 
         Raises:
-            WindowError: There is no display, or Python has no tkinter.
+            EdgeMnistError: There is no display, or Python has no tkinter.
         """
         # Loaded here, because a board without a display rarely has it.
         try:
@@ -47,13 +43,13 @@ class Window:
 
             from PIL import ImageTk  # noqa: PLC0415
         except ImportError as error:
-            raise WindowError(
+            raise EdgeMnistError(
                 f"--show needs tkinter, and this Python has none: sudo apt install python3-tk, or use {instead}."
             ) from error
         try:
             self._root = tkinter.Tk(className="edge-mnist")
         except tkinter.TclError as error:
-            raise WindowError(f"--show needs a display ({error}). Use {instead} instead.") from error
+            raise EdgeMnistError(f"--show needs a display ({error}). Use {instead} instead.") from error
         self._root.withdraw()
         self._make_photo = ImageTk.PhotoImage
         self._label = tkinter.Label(self._root, borderwidth=0)

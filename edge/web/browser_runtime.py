@@ -22,7 +22,6 @@ from ..common.errors import EdgeMnistError
 from ..common.terminal.output import echo, safe_output
 from ..common.terminal.text import one_line
 from ..data.download import cache_dir
-from .errors import WebError
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -65,7 +64,7 @@ def fetch_runtime() -> Path:
     """Fetch the files into the user's cache, replacing any that are there, and return their folder.
 
     Raises:
-        WebError: There is no npm, it cannot fetch the package, or the archive is not this package.
+        EdgeMnistError: There is no npm, it cannot fetch the package, or the archive is not this package.
     """
     destination = runtime_dir()
     try:
@@ -77,7 +76,7 @@ def fetch_runtime() -> Path:
             _extract(archive, Path(temporary) / "new")
             _replace(Path(temporary) / "new", destination, Path(temporary) / "old")
     except OSError as error:
-        raise WebError(
+        raise EdgeMnistError(
             f"{destination}: cannot be written ({error}). Free space there, or set XDG_CACHE_HOME."
         ) from error
     return destination
@@ -92,7 +91,7 @@ class _Package(msgspec.Struct):
 def _download(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise WebError("npm is needed to fetch onnxruntime-web, but is not on the PATH: apt install npm.")
+        raise EdgeMnistError("npm is needed to fetch onnxruntime-web, but is not on the PATH: apt install npm.")
     # One more attempt, a second later: being offline must show at once.
     patience = ("--fetch-retries", "1", "--fetch-retry-mintimeout", "1000")
     where = ("--pack-destination", str(folder))
@@ -102,12 +101,12 @@ def _download(folder: Path) -> Path:
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=DOWNLOAD_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        raise WebError(f"npm took longer than {DOWNLOAD_TIMEOUT_S} s for {PACKAGE}. Try again.") from error
+        raise EdgeMnistError(f"npm took longer than {DOWNLOAD_TIMEOUT_S} s for {PACKAGE}. Try again.") from error
     archives = list(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         code = re.search(r"^npm (?:error|ERR!) code (\S+)", done.stderr, re.MULTILINE)
         reason = code.group(1) if code else f"exit status {done.returncode}"
-        raise WebError(f"npm could not get {PACKAGE} {VERSION} ({reason}). Check `npm config get registry`.")
+        raise EdgeMnistError(f"npm could not get {PACKAGE} {VERSION} ({reason}). Check `npm config get registry`.")
     return archives[0]
 
 
@@ -115,7 +114,7 @@ def _verify(archive: Path) -> None:
     with archive.open("rb") as file:
         found = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if found != SHA512:
-        raise WebError(
+        raise EdgeMnistError(
             f"{PACKAGE} {VERSION}: expected SHA-512 {SHA512[:12]}…, npm returned {found[:12]}…. Nothing was "
             "installed; check which registry npm uses."
         )
@@ -128,7 +127,7 @@ def _extract(archive: Path, folder: Path) -> None:
         for name in (*FILES, MANIFEST):
             content = package.extractfile(name)
             if content is None:
-                raise WebError(f"{PACKAGE} {VERSION}: {name} is not a file in its archive.")
+                raise EdgeMnistError(f"{PACKAGE} {VERSION}: {name} is not a file in its archive.")
             with content, (folder / Path(name).name).open("wb") as file:
                 shutil.copyfileobj(content, file)
 

@@ -34,7 +34,7 @@ class CameraThread:
             feed: Live feed that shows the camera.
 
         Raises:
-            CameraRefusedError: The camera can never work.
+            CameraUnsupportedError: The camera can never work.
         """
         check_source(source)
         self._loop = LiveLoop(partial(open_camera, source, options), feed.source, reader, [feed], settings)
@@ -45,7 +45,7 @@ class CameraThread:
         """Raise the error that ended the loop, if any.
 
         Raises:
-            CameraRefusedError: The camera can never work.
+            CameraUnsupportedError: The camera can never work.
         """
         if self._error is not None:
             raise self._error

@@ -11,10 +11,6 @@ import msgspec
 from ..common.errors import EdgeMnistError
 
 
-class WebError(EdgeMnistError):
-    """The server cannot be set up; the message gives the reason and what to do."""
-
-
 class RequestRefusedError(EdgeMnistError):
     """One request is refused.
 

@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.folder import Bundle, open_bundle
 from ..common.errors import EdgeMnistError
 from ..common.processes.ending import start_abandonable
 from ..media.pictures import PictureError, read_gray
 from ..reading.reader import Reader, Reading
-from ..runtimes.classifiers import RUNTIMES, choose_runtime
-from .errors import RequestRefusedError, WebError
+from ..runtimes.registry import RUNTIMES, choose_runtime
+from .errors import RequestRefusedError
 from .protection.limits import Slots, count_pixels
 from .settings import WebLimits
 
@@ -163,13 +163,15 @@ class ReaderPool:
         Raises:
             ModelCardError: A bundle is not valid, or has no requested file.
             RuntimeUnavailableError: A requested runtime is not installed, or none is.
-            WebError: Two models have the same name.
+            EdgeMnistError: Two models have the same name.
         """
         opened = [open_bundle(path) for path in models]
         self.bundles = {bundle.card.name: bundle for bundle in opened}
         if len(self.bundles) < len(opened):
             names = ", ".join(bundle.card.name for bundle in opened)
-            raise WebError(f"Models are chosen by name, but two of {names} have the same name: give only one of them.")
+            raise EdgeMnistError(
+                f"Models are chosen by name, but two of {names} have the same name: give only one of them."
+            )
         self.choices = tuple(choice for bundle in opened for choice in _list_choices(bundle, runtimes, precisions))
         self.golden = dict.fromkeys(self.choices, NOT_LOADED)
         self._threads = threads

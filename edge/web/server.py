@@ -13,9 +13,9 @@ from typing import Any
 import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from ..common.errors import EdgeMnistError
 from ..common.terminal.output import echo
 from .app import create_app
-from .errors import WebError
 from .live_feed import LiveFeed
 from .protection.limits import EXHAUSTED
 from .protection.protocol import TimeLimitedProtocol
@@ -100,13 +100,13 @@ def start_server(
     Raises:
         ModelCardError: A bundle is not valid.
         RuntimeUnavailableError: A runtime is not installed.
-        WebError: The host or port is not available, or the token cannot be used.
+        EdgeMnistError: The host or port is not available, or the token cannot be used.
     """
     given = settings.token or find_token(None)
     pool = ReaderPool(settings.models, settings.runtimes, settings.precisions, settings.threads, settings.limits)
     try:
         listener = open_listener(host, port)
-    except WebError:
+    except EdgeMnistError:
         pool.close()
         raise
     made = None if given or is_own(listener) else make_token()
@@ -123,13 +123,13 @@ def open_listener(host: str, port: int) -> socket.socket:
     """Listen on the first of a host's addresses that this machine has.
 
     Raises:
-        WebError: The host is unknown or not this machine's, or the port is taken or privileged.
+        EdgeMnistError: The host is unknown or not this machine's, or the port is taken or privileged.
     """
     where = f"{host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise WebError(
+        raise EdgeMnistError(
             f"{host or 'an empty name'}: no such host. Give an address of this machine, e.g. 127.0.0.1."
         ) from error
     reason: OSError | None = None
@@ -151,7 +151,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         "EADDRNOTAVAIL": "is not an address of this machine. Choose one that is, e.g. 127.0.0.1",
     }
     code = errno.errorcode.get(reason.errno or 0, "") if reason else ""
-    raise WebError(f"{where} {advice.get(code, f'cannot be listened on ({reason})')}.") from reason
+    raise EdgeMnistError(f"{where} {advice.get(code, f'cannot be listened on ({reason})')}.") from reason
 
 
 def is_own(listener: socket.socket) -> bool:

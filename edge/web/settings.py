@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..bundle.card import Precision
+from ..bundle.contract import Precision
 from ..bundle.shipped import SHIPPED
 
 

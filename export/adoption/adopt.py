@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ...edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention
+from ...edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention
 from ..errors import ExportError
 from .output_function import find_function, is_network, last_operation
 

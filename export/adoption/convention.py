@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER, Convention
+from ...edge.bundle.contract import IMAGE_SHAPE, SCALING_LAYER, Convention
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
 from ..errors import ExportError

@@ -12,7 +12,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import OutputFunction
+from ...edge.bundle.contract import OutputFunction
 
 # How far a sum of ten probabilities in float32 (or in half precision, rounded to 0.001) may be from 1.
 SUM_TOLERANCE = 5e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from ...edge.bundle.card import SCALING_LAYER, Convention
+from ...edge.bundle.contract import SCALING_LAYER, Convention
 from ...edge.bundle.folder import MOST_FILE_BYTES, Bundle, open_bundle
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.common.files import open_file, read_file
@@ -94,7 +94,7 @@ def load_source(path: Path, shown_as: Path, convention: Convention | None = None
         A model with raw pixels, uint8 [N, 28, 28, 1], in; logits, [N, 10], out; a layer named `SCALING_LAYER` first.
 
     Raises:
-        KerasFileError: The file is not a `.keras` file, or cannot be loaded safely.
+        EdgeMnistError: The file is not a `.keras` file, or cannot be loaded safely.
         ExportError: The model does not fit the contract.
     """
     model = load_keras_file(path.read_bytes(), str(shown_as))

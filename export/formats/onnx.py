@@ -16,7 +16,8 @@ import tensorflow as tf
 import tf2onnx
 from onnx import helper, numpy_helper
 
-from ...edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, Tensor
+from ...edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES
+from ...edge.bundle.export_record import Tensor
 from ...edge.common.native_log import quiet_native_log
 from ...edge.common.scratch import scratch_folder
 from ...edge.data.images import Images

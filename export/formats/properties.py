@@ -8,7 +8,9 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import PRECISION_KEY, Evaluation, ModelCard, ModelFile
+from ...edge.bundle.card import ModelCard
+from ...edge.bundle.contract import PRECISION_KEY
+from ...edge.bundle.export_record import Evaluation, ModelFile
 from ...edge.runtimes.golden import pack_pixels
 
 # Golden images inside a file: enough to detect a wrong file.

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from ...edge.bundle.card import Tensor
+from ...edge.bundle.export_record import Tensor
 from ...edge.common.native_log import quiet_native_log
 from ...edge.data.images import Images
 from ..adoption.source import behind_scaling, input_scale

@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 from onnx import helper
 
-from ...edge.bundle.card import LayerNoise
+from ...edge.bundle.export_record import LayerNoise
 from ...edge.common.native_log import quiet_native_log
 from ...edge.common.scratch import scratch_folder
 from ..adoption.source import behind_scaling, input_scale

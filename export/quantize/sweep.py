@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import keras
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Quantization, Trial
+from ...edge.bundle.export_record import Quantization, Trial
 from ...edge.common.statistics import mcnemar_p
 from ...edge.data.images import Images
 from ..verify import KerasReference
@@ -123,6 +124,10 @@ def quantize(
         content = quantizer.convert(models[kind], with_degraded(chosen) if degraded else chosen, method)
         logits = classify(content, validation.images.pixels)
         right = logits.argmax(axis=1) == validation.images.labels
+        degraded_snr_db = msgspec.UNSET
+        if degraded_validation:
+            found = classify(content, degraded_validation.images.pixels)
+            degraded_snr_db = signal_to_noise_db(degraded_validation.logits, found)
         trial = Trial(
             weights=kind,
             method=method,
@@ -130,16 +135,12 @@ def quantize(
             correct=int(right.sum()),
             snr_db=signal_to_noise_db(validation.logits, logits),
             degraded=degraded,
+            degraded_snr_db=degraded_snr_db,
         )
-        if degraded_validation:
-            found = classify(content, degraded_validation.images.pixels)
-            snr_db = signal_to_noise_db(degraded_validation.logits, found)
-            trial = msgspec.structs.replace(trial, degraded_snr_db=snr_db)
         tried.append(_Tried(trial, content, right))
 
-    for kind in models:
-        for degraded in (False, True) if degraded_validation else (False,):
-            attempt(kind, degraded, quantizer.methods[0], quantizer.sizes[0])
+    for kind, degraded in product(models, (False, True) if degraded_validation else (False,)):
+        attempt(kind, degraded, quantizer.methods[0], quantizer.sizes[0])
     for method in quantizer.methods[1:]:
         best = _best(tried).trial
         attempt(best.weights, best.degraded is True, method, quantizer.sizes[0])

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import SCALING_LAYER
+from edge_mnist.edge.bundle.contract import SCALING_LAYER
 from edge_mnist.train.zoo import ZOO
 
 # Another order of additions in float32, relative to the largest number.
@@ -63,7 +63,7 @@ def without_batch_norm() -> keras.Model:
 
 
 def standard_with_statistics() -> keras.Model:
-    return numbered(ZOO["standard"].build())
+    return numbered(ZOO["standard"]())
 
 
 NETWORKS = [

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from edge_mnist.edge.bundle.card import ModelFile
+from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from edge_mnist.export.changed_digits import (
     COLUMNS,
     HEADING,

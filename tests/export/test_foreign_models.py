@@ -10,11 +10,11 @@ import pytest
 from keras import layers
 from onnx import TensorProto
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, Convention
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Convention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.convention import check_convention
 from edge_mnist.export.adoption.output_function import recognize_function
 from edge_mnist.export.adoption.source import load_source
@@ -24,7 +24,7 @@ from edge_mnist.export.errors import ExportError
 from edge_mnist.export.exporters import list_exporters
 from edge_mnist.export.formats import float_operators, onnx, tflite
 from edge_mnist.export.quantize.sweep import signal_to_noise_db
-from tests.conftest import edge_mnist
+from tests.conftest import ONE_CALIBRATION, edge_mnist
 
 # Of int8 files of untrained networks against Keras: a tenth of the signal is noise at 20 dB.
 LEAST_SNR_DB = 15
@@ -33,12 +33,6 @@ CONVERT = {"tflite": tflite.convert_int8, "onnx": onnx.convert_int8}
 
 
 pytestmark = pytest.mark.usefixtures("trusted_keras_files")
-
-
-@pytest.fixture(autouse=True)
-def _on_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here depends on how many images figures are measured on."""
-    monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
 
 
 def _stack(*hidden: keras.Layer, shape: tuple[int, ...] = (28, 28, 1), end: object = "softmax") -> keras.Model:
@@ -350,7 +344,7 @@ def test_a_file_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None:
 def test_a_lone_keras_file_is_quantized_and_keeps_the_int8_files_of_the_folder(trained: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.keras"
     own.write_bytes((trained / "model.keras").read_bytes())
-    asked = (own, "--format", "tflite", "--max-drop", 2, "--out", tmp_path / "out")
+    asked = (own, "--format", "tflite", "--max-drop", 2, *ONE_CALIBRATION, "--out", tmp_path / "out")
 
     first = edge_mnist("export", *asked)
     second = edge_mnist("export", *asked, "--float-only")

@@ -15,9 +15,9 @@ from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.common.terminal.formatting import format_percent
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
 from edge_mnist.edge.runtimes.golden import unpack_pixels
-from edge_mnist.export.pipeline import ExportProgress
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
+from edge_mnist.export.pipeline import show_steps
 from edge_mnist.export.report import GLOSSARY, ReportInputs, format_report
 from edge_mnist.export.verify import FileOutputs, KerasReference, run_in_processes
 from tests.builders.parsed_page import ParsedPage
@@ -303,9 +303,9 @@ def test_a_card_without_files_has_no_page(exported: Bundle, evidence: ReportInpu
 
 
 def test_without_a_terminal_progress_is_a_line_a_step_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    with ExportProgress(2) as progress:
-        progress.step("Making a")
-        progress.step("Making b")
+    with show_steps(2) as step:
+        step("Making a")
+        step("Making b")
 
     captured = capsys.readouterr()
     assert captured.err == "Making a …\nMaking b …\n"
@@ -323,9 +323,9 @@ def test_at_a_terminal_progress_is_a_bar_that_goes_away(
     terminal = _Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
 
-    with ExportProgress(2) as progress:
-        progress.step("Making a")
-        progress.step("Making b")
+    with show_steps(2) as step:
+        step("Making a")
+        step("Making b")
 
     shown = terminal.getvalue()
     assert "\n" not in shown

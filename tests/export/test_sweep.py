@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import Trial
+from edge_mnist.edge.bundle.export_record import Trial
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.quantize.degrade import degrade

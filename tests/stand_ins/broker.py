@@ -1,4 +1,4 @@
-"""A real Mosquitto on a free port of this machine, to be killed and started again, and a subscriber."""
+"""A real Mosquitto on a free port of this machine, to be killed and started again, a subscriber, and their fixtures."""
 
 import getpass
 import json
@@ -8,11 +8,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from edge_mnist.edge.sinks import mqtt
+from edge_mnist.edge.sinks.mqtt_address import MqttAddress, TlsFiles, parse_broker
 
 PATIENCE_S = 20.0
 # Debian puts it where only administrators look.
@@ -104,6 +107,41 @@ class Subscriber:
         while not condition():
             assert time.monotonic() < end_s, f"{len(self.messages)} messages came: {self.messages[-2:]}"
             time.sleep(0.02)
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    require_broker()
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def subscriber(mosquitto: Mosquitto) -> Iterator[Subscriber]:
+    subscriber = Subscriber(mosquitto.port)
+    yield subscriber
+    subscriber.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses before connecting again are too long for tests that wait for them."""
+    monkeypatch.setattr(mqtt, "FIRST_PAUSE_S", 0.1)
+
+
+def meter_address(port: int, scheme: str = "mqtt", host: str = "127.0.0.1", **more: Path) -> MqttAddress:
+    """Give the topic hall/meter of a broker; `more` are the files of TLS and the one with the password."""
+    tls = TlsFiles(**{name: path for name, path in more.items() if name != "password_file"})
+    return parse_broker(f"{scheme}://{host}:{port}/hall/meter", tls, more.get("password_file"))
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
 
 
 def require_broker() -> None:

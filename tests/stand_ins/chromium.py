@@ -23,8 +23,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from edge_mnist.benchmarks.scenes.pages import STROKES, round_corners
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web import browser_runtime as fetch_runtime
-from edge_mnist.edge.web.errors import WebError
 from edge_mnist.edge.web.routes.files import RUNTIME_VARIABLE
 
 # Long enough for a loaded machine to compile 14 MB of WebAssembly.
@@ -50,7 +50,7 @@ def browser_runtime(request: pytest.FixtureRequest) -> Path:
         if fetch_runtime.runtime_version(fetch_runtime.runtime_dir()) != fetch_runtime.VERSION:
             try:
                 fetch_runtime.fetch_runtime()
-            except WebError as error:
+            except EdgeMnistError as error:
                 pytest.skip(f"needs onnxruntime-web: {error}")
         return fetch_runtime.runtime_dir()
 

@@ -1,6 +1,5 @@
 """What tests of measuring elsewhere share: a machine's answer, and a program in the place of the one that measures."""
 
-import hashlib
 import shutil
 import sys
 import threading
@@ -18,7 +17,6 @@ import pytest
 from edge_mnist.benchmarks.measuring.accuracy import choose_evaluation
 from edge_mnist.benchmarks.remote.machines import RemoteOptions
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings, Results
-from edge_mnist.edge.bundle.card import encode_card
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.datasets import MNIST
@@ -145,7 +143,7 @@ def _make_answer(bundle: Bundle, images: Images) -> Results:
     facts = {
         "edge_mnist": version("edge-mnist"),
         "name": bundle.card.name,
-        "card_sha256": hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        "card_sha256": bundle.card_sha256,
         "parameters": 1,
         "macs": 1,
         "evaluated_on": images.name,

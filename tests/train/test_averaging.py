@@ -13,7 +13,7 @@ from edge_mnist.train.zoo import ZOO
 
 def _perturbed(name: str) -> keras.Model:
     keras.utils.set_random_seed(1)
-    model = ZOO[name].build()
+    model = ZOO[name]()
     model.set_weights([weights + 0.1 for weights in model.get_weights()])
     return model
 
@@ -58,7 +58,7 @@ def test_a_copy_computes_the_same_in_any_precision_and_keeps_float32_weights(
     sample: mnist.Images, precision: str
 ) -> None:
     keras.utils.set_random_seed(1)
-    model = ZOO["nano-2890"].build()
+    model = ZOO["nano-2890"]()
 
     copied = copy_network(model, precision)
 
@@ -72,7 +72,7 @@ def test_a_copy_computes_the_same_in_any_precision_and_keeps_float32_weights(
 
 
 def test_the_average_goes_to_the_model_and_the_trained_one_keeps_its_weights() -> None:
-    trained, model = ZOO["logistic"].build(), ZOO["logistic"].build()
+    trained, model = ZOO["logistic"](), ZOO["logistic"]()
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
     optimizer.build(trained.trainable_variables)
     start = trained.get_weights()

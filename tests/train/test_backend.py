@@ -45,7 +45,7 @@ def test_xla_is_for_gpus(monkeypatch: pytest.MonkeyPatch, gpus: list[str], expec
 
 def test_predictions_are_the_models(sample: mnist.Images) -> None:
     keras.utils.set_random_seed(1)
-    model = ZOO["nano"].build()
+    model = ZOO["nano"]()
     expected = keras.ops.convert_to_numpy(model(sample.pixels[:10], training=False))
 
     logits = predict_batches(model, sample.pixels[:10], batch_size=4)

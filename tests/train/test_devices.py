@@ -15,9 +15,8 @@ import pytest
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import devices as devices_module
 from edge_mnist.train.fitting.devices import Devices, find_devices
-from tests.conftest import python_process
+from tests.conftest import HANGS_S, python_process
 
-TIMEOUT_S = 240
 # Devices add the parts of a sum in another order.
 TOLERANCE = 2e-3
 # Trains for two epochs of a few steps, the last of which is not full, and prints the losses.
@@ -35,7 +34,7 @@ devices = find_devices(sys.argv[1])
 sample = mnist.load_sample()
 splits = mnist.Splits("tiny", *(sample.take(np.arange(start, 5_000, 50)) for start in (0, 1, 2)))
 keras.utils.set_random_seed(1)
-model = ZOO["nano-2890"].build()
+model = ZOO["nano-2890"]()
 with tempfile.TemporaryDirectory() as folder:
     state = Path(folder) / "state"
     recipe = Recipe(epochs=2, seed=1, batch_size=30, extras=0.2)
@@ -64,7 +63,7 @@ def _start(asked: str, environment: Mapping[str, str], setup: str = "") -> "subp
 
 def _finish(process: "subprocess.Popen[str]") -> dict[str, list]:
     try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT_S)
+        stdout, stderr = process.communicate(timeout=HANGS_S)
     finally:
         process.kill()
     assert process.returncode == 0, stderr

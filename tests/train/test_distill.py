@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import Ancestor
+from edge_mnist.edge.bundle.training_record import Ancestor
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting.distillation import LOGITS, DistillationLoss, Teachers, student_accuracy
@@ -25,7 +25,7 @@ def tiny(sample: mnist.Images) -> mnist.Splits:
 
 def _teacher(name: str, seed: int = 1) -> Parent:
     keras.utils.set_random_seed(seed)
-    return Parent(ZOO[name].build(), Ancestor(name=name, sha256=f"{seed:064x}", datasets=("tiny",)), ())
+    return Parent(ZOO[name](), Ancestor(name=name, sha256=f"{seed:064x}", datasets=("tiny",)), ())
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_accuracy_is_the_students() -> None:
 
 
 def test_teachers_are_neither_changed_nor_saved(tiny: mnist.Splits, tmp_path: Path) -> None:
-    teacher, student = _teacher("batchnorm-905k"), ZOO["logistic"].build()
+    teacher, student = _teacher("batchnorm-905k"), ZOO["logistic"]()
     before = [weights.copy() for weights in teacher.model.get_weights()]
 
     fit_model(student, tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(teacher,)))
@@ -88,7 +88,7 @@ def test_teachers_are_neither_changed_nor_saved(tiny: mnist.Splits, tmp_path: Pa
 
 
 def test_a_student_follows_its_teacher_alone_where_only_the_teacher_counts(tiny: mnist.Splits, tmp_path: Path) -> None:
-    teacher, student = _teacher("logistic"), ZOO["logistic"].build()
+    teacher, student = _teacher("logistic"), ZOO["logistic"]()
     *weights, bias = teacher.model.get_weights()
     teacher.model.set_weights([*(0 * one for one in weights), bias + 5 * np.eye(10, dtype=np.float32)[3]])
     recipe = Recipe(epochs=3, seed=1, batch_size=10, learning_rate=0.1, extras=0, teacher_weight=1, temperature=1)
@@ -107,7 +107,7 @@ def test_teachers_compute_in_the_precision_of_the_student(
     )
 
     fit_model(
-        ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state",
+        ZOO["logistic"](), tiny, RECIPE, tmp_path / "state",
         FitSetup(teachers=(_teacher("nano"),), precision="mixed_bfloat16"),
     )  # fmt: skip
 
@@ -117,9 +117,7 @@ def test_teachers_compute_in_the_precision_of_the_student(
 
 
 def test_another_teacher_does_not_resume(tiny: mnist.Splits, tmp_path: Path) -> None:
-    fit_model(ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 1),)))
+    fit_model(ZOO["logistic"](), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 1),)))
 
     with pytest.raises(TrainError, match=r"other settings .*teachers"):
-        fit_model(
-            ZOO["logistic"].build(), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 2),))
-        )
+        fit_model(ZOO["logistic"](), tiny, RECIPE, tmp_path / "state", FitSetup(teachers=(_teacher("logistic", 2),)))

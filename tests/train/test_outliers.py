@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.abstention import score_digits
-from edge_mnist.train.fitting.distillation import WithOutlierLogit
-from edge_mnist.train.fitting.fit import fit_model
-from edge_mnist.train.outliers import (
+from edge_mnist.train.augmentation.outliers import (
     KINDS,
     NOT_A_DIGIT,
     PRINTED_SHARE,
@@ -21,6 +19,8 @@ from edge_mnist.train.outliers import (
     DrawnImages,
     draw_extras,
 )
+from edge_mnist.train.fitting.distillation import WithOutlierLogit
+from edge_mnist.train.fitting.fit import fit_model
 from edge_mnist.train.recipe import Recipe
 
 COUNT = 1500

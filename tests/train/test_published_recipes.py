@@ -9,7 +9,7 @@ import pytest
 from edge_mnist.edge.bundle.catalogue import CATALOGUE
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.augment import Augment
+from edge_mnist.train.augmentation.augment import Augment
 from edge_mnist.train.fitting.averaging import put_average
 from edge_mnist.train.fitting.distillation import NEVER, WithOutlierLogit
 from edge_mnist.train.fitting.fit import _make_trainer, evaluate_model, outlier_logit
@@ -47,12 +47,12 @@ def test_one_step_is_one_of_plain_adam(sample: mnist.Images) -> None:
     """Also, what is kept is the weights themselves, for nothing is averaged."""
     pixels, targets = sample.pixels[::50], np.eye(11, dtype=np.float32)[sample.labels[::50]]
     keras.utils.set_random_seed(1)
-    ours, plain = ZOO["two-conv-122k"].build(), ZOO["two-conv-122k"].build()
+    ours, plain = ZOO["two-conv-122k"](), ZOO["two-conv-122k"]()
     plain.set_weights(ours.get_weights())
     recipe = PUBLISHED_RECIPES["two-conv-122k"]
     trainer = _make_trainer(ours, Augment(recipe.distortion, recipe.seed), recipe, steps_per_epoch=2)
     plain.compile(keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(from_logits=True))
-    kept = ZOO["two-conv-122k"].build()
+    kept = ZOO["two-conv-122k"]()
 
     for _ in range(2):
         trainer.train_on_batch(pixels, targets)
@@ -100,7 +100,7 @@ def test_with_images_that_are_no_digits_there_is_a_class_for_them(tmp_path: Path
 
 
 def test_ten_classes_are_validated_as_ten(sample: mnist.Images) -> None:
-    model = ZOO["logistic"].build()
+    model = ZOO["logistic"]()
 
     loss, _ = evaluate_model(model, sample, outlier_logit(PUBLISHED_RECIPES["logistic"]))
 

@@ -13,8 +13,8 @@ import pytest
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.train.augment import Augment, sample_bilinear
-from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.augmentation.augment import Augment, sample_bilinear
+from edge_mnist.train.augmentation.distortion import Distortion
 from edge_mnist.train.epochs import EpochImages
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import checkpoint as training_state
@@ -31,16 +31,24 @@ RESUME_TOLERANCE = 1e-3
 EXTRAS = 0.4
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny(sample: mnist.Images) -> mnist.Splits:
     """So few images that an epoch takes a second."""
     parts = [sample.take(np.arange(start, 5_000, 50)) for start in (0, 1, 2)]
     return mnist.Splits("tiny", *parts)
 
 
+@pytest.fixture(scope="module")
+def state(tiny: mnist.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state that an epoch of training left."""
+    path = tmp_path_factory.mktemp("trained") / "state"
+    fit_model(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), path)
+    return path
+
+
 def _build() -> keras.Model:
     keras.utils.set_random_seed(1)
-    return ZOO["standard"].build()
+    return ZOO["nano"]()
 
 
 def test_distortion_is_only_for_training(sample: mnist.Images) -> None:
@@ -201,11 +209,13 @@ def test_a_killed_run_resumes_to_the_same_result(
     ],
     ids=["seed", "extras", "distortion"],
 )
-def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, tmp_path: Path, other: Recipe) -> None:
-    fit_model(_build(), tiny, Recipe(epochs=1, seed=1, extras=EXTRAS), tmp_path / "state")
+def test_a_run_with_other_settings_is_not_continued(tiny: mnist.Splits, state: Path, other: Recipe) -> None:
+    before = state.read_bytes()
 
     with pytest.raises(TrainError, match="other settings"):
-        fit_model(_build(), tiny, other, tmp_path / "state")
+        fit_model(_build(), tiny, other, state)
+
+    assert state.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.bundle.card import Training
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.training_record import Training
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.augmentation.distortion import Distortion
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting import seeds as seeds_module
 from edge_mnist.train.fitting.parents import inherit_weights, load_parent, load_teachers
 from edge_mnist.train.zoo import ZOO
-from tests.conftest import edge_mnist
+from tests.conftest import ONE_CALIBRATION, edge_mnist
 
 QUICK = ("--model", "nano-2890", "--data", "mnist-sample-5k", "--epochs", 1, "--batch-size", 250, "--extras", 0.01)
 
@@ -69,7 +69,7 @@ def test_everything_at_once_is_in_the_card_and_in_the_command(small: Path, tmp_p
 
 
 def test_seeds_go_on_where_they_were_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ("train", *QUICK, "--seeds", 2, "--out", tmp_path / "out")
+    command = ("train", *QUICK, "--model", "logistic", "--seeds", 2, "--out", tmp_path / "out")
     trained: list[int] = []
     train_epoch = fit_module._train_epoch
 
@@ -92,7 +92,7 @@ def test_seeds_go_on_where_they_were_killed(tmp_path: Path, monkeypatch: pytest.
 
 def test_fine_tuning_begins_with_the_parents_weights(small: Path) -> None:
     splits = mnist.split_sample_for_training()
-    parent, model = load_parent(small, splits), ZOO["nano-2890"].build()
+    parent, model = load_parent(small, splits), ZOO["nano-2890"]()
 
     anew = inherit_weights(model, parent, splits.labels)
 
@@ -101,7 +101,7 @@ def test_fine_tuning_begins_with_the_parents_weights(small: Path) -> None:
 
 
 def test_other_classes_get_a_head_of_their_own(small: Path) -> None:
-    parent, model = load_parent(small, mnist.split_sample_for_training()), ZOO["nano-2890"].build()
+    parent, model = load_parent(small, mnist.split_sample_for_training()), ZOO["nano-2890"]()
     head = model.layers[-1].get_weights()
 
     assert inherit_weights(model, parent, tuple("abcdefghij")) == ["logits"]
@@ -113,13 +113,13 @@ def test_layers_of_another_shape_start_anew_and_nothing_in_common_is_refused(sma
     splits = mnist.split_sample_for_training()
     parent = load_parent(small, splits)
 
-    anew = inherit_weights(ZOO["nano"].build(), parent, splits.labels)
+    anew = inherit_weights(ZOO["nano"](), parent, splits.labels)
 
     # Both have sixteen channels after the third convolution, and other numbers before it.
     assert anew[:4] == ["conv2d", "batch_normalization", "conv2d_1", "batch_normalization_1"]
     assert "batch_normalization_2" not in anew
     with pytest.raises(TrainError, match="none of its layers fits logistic"):
-        inherit_weights(ZOO["logistic"].build(), parent, ())
+        inherit_weights(ZOO["logistic"](), parent, ())
 
 
 def test_a_changed_parent_is_refused(small: Path, tmp_path: Path) -> None:
@@ -194,7 +194,8 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert f"--int8 --data-dir {letters}" in trained.stdout
 
     without = edge_mnist("export", tmp_path / "mine", "--format", "tflite")
-    exported = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
+    asked = ("export", tmp_path / "mine", "--format", "tflite", *ONE_CALIBRATION)
+    exported = edge_mnist(*asked, "--data-dir", letters)
 
     assert without.exit_code == 1
     assert "--data-dir" in without.stderr
@@ -211,7 +212,7 @@ def test_pictures_of_ones_own_are_trained_on_and_exported(letters: Path, tmp_pat
     assert said.startswith("Classifies small pictures into ten classes")
 
     next((letters / "a").iterdir()).unlink()
-    changed = edge_mnist("export", tmp_path / "mine", "--format", "tflite", "--data-dir", letters)
+    changed = edge_mnist(*asked, "--data-dir", letters)
     assert changed.exit_code == 1
     assert "not those that the model was trained on" in changed.stderr
 
@@ -225,7 +226,7 @@ def test_among_seeds_validation_decides_and_then_the_loss(monkeypatch: pytest.Mo
     monkeypatch.setattr(seeds_module, "fit_model", lambda _model, _splits, recipe, *_: ((epochs[recipe.seed],), 1))
 
     runs = seeds_module.train_seeds(
-        lambda _: ZOO["logistic"].build(),
+        lambda _: ZOO["logistic"](),
         mnist.split_sample_for_training(),
         fit_module.Recipe(epochs=1, seed=1),
         fit_module.FitSetup(),

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import Ancestor, Epoch
+from edge_mnist.edge.bundle.training_record import Ancestor, Epoch
 from edge_mnist.edge.common.pages.scatter import ACCURACY_TICKS
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.train.recipe import Recipe

@@ -12,14 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
+from edge_mnist.edge.bundle.training_record import Ancestor, Epoch, SeedRun, SeedTrials
 from edge_mnist.edge.common.pages.drawing import VARIABLES
 from edge_mnist.edge.common.terminal.formatting import format_confidence
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.data.images import Images
-from edge_mnist.train.augment import Augment
-from edge_mnist.train.distortion import Distortion
+from edge_mnist.train.augmentation.augment import Augment
+from edge_mnist.train.augmentation.distortion import Distortion
 from edge_mnist.train.errors import TrainError
 from edge_mnist.train.fitting import fit as fit_module
 from edge_mnist.train.fitting.backend import predict_batches
@@ -161,7 +161,7 @@ def test_all_of_mnist_gives_the_baseline_that_is_published(full_mnist: mnist.Spl
 def test_the_schedule_in_the_report_is_the_one_that_the_optimizer_follows() -> None:
     recipe = Recipe(epochs=3, seed=1, learning_rate=1e-3, warmup_epochs=0.5)
     augment = Augment(recipe.distortion, recipe.seed)
-    optimizer: Any = fit_module._make_trainer(ZOO["logistic"].build(), augment, recipe, steps_per_epoch=10).optimizer
+    optimizer: Any = fit_module._make_trainer(ZOO["logistic"](), augment, recipe, steps_per_epoch=10).optimizer
     steps = np.array([0, 1, 4, 5, 6, 15, 29, 30], np.float32)
 
     rates = sample_schedule(make_schedule(1e-3, 3, 0.5, steps_per_epoch=10), steps)

@@ -8,7 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention, FileName, count_keras_macs
+from edge_mnist.edge.bundle.contract import (
+    IMAGE_SHAPE,
+    NUM_CLASSES,
+    SCALING_LAYER,
+    Convention,
+    FileName,
+    count_keras_macs,
+)
 from edge_mnist.export.adoption.source import ModelSource, load_source
 from edge_mnist.train.cli import train
 from edge_mnist.train.zoo import ZOO
@@ -32,7 +39,7 @@ SIZES = {
 def member(request: pytest.FixtureRequest) -> keras.Model:
     """Each network of the zoo in turn, with fresh weights, named as the zoo names it."""
     keras.utils.set_random_seed(1)
-    model = ZOO[request.param].build()
+    model = ZOO[request.param]()
     assert model.name == request.param
     return model
 
@@ -74,6 +81,7 @@ def test_logits_come_out_and_no_layer_is_a_softmax(member: keras.Model, noise: n
     ]
 
 
+@pytest.mark.usefixtures("trusted_keras_files")
 def test_a_saved_member_loads_safely_and_says_the_same(member: keras.Model, noise: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     member.save(path)

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import CARD_NAME, IMAGE_SHAPE
+from ...edge.bundle.card import CARD_NAME
+from ...edge.bundle.contract import IMAGE_SHAPE
 from ...edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
 from ...edge.common.terminal.formatting import format_confidence
 from ...edge.media.pictures import read_gray
@@ -89,7 +90,7 @@ def load_network(bundle: Bundle) -> ExplainedNetwork:
 
     Raises:
         ModelCardError: The file is not the one that the card describes.
-        KerasFileError: The file cannot be loaded.
+        EdgeMnistError: The file cannot be loaded.
         TrainError: The function at the model's end cannot be removed.
     """
     origin = str(bundle.path / SOURCE_NAME)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Convention
+from ...edge.bundle.contract import Convention
 from ..errors import TrainError
 
 # The scaling of pixels: factor and offset.

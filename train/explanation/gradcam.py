@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import IMAGE_SHAPE
+from ...edge.bundle.contract import IMAGE_SHAPE
 from ..errors import TrainError
 
 # Layers with coarser or randomly zeroed outputs: the map is taken before them.

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import IMAGE_SHAPE, SCALING_LAYER
+from ...edge.bundle.contract import IMAGE_SHAPE, SCALING_LAYER
 from .backend import predict_batches
 
 ops: Any = keras.ops

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import Epoch
+from ...edge.bundle.training_record import Epoch
 from ...edge.common.files import atomic_file, open_file
 from ...edge.common.npz import read_npz
 from ...edge.common.processes.child import first_line

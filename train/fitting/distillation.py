@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from ...edge.bundle.card import NUM_CLASSES
+from ...edge.bundle.contract import NUM_CLASSES
 
 ops: Any = keras.ops
 # For each image, the student's logits come first, then the teachers'.

@@ -16,12 +16,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import IMAGE_SHAPE, Epoch, TrainingPrecision
+from ...edge.bundle.contract import IMAGE_SHAPE
+from ...edge.bundle.training_record import Epoch, TrainingPrecision
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
 from ...edge.data.images import Images, Splits
-from ..augment import Augment
+from ..augmentation.augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
 from ..errors import TrainError
 from ..recipe import Recipe

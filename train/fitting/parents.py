@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
-from ...edge.bundle.card import Ancestor, ModelCard
+from ...edge.bundle.card import ModelCard
 from ...edge.bundle.folder import SOURCE_NAME, open_bundle
+from ...edge.bundle.training_record import Ancestor
 from ...edge.data.datasets import MNIST, SAMPLE
 from ...edge.data.images import Splits
 from ...edge.runtimes.keras_files import load_keras_file
@@ -39,7 +40,7 @@ def load_parent(path: Path, splits: Splits) -> Parent:
     Raises:
         TrainError: The bundle is not a trained one, or has seen the validation images.
         ModelCardError: Its card or hashes are wrong.
-        KerasFileError: Its model cannot be loaded.
+        EdgeMnistError: Its model cannot be loaded.
     """
     if path.suffix.lower() in HDF5:
         raise TrainError(

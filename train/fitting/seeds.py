@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from ...edge.bundle.card import Epoch, SeedRun, SeedTrials
+from ...edge.bundle.training_record import Epoch, SeedRun, SeedTrials
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Splits
 from ..recipe import Recipe
@@ -34,7 +34,7 @@ class TrainedModel:
 def build_network(name: str, seed: int) -> keras.Model:
     """Build a model of the zoo with fresh weights from this seed."""
     keras.utils.set_random_seed(seed)
-    return ZOO[name].build()
+    return ZOO[name]()
 
 
 def train_seeds(

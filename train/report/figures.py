@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, ArchitectureRecord, Epoch, Training
+from ...edge.bundle.contract import NUM_CLASSES, ArchitectureRecord
+from ...edge.bundle.training_record import Epoch, Training
 from ...edge.common.statistics import mcnemar_p, wilson_interval
 from ...edge.data.images import Images
 from ...edge.runtimes.abstention import estimate_class_probability
+from ..augmentation.outliers import DrawnImages
 from ..fitting.backend import in_batches, use_xla
-from ..outliers import DrawnImages
 from ..zoo import logistic
 
 REPORT_VERSION = 2

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from ...edge.common.pages.page import PageTable, render_page
 from ...edge.common.pages.tiles import DigitTile, draw_strip, draw_tile
 from ...edge.common.terminal.formatting import describe_p, format_confidence, format_percent
-from ..outliers import NOT_A_DIGIT
+from ..augmentation.outliers import NOT_A_DIGIT
 from . import plots
 from .figures import ClassScore
 
 if TYPE_CHECKING:
-    from ...edge.bundle.card import Training
+    from ...edge.bundle.training_record import Training
     from .figures import Milestone, PagePictures, TrainingReport
 
 SIGNIFICANCE = 0.05
@@ -31,12 +31,7 @@ def format_page(report: "TrainingReport", album: "PagePictures") -> str:
         training=training,
         verdict=_describe_verdict(report),
         summary=_summarize(report),
-        curves=[
-            plots.draw_accuracy(training.history, training.best_epoch, report.validation.count),
-            plots.draw_loss(training.history, training.best_epoch),
-            plots.draw_learning_rate(_first_rate(training), report.learning_rates, training.best_epoch),
-            plots.draw_seconds(training.history),
-        ],
+        curves=_draw_curves(report),
         curves_note=_explain_curves(report),
         pace=_tabulate_pace(report),
         missed=_name_missed(report),
@@ -65,6 +60,16 @@ def format_page(report: "TrainingReport", album: "PagePictures") -> str:
         extras=_draw_extras(report, album),
         origins=_list_origins(report),
     )  # fmt: skip
+
+
+def _draw_curves(report: "TrainingReport") -> list[str]:
+    training = report.training
+    return [
+        plots.draw_accuracy(training.history, training.best_epoch, report.validation.count),
+        plots.draw_loss(training.history, training.best_epoch),
+        plots.draw_learning_rate(_first_rate(training), report.learning_rates, training.best_epoch),
+        plots.draw_seconds(training.history),
+    ]
 
 
 def _name_run(report: "TrainingReport") -> str:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from ...edge.bundle.card import NUM_CLASSES, Epoch
+from ...edge.bundle.contract import NUM_CLASSES
+from ...edge.bundle.training_record import Epoch
 from ...edge.common.pages.drawing import FIRST, INK, PAPER, SECOND, SIZE, draw
 from ...edge.common.pages.page import Svg
 from ...edge.common.pages.scatter import ACCURACY_TICKS, error_of

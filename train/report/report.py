@@ -16,16 +16,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ...edge.bundle.card import NUM_CLASSES, ModelCard
+from ...edge.bundle.card import ModelCard
+from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.files import write_atomically
 from ...edge.common.terminal.output import echo
 from ...edge.data.images import Images, Splits
-from ..augment import Augment
+from ..augmentation.augment import Augment
+from ..augmentation.outliers import draw_extras
 from ..errors import TrainError
 from ..fitting.backend import predict_batches
 from ..fitting.fit import EVALUATION_BATCH
 from ..fitting.seeds import TrainedModel, choose_best
-from ..outliers import draw_extras
 from ..recipe import Recipe
 from ..schedule import make_schedule, sample_schedule
 from .figures import (

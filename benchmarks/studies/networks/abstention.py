@@ -4,7 +4,6 @@ Digits are the evaluation images; the user supplies non-digits. Both are scored 
 reader frames the shapes that it finds. That is harder: a cropped, scaled and centred shape looks more like a digit.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import Abstention, ImageSet, ModelFile, encode_card
+from ....edge.bundle.contract import ImageSet
+from ....edge.bundle.export_record import Abstention, ModelFile
 from ....edge.bundle.folder import Bundle
 from ....edge.common.errors import RuntimeUnavailableError
 from ....edge.common.machine import describe_host
@@ -24,8 +24,9 @@ from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.reading.framing import FAINTEST, frame_digit
 from ....edge.runtimes.abstention import accepted, estimate_class_probability, score_digits
-from ....edge.runtimes.classifiers import RUNTIMES, Classifier, Runtime
+from ....edge.runtimes.classifiers import Classifier
 from ....edge.runtimes.loading import load_classifier
+from ....edge.runtimes.registry import RUNTIMES, Runtime
 from ...statistics.selective import measure_auroc, measure_calibration_error, thin_out, trace_risk
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram, Separation
 from .non_digits import NonDigits
@@ -49,7 +50,7 @@ def run_abstention(bundle: Bundle, held_out: HeldOut, others: NonDigits) -> Abst
     return AbstentionResults(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         abstention=abstention,
         digits=digits.describe(),
         held_out=held_out.certain,

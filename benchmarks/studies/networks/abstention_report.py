@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from ....edge.common.files import write_all
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from ...statistics.selective import CALIBRATION_BINS, risk_at
 from .abstention_page import format_page
-from .abstention_results import AbstentionResults, AbstentionRow, Figures, Separation
+from .abstention_results import AbstentionResults, Figures, Separation
 
 SEPARATION_HEADERS = [
     "file", "runtime", "AUROC", "vs float", "digits accepted %", "non-digits refused %", "accuracy %",
@@ -34,7 +32,7 @@ def format_abstention(results: AbstentionResults, style: str = "github") -> str:
         f"# {results.name}: digits and non-digits",
         format_abstention_tables(results, style),
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_abstention_conditions(results)),
+        list_points(describe_abstention_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -89,28 +87,17 @@ def write_abstention_reports(results: AbstentionResults, out: Path) -> tuple[Pat
         The paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     page = format_page(results, describe_abstention_conditions(results))
-    contents = {
-        "json": msgspec.json.encode(results) + b"\n",
-        "md": format_abstention(results).encode(),
-        "html": page.encode(),
-    }
-    paths = {out / f"abstention.{suffix}": content for suffix, content in contents.items()}
-    write_all(paths)
-    return tuple(paths)
+    return write_with_json(results, out / "abstention", md=format_abstention(results), html=page)
 
 
 def _table(results: AbstentionResults, headers: list[str], cells: Callable[[Figures], list[str]], style: str) -> str:
     """Tabulate a line for each file that ran, with names aligned left and figures aligned right."""
-    lines = [[*_names(row), *cells(row.figures)] for row in results.rows if row.figures]
+    lines = [[row.file, row.runtime, *cells(row.figures)] for row in results.rows if row.figures]
     align = ("left", "left", *["right"] * (len(headers) - 2))
     return format_table(lines, headers, style, align)
-
-
-def _names(row: AbstentionRow) -> list[str]:
-    return [row.file, row.runtime]
 
 
 def _separation_cells(separation: Separation, results: AbstentionResults) -> list[str]:

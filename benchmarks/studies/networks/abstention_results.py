@@ -6,7 +6,8 @@ Version history of the schema:
 
 import msgspec
 
-from ....edge.bundle.card import Abstention, Format, ImageSet, Precision
+from ....edge.bundle.contract import Format, ImageSet, Precision
+from ....edge.bundle.export_record import Abstention
 from ....edge.common.machine import Host
 from ...statistics.selective import Kept
 

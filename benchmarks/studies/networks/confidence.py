@@ -19,7 +19,9 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import CARD_NAME, SCHEMA_VERSION, DigitOdds, ImageSet, ModelCardError, encode_card
+from ....edge.bundle.card import CARD_NAME, SCHEMA_VERSION, ModelCardError, encode_card
+from ....edge.bundle.contract import ImageSet
+from ....edge.bundle.export_record import DigitOdds
 from ....edge.bundle.folder import Bundle
 from ....edge.common.files import write_atomically
 from ....edge.common.terminal.progress import ProgressBar

@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import DigitOdds
+from ....edge.bundle.export_record import DigitOdds
 from ....edge.bundle.folder import Bundle
-from ....edge.common.files import write_all
 from ....edge.common.machine import Host, describe_host
 from ....edge.common.terminal.formatting import format_percent
 from ....edge.common.terminal.tables import format_table
 from ....edge.data.images import Images
 from ....edge.reading.reader import Reader
+from ...results.files import write_with_json
 from .confidence import (
     BINS,
     FOLDS,
@@ -168,15 +168,13 @@ number of cases can show (Laplace's rule). int8 on {results.runtime} {results.ru
 """
 
 
-def write_confidence_reports(results: ConfidenceResults, out: Path) -> tuple[Path, Path]:
+def write_confidence_reports(results: ConfidenceResults, out: Path) -> tuple[Path, ...]:
     """Write `confidence.json` and `confidence.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
-    paths = out / "confidence.json", out / "confidence.md"
-    write_all({paths[0]: msgspec.json.encode(results) + b"\n", paths[1]: format_confidence_report(results).encode()})
-    return paths
+    return write_with_json(results, out / "confidence", md=format_confidence_report(results))
 
 
 def _percent(share: float | None) -> str:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import IMAGE_SHAPE
+from ....edge.bundle.contract import IMAGE_SHAPE
 from ....edge.common.errors import EdgeMnistError
 from ....edge.common.files import open_file
 from ....edge.common.kinds import explain_pointer

@@ -8,7 +8,7 @@ import msgspec
 from ....edge.bundle.catalogue import Claim
 from ....edge.common.files import write_all
 from ....edge.common.pages.drawing import make_file
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.pages.page import Svg
 from ....edge.common.statistics import wilson_interval
 from ....edge.common.terminal.tables import format_table
@@ -17,7 +17,8 @@ from ...comparison.models_report import LATENCY, SIZE, draw_points
 from ...results.peer_inputs import doubt_input
 from ...results.wording import format_or_unknown
 from ..reading.frames_report import describe_machine
-from .zoo import FORMATS, PRECISIONS, TURN_IMAGES, Zoo, ZooModel
+from .zoo import FORMATS, PRECISIONS, TURN_IMAGES
+from .zoo_results import Zoo, ZooModel
 
 NAMES = {"tflite": "TFLite", "onnx": "ONNX"}
 CHARTS = ("latency", "size")
@@ -30,7 +31,7 @@ def format_zoo(results: Zoo) -> str:
     lines = "; lines are published accuracies, dotted for test, dashed for validation"
     sections = [
         "# The zoo, measured",
-        "\n".join(f"- {sentence}" for sentence in doubt_peers(results)),
+        list_points(doubt_peers(results)),
         format_models(results),
         "\n".join(f"![Accuracy against {name}](zoo-{name}.svg)" for name in CHARTS),
         "Better is to the top left. Marks are int8 TFLite files with 95 % intervals, ours trained by our recipe. The "
@@ -38,9 +39,9 @@ def format_zoo(results: Zoo) -> str:
         f"front{lines if list_claims(results.evaluated_on) else ''}.",
         "## Original networks and their published accuracy" if _claimed(results) else "",
         format_claims(results),
-        "\n".join(f"- {sentence}" for sentence in describe_claims(results)),
+        list_points(describe_claims(results)),
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_zoo(results)),
+        list_points(describe_zoo(results)),
         "## How each network was trained",
         "\n".join(_describe_training(model) for model in results.models),
     ]
@@ -185,15 +186,14 @@ def write_zoo_reports(results: Zoo, out: Path) -> tuple[Path, ...]:
     """Write `zoo.json`, `zoo.md` and the drawings into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     contents = {
         "zoo.json": msgspec.json.encode(results).decode(),
         "zoo.md": format_zoo(results).rstrip(),
         **{f"zoo-{name}.svg": make_file(chart).rstrip() for name, chart in draw_zoo(results).items()},
     }
-    write_all({out / name: f"{content}\n".encode() for name, content in contents.items()})
-    return tuple(out / name for name in contents)
+    return write_all({out / name: f"{content}\n".encode() for name, content in contents.items()})
 
 
 def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
@@ -206,7 +206,7 @@ def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
     lost = model.file("tflite", "float32").correct - int8.correct
     return [
         model.network,
-        _name_recipe(model),
+        "as described" if model.recipe_of == "description" else "ours",
         f"{model.parameters:,}",
         f"{model.macs / 1e6:.2f}",
         *accuracies,
@@ -215,10 +215,6 @@ def _model_cells(results: Zoo, model: ZooModel) -> list[str]:
         f"{model.timed.p50_us:.1f}",
         *(f"{ratio.ratio:.2f}" for ratio in model.ratios),
     ]
-
-
-def _name_recipe(model: ZooModel) -> str:
-    return "as described" if model.recipe_of == "description" else "ours"
 
 
 def _claimed(results: Zoo) -> list[tuple[str, Claim]]:

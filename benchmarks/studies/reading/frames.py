@@ -6,7 +6,6 @@ Version history of the schema:
     1  First version.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from ....edge.bundle.card import Precision, encode_card
+from ....edge.bundle.contract import Precision
 from ....edge.bundle.folder import open_bundle
 from ....edge.bundle.shipped import SHIPPED
 from ....edge.common.machine import Host, describe_host
@@ -146,7 +145,7 @@ def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: Frame
     return Frames(
         edge_mnist=version("edge-mnist"),
         name=opened.card.name,
-        card_sha256=hashlib.sha256(encode_card(opened.card)).hexdigest(),
+        card_sha256=opened.card_sha256,
         runtime=reader.runtime.name,
         runtime_version=reader.runtime.version,
         opencv=cv2.__version__,

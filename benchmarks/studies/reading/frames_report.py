@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import msgspec
-
-from ....edge.common.files import write_all
 from ....edge.common.machine import Host
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from ...results.wording import format_or_unknown
 from .frame_growth import Growth, GrowthStep
 from .frames import STAGES, FrameRow, Frames
@@ -28,10 +26,10 @@ def format_frames(results: Frames, style: str = "github") -> str:
     sections = [
         f"# {results.name}: time for a frame",
         format_times(results, style),
-        "\n".join(f"- {sentence}" for sentence in describe_growth(results.growth)),
+        list_points(describe_growth(results.growth)),
         format_side_by_side(results.beside, style) if results.beside else "",
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_frame_conditions(results)),
+        list_points(describe_frame_conditions(results)),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -111,15 +109,13 @@ def describe_frame_conditions(results: Frames) -> list[str]:
     return sentences
 
 
-def write_frame_reports(results: Frames, out: Path) -> tuple[Path, Path]:
+def write_frame_reports(results: Frames, out: Path) -> tuple[Path, ...]:
     """Write `frames.json` and `frames.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
-    json_path, markdown_path = out / "frames.json", out / "frames.md"
-    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_frames(results).encode()})
-    return json_path, markdown_path
+    return write_with_json(results, out / "frames", md=format_frames(results))
 
 
 def _cells(row: FrameRow, ms_each: float | None) -> list[str]:

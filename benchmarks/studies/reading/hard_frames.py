@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.common.files import write_all
 from ....edge.common.machine import Host, describe_host
 from ....edge.common.terminal.tables import format_table
 from ....edge.reading.reader import Reader
+from ...results.files import write_with_json
 from ...scenes.pages import PagePen, draw_page
 
 Gray = NDArray[np.uint8]
@@ -176,13 +176,12 @@ def format_hard_frames(results: HardFrames, style: str) -> str:
     return format_table(lines, HEADERS, style, ["left", *["right"] * 3])
 
 
-def write_hard_reports(results: HardFrames, out: Path) -> tuple[Path, Path]:
+def write_hard_reports(results: HardFrames, out: Path) -> tuple[Path, ...]:
     """Write `hard-frames.json` and `hard-frames.md` into an existing folder; return the paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
-    paths = out / "hard-frames.json", out / "hard-frames.md"
     host = results.host
     text = f"""# Hard frames
 
@@ -191,5 +190,4 @@ def write_hard_reports(results: HardFrames, out: Path) -> tuple[Path, Path]:
 640x480, {results.name} int8 on {results.runtime} {results.runtime_version}, one thread of {host.model}, load \
 {host.load_1m}; medians of {results.repeats}; {results.started}, edge-mnist {results.edge_mnist}.
 """
-    write_all({paths[0]: msgspec.json.encode(results) + b"\n", paths[1]: text.encode()})
-    return paths
+    return write_with_json(results, out / "hard-frames", md=text)

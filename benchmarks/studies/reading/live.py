@@ -146,7 +146,7 @@ def _read_alone(reader: Reader, path: Path, frames: int) -> float:
 def _announce(reader: Reader, path: Path) -> list[tuple[int, float]]:
     """Play the pages at a camera's pace; return how many frames and ms after its first each is announced."""
     seen = _RecordingSink()
-    # Once, and not in a loop until so many are read: where frames were skipped, the first page would come round again.
+    # Once, not in a loop until all are read: if frames were skipped, the first page would be read again.
     _make_loop(reader, path, CameraOptions(fps=FPS), None, seen).run()
     by_page: list[list[Sighting]] = [[] for _ in range(PAGES)]
     for sighting in seen.sightings:

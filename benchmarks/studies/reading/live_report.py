@@ -3,11 +3,9 @@
 import statistics
 from pathlib import Path
 
-import msgspec
-
-from ....edge.common.files import write_all
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from ...results.wording import format_or_unknown
 from .live import DIGITS, FPS, PAGES, SIZE, LiveSpeed
 
@@ -50,19 +48,17 @@ def format_live_report(results: LiveSpeed) -> str:
         f"{format_or_unknown(host.load_1m)} at the end (the measurement itself included).",
         f"**Versions**: edge-mnist {results.edge_mnist}; int8 on {results.runtime}, one thread.",
     ]
-    lines = "\n".join(f"- {sentence}" for sentence in conditions)
+    lines = list_points(conditions)
     return f"# The live loop's speed\n\n{format_live_speed(results, 'github')}\n\n## How it was measured\n\n{lines}\n"
 
 
-def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, Path]:
+def write_live_reports(results: LiveSpeed, folder: Path) -> tuple[Path, ...]:
     """Write `live.json` with every raw value and `live.md`; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
-    json_path, markdown_path = folder / f"{NAME}.json", folder / f"{NAME}.md"
-    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_live_report(results).encode()})
-    return json_path, markdown_path
+    return write_with_json(results, folder / NAME, md=format_live_report(results))
 
 
 def _spread(values: list[float] | list[int], form: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from ....edge.common.kinds import TFLITE, UNKNOWN, describe_mistake, identify_ki
 from ....edge.common.native_log import quiet_native_log
 from ....edge.common.processes.child import call_in_child, first_line, limits_for
 from ....edge.reading.shapes import Box
-from ....edge.runtimes.classifiers import RUNTIMES
+from ....edge.runtimes.registry import RUNTIMES
 from ...errors import BenchmarkError
 
 CLOSING = np.ones((5, 5), np.uint8)

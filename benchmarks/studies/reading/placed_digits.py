@@ -23,7 +23,7 @@ HEIGHTS = (20, 400)
 WIDEST = 560
 # From the frame's edge, pixels, unless that would not leave room.
 MARGIN = 16
-# Strokes become up to so many times as narrow, and as wide.
+# Strokes become narrower and wider by up to these factors.
 MOST_THINNED, MOST_THICKENED = 2.5, 1.8
 # And no wider than this share of the digit's longer side, where the loops of an 8 are about to close.
 THICKEST = 0.28

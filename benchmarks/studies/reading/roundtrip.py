@@ -7,7 +7,6 @@ Version history of the schema:
     1  First version.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import ImageSet, Precision, encode_card
+from ....edge.bundle.contract import ImageSet, Precision
 from ....edge.bundle.folder import open_bundle
 from ....edge.bundle.shipped import SHIPPED
 from ....edge.common.machine import Host, describe_host
@@ -145,7 +144,7 @@ def run_roundtrip(held_out: HeldOut, bundle: Path = SHIPPED, settings: Roundtrip
     return Roundtrip(
         edge_mnist=version("edge-mnist"),
         name=opened.card.name,
-        card_sha256=hashlib.sha256(encode_card(opened.card)).hexdigest(),
+        card_sha256=opened.card_sha256,
         runtime=reader.runtime.name,
         runtime_version=reader.runtime.version,
         settings=settings,

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import msgspec
-
-from ....edge.common.files import write_all
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.terminal.formatting import format_percent
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from .placed_digits import FRAME_SHAPE, HEIGHTS
 from .roundtrip import Roundtrip, Tally
 
@@ -26,15 +24,19 @@ def format_roundtrip(results: Roundtrip, style: str = "github") -> str:
     results = escape_all_markdown(results)
     sections = [
         f"# {results.name}: accuracy on paper",
-        format_tallies(results, style),
-        describe_verdict(results),
+        format_roundtrip_summary(results, style),
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_roundtrip_conditions(results)),
+        list_points(describe_roundtrip_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def format_tallies(results: Roundtrip, style: str) -> str:
+def format_roundtrip_summary(results: Roundtrip, style: str) -> str:
+    """Format the table and the verdict."""
+    return f"{_format_tallies(results, style)}\n\n{describe_verdict(results)}"
+
+
+def _format_tallies(results: Roundtrip, style: str) -> str:
     """Format a line for all, and one for each group that has any digits."""
     lines = [_cells("all", results.total)]
     for title, tallies in results.groups.items():
@@ -75,15 +77,13 @@ def describe_roundtrip_conditions(results: Roundtrip) -> list[str]:
     ]
 
 
-def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, Path]:
+def write_roundtrip_reports(results: Roundtrip, out: Path) -> tuple[Path, ...]:
     """Write `roundtrip.json` and `roundtrip.md` into an existing folder; return both paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
-    json_path, markdown_path = out / "roundtrip.json", out / "roundtrip.md"
-    write_all({json_path: msgspec.json.encode(results) + b"\n", markdown_path: format_roundtrip(results).encode()})
-    return json_path, markdown_path
+    return write_with_json(results, out / "roundtrip", md=format_roundtrip(results))
 
 
 def _cells(name: str, tally: Tally) -> list[str]:

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.common.files import write_all
-from ....edge.common.pages.markdown import escape_all_markdown
+from ....edge.common.pages.markdown import escape_all_markdown, list_points
 from ....edge.common.pages.page import PageTable
 from ....edge.common.terminal.formatting import format_p, format_percent
 from ....edge.common.terminal.tables import format_table
+from ...results.files import write_with_json
 from ...statistics.paired import SIGNIFICANCE
 from .page import format_robustness_page
 from .results import CorruptedRow, CorruptionRecord, Robustness, RobustnessSettings, RuntimeRobustness
@@ -34,12 +33,12 @@ def format_robustness(results: Robustness, style: str = "github") -> str:
     sections = [f"# {results.name}: corrupted digits"]
     for runtime in results.runtimes:
         sections += [f"## {runtime.runtime}", *format_runtime_tables(results, runtime, style)]
-        sections.append("\n".join(f"- {sentence}" for sentence in summarize_robustness(results, runtime)))
+        sections.append(list_points(summarize_robustness(results, runtime)))
     sections += [
         "## Corruptions",
         format_table(definitions.rows, [str(title) for title in definitions.head], style),
         "## How it was measured",
-        "\n".join(f"- {sentence}" for sentence in describe_robustness_conditions(results)),
+        list_points(describe_robustness_conditions(results)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -195,20 +194,13 @@ def write_robustness_reports(results: Robustness, sheet: NDArray[np.uint8], out:
         The paths.
 
     Raises:
-        FolderError: A file cannot be written.
+        EdgeMnistError: A file cannot be written.
     """
     tables = {runtime.runtime: tabulate_runtime(results, runtime) for runtime in results.runtimes}
     sentences = {runtime.runtime: summarize_robustness(results, runtime) for runtime in results.runtimes}
     definitions, conditions = tabulate_definitions(results), describe_robustness_conditions(results)
     page = format_robustness_page(results, sheet, tables, sentences, definitions, conditions)
-    contents = {
-        "json": msgspec.json.encode(results) + b"\n",
-        "md": format_robustness(results).encode(),
-        "html": page.encode(),
-    }
-    paths = {out / f"robustness.{suffix}": content for suffix, content in contents.items()}
-    write_all(paths)
-    return tuple(paths)
+    return write_with_json(results, out / "robustness", md=format_robustness(results), html=page)
 
 
 def _table(

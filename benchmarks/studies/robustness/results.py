@@ -6,7 +6,7 @@ Version history of the schema:
 
 import msgspec
 
-from ....edge.bundle.card import ImageSet
+from ....edge.bundle.contract import ImageSet
 from ....edge.common.machine import Host
 
 SCHEMA_VERSION = 1

@@ -4,7 +4,6 @@ Every corruption and severity is made once, and all files read the same images, 
 model is measured without the reader, which would remove paper and frame the shapes.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,15 +12,16 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from ....edge.bundle.card import NUM_CLASSES, Precision, encode_card
+from ....edge.bundle.contract import NUM_CLASSES, Precision
 from ....edge.bundle.folder import Bundle
 from ....edge.common.machine import describe_host
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.runtimes.abstention import accepted
-from ....edge.runtimes.classifiers import Classifier, choose_runtime
+from ....edge.runtimes.classifiers import Classifier
 from ....edge.runtimes.loading import load_classifier
+from ....edge.runtimes.registry import choose_runtime
 from ...errors import BenchmarkError
 from .corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from .results import CorruptionRecord, Robustness, RobustnessSettings
@@ -52,7 +52,7 @@ def run_robustness(bundle: Bundle, held_out: HeldOut, settings: RobustnessSettin
     return Robustness(
         edge_mnist=version("edge-mnist"),
         name=bundle.card.name,
-        card_sha256=hashlib.sha256(encode_card(bundle.card)).hexdigest(),
+        card_sha256=bundle.card_sha256,
         threshold=bundle.export.abstention.threshold,
         settings=settings,
         images=images.describe(),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
-from ....edge.runtimes.classifiers import Runtime
+from ....edge.runtimes.registry import Runtime
 from ...statistics.paired import bootstrap_mean, correct_holm
 from .corruptions import CORRUPTIONS, SEVERITIES
 from .results import Cell, CellCounts, CorruptedRow, Means, RuntimeRobustness

@@ -32,7 +32,7 @@ class PicameraCamera:
             options: Requested settings. The camera flips if it can; quarter turns are copies.
 
         Raises:
-            CameraRefusedError: picamera2 is not available here, or the camera does not have a requested option.
+            CameraUnsupportedError: picamera2 is not available here, or the camera does not have a requested option.
             CameraError: There is no such camera now, another program uses it, or it does not accept its configuration.
         """
         self._name = f"picamera2:{number}"

@@ -21,7 +21,7 @@ def choose_controls(options: CameraOptions, available: Mapping[str, Range]) -> d
         available: Least, greatest and usual value of each control, as the configured camera reports them.
 
     Raises:
-        CameraRefusedError: The camera does not have such a control, or not in this range.
+        CameraUnsupportedError: The camera does not have such a control, or not in this range.
     """
     controls: dict[str, object] = {}
     for name, what, value in _list_requested(options):

@@ -39,7 +39,7 @@ def load_picamera2() -> PicameraModules:
     """Import picamera2 and libcamera.
 
     Raises:
-        CameraRefusedError: They are not installed, or do not fit this environment.
+        CameraUnsupportedError: They are not installed, or do not fit this environment.
     """
     try:
         return PicameraModules(_load("picamera2"), _load("libcamera"))

@@ -26,10 +26,6 @@ _UNUSABLE = re.compile(r"[\0-\x1f\x7f\ud800-\udfff]")
 MOST_PASSWORD_CHARACTERS = 1000
 
 
-class CredentialsError(EdgeMnistError):
-    """An address or a password cannot be used; the message gives the reason and holds nothing of either."""
-
-
 @dataclass(frozen=True)
 class Address:
     """An address with optional user and password.
@@ -66,30 +62,30 @@ def parse_address(text: str, schemes: Collection[str]) -> Address:
     """Parse an address. In user and password, %XX stands for a character, as in every address.
 
     Raises:
-        CredentialsError: It has another scheme or no host, or may hold a password that cannot be separated from
+        EdgeMnistError: It has another scheme or no host, or may hold a password that cannot be separated from
             what follows. The message is the end of a sentence about the address.
     """
     match = _ADDRESS.fullmatch(text)
     if match is None or match[1].lower() not in schemes:
-        raise CredentialsError(f"expected an address that begins with {' or '.join(f'{name}://' for name in schemes)}")
+        raise EdgeMnistError(f"expected an address that begins with {' or '.join(f'{name}://' for name in schemes)}")
     scheme, user_info, place, target, fragment = match.groups()
     # Taken literally, http://admin:4711#5@camera/ is the host admin.
     if "@" in target + (fragment or ""):
-        raise CredentialsError(
+        raise EdgeMnistError(
             "an @ follows a /, ? or #, so the end of the password is unclear. In a user or password write / as "
             "%2F, ? as %3F, # as %23, and in a path @ as %40"
         )
     host = _HOST.fullmatch(place)
     port = int(host["port"]) if host and host["port"] else None
     if host is None or not _is_host(host["name"], host["number"]) or (port is not None and not 0 < port < 65536):
-        raise CredentialsError("expected a host name or IP address, optionally with a port, after the :// or the @")
+        raise EdgeMnistError("expected a host name or IP address, optionally with a port, after the :// or the @")
     user, _, password = (user_info or "").partition(":")
     try:
         user, password = (unquote(part, errors="strict") for part in (user, password))
     except UnicodeDecodeError:
-        raise CredentialsError("%XX in user and password must form valid UTF-8; write a literal % as %25") from None
+        raise EdgeMnistError("%XX in user and password must form valid UTF-8; write a literal % as %25") from None
     if _UNUSABLE.search(user + password):
-        raise CredentialsError("there is a control character in the user or the password")
+        raise EdgeMnistError("there is a control character in the user or the password")
     return Address(
         scheme.lower(),
         user if user_info is not None else None,
@@ -134,13 +130,13 @@ def find_password(file: Path | None, variable: str) -> str | None:
     """Return the first line of a file, else the environment variable; None if there is neither.
 
     Raises:
-        CredentialsError: The file cannot be read, or holds no password.
+        EdgeMnistError: The file cannot be read, or holds no password.
     """
     password = os.environ.get(variable) if file is None else read_first_line(file)
     if password == "" and file is None:
         return None
     if password is not None and (not 0 < len(password) <= MOST_PASSWORD_CHARACTERS or _UNUSABLE.search(password)):
-        raise CredentialsError(
+        raise EdgeMnistError(
             f"{file or f'${variable}'}: expected a password of 1 to {MOST_PASSWORD_CHARACTERS} characters, in UTF-8 "
             "and without control characters."
         )
@@ -151,30 +147,28 @@ def read_first_line(file: Path) -> str:
     """Read the first line of a file or a pipe with a secret in it, as in `--camera-password-file <(pass show camera)`.
 
     Raises:
-        CredentialsError: It cannot be read; the message holds nothing of its content.
+        EdgeMnistError: It cannot be read; the message holds nothing of its content.
     """
     try:
         with open_file_or_pipe(file) as stream:
             # A limited amount: at most four bytes per character.
             line = stream.readline(4 * (MOST_PASSWORD_CHARACTERS + 2))
         return line.decode().removesuffix("\n").removesuffix("\r")
-    except EdgeMnistError as error:
-        raise CredentialsError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CredentialsError(f"{file}: cannot be read ({reason}).") from None
+        raise EdgeMnistError(f"{file}: cannot be read ({reason}).") from None
 
 
 def add_password(text: str, password: str) -> str:
     """Add this password to an address that has a user; every character of the password stands for itself.
 
     Raises:
-        CredentialsError: The address has no user, or another password. See `parse_address`, too.
+        EdgeMnistError: The address has no user, or another password. See `parse_address`, too.
     """
     scheme, _, rest = text.partition("://")
     address = parse_address(text, [scheme.lower()])
     if not address.user:
-        raise CredentialsError(f"there is a password, but no user. Write {scheme}://USER@HOST")
+        raise EdgeMnistError(f"there is a password, but no user. Write {scheme}://USER@HOST")
     if address.password:
-        raise CredentialsError("it also contains a password. Remove one of the two")
+        raise EdgeMnistError("it also contains a password. Remove one of the two")
     return f"{scheme}://{quote(address.user, safe='')}:{quote(password, safe='')}@{rest.rpartition('@')[2]}"

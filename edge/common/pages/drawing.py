@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..terminal.text import clean, escape_html, one_line
-from .page import PageError, Svg
+from .page import Svg, explain_missing_package
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,13 +68,13 @@ def draw(name: str, size: tuple[float, float], paint: Callable[["Axes"], None], 
         heading: Text above the axes; the name if None.
 
     Raises:
-        PageError: Matplotlib is not installed.
+        EdgeMnistError: Matplotlib is not installed.
     """
     try:
         import matplotlib  # noqa: PLC0415 - of an extra
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise PageError.of(error) from error
+        raise explain_missing_package(error) from error
 
     content = io.StringIO()
     # The salt makes the ids inside a drawing unique in the page, and equal each time.

@@ -5,6 +5,7 @@ once: it is written from a copy of its results in which every text is escaped, s
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,6 +31,11 @@ def escape_markdown(text: str) -> str:
 def escape_all_markdown(document: Document) -> Document:
     """Copy a report's results with every text in them escaped."""
     return _map_texts(document)
+
+
+def list_points(sentences: Iterable[str]) -> str:
+    """Format sentences as a Markdown list."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def csv_cell(value: object) -> object:

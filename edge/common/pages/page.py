@@ -18,13 +18,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-class PageError(EdgeMnistError):
-    """A page cannot be written."""
-
-    @classmethod
-    def of(cls, error: ImportError) -> "PageError":
-        """Make the error for a package that is not installed."""
-        return cls(f"a page needs the package {error.name}: pip install 'edge-mnist[report]'")
+def explain_missing_package(error: ImportError) -> EdgeMnistError:
+    """Make the error for a package that pages need and that is not installed."""
+    return EdgeMnistError(f"a page needs the package {error.name}: pip install 'edge-mnist[report]'")
 
 
 class Svg(str):
@@ -92,7 +88,7 @@ def render_page(template: str, **content: object) -> str:
     """Render a page from a template of the folder `templates`.
 
     Raises:
-        PageError: Jinja2 is not installed.
+        EdgeMnistError: Jinja2 is not installed.
     """
     return _environment().get_template(template).render(content)
 
@@ -114,7 +110,7 @@ def _environment() -> "Environment":
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - of an extra
     except ImportError as error:
-        raise PageError.of(error) from error
+        raise explain_missing_package(error) from error
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

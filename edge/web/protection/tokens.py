@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ...common.errors import EdgeMnistError
 from ...common.network.credentials import read_first_line
-from ..errors import WebError
 
 TOKEN_VARIABLE = "EDGE_MNIST_TOKEN"  # noqa: S105 - the name of the variable
 # Characters that need no escape in a header and in the fragment of a URL, and a length that cannot be guessed.
@@ -26,7 +25,7 @@ def find_token(file: Path | None) -> str | None:
     It is not an option of the command, because all users of the machine can see those.
 
     Raises:
-        WebError: The file cannot be read, or the token is too short or has characters that are not allowed.
+        EdgeMnistError: The file cannot be read, or the token is too short or has characters that are not allowed.
     """
     if file is None:
         token, origin = os.environ.get(TOKEN_VARIABLE), f"${TOKEN_VARIABLE}"
@@ -34,9 +33,9 @@ def find_token(file: Path | None) -> str | None:
         try:
             token, origin = read_first_line(file).strip(), str(file)
         except EdgeMnistError as error:
-            raise WebError(f"The token: {error}") from error
+            raise EdgeMnistError(f"The token: {error}") from error
     if token is not None and not _USABLE.fullmatch(token):
-        raise WebError(
+        raise EdgeMnistError(
             f"{origin}: expected a token of 16 to 200 letters, digits or any of . _ ~ + / = -, "
             f"got {len(token)} characters. Make one: openssl rand -hex 32"
         )

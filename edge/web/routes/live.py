@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query
@@ -20,6 +20,8 @@ from .schemas import document_errors
 # A client whose stream broke reconnects after this many milliseconds.
 _RETRY_MS = 2000
 
+Watch = Callable[[Request], AsyncIterator[LiveFeed]]
+
 
 def add_watching_routes(app: FastAPI, service: WebService) -> None:
     """Add `/v1/live` and `/v1/live/frame.jpg`."""
@@ -31,6 +33,11 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         with service.watchers.hold(find_client(request.scope)):
             yield service.feed
 
+    _add_events_route(app, service.limits, watch)
+    _add_picture_route(app, service.limits, watch)
+
+
+def _add_events_route(app: FastAPI, limits: WebLimits, watch: Watch) -> None:
     @app.get(
         "/v1/live",
         summary="The camera's digits, as server-sent events",
@@ -45,8 +52,10 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
     )
     async def follow(feed: Annotated[LiveFeed, Depends(watch)]) -> Response:
         # nginx would hold the events back until it has some kilobytes.
-        return EventSourceResponse(_format_events(feed, service.limits), headers={"X-Accel-Buffering": "no"})
+        return EventSourceResponse(_format_events(feed, limits), headers={"X-Accel-Buffering": "no"})
 
+
+def _add_picture_route(app: FastAPI, limits: WebLimits, watch: Watch) -> None:
     @app.get(
         "/v1/live/frame.jpg",
         summary="The newest live picture",
@@ -62,7 +71,7 @@ def add_watching_routes(app: FastAPI, service: WebService) -> None:
         feed: Annotated[LiveFeed, Depends(watch, scope="function")],
         after: int | None = Query(None, ge=0, le=2**53, description="X-Frame-Index of the previous picture."),
     ) -> Response:
-        picture = await feed.wait_for_picture(after, service.limits.poll_s)
+        picture = await feed.wait_for_picture(after, limits.poll_s)
         if picture is None and feed.state == "ended":
             raise RequestRefusedError(409, "ended", "The camera's file is at its end: there are no more pictures.")
         if picture is None:

@@ -7,7 +7,8 @@ from fastapi import FastAPI, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...bundle.card import DigitOdds, ModelCardError, ModelFile, Tensor
+from ...bundle.card import ModelCardError
+from ...bundle.export_record import ModelFile, Tensor
 from ...bundle.folder import Bundle
 from ..browser_runtime import runtime_version
 from ..errors import RequestRefusedError
@@ -24,8 +25,14 @@ _BODY = {"requestBody": {"required": True, "content": dict.fromkeys(MEDIA_TYPES,
 
 def add_reading_routes(app: FastAPI, service: WebService) -> None:
     """Add `/v1/read`, `/v1/model` and the model file for the browser."""
+    choices = service.pool.choices
+    of_model = _ask_for("Name of the model; by default the first.", (choice.model for choice in choices))
+    _add_read_route(app, service, of_model)
+    _add_model_routes(app, service, of_model)
+
+
+def _add_read_route(app: FastAPI, service: WebService, of_model: Any) -> None:
     pool = service.pool
-    of_model = _ask_for("Name of the model; by default the first.", (choice.model for choice in pool.choices))
     of_runtime = _ask_for("Inference runtime.", (choice.runtime for choice in pool.choices))
     of_precision = _ask_for("Precision of the model file.", (choice.precision for choice in pool.choices))
 
@@ -49,6 +56,10 @@ def add_reading_routes(app: FastAPI, service: WebService) -> None:
                 answer = await pool.read(content, choice, client)
         service.metrics.count_reading(answer.timing_ms)
         return json_response(describe_answer(answer))
+
+
+def _add_model_routes(app: FastAPI, service: WebService, of_model: Any) -> None:
+    pool = service.pool
 
     @app.get(
         "/v1/model",
@@ -105,6 +116,7 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
     """Describe a model from its card, and where its file for the browser is."""
     card, abstention, file = bundle.card, bundle.export.abstention, _find_onnx_int8(bundle)
     evaluated = bundle.export.evaluations[0].images
+    odds = abstention.digit_odds
     measured = next((file for file in bundle.files if file.precision == "int8"), bundle.files[0])
     return {
         "name": card.name,
@@ -119,7 +131,7 @@ def describe_bundle(bundle: Bundle, root_path: str) -> dict[str, Any]:
         "abstention": {
             "threshold": abstention.threshold,
             "temperature": abstention.temperature,
-            "digit_odds": _describe_odds(abstention.digit_odds),
+            "digit_odds": odds and {name: getattr(odds, name) for name in OddsSchema.model_fields},
         },
         "onnx_int8": file and _describe_file(file, root_path),
     }
@@ -159,10 +171,6 @@ def _describe_file(file: ModelFile, root_path: str) -> dict[str, Any]:
         "input": _describe_tensor(file.input),
         "output": _describe_tensor(file.output),
     }
-
-
-def _describe_odds(odds: DigitOdds | None) -> dict[str, float] | None:
-    return odds and {name: getattr(odds, name) for name in OddsSchema.model_fields}
 
 
 def _describe_tensor(tensor: Tensor) -> dict[str, Any]:

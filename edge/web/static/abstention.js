@@ -1,5 +1,5 @@
 /**
- * Knowing what is not a digit, and how sure to be of what is: two probabilities from ten logits, as `edge/runtimes/abstention.py`.
+ * Two probabilities from ten logits: that a shape is a digit, and of its class; as in `edge/runtimes/abstention.py`.
  */
 
 /** The log odds that there is a digit, in nats. @param {ArrayLike<number>} logits  Ten. */

@@ -1,5 +1,5 @@
 /**
- * The server: every request, its token, and its errors in words.
+ * Requests to the server, their token, and error messages for people.
  *
  * @typedef {import("./types.js").Reading} Reading
  * @typedef {import("./types.js").ServerModel} ServerModel
@@ -17,15 +17,15 @@ export class ServerError extends PageError {
   }
 }
 
-/** There was no answer at all, or it broke off. */
+/** The server did not answer, or its answer was incomplete. */
 export class UnreachableError extends PageError {}
 
-/** Says whether the server is there: dispatches `answered`, `unreachable`, and `token` for a new one. */
+/** Announces whether the server answers: dispatches `answered`, `unreachable`, and `token` for a new token. */
 export const connection = new EventTarget();
 
-/** A server that is busy says when to come back: so often, if it is not longer than so many seconds. */
+/** A busy server names a pause: how often a request is repeated, and the longest pause accepted, seconds. */
 const [MOST_RETURNS, LONGEST_WAIT_S] = [3, 5];
-/** Until an answer is there as a whole, milliseconds: of a few kilobytes, and of a file or a picture that is read. */
+/** Time limits for a whole answer, milliseconds: of a few kilobytes, and of a file or a reading. */
 const [SHORT_MS, LONG_MS] = [10_000, 90_000];
 
 /** @type {Promise<boolean> | null} */
@@ -33,8 +33,8 @@ let asking = null;
 
 /**
  * @param {string} path  Relative to the page, which a proxy may have below a path.
- * @param {RequestInit} [options]  A request that nobody stops by a signal has a minute and a half.
- * @param {number} [returns]  How often to come back when the server is busy.
+ * @param {RequestInit} [options]  Without a signal, the time limit is a minute and a half.
+ * @param {number} [returns]  How often to repeat the request when the server is busy.
  * @returns {Promise<Response>} With a status of success.
  * @throws {ServerError | UnreachableError}
  */
@@ -51,7 +51,7 @@ export async function request(path, options = {}, returns = MOST_RETURNS) {
   throw new ServerError(await explain(response), response.status);
 }
 
-/** Several requests may be refused at once: people are asked once. @param {string | null} refused */
+/** The page asks once, even if several requests are refused. @param {string | null} refused */
 function obtainToken(refused) {
   if (currentToken() !== refused) return Promise.resolve(true);
   asking ??= askForToken(refused !== null).then((given) => {
@@ -62,7 +62,7 @@ function obtainToken(refused) {
   return asking;
 }
 
-/** Whether it was refused for want of a token. @param {unknown} error */
+/** Whether a request was refused because it had no valid token. @param {unknown} error */
 export function lacksToken(error) {
   return error instanceof ServerError && error.status === 401;
 }
@@ -76,7 +76,7 @@ async function send(path, options, token) {
     connection.dispatchEvent(new Event("answered"));
     return response;
   } catch (error) {
-    // Of a request that was stopped on purpose nobody waits for the answer.
+    // No caller waits for the answer to a cancelled request.
     if (options.signal?.aborted && options.signal.reason?.name !== "TimeoutError") throw error;
     throw loseServer();
   }
@@ -88,11 +88,11 @@ function loseServer() {
 }
 
 /**
- * The body of an answer, which may break off, or be that of another server.
+ * Read the body of an answer, which may be incomplete or come from another server.
  *
  * @template T
  * @param {Promise<T>} body
- * @param {AbortSignal} [signal]  Stops it on purpose.
+ * @param {AbortSignal} [signal]  Cancels it.
  * @returns {Promise<T>}
  */
 export async function receive(body, signal) {
@@ -106,15 +106,15 @@ export async function receive(body, signal) {
   }
 }
 
-/** What the server said, in its own words where people can use them. @param {Response} response */
+/** The server's own message where it helps people, else one of this page. @param {Response} response */
 async function explain(response) {
-  // The server's words are about a header, for those who write programs.
+  // The server's message names a header and is meant for programmers.
   if (response.status === 401) return "Enter the token that the server printed when it started.";
   try {
     const { error } = await response.json();
     if (typeof error === "string") return error;
   } catch {
-    // Something between this page and the server answered, and not in JSON; the status says what it can.
+    // Not JSON, so a proxy answered; only the status is known.
   }
   return `The server responded ${response.status} ${response.statusText}`.trim() + ".";
 }
@@ -124,7 +124,7 @@ export async function fetchModel() {
   return receive((await request("v1/model", { signal: AbortSignal.timeout(SHORT_MS) })).json());
 }
 
-/** The file that runs in the page. */
+/** Download the model file that runs in the page. */
 export async function fetchModelFile() {
   return receive((await request("model/int8.onnx")).arrayBuffer());
 }

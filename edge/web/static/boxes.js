@@ -1,6 +1,6 @@
 /**
- * Boxes and tags over a picture, as `edge/sinks/annotate.py` draws them: what is unsure has another colour and a question
- * mark.
+ * Boxes and tags over a picture, as `edge/sinks/annotate.py` draws them: uncertain digits have another
+ * colour and a question mark.
  *
  * @typedef {{digit: number, confidence: number, box: [number, number, number, number]}} Marked
  */
@@ -8,7 +8,7 @@
 export const UNSURE_BELOW = 0.9;
 const SURE_COLOUR = "rgb(0 96 160)";
 const UNSURE_COLOUR = "rgb(190 70 0)";
-/** Of the box's height, within these bounds in pixels of the screen: larger ones cover the row above. */
+/** Text size: a share of the box's height within limits in screen pixels; larger tags would cover the row above. */
 const [TAG_SHARE, SMALLEST_TAG, LARGEST_TAG] = [0.25, 12, 30];
 
 /**
@@ -38,9 +38,9 @@ export function shapeFrame(frame, { width, height }) {
 }
 
 /**
- * @param {HTMLCanvasElement} canvas  Drawn anew.
+ * @param {HTMLCanvasElement} canvas  Cleared and drawn again.
  * @param {Marked[]} digits
- * @param {{width: number, height: number}} frame  What the boxes are measured in; it fills the canvas.
+ * @param {{width: number, height: number}} frame  The coordinates of the boxes; it fills the canvas.
  */
 export function drawBoxes(canvas, digits, frame) {
   const context = prepareCanvas(canvas);
@@ -51,7 +51,7 @@ export function drawBoxes(canvas, digits, frame) {
     return { digit, x: x * across - 5, y: y * down - 5, width: width * across + 10, height: height * down + 10 };
   });
   for (const mark of marks) drawBox(context, mark);
-  // After all boxes, so that none is covered by a neighbour's.
+  // After all boxes, so that no tag is covered by a neighbour's box.
   for (const mark of marks) drawTag(context, mark, canvas);
 }
 
@@ -89,7 +89,7 @@ function drawTag(context, mark, canvas) {
 /** @typedef {{width: number, height: number}} Size */
 
 /**
- * Above the box; without room there, below it or beside it; else within it, where it covers ink.
+ * Place a tag above the box; if there is no room, below or beside it; else inside it, where it covers ink.
  *
  * @param {Mark} mark
  * @param {Size} tag

@@ -8,17 +8,17 @@
 import { fetchModelFile } from "./api.js";
 import { PageError } from "./words.js";
 
-/** How long fourteen megabytes of WebAssembly may take to arrive and compile, milliseconds. */
+/** Time limit for fourteen megabytes of WebAssembly to arrive and compile, milliseconds. */
 const LOADING_MS = 60_000;
 
 export class BrowserReader {
-  /** Whether it needs the server once it is loaded. */
+  /** Whether it needs the server after loading. */
   needsServer = false;
   #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   #asked = 0;
   /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
   #waiting = new Map();
-  /** Why it reads no more. @type {Error | null} */
+  /** The error that ended it. @type {Error | null} */
   #broken = null;
 
   constructor() {
@@ -61,7 +61,7 @@ export class BrowserReader {
     return this.ask("read", { ink: drawing.rasterize() });
   }
 
-  /** Have the worker do something. @param {string} task @param {object} details @returns {Promise<any>} */
+  /** Send the worker a task. @param {string} task @param {object} details @returns {Promise<any>} */
   ask(task, details) {
     const id = ++this.#asked;
     return new Promise((resolve, reject) => {
@@ -71,7 +71,7 @@ export class BrowserReader {
     });
   }
 
-  /** What is being read fails. */
+  /** Fail all pending readings. */
   close() {
     this.#worker.terminate();
     this.#fail(new PageError("The model in this page was closed."));
@@ -85,7 +85,7 @@ export class BrowserReader {
   }
 }
 
-/** The browser's own words go to the console. @param {string} words */
+/** Write the browser's own message to the console. @param {string} words */
 function describeFailure(words) {
   console.warn(words);
   return new PageError("The model does not run in this page: its files did not load, or this browser cannot run them.");

@@ -1,8 +1,8 @@
-/** Whether the server answers: once it does not, ask again until it does. */
+/** Watch whether the server answers: if it does not, ask again until it does. */
 
 import { connection, fetchModel } from "./api.js";
 
-/** Between attempts, milliseconds: doubling from the first to the last. */
+/** Pause between attempts, milliseconds: doubles from the first to the last. */
 const [FIRST_PAUSE_MS, LAST_PAUSE_MS] = [1000, 8000];
 
 /**
@@ -22,7 +22,7 @@ export function watchConnection(onLost, onBack) {
     onLost();
     for (let pause = FIRST_PAUSE_MS; lost; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      // Whatever comes of it, an answer dispatches `answered`.
+      // Any answer, also a refusal, dispatches `answered`.
       if (lost) await fetchModel().catch(() => undefined);
     }
   });

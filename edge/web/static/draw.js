@@ -11,7 +11,7 @@ import { Pad } from "./pad.js";
 import { formatMs, showDigits, showRows } from "./result.js";
 import { inWords } from "./words.js";
 
-/** Of drawing before it is read, milliseconds: as long as a few movements of the pen. */
+/** Pause in drawing before the digits are read, milliseconds: a few movements of the pen. */
 const PAUSE_MS = 60;
 
 /** @param {string} id @returns {any} */
@@ -25,7 +25,7 @@ export function setUpDrawing() {
 
   const readSoon = newestOnly(async () => {
     const used = reader;
-    // Of a pad that is not shown nothing is seen; once it is, it changes.
+    // A hidden pad is not read; showing it counts as a change.
     if (!used || !pad.isShown) return;
     if (pad.isEmpty) return showNothing();
     const drawing = pad.drawing();
@@ -34,7 +34,7 @@ export function setUpDrawing() {
       const reading = await used.read(drawing);
       if (!pad.isEmpty) show(reading, performance.now() - started, used);
     } catch (error) {
-      // One that was replaced is closed, and another one reads next.
+      // The replaced reader is closed; the new one reads next.
       if (used === reader) showFailure(/** @type {Error} */ (error));
     }
   }, PAUSE_MS);

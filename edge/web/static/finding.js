@@ -1,8 +1,8 @@
 /**
  * From a clean drawing to the shapes on it that may be digits.
  *
- * A drawing has no shadows, lines or noise: each connected piece of ink is a stroke or several, and what is left to
- * decide is which pieces are one digit. Photographs need far more, see `edge/reading/finding.py`; they are read by the server.
+ * A drawing has no shadows, lines or noise: each connected piece of ink is one or more strokes, so only the grouping of
+ * pieces into digits remains. Photographs need far more (`edge/reading/finding.py`), so the server reads them.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Box} Box
@@ -12,24 +12,24 @@
 
 import { blank } from "./pixels.js";
 
-/** Pieces that lie over one another share this much of the narrower one's width. */
+/** Pieces above one another overlap by at least this share of the narrower one's width. */
 const SHARED = 0.5;
-/** They are one digit with less than this share of the larger one's height between them... */
+/** They are one digit if the gap is less than this share of the larger one's height... */
 const CLOSE = 0.14;
 /**
- * ...or with less than this, if one is so small a part, as a share of the other's height, that it is no digit
- * itself.
+ * ...or less than the first of these if one piece is less than the second, as a share of the other's height, and so too
+ * small to be a digit itself.
  */
 const NEAR = 0.25;
 const PART = 0.6;
-/** What is smaller than this share of the typical height is a slip of the pen. */
+/** A piece smaller than this share of the typical height is a slip of the pen. */
 const SMALLEST_SHARE = 0.35;
-/** And whatever is smaller than so many pixels. */
+/** So is a piece smaller than this many pixels. */
 const SMALLEST_SIDE = 10;
 
 /**
  * @param {Gray} ink  The drawing.
- * @returns {Shape[]} In no order, each with its own ink alone.
+ * @returns {Shape[]} In no particular order, each with only its own ink.
  */
 export function findShapes(ink) {
   const { labels, pieces } = labelPieces(ink);
@@ -107,7 +107,7 @@ function joinPieces(pieces) {
     if (other < 0) continue;
     whole[i] = unite(whole[i], whole[other]);
     whole.splice(other, 1);
-    // The larger box may reach pieces that neither part did.
+    // The joined box may reach pieces that neither part reached.
     i = -1;
   }
   return whole;

@@ -1,4 +1,4 @@
-/** The third part: what the server's camera sees and reads, as long as somebody looks. */
+/** The third tab: what the server's camera sees and reads, while the tab is visible. */
 
 import { ServerError, connection, receive, request } from "./api.js";
 import { drawBoxes, shapeFrame } from "./boxes.js";
@@ -6,13 +6,13 @@ import { showAge, showLost, showNothing, showReading, showState, showWords } fro
 import { parseEvents } from "./sse.js";
 import { PageError, inWords } from "./words.js";
 
-/** Readings that wait for the picture of their frame: a second or two of them. */
+/** Most readings that wait for their frame's picture: one or two seconds of them. */
 const MOST_KEPT = 60;
-/** After a failure that may pass, or when there is no picture, milliseconds. */
+/** Pause after a temporary failure, or when there is no picture, milliseconds. */
 const RETRY_MS = 1000;
-/** The server sends a sign of life each two seconds: one that is silent for longer is lost, milliseconds. */
+/** The server sends an event every two seconds or sooner; without one for this long, it is lost, milliseconds. */
 const SILENCE_MS = 7000;
-/** How often the page looks whether it is silent, and says how old the reading is, milliseconds. */
+/** Interval of checking for that, and of updating the age of the reading, milliseconds. */
 const LOOK_MS = 500;
 
 /** @param {string} id @returns {any} */
@@ -20,15 +20,15 @@ const byId = (id) => document.getElementById(id);
 
 export class LiveView {
   #chosen = false;
-  /** Whether the server has one; null: it has not said yet. @type {boolean | null} */
+  /** Whether the server has a camera; null until the server has answered. @type {boolean | null} */
   #hasCamera = null;
-  /** While somebody looks. @type {AbortController | null} */
+  /** Set while the tab is visible. @type {AbortController | null} */
   #watching = null;
-  /** By the frame's number. @type {Map<number, any>} */
+  /** Readings by the number of their frame. @type {Map<number, any>} */
   #readings = new Map();
-  /** When the server was last heard, by `performance.now()`. */
+  /** When the server last sent something, by `performance.now()`. */
   #heard = 0;
-  /** When what is shown was seen by the camera, by the same clock; null before the first reading. @type {number | null} */
+  /** When the shown picture was taken, by the same clock; null before the first reading. @type {number | null} */
   #seen = null;
 
   constructor() {
@@ -42,7 +42,7 @@ export class LiveView {
     this.#update();
   }
 
-  /** Begin again, if somebody looks. @param {boolean} hasCamera  Whether the server has one. */
+  /** Start again if the tab is visible. @param {boolean} hasCamera  Whether the server has a camera. */
   restart(hasCamera) {
     this.#hasCamera = hasCamera;
     this.#stop();
@@ -59,7 +59,7 @@ export class LiveView {
     if (this.#watching || !this.#hasCamera) return;
     this.#watching = new AbortController();
     this.#heard = performance.now();
-    // What was shown before is old until the server is heard.
+    // The old picture counts as old until the server answers.
     if (this.#seen !== null) showLost("Asking the server…");
     const { signal } = this.#watching;
     this.#repeat(() => this.#followEvents(signal), signal, showLost);
@@ -72,22 +72,22 @@ export class LiveView {
     this.#readings.clear();
   }
 
-  /** A network that is gone reports nothing: silence is all there is to notice. */
+  /** A lost network reports no error, so a lost connection is detected by silence. */
   #look() {
     showAge(this.#seen === null ? null : performance.now() - this.#seen);
     if (!this.#watching || performance.now() - this.#heard < SILENCE_MS) return;
     this.#stop();
     showLost("This picture is old.");
-    // The page then asks until the server answers, says so above, and restarts this view.
+    // The page then asks until the server answers, shows that at the top, and restarts this view.
     connection.dispatchEvent(new Event("unreachable"));
   }
 
   /**
-   * Until nobody looks, or the server says no.
+   * Repeat until the tab is hidden or the server refuses.
    *
    * @param {() => Promise<void>} follow
    * @param {AbortSignal} signal
-   * @param {(words: string) => void} say  What went wrong.
+   * @param {(words: string) => void} say  Shows what failed.
    */
   async #repeat(follow, signal, say) {
     while (!signal.aborted) {
@@ -96,7 +96,7 @@ export class LiveView {
       } catch (error) {
         if (signal.aborted) return;
         say(inWords(error));
-        // What the server refuses it will refuse again; what fails or is too much may pass.
+        // A refused request would be refused again; a failure or an overload may be temporary.
         if (error instanceof ServerError && error.status < 500 && error.status !== 429) return;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -142,7 +142,7 @@ export class LiveView {
       const index = Number(response.headers.get("X-Frame-Index"));
       const bitmap = await decode(await receive(response.blob(), signal));
       after = `?after=${index}`;
-      // No more of them than the screen shows.
+      // No more pictures than the screen shows.
       await new Promise(requestAnimationFrame);
       if (!signal.aborted) this.#paint(bitmap, index);
       bitmap.close();

@@ -1,10 +1,10 @@
-/** What the live part says beside its picture: readings, times, rates, and how the camera is. */
+/** The texts beside the live picture: readings, times, rates, and the camera's state. */
 
 import { element, formatMs, showRows } from "./result.js";
 
 /** Numbers that change faster cannot be read, milliseconds. */
 const NUMBERS_MS = 250;
-/** The stage that mostly waits for the next frame: beside it the work of the others would not be seen. */
+/** The stage that mostly waits for the next frame; its bar would make the others too short to see. */
 const WAITING = "capture";
 const CAMERA_STATES = /** @type {Record<string, string>} */ ({
   starting: "Waiting for the camera",
@@ -17,7 +17,7 @@ const CAMERA_STATES = /** @type {Record<string, string>} */ ({
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** A reading that is younger needs no age, milliseconds: cameras and networks take that long. */
+/** The age of a younger reading is not shown, milliseconds: cameras and networks take that long. */
 const YOUNG_MS = 2000;
 
 let numbersShown = -Infinity;
@@ -40,7 +40,7 @@ export function showReading(reading) {
 export function showState({ state, message }) {
   const shown = byId("live-state");
   if (message !== undefined || shown.dataset.state !== state) byId("live-state-message").textContent = message ?? "";
-  // Screen readers read out what is set, even when it is the same.
+  // Screen readers read a text again whenever it is set, even if it did not change.
   if (shown.dataset.state !== state) shown.textContent = CAMERA_STATES[state] ?? state;
   shown.dataset.state = state;
   byId("live-frame").classList.toggle("stale", state === "lost" || state === "silent");

@@ -1,4 +1,4 @@
-/** The page: its three parts, what reads, and what it says when something is wrong. */
+/** The page: its three tabs, the choice of reader, and the messages at the top. */
 
 import { UnreachableError, connection, fetchModel, fetchReport, lacksToken } from "./api.js";
 import { fillSelect, listChoices, openReader } from "./choices.js";
@@ -24,9 +24,9 @@ let choices = [];
 let model = null;
 /** @type {import("./choices.js").DrawingReader | null} */
 let reader = null;
-/** How often what reads was chosen: of those that load at the same time, the last one stays. */
+/** Number of times a reader was chosen: if several load at the same time, the last one is kept. */
 let turns = 0;
-/** Whether people were asked for the token of a server that is not known yet, and gave none. */
+/** Whether the page asked for the token of a server that has not answered yet, and got none. */
 let lacking = false;
 
 takeTokenFromAddress();
@@ -40,17 +40,17 @@ byId("report").addEventListener("click", openReport);
 byId("again").addEventListener("click", start);
 byId("dismiss").addEventListener("click", () => say(""));
 watchConnection(sayLost, start);
-// One that another part of the page asked for.
+// A token that another part of the page asked for.
 connection.addEventListener("token", () => lacking && start());
 start();
 
-/** Ask the server what it can do; again whenever it came back. */
+/** Ask the server for its models and choices, and again each time it is back. */
 async function start() {
   lacking = false;
   try {
     model = await fetchModel();
   } catch (error) {
-    // Of a server that does not answer, sayLost() has told.
+    // sayLost() has already reported a server that does not answer.
     if (error instanceof UnreachableError) return;
     lacking = lacksToken(error);
     if (!choices.length) byId("reader").replaceChildren(new Option(lacking ? "No token yet" : "No answer yet"));
@@ -67,7 +67,7 @@ async function start() {
   live.restart(model.camera !== null);
 }
 
-/** The same choice as before stays, if there still is one. @param {Choice[]} offered */
+/** Keep the previous choice if it is still offered. @param {Choice[]} offered */
 function offer(offered) {
   const before = JSON.stringify(choices[Number(byId("reader").value)]);
   choices = offered;
@@ -77,7 +77,7 @@ function offer(offered) {
 }
 
 /**
- * What the server reads photos with: the choice, or its own where drawings are read in this page.
+ * The server's reader for photos: the choice, or its default if drawings are read in this page.
  *
  * @returns {Record<string, string>}
  */
@@ -110,7 +110,7 @@ function describe(choice, known) {
   return known.browser_runtime === null ? "The server has no onnxruntime-web, so it reads drawings itself." : "";
 }
 
-/** The model does not run in this page: the server reads. @param {Error} error */
+/** The model does not run in this page, so the server reads. @param {Error} error */
 async function fallBack(error) {
   const onServer = choices.findIndex((choice) => choice.server);
   if (onServer < 0) return sayAgain(error);
@@ -124,16 +124,16 @@ function sayLost() {
   say(`The server does not answer. Trying again…${goesOn}`, { waiting: true });
 }
 
-/** What people may try again. @param {Error} error */
+/** Show an error with a button to try again. @param {Error} error */
 function sayAgain(error) {
   say(inWords(error), { again: lacksToken(error) ? "Enter the token" : "Try again" });
 }
 
 /**
- * Across the top of the page; the empty string takes it away.
+ * Show a message across the top of the page; the empty string removes it.
  *
  * @param {string} words
- * @param {{again?: string, waiting?: boolean}} [options]  What a button to try again says; whether the page itself does.
+ * @param {{again?: string, waiting?: boolean}} [options]  Label of a retry button; whether the page retries itself.
  */
 function say(words, { again = "", waiting = false } = {}) {
   byId("notice-words").textContent = words;
@@ -145,7 +145,7 @@ function say(words, { again = "", waiting = false } = {}) {
 }
 
 /**
- * Where a token is asked for, a link cannot carry it: there the report is handed over as a file.
+ * A link cannot carry a token: where one is required, download the report as a file.
  *
  * @param {Event} event
  */
@@ -166,6 +166,6 @@ function download(content, name) {
   const link = document.createElement("a");
   [link.href, link.download] = [URL.createObjectURL(content), name];
   link.click();
-  // The browser is done with it long before.
+  // The browser has read it long before.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -1,4 +1,4 @@
-/** Work that only its newest input matters to: never two at a time, and none in between is waited for. */
+/** Work for which only the newest input matters: one at a time, and inputs in between are dropped. */
 
 /**
  * @template T

@@ -7,14 +7,14 @@
 import { prepareCanvas } from "./boxes.js";
 import { Drawing, drawStrokes, keepOnPad } from "./strokes.js";
 
-/** How far an arrow key moves the pen, pixels; with the shift key, the second. */
+/** Pixels that an arrow key moves the pen, without and with the shift key. */
 const [STEP, SMALL_STEP] = [10, 2];
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Dispatches `change`. */
+/** The drawing area. Dispatches `change`. */
 export class Pad extends EventTarget {
-  /** Of new strokes, pixels. */
+  /** Width of new strokes, pixels. */
   penWidth = 16;
   /** @type {readonly Stroke[]} */
   #strokes = [];
@@ -28,7 +28,7 @@ export class Pad extends EventTarget {
    * @type {{x: number, y: number, stroke: Stroke | null} | null}
    */
   #keyPen = null;
-  /** When it was last shown, pixels. */
+  /** Size when last shown, pixels. */
   #size = { width: 0, height: 0 };
   #painting = false;
 
@@ -43,7 +43,7 @@ export class Pad extends EventTarget {
     }
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#hidePen());
-    // Also when its part of the page is left, and there is nothing of it.
+    // Also when its tab is hidden, where it has no size.
     new ResizeObserver(() => this.isShown && this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
@@ -60,12 +60,12 @@ export class Pad extends EventTarget {
     return this.#past.length > 0;
   }
 
-  /** What is on it now. */
+  /** The current drawing. */
   drawing() {
     return new Drawing(this.#strokes, this.canvas.clientWidth, this.canvas.clientHeight);
   }
 
-  /** Take back the last stroke, or the last clearing. */
+  /** Undo the last stroke or the last clearing. */
   undo() {
     this.#lift();
     this.#strokes = this.#past.pop() ?? this.#strokes;
@@ -94,7 +94,7 @@ export class Pad extends EventTarget {
   #press(event) {
     if (event.button !== 0) return;
     this.#hidePen();
-    // Of one that was pressed by a script there is nothing to capture.
+    // A pointer event made by a script cannot be captured.
     if (event.isTrusted) this.canvas.setPointerCapture(event.pointerId);
     this.#open.set(event.pointerId, this.#begin(event.offsetX, event.offsetY));
   }
@@ -104,7 +104,7 @@ export class Pad extends EventTarget {
     const stroke = this.#open.get(event.pointerId);
     if (!stroke) return;
     const { left, top } = this.canvas.getBoundingClientRect();
-    // The screen shows fewer moments than the pen reports.
+    // The pen reports more positions than the screen shows.
     const moments = event.getCoalescedEvents?.() ?? [];
     for (const { clientX, clientY } of moments.length ? moments : [event]) {
       stroke.points.push([clientX - left, clientY - top]);
@@ -124,7 +124,7 @@ export class Pad extends EventTarget {
     event.preventDefault();
   }
 
-  /** Where the keys' pen is: where it was left, or in the upper middle, where a digit starts. */
+  /** Position of the keyboard's pen: the last one, or the upper middle, where a digit starts. */
   #pen() {
     const { clientWidth, clientHeight } = this.canvas;
     return (this.#keyPen ??= { x: clientWidth / 2, y: clientHeight / 4, stroke: null });
@@ -151,13 +151,13 @@ export class Pad extends EventTarget {
     this.#paint();
   }
 
-  /** No pen draws on: what it drew on may be gone. */
+  /** End all strokes: their canvas may be gone. */
   #lift() {
     this.#open.clear();
     if (this.#keyPen) this.#keyPen.stroke = null;
   }
 
-  /** What is on it stays on it when a phone is turned or a window made smaller. */
+  /** Keep the drawing inside when a phone is turned or a window made smaller. */
   #resize() {
     const size = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
     for (const strokes of this.#sheets()) keepOnPad(strokes, this.#size, size);
@@ -167,7 +167,7 @@ export class Pad extends EventTarget {
     this.#changed();
   }
 
-  /** What is on it, and what was before each clearing and may come back: no two of these share a stroke. */
+  /** The drawing, and those before each clearing, which undo restores; no two share a stroke. */
   #sheets() {
     return [...this.#past, this.#strokes].filter((_, i, all) => !all[i + 1]?.length);
   }

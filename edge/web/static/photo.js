@@ -1,4 +1,4 @@
-/** The second part: a photo that is dropped, chosen, pasted or taken, and read by the server. */
+/** The second tab: a photo that is dropped, chosen, pasted or taken, and read by the server. */
 
 import { UnreachableError, readPicture } from "./api.js";
 import { drawBoxes, prepareCanvas, shapeFrame } from "./boxes.js";
@@ -9,10 +9,10 @@ import { PageError, inWords } from "./words.js";
 /** Digits on larger pictures are as legible at this size; larger files only take longer to send. */
 const LONGEST_SIDE = 2048;
 const MOST_BYTES = 4 * 1024 * 1024;
-/** What this browser opens may be more than the server does; anything else is sent as JPEG. */
+/** Browsers open more formats than the server; others are sent as JPEG. */
 const SENT_AS_THEY_ARE = ["image/jpeg", "image/png", "image/webp"];
 const JPEG_QUALITY = 0.92;
-/** Transparent parts are looked for in a small copy. */
+/** Transparency is detected in a small copy. */
 const LOOK_SIDE = 256;
 
 /** @param {string} id @returns {any} */
@@ -20,7 +20,7 @@ const byId = (id) => document.getElementById(id);
 
 /** @typedef {{bitmap: ImageBitmap, blob: Blob, transparent: boolean}} Photo */
 
-/** @param {() => Record<string, string>} currentChoice  What the server is to read with. */
+/** @param {() => Record<string, string>} currentChoice  The reader to use on the server. */
 export function setUpPhotos(currentChoice) {
   /** @type {Photo | null} */
   let photo = null;
@@ -37,7 +37,7 @@ export function setUpPhotos(currentChoice) {
     byId("photo-note").textContent = "Reading…";
     try {
       const said = await readPicture(read.blob, currentChoice());
-      // By now another one may be shown, or none.
+      // Meanwhile another photo may be shown, or none.
       if (photo !== read) return;
       reading = said;
       show(reading, performance.now() - started);
@@ -50,7 +50,7 @@ export function setUpPhotos(currentChoice) {
   const open = newestOnly(async (/** @type {Blob} */ file) => {
     try {
       const prepared = await preparePhoto(file);
-      // Dozens of megabytes, which nothing else lets go of soon.
+      // Frees dozens of megabytes, which garbage collection would do late.
       photo?.bitmap.close();
       photo = prepared;
       readAgain(null);
@@ -96,7 +96,7 @@ function connectSources(open) {
 }
 
 /**
- * Wherever on the page it was dropped or pasted, the photo is shown.
+ * Show a photo that was dropped or pasted anywhere on the page.
  *
  * @param {DataTransfer | null} data
  * @param {(file: Blob) => void} open
@@ -121,7 +121,7 @@ async function preparePhoto(file) {
   const fits = scale === 1 && file.size <= MOST_BYTES && SENT_AS_THEY_ARE.includes(file.type);
   if (fits) return { bitmap, blob: file, transparent };
   const { canvas } = drawScaled(bitmap, scale);
-  // JPEG has no transparency, and on which ground strokes are read, the server decides: they may be white.
+  // JPEG has no transparency, and the server decides on the background: strokes may be white.
   const type = transparent ? "image/png" : "image/jpeg";
   /** @type {Blob | null} */
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, JPEG_QUALITY));
@@ -161,7 +161,7 @@ function paintPhoto({ bitmap, transparent }, reading) {
   drawBoxes(byId("photo-boxes"), reading?.digits ?? [], reading?.frame ?? bitmap);
 }
 
-/** As it was before the first photo: an older one would look like what was not read. */
+/** Reset the tab: an older photo would look like the one that could not be read. */
 function clearFrame() {
   byId("photo").classList.remove("filled");
   byId("photo-frame").removeAttribute("style");

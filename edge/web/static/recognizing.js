@@ -1,5 +1,5 @@
 /**
- * From a drawing to its reading: find, frame, infer, abstain. Whatever runs the model is handed in.
+ * From a drawing to its reading: find, frame, infer, abstain. The caller passes the function that runs the model.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Abstention} Abstention
@@ -58,7 +58,7 @@ function describe(logits, abstention) {
 }
 
 /**
- * How likely there is this very digit, as people are told.
+ * The probability that this digit was drawn, as the page shows it.
  *
  * @param {{score: number, class_probability: number}} guess
  * @param {number} company

@@ -1,5 +1,5 @@
 /**
- * A reading in words and pictures, beside what was read.
+ * A reading as text and marks, beside the picture.
  *
  * @typedef {import("./types.js").Reading} Reading
  */

@@ -4,7 +4,7 @@
  * @typedef {import("./types.js").Box} Box
  */
 
-/** Of the taller one's height: how far apart the centres of neighbours in a row may lie. */
+/** Largest vertical distance between centres of neighbours in a row, as a share of the taller one's height. */
 const MOST_APART = 0.6;
 
 /**

@@ -36,7 +36,7 @@ export class Drawing {
   #paint(paper) {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [this.width, this.height];
-    // Read back at once: kept where reading is cheap.
+    // The pixels are read back immediately, so keep them in main memory.
     const context = /** @type {Context} */ (canvas.getContext("2d", { willReadFrequently: true }));
     if (paper) {
       context.fillStyle = paper;
@@ -112,6 +112,6 @@ function trace(context, points) {
     const [nextX, nextY] = others[i + 1];
     context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
   });
-  // Of a tap there is nothing but this: a line without length, which round caps make a dot.
+  // A tap is a line without length, which round caps turn into a dot.
   context.lineTo(...last);
 }

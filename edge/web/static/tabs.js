@@ -39,7 +39,7 @@ export function setUpTabs(list, onChoose) {
   });
   for (const tab of tabs) {
     tab.addEventListener("click", () => chooseByHand(tab));
-    // Whoever works in a panel has chosen it.
+    // Using a panel counts as choosing it.
     for (const kind of ["pointerdown", "keydown"]) panelOf(tab).addEventListener(kind, () => (isChosen = true));
   }
   const byAddress = () => tabs.find((tab) => addressOf(tab) === location.hash);
@@ -63,7 +63,7 @@ function panelOf(tab) {
   return /** @type {HTMLElement} */ (document.getElementById(tab.getAttribute("aria-controls") ?? ""));
 }
 
-/** Not the panel's id alone: browsers begin the tab order at what an address points to. @param {HTMLElement} tab */
+/** Not the panel's id itself: browsers would start the tab order at that element. @param {HTMLElement} tab */
 function addressOf(tab) {
   return `#/${panelOf(tab).id}`;
 }

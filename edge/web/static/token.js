@@ -4,7 +4,7 @@
 
 const KEY = "edge-mnist-token";
 
-/** Take the token out of `#token=...`, if there is one. */
+/** Move the token out of `#token=...`, if there is one. */
 export function takeTokenFromAddress() {
   const match = /^#token=(.+)$/.exec(location.hash);
   if (!match) return;
@@ -12,7 +12,7 @@ export function takeTokenFromAddress() {
   try {
     keepToken(decodeURIComponent(match[1]));
   } catch {
-    // What cannot be decoded is no token; the page asks for one.
+    // Text that cannot be decoded is not a token; the page asks for one.
   }
 }
 

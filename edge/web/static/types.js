@@ -44,7 +44,7 @@
  * @property {number} company
  * @property {number} highest
  *
- * @typedef {object} ServerModel  What `GET /v1/model` says, as far as the page uses it.
+ * @typedef {object} ServerModel  The fields of `GET /v1/model` that the page uses.
  * @property {string} name
  * @property {{model: string, runtime: string, precision: string}[]} choices  What the server reads with, its own first.
  * @property {Abstention} abstention

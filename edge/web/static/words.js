@@ -1,11 +1,11 @@
-/** Errors in words for people: this page's own, never the browser's. */
+/** Error messages for people, always in this page's own words. */
 
 /** An error whose message is for people. */
 export class PageError extends Error {}
 
 /**
- * What people are shown of an error. What only the browser has words for is a mistake of this page, or a browser that
- * cannot do something; its words go to the console.
+ * The message that the page shows for an error. Other errors are defects of this page or missing features
+ * of the browser; their own message goes to the console.
  *
  * @param {unknown} error
  */

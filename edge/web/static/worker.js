@@ -19,7 +19,7 @@ let abstention = { threshold: 0, temperature: 1 };
 async function load(task) {
   ort = await import(`${RUNTIME}ort.wasm.min.mjs`);
   ort.env.wasm.wasmPaths = RUNTIME;
-  // One image takes a thread less time than it takes to wake a second one.
+  // One thread: an image takes less time than waking a second thread.
   ort.env.wasm.numThreads = 1;
   session = await ort.InferenceSession.create(new Uint8Array(task.model), { graphOptimizationLevel: "all" });
   abstention = task.abstention;

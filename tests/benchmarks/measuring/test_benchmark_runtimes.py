@@ -16,15 +16,16 @@ from edge_mnist.benchmarks.targets import old_runtime as old_runtime_module
 from edge_mnist.benchmarks.targets.engines import ENGINES, find_runtime
 from edge_mnist.benchmarks.targets.job import Job, Measurement
 from edge_mnist.benchmarks.targets.keras import has_gpu, thread_environment
-from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
+from edge_mnist.benchmarks.targets.launcher import Launcher, run_worker
 from edge_mnist.benchmarks.targets.old_runtime import find_old_runtime, launch_old_runtime, make_old_runtime
 from edge_mnist.benchmarks.targets.targets import list_targets, resolve_threads
-from edge_mnist.edge.bundle.folder import open_bundle, write_card
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.common.machine import count_cores
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist
 from tests.edge.runtimes.test_old_runtimes import OldRuntime, old_runtime
 
@@ -110,7 +111,7 @@ def test_a_file_that_fails_its_golden_vectors_is_not_measured(
     ]
     write_card(bundle, replace(card, export=replace(card.export, files=tuple(files))))
 
-    with pytest.raises(WorkerError, match=r"^standard-int8\.tflite on litert: refused, its logits differ"):
+    with pytest.raises(BenchmarkError, match=r"^standard-int8\.tflite on litert: refused, its logits differ"):
         measure(Launcher(), images[0], runtime="litert", bundle=str(bundle))
 
 
@@ -125,7 +126,7 @@ def test_only_the_runtimes_that_are_asked_for_are_targets() -> None:
 def test_keras_without_a_gpu_says_so(images: tuple[Path, NDArray[np.uint8]]) -> None:
     launcher = Launcher(environment=thread_environment(1, on_gpu=False))
 
-    with pytest.raises(WorkerError, match=r"Keras on .* finds no GPU"):
+    with pytest.raises(BenchmarkError, match=r"Keras on .* finds no GPU"):
         measure(launcher, images[0], runtime="keras-gpu")
 
 

@@ -9,17 +9,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.browser_worker import MOST_BYTES, Site, serving_page
 from edge_mnist.benchmarks.targets import browser
 from edge_mnist.benchmarks.targets.browser import explain_absence, find_browser
 from edge_mnist.benchmarks.targets.job import Job, Measurement
-from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
-from edge_mnist.edge.bundle.card import Precision
+from edge_mnist.benchmarks.targets.launcher import Launcher, run_worker
+from edge_mnist.edge.bundle.contract import Precision
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import choose_runtime
 from edge_mnist.edge.web.routes import files
 from tests.stand_ins.chromium import browser_runtime
 
@@ -106,14 +107,16 @@ def test_without_a_browser_the_command_that_gets_one_is_said(job: Job, monkeypat
     monkeypatch.setenv("PATH", "/nowhere")
 
     assert explain_absence() == "needs Chromium: apt install chromium"
-    with pytest.raises(WorkerError, match=r"^needs Chromium: apt install chromium$"):
+    with pytest.raises(BenchmarkError, match=r"^needs Chromium: apt install chromium$"):
         run_worker(LAUNCHER, job, Measurement)
 
 
 def test_without_its_runtime_the_command_that_gets_it_is_said(job: Job, no_runtime: Path) -> None:
     (no_runtime / browser.RUNTIME_FILES[-1]).unlink()
 
-    with pytest.raises(WorkerError, match=r"^needs onnxruntime-web: python -m edge_mnist\.edge\.web\.browser_runtime$"):
+    with pytest.raises(
+        BenchmarkError, match=r"^needs onnxruntime-web: python -m edge_mnist\.edge\.web\.browser_runtime$"
+    ):
         run_worker(LAUNCHER, job, Measurement)
 
 
@@ -130,25 +133,25 @@ def test_a_browser_that_ends_at_once_is_said_to(job: Job, tmp_path: Path, monkey
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
-    with pytest.raises(WorkerError, match="the browser ended before the page had finished"):
+    with pytest.raises(BenchmarkError, match="the browser ended before the page had finished"):
         run_worker(LAUNCHER, job, Measurement)
 
 
 @pytest.mark.usefixtures("no_runtime")
 def test_a_page_that_fails_says_why(job: Job) -> None:
-    with pytest.raises(WorkerError, match=r"the page failed: .*identifier"):
+    with pytest.raises(BenchmarkError, match=r"the page failed: .*identifier"):
         run_worker(LAUNCHER, job, Measurement)
 
 
 def test_a_runtime_that_computes_something_else_is_refused(job: Job, no_runtime: Path) -> None:
     (no_runtime / browser.RUNTIME_FILES[0]).write_text(WRONG_RUNTIME)
 
-    with pytest.raises(WorkerError, match="on onnxruntime-web: refused, its logits differ from those in its card"):
+    with pytest.raises(BenchmarkError, match="on onnxruntime-web: refused, its logits differ from those in its card"):
         run_worker(LAUNCHER, job, Measurement)
 
 
 def test_no_browser_is_left_when_the_worker_is_done(job: Job, no_runtime: Path) -> None:
-    with pytest.raises(WorkerError, match="the page failed"):
+    with pytest.raises(BenchmarkError, match="the page failed"):
         run_worker(LAUNCHER, job, Measurement)
 
     at_work = [path for path in Path("/proc").glob("[0-9]*/environ") if _holds(path, str(no_runtime))]

@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.machine_state import MachineMonitor
 from edge_mnist.benchmarks.measuring.rounds import ImageSets, measure_all
 from edge_mnist.benchmarks.results.schema import BenchmarkSettings
 from edge_mnist.benchmarks.targets import launcher as processes
-from edge_mnist.benchmarks.targets.launcher import Launcher, WorkerError, run_worker
+from edge_mnist.benchmarks.targets.launcher import Launcher, run_worker
 from edge_mnist.benchmarks.targets.targets import MeasuredFile, Target
 from edge_mnist.edge.data.images import Images
 
@@ -82,7 +83,7 @@ def test_an_answer_comes_back_with_its_logits(launch: Launch) -> None:
     ids=["segfault", "abort", "exit", "unavailable", "traceback", "silent", "bytes", "another type", "logits"],
 )
 def test_whatever_goes_wrong_is_a_reason(launch: Launch, text: str, reason: str) -> None:
-    with pytest.raises(WorkerError, match=reason):
+    with pytest.raises(BenchmarkError, match=reason):
         run_worker(launch(text), Question(1), Reply, SILENCE_S)
 
 
@@ -107,7 +108,7 @@ def test_one_that_hangs_is_ended_with_its_children(launch: Launch, tmp_path: Pat
     """)
 
     # The child's number must be there by then, so it has as long as a busy machine may take.
-    with pytest.raises(WorkerError, match="does not respond: no progress for 5 s"):
+    with pytest.raises(BenchmarkError, match="does not respond: no progress for 5 s"):
         run_worker(launcher, Question(1), Reply, silence_s=5)
 
     assert _ends(int((tmp_path / "child").read_text()))
@@ -152,7 +153,7 @@ def test_what_it_leaves_behind_is_ended_when_it_has_answered(launch: Launch, tmp
 
 
 def test_a_python_that_is_not_there_is_a_reason() -> None:
-    with pytest.raises(WorkerError, match="/nowhere/python cannot be started"):
+    with pytest.raises(BenchmarkError, match="/nowhere/python cannot be started"):
         run_worker(Launcher("/nowhere/python"), Question(1), Reply)
 
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge_mnist.benchmarks.commands.reports import schema
+from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.report.report import write_reports
 from edge_mnist.benchmarks.report.tables import format_tables
 from edge_mnist.benchmarks.results.csv_table import format_csv
-from edge_mnist.benchmarks.results.files import ResultsError, read_results
-from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results, format_schema, schema
-from edge_mnist.edge.common.files import FolderError
+from edge_mnist.benchmarks.results.files import read_results
+from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results, format_schema
+from edge_mnist.edge.common.errors import EdgeMnistError
 from tests.builders.benchmark_results import COUNT, INT8, MISSING, make_images, make_results
 from tests.conftest import REPOSITORY
 
@@ -50,7 +52,7 @@ def test_a_report_that_cannot_be_written_costs_no_other_one(results: Results, tm
     (tmp_path / "toy.json").mkdir()
     (tmp_path / "toy.html").mkdir()
 
-    with pytest.raises(FolderError, match=r"toy\.json: cannot be written .*; .*toy\.html: cannot be written"):
+    with pytest.raises(EdgeMnistError, match=r"toy\.json: cannot be written .*; .*toy\.html: cannot be written"):
         write_reports(results, tmp_path)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.csv", "toy.html", "toy.json", "toy.md"]
@@ -173,7 +175,7 @@ def test_a_bad_file_is_one_clear_sentence(results: Results, tmp_path: Path, chan
     path = tmp_path / "bad.json"
     path.write_text(json.dumps(document))
 
-    with pytest.raises(ResultsError, match=words) as caught:
+    with pytest.raises(BenchmarkError, match=words) as caught:
         read_results(path)
 
     assert str(caught.value).startswith(f"{path}: ")
@@ -194,12 +196,12 @@ def test_a_file_of_something_else_is_one_clear_sentence(tmp_path: Path, content:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
 
-    with pytest.raises(ResultsError, match=words):
+    with pytest.raises(BenchmarkError, match=words):
         read_results(path)
 
 
 def test_a_file_that_is_not_there_is_one_clear_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="cannot be read"):
+    with pytest.raises(BenchmarkError, match="cannot be read"):
         read_results(tmp_path / "none.json")
 
 
@@ -209,7 +211,7 @@ def test_a_cut_off_file_never_passes(results: Results, tmp_path: Path) -> None:
 
     for length in range(0, len(whole), len(whole) // 40):
         path.write_bytes(whole[:length])
-        with pytest.raises(ResultsError):
+        with pytest.raises(BenchmarkError):
             read_results(path)
 
 

@@ -29,7 +29,7 @@ from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.pages.markdown import escape_markdown
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 
 
 @pytest.mark.parametrize(

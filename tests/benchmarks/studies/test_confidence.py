@@ -21,7 +21,9 @@ from edge_mnist.benchmarks.studies.networks.confidence import (
     measure_weighted_error,
 )
 from edge_mnist.cli import main
-from edge_mnist.edge.bundle.card import SCHEMA_VERSION, DigitOdds, ImageSet, decode_card, encode_card
+from edge_mnist.edge.bundle.card import SCHEMA_VERSION, decode_card, encode_card
+from edge_mnist.edge.bundle.contract import ImageSet
+from edge_mnist.edge.bundle.export_record import DigitOdds
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.commands.run import FrameResult, format_json

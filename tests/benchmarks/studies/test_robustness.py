@@ -28,7 +28,7 @@ from edge_mnist.benchmarks.studies.robustness.scores import Outcomes, compare_fi
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
+from edge_mnist.edge.runtimes.registry import choose_runtime
 from tests.conftest import edge_mnist
 
 COUNT = 40

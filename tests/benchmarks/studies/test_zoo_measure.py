@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from edge_mnist.benchmarks.errors import BenchmarkError
-from edge_mnist.benchmarks.studies.networks.zoo import (
+from edge_mnist.benchmarks.studies.networks.zoo import _check_alike, run_zoo, time_in_turns
+from edge_mnist.benchmarks.studies.networks.zoo_report import (
+    describe_claims,
+    draw_zoo,
+    format_claims,
+    format_models,
+    format_zoo,
+)
+from edge_mnist.benchmarks.studies.networks.zoo_results import (
     Ratio,
     Timed,
     Zoo,
@@ -17,16 +25,6 @@ from edge_mnist.benchmarks.studies.networks.zoo import (
     ZooModel,
     ZooPeer,
     ZooSettings,
-    _check_alike,
-    run_zoo,
-    time_in_turns,
-)
-from edge_mnist.benchmarks.studies.networks.zoo_report import (
-    describe_claims,
-    draw_zoo,
-    format_claims,
-    format_models,
-    format_zoo,
 )
 from edge_mnist.benchmarks.targets.peers import describe_peer
 from edge_mnist.edge.bundle.card import ModelCardError

@@ -10,16 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_mnist.edge.bundle.card import (
-    SCHEMA_VERSION,
-    ArchitectureRecord,
-    ModelCard,
-    ModelCardError,
-    decode_card,
-    encode_card,
-)
-from edge_mnist.edge.bundle.folder import describe_file, open_bundle, staged_bundle, write_card
+from edge_mnist.edge.bundle.card import SCHEMA_VERSION, ModelCard, ModelCardError, decode_card, encode_card
+from edge_mnist.edge.bundle.contract import ArchitectureRecord
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file, staged_bundle, write_card
 from tests.conftest import edge_mnist
 
 _VERSION = b'"schema_version": %d'
@@ -144,7 +139,7 @@ def test_a_killed_writer_leaves_the_old_bundle_and_the_next_one_cleans_up(tmp_pa
     with staged_bundle(destination) as folder:
         _fill(folder, b"old")
     code = (
-        "import sys, time, pathlib; from edge_mnist.edge.bundle.folder import staged_bundle\n"
+        "import sys, time, pathlib; from edge_mnist.edge.bundle.writing import staged_bundle\n"
         "with staged_bundle(pathlib.Path(sys.argv[1])) as folder:\n"
         "    (folder / 'card.json').write_text('half'); print('writing', flush=True); time.sleep(60)\n"
     )

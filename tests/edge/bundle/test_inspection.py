@@ -13,8 +13,9 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.inspection.inspect import Inspection, inspect_file, read_model
-from edge_mnist.edge.inspection.model import InspectionError, TensorInfo, WeightGroup
+from edge_mnist.edge.inspection.model import TensorInfo, WeightGroup
 from edge_mnist.export.formats.tflite_edits import pack, unpack
 from edge_mnist.export.formats.tflite_metadata import write_metadata
 from tests.conftest import edge_mnist, python_process
@@ -271,7 +272,7 @@ def test_inspecting_tflite_loads_no_onnx_and_no_runtime() -> None:
 def test_onnx_without_the_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
 
-    with pytest.raises(InspectionError, match="Run: pip install onnx"):
+    with pytest.raises(EdgeMnistError, match="Run: pip install onnx"):
         read_model((SHIPPED / "standard-int8.onnx").read_bytes())
 
 

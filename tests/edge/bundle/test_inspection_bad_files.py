@@ -14,7 +14,6 @@ from edge_mnist.edge.commands.inspect import format_inspection
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.inspection import inspect as inspection
 from edge_mnist.edge.inspection.inspect import inspect_file, read_model
-from edge_mnist.edge.inspection.model import InspectionError
 from edge_mnist.export.formats.tflite_edits import pack, unpack
 from edge_mnist.export.formats.tflite_metadata import write_metadata
 from tests.conftest import edge_mnist
@@ -127,16 +126,16 @@ def test_many_parts_at_one_place_are_refused_quickly() -> None:
     tensor.name = b"x" * 1_000_000
     model.subgraphs[0].inputs = [0] * 40_000  # 40 GB of names
 
-    with pytest.raises(InspectionError, match="claims a name of 1,000,000 bytes"):
+    with pytest.raises(EdgeMnistError, match="claims a name of 1,000,000 bytes"):
         read_model(pack(model))
     model.subgraphs[0].inputs = [0] * 60_000
-    with pytest.raises(InspectionError, match="claims 60,000 parts"):
+    with pytest.raises(EdgeMnistError, match="claims 60,000 parts"):
         read_model(pack(model))
 
 
 def test_metadata_that_are_no_json_are_refused() -> None:
     content = write_metadata((SHIPPED / "standard-int8.tflite").read_bytes(), {"edge_mnist.a": "b"})
-    with pytest.raises(InspectionError, match="not a JSON object of strings"):
+    with pytest.raises(EdgeMnistError, match="not a JSON object of strings"):
         read_model(content.replace(b'{"edge_mnist.a":"b"}', b'{"edge_mnist.a":[1]}'))
 
 

@@ -12,16 +12,17 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader
 from edge_mnist.edge.bundle.card import ModelCardError
-from edge_mnist.edge.bundle.folder import Bundle, open_bundle, write_card
+from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.common.processes.child import Limits
 from edge_mnist.edge.inspection import inspect as inspection
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.inspection.model import InspectionError
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.runtimes import loading as untrusted
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist_process
 
 # Enough to start a Python, to import what parses, and to see that it never ends.
@@ -180,7 +181,7 @@ def test_shape_inference_that_never_ends_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(inspection, "limits_for", lambda _: SOON)
 
-    with pytest.raises(InspectionError, match=f"evil.onnx: .*{reason}"):
+    with pytest.raises(EdgeMnistError, match=f"evil.onnx: .*{reason}"):
         inspect_file(content, "evil.onnx")
 
 

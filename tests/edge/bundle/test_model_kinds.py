@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge_mnist.edge.bundle.card import Convention
+from edge_mnist.edge.bundle.contract import Convention
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.runtimes import keras_files
-from edge_mnist.edge.runtimes.keras_files import KerasFileError, load_keras_file
+from edge_mnist.edge.runtimes.keras_files import load_keras_file
 from edge_mnist.export.adoption.source import find_source, load_source
 from edge_mnist.export.drafts import _check_range
 from edge_mnist.export.errors import ExportError
@@ -79,7 +80,7 @@ def test_inspect_says_what_is_no_tflite_or_onnx_file(tmp_path: Path, kind: str) 
 def test_what_is_named_keras_and_is_something_else_is_said(kind: str) -> None:
     content, said = (KINDS | OTHERS)[kind]
 
-    with pytest.raises(KerasFileError) as caught:
+    with pytest.raises(EdgeMnistError) as caught:
         load_keras_file(content, "own.keras")
 
     assert str(caught.value).startswith("own.keras: expected a .keras file, got ")
@@ -149,7 +150,7 @@ def test_a_bundle_whose_files_are_pointers_says_how_to_fetch_them(tmp_path: Path
 
 
 def test_an_archive_that_holds_no_keras_model_is_said() -> None:
-    with pytest.raises(KerasFileError, match=r"it has no config\.json, which every \.keras file has"):
+    with pytest.raises(EdgeMnistError, match=r"it has no config\.json, which every \.keras file has"):
         load_keras_file(_zip("photo.png"), "own.keras")
 
 
@@ -184,9 +185,9 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_here")
 def test_layers_that_are_not_keras_own_are_named(tmp_path: Path) -> None:
-    with pytest.raises(KerasFileError, match=r"Squash is not part of Keras, .*copy the weights"):
+    with pytest.raises(EdgeMnistError, match=r"Squash is not part of Keras, .*copy the weights"):
         load_keras_file(_save(tmp_path, Squash()), "own.keras")
-    with pytest.raises(KerasFileError, match="has a Lambda layer, whose code would run when loaded"):
+    with pytest.raises(EdgeMnistError, match="has a Lambda layer, whose code would run when loaded"):
         load_keras_file(_save(tmp_path, layers.Lambda(lambda x: x)), "own.keras")
 
 
@@ -194,7 +195,7 @@ def test_layers_that_are_not_keras_own_are_named(tmp_path: Path) -> None:
 def test_a_file_of_keras_2_that_keras_3_cannot_read_says_so(tmp_path: Path) -> None:
     content = _save(tmp_path, Squash(), keras_version="2.15.0")
 
-    with pytest.raises(KerasFileError, match=r"It was saved by Keras 2\.15\.0; Keras 3 cannot"):
+    with pytest.raises(EdgeMnistError, match=r"It was saved by Keras 2\.15\.0; Keras 3 cannot"):
         load_keras_file(content, "own.keras")
 
 
@@ -210,7 +211,7 @@ def test_a_file_of_keras_2_that_keras_3_can_read_is_taken(tmp_path: Path) -> Non
 def test_a_full_disk_is_not_the_models_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras_files, "explain_full_disk", lambda: " The disk for temporary files is full.")
 
-    with pytest.raises(KerasFileError, match=r"The disk for temporary files is full\."):
+    with pytest.raises(EdgeMnistError, match=r"The disk for temporary files is full\."):
         load_keras_file(_save(tmp_path, Squash()), "own.keras")
 
 

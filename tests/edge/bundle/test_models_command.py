@@ -10,10 +10,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_mnist.edge.bundle.card import ArchitectureRecord, ModelCardError, count_keras_macs
+from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.catalogue import CATALOGUE, Claim, Entry
-from edge_mnist.edge.bundle.folder import open_bundle, write_card
+from edge_mnist.edge.bundle.contract import ArchitectureRecord, count_keras_macs
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED, find_shipped
+from edge_mnist.edge.bundle.writing import write_card
 from edge_mnist.edge.commands.models import list_models, models
 from edge_mnist.train.zoo import ZOO
 from tests.conftest import python_process
@@ -32,7 +34,7 @@ def test_the_catalogue_lists_the_zoo_in_its_order() -> None:
 
 @pytest.mark.parametrize("name", list(CATALOGUE))
 def test_sizes_are_those_of_the_network_that_is_built(name: str) -> None:
-    network = ZOO[name].build()
+    network = ZOO[name]()
 
     assert (CATALOGUE[name].parameters, CATALOGUE[name].macs) == (
         network.count_params(),

@@ -17,7 +17,7 @@ from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.inspection.inspect import inspect_file
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from tests.conftest import edge_mnist
 
 

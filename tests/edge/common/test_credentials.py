@@ -14,9 +14,9 @@ from edge_mnist.edge.cameras.camera import CameraUnsupportedError
 from edge_mnist.edge.cameras.factory import check_source, redact_source
 from edge_mnist.edge.cameras.http_stream import PASSWORD_VARIABLE
 from edge_mnist.edge.commands.live_options import ADDRESS_VARIABLE, CameraChoice, camera_options
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.common.network.credentials import (
     MOST_PASSWORD_CHARACTERS,
-    CredentialsError,
     add_password,
     find_password,
     hide_credentials,
@@ -129,7 +129,7 @@ def test_in_a_password_that_is_added_every_character_stands_for_itself(password:
     ],
 )
 def test_a_password_that_belongs_to_nobody_is_refused(text: str, message: str) -> None:
-    with pytest.raises(CredentialsError, match=message) as caught:
+    with pytest.raises(EdgeMnistError, match=message) as caught:
         add_password(text, SECRET)
 
     assert SECRET not in str(caught.value)
@@ -160,7 +160,7 @@ def test_a_file_without_a_password_is_a_sentence_without_what_is_in_it(
 ) -> None:
     (tmp_path / "word").write_bytes(content)
 
-    with pytest.raises(CredentialsError, match=message) as caught:
+    with pytest.raises(EdgeMnistError, match=message) as caught:
         find_password(tmp_path / "word", "WORD")
 
     assert SECRET not in str(caught.value)

@@ -7,16 +7,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves, draw_histograms
 from edge_mnist.edge.common.pages.drawing import make_file
-from edge_mnist.edge.common.pages.page import (
-    PageError,
-    PageTable,
-    TableCell,
-    _environment,
-    emphasize,
-    render_page,
-)
+from edge_mnist.edge.common.pages.page import PageTable, TableCell, _environment, emphasize, render_page
 from edge_mnist.edge.common.pages.row_charts import ChartRow, draw_rows
 from edge_mnist.edge.common.pages.scatter import ChartMark, draw_scatter, error_of
 from tests.builders.parsed_page import check_self_contained
@@ -115,5 +109,5 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "jinja2", None)
     _environment.cache_clear()
 
-    with pytest.raises(PageError, match=r"needs the package jinja2: pip install 'edge-mnist\[report\]'"):
+    with pytest.raises(EdgeMnistError, match=r"needs the package jinja2: pip install 'edge-mnist\[report\]'"):
         render_page("base.html", title="x")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_mnist.edge.common import files as regular_files
-from edge_mnist.edge.common.network.credentials import CredentialsError, find_password
-from edge_mnist.edge.web.errors import WebError
+from edge_mnist.edge.common.errors import EdgeMnistError
+from edge_mnist.edge.common.network.credentials import find_password
 from edge_mnist.edge.web.protection.tokens import find_token
 from tests.conftest import edge_mnist
 
@@ -99,16 +99,16 @@ def test_secrets_for_which_nobody_writes_are_one_sentence(tmp_path: Path, monkey
     monkeypatch.setattr(regular_files, "PIPE_S", 0.1)
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(WebError, match=r"The token: .*no data arrived"):
+    with pytest.raises(EdgeMnistError, match=r"The token: .*no data arrived"):
         find_token(tmp_path / "pipe")
-    with pytest.raises(CredentialsError, match="no data arrived"):
+    with pytest.raises(EdgeMnistError, match="no data arrived"):
         find_password(tmp_path / "pipe", "NONE")
 
 
 def test_a_secret_in_an_endless_file_is_not_read_for_ever(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 10_000_000)
 
-    with pytest.raises(WebError, match="expected a token of 16 to 200"):
+    with pytest.raises(EdgeMnistError, match="expected a token of 16 to 200"):
         find_token(tmp_path / "large")
-    with pytest.raises(CredentialsError, match="a device"):
+    with pytest.raises(EdgeMnistError, match="a device"):
         find_password(Path("/dev/zero"), "NONE")

@@ -198,6 +198,7 @@ def test_another_gzip_file_is_not_even_unpacked(
     assert "train-images-idx3-ubyte.gz: skipped, its SHA-256 is" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("full_data")
 def test_fashion_mnist_is_split_as_mnist_is() -> None:
     try:
         splits = load_fashion()

@@ -15,7 +15,7 @@ from edge_mnist.edge.doctor import probes
 from edge_mnist.edge.doctor.examine import CHECKS
 from edge_mnist.edge.doctor.machine import Machine
 from edge_mnist.edge.doctor.probes import gather
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist, edge_mnist_process
 from tests.stand_ins.fake_pi import make_pi, with_python, write_command, write_files
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.doctor.machine import Machine
-from edge_mnist.edge.doctor.service import FILES, ServiceUnit, SetupError, choose_service, plan_service
+from edge_mnist.edge.doctor.service import FILES, ServiceUnit, choose_service, plan_service
 from tests.conftest import edge_mnist
 from tests.stand_ins.fake_pi import write_files
 from tests.stand_ins.recording_pi import BARE_VENV, DEFAULTS, UNIT, Pi, bare_files, make_fake, pi
@@ -117,7 +118,7 @@ def test_a_variable_that_is_no_name_of_a_user_gets_into_nothing(
     pi = make_fake(tmp_path, monkeypatch, bare_files())
 
     assert Machine().user == Machine(environment={}).user != name
-    with pytest.raises(SetupError, match="is not a user name"):
+    with pytest.raises(EdgeMnistError, match="is not a user name"):
         choose_service(replace(pi.machine, user=name or "?"), None)
 
 

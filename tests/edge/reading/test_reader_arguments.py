@@ -14,8 +14,8 @@ from edge_mnist.edge.bundle.shipped import SHIPPED, find_shipped
 from edge_mnist.edge.reading.finding import find_candidates, show_ink
 from edge_mnist.edge.reading.framing import frame_digit
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import choose_runtime
 from edge_mnist.edge.sinks.annotate import annotate
 
 PAGE = draw_page(("1247",), seed=3, pen=PagePen(height_px=40, width_px=4))

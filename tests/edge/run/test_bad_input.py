@@ -17,7 +17,7 @@ from PIL import Image
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.errors import RuntimeUnavailableError
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from tests.conftest import edge_mnist, edge_mnist_process, python_process
 
 

@@ -8,14 +8,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_mnist.edge.bundle.card import Abstention, ImageSet, Precision
+from edge_mnist.edge.bundle.contract import ImageSet, Precision
+from edge_mnist.edge.bundle.export_record import Abstention
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.runtimes.abstention import accepted, estimate_class_probability, score_digits
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 from edge_mnist.export.verify import ACCEPTED_SHARE, KerasReference, choose_abstention
 from tests.builders.ink import Gray, on_paper, write
 

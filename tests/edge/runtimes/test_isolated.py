@@ -6,13 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_mnist.edge.bundle.card import ModelFile
+from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.common.errors import RuntimeUnavailableError
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes import isolated as evaluate
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, load_file
 from edge_mnist.edge.runtimes.isolated import run_isolated
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 
 
 @pytest.fixture

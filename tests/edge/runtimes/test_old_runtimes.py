@@ -22,13 +22,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_mnist.edge.bundle.card import PRECISION_KEY, ModelFile, Precision
-from edge_mnist.edge.bundle.folder import SOURCE_NAME, Bundle, describe_file, open_bundle
+from edge_mnist.edge.bundle.contract import PRECISION_KEY, Precision
+from edge_mnist.edge.bundle.export_record import ModelFile
+from edge_mnist.edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import describe_file
 from edge_mnist.edge.commands.verify import NOT_RUN, PASSED
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, InterpreterClassifier, load_file
+from edge_mnist.edge.runtimes.classifiers import InterpreterClassifier
 from edge_mnist.edge.runtimes.isolated import IsolatedJob
+from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.calibration import choose_calibration
 from edge_mnist.export.formats.tflite import (

@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
-from edge_mnist.edge.bundle.card import ModelFile
+from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.runtimes.classifiers import RUNTIMES, InterpreterClassifier
+from edge_mnist.edge.runtimes.classifiers import InterpreterClassifier
 from edge_mnist.edge.runtimes.golden import unpack_pixels
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import RUNTIMES
 
 THREADS = 8
 READINGS = 400

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.sinks import preview
 from edge_mnist.edge.sinks.preview import PreviewSink
-from edge_mnist.edge.sinks.window import WindowError
 from tests.conftest import python_process
 from tests.stand_ins.screen import display
 
@@ -83,10 +83,10 @@ def test_a_preview_without_a_display_is_one_sentence() -> None:
     pytest.importorskip("tkinter", reason="needs tkinter: apt install python3-tk")
     code = """
 from edge_mnist.edge.commands.sink_options import SinkSettings, make_sinks
-from edge_mnist.edge.sinks.window import WindowError
+from edge_mnist.edge.common.errors import EdgeMnistError
 try:
     make_sinks(SinkSettings(as_json=True, show=True), print)
-except WindowError as error:
+except EdgeMnistError as error:
     print(error)
 """
 
@@ -112,7 +112,7 @@ def test_a_display_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Monk
     monkeypatch.setattr(preview, "Window", SlowWindow)
     monkeypatch.setattr(preview, "OPEN_TIMEOUT_S", 0.05)
 
-    with pytest.raises(WindowError, match=r"did not answer within 0\.05 s\. Use --stills FOLDER instead\."):
+    with pytest.raises(EdgeMnistError, match=r"did not answer within 0\.05 s\. Use --stills FOLDER instead\."):
         PreviewSink(pytest.fail)
 
     answers.set()

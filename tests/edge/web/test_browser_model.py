@@ -22,8 +22,8 @@ from edge_mnist.edge.runtimes.abstention import (
     score_digits,
     weigh_company,
 )
-from edge_mnist.edge.runtimes.classifiers import choose_runtime
 from edge_mnist.edge.runtimes.loading import load_classifier
+from edge_mnist.edge.runtimes.registry import choose_runtime
 from edge_mnist.edge.web.routes.files import RUNTIME_VARIABLE
 from edge_mnist.edge.web.server import WebServer, start_server
 from tests.builders.ink import write

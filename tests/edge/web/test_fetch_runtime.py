@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web import browser_runtime as fetch_runtime
 from edge_mnist.edge.web.browser_runtime import runtime_dir, runtime_version
-from edge_mnist.edge.web.errors import WebError
 
 CONTENT = {
     "package/dist/ort.wasm.min.mjs": b"export {};",
@@ -79,7 +79,7 @@ def test_another_package_than_the_known_one_is_refused_and_nothing_kept(
     monkeypatch.setattr(fetch_runtime, "SHA512", "A" * 86 + "==")
     _install_npm(tmp_path, f"/bin/cp {archive} $PWD/onnxruntime-web.tgz")
 
-    with pytest.raises(WebError, match="expected SHA-512 AAAAAAAAAAAA…, npm returned"):
+    with pytest.raises(EdgeMnistError, match="expected SHA-512 AAAAAAAAAAAA…, npm returned"):
         fetch_runtime.fetch_runtime()
 
     assert list(runtime_dir().parent.iterdir()) == []
@@ -96,14 +96,14 @@ def test_a_failing_npm_is_reported_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_npm_is_told_what_to_install() -> None:
-    with pytest.raises(WebError, match="apt install npm"):
+    with pytest.raises(EdgeMnistError, match="apt install npm"):
         fetch_runtime.fetch_runtime()
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
 
-    with pytest.raises(WebError, match="cannot be written"):
+    with pytest.raises(EdgeMnistError, match="cannot be written"):
         fetch_runtime.fetch_runtime()
 
 

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.bundle.folder import open_bundle, write_card
+from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
+from edge_mnist.edge.bundle.writing import write_card
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.live.documents import describe_event
 from edge_mnist.edge.live.events import CameraChange
 from edge_mnist.edge.media.pictures import read_gray
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.web.errors import WebError
 from edge_mnist.edge.web.live_feed import LiveFeed
 from edge_mnist.edge.web.server import start_server
 from edge_mnist.edge.web.settings import WebLimits, WebSettings
@@ -138,7 +139,7 @@ def test_two_models_can_be_chosen_between(tmp_path: Path) -> None:
 
 
 def test_models_of_one_name_are_refused() -> None:
-    with pytest.raises(WebError, match="have the same name"):
+    with pytest.raises(EdgeMnistError, match="have the same name"):
         start_server(None, port=0, settings=WebSettings(models=(SHIPPED, SHIPPED)))
 
 

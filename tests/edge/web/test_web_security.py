@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web import server as server_module
-from edge_mnist.edge.web.errors import RequestRefusedError, WebError
+from edge_mnist.edge.web.errors import RequestRefusedError
 from edge_mnist.edge.web.protection import tokens
 from edge_mnist.edge.web.readers import ReaderPool
 from edge_mnist.edge.web.server import WebServer, open_listener
@@ -272,12 +273,12 @@ def test_a_token_that_cannot_be_used_is_refused(token: str, tmp_path: Path) -> N
     file = tmp_path / "token"
     file.write_text(token, encoding="utf-8")
 
-    with pytest.raises(WebError, match="16 to 200"):
+    with pytest.raises(EdgeMnistError, match="16 to 200"):
         tokens.find_token(file)
 
 
 def test_a_token_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WebError, match=r"nowhere: cannot be read \(No such file"):
+    with pytest.raises(EdgeMnistError, match=r"nowhere: cannot be read \(No such file"):
         tokens.find_token(tmp_path / "nowhere")
 
 

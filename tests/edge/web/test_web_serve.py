@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.commands.open_page import open_page
-from edge_mnist.edge.web.errors import WebError
+from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web.server import open_listener
 from tests.conftest import edge_mnist, edge_mnist_process, python_process
 from tests.stand_ins.web_server import PATIENCE_S, PNG, draw_digits, serving, serving_process
@@ -119,7 +119,7 @@ def test_a_host_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(socket, "getaddrinfo", know_nobody)
 
     for host in ("nowhere.invalid", "a" * 300):
-        with pytest.raises(WebError, match=f"^{host}: no such host"):
+        with pytest.raises(EdgeMnistError, match=f"^{host}: no such host"):
             open_listener(host, 0)
 
 
@@ -127,11 +127,11 @@ def test_advice_about_an_address_names_no_option_that_only_one_command_has(monke
     said = [edge_mnist("live", "--camera", "auto", "--web", "192.0.2.7:8000").output]
     for code in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
         monkeypatch.setattr(socket.socket, "bind", _raise(OSError(code, "no")))
-        with pytest.raises(WebError) as refused:
+        with pytest.raises(EdgeMnistError) as refused:
             open_listener("127.0.0.1", 80)
         said.append(str(refused.value))
     monkeypatch.setattr(socket, "getaddrinfo", _raise(socket.gaierror(-2, "Name or service not known")))
-    with pytest.raises(WebError) as refused:
+    with pytest.raises(EdgeMnistError) as refused:
         open_listener("nowhere.invalid", 80)
     said.append(str(refused.value))
 
@@ -145,7 +145,7 @@ def test_a_privileged_port_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
 
-    with pytest.raises(WebError, match=r"127\.0\.0\.1:80 needs root\. Choose a port of 1024 or above"):
+    with pytest.raises(EdgeMnistError, match=r"127\.0\.0\.1:80 needs root\. Choose a port of 1024 or above"):
         open_listener("127.0.0.1", 80)
 
 

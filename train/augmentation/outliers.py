@@ -17,11 +17,10 @@ Sources: outlier exposure after Hendrycks, Mazeika and Dietterich, "Deep anomaly
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import matplotlib
 import numpy as np
@@ -29,21 +28,16 @@ from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES
-from ..edge.common.opencv import cv
-from ..edge.data.images import Images
-from ..edge.reading.framing import SIDE, frame_digit
-
-Random = np.random.Generator
-Ink = NDArray[np.uint8]
-T = TypeVar("T")
+from ...edge.bundle.contract import IMAGE_SHAPE, NUM_CLASSES
+from ...edge.common.opencv import cv
+from ...edge.data.images import Images
+from ...edge.reading.framing import SIDE, frame_digit
+from .pens import CANVAS, Ink, Random, blank_canvas, choose, crop_ink, draw_path, fill_image, place_ink, smooth_curve
 
 NOT_A_DIGIT = NUM_CLASSES
 PRINTED_SHARE = 0.1
 REFRAMED_SHARE = 0.15
 UPSTROKE_SHARE = 0.05
-# Shapes are drawn at this size and scaled down, so that their edges are as soft as a camera's.
-CANVAS = 112
 # The text faces shipped with matplotlib: serif, sans serif and monospaced, bold and slanted.
 FONTS = (
     "DejaVuSans.ttf",
@@ -55,10 +49,6 @@ FONTS = (
 )
 # Framed like a digit, these look like one to most readers. Characters that Unicode calls numbers are left out, too.
 LOOKALIKES = frozenset("OoQDIl|!SsZzBbGgqyCOΟοОоЗзбЧчƐ∂δθΘΦσ°ºø∅○◯Øµ")  # noqa: RUF001 - looking alike is the point
-# A narrower shape looks like a 1.
-NARROWEST = 0.4
-# A shape that fills more than MNIST's central box is not a framed digit, even if it is a letter O.
-FILLING_SHARE = 0.35
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,7 @@ def draw_extras(train: Images, count: int, random: Random) -> DrawnImages:
         draw = random.random()
         if draw < PRINTED_SHARE:
             labels[i] = random.integers(NUM_CLASSES)
-            pixels[i] = _frame(_glyph(str(labels[i]), _choose(text_faces(), random)))
+            pixels[i] = frame_digit(_glyph(str(labels[i]), choose(text_faces(), random)))
         elif draw < PRINTED_SHARE + REFRAMED_SHARE:
             chosen = random.integers(len(train))
             labels[i] = train.labels[chosen]
@@ -116,16 +106,16 @@ def _characters(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _letter(_train: Images, random: Random) -> Ink:
-    face = _choose(text_faces(), random)
-    character = _choose(_choose(_characters(str(face.path)), random), random)
+    face = choose(text_faces(), random)
+    character = choose(choose(_characters(str(face.path)), random), random)
     ink = _glyph(character, face)
-    return _fill(ink, random) if character in LOOKALIKES else _place(ink, random)
+    return fill_image(ink, random) if character in LOOKALIKES else place_ink(ink, random)
 
 
 def _glyph(character: str, face: ImageFont.FreeTypeFont) -> Ink:
     image = Image.new("L", (2 * CANVAS, 2 * CANVAS))
     ImageDraw.Draw(image).text((CANVAS, CANVAS), character, fill=255, font=face, anchor="mm")
-    return _crop(np.asarray(image))
+    return crop_ink(np.asarray(image))
 
 
 # --- pens ---
@@ -133,34 +123,34 @@ def _glyph(character: str, face: ImageFont.FreeTypeFont) -> Ink:
 
 def _invented_character(_train: Images, random: Random) -> Ink:
     """Draw two to five strokes, like a letter of an unknown alphabet."""
-    ink, width = _blank(), int(random.integers(4, 15))
+    ink, width = blank_canvas(), int(random.integers(4, 15))
     for _ in range(random.integers(2, 6)):
         points = random.uniform(8, CANVAS - 8, (random.integers(2, 5), 2))
-        _draw_path(ink, _round(points) if random.random() < 0.6 else points, width)
+        draw_path(ink, smooth_curve(points) if random.random() < 0.6 else points, width)
     if random.random() < 0.3:
         centre, radius = random.integers(20, CANVAS - 20, 2).tolist(), int(random.integers(6, 30))
         cv.circle(ink, centre, radius, 255, width, cv.LINE_AA)
-    return _place(ink, random)
+    return place_ink(ink, random)
 
 
 def _scribble(_train: Images, random: Random) -> Ink:
-    ink = _blank()
+    ink = blank_canvas()
     points = random.uniform(6, CANVAS - 6, (random.integers(7, 20), 2))
-    _draw_path(ink, _round(points), int(random.integers(3, 14)))
-    return _place(ink, random)
+    draw_path(ink, smooth_curve(points), int(random.integers(3, 14)))
+    return place_ink(ink, random)
 
 
 def _line(_train: Images, random: Random) -> Ink:
     """Draw a dash, a rule, crossing rules or an edge of the paper, never a single upright line, which would be a 1."""
-    ink, width = _blank(), int(random.integers(2, 16))
+    ink, width = blank_canvas(), int(random.integers(2, 16))
     middle = CANVAS / 2 + random.uniform(-20, 20, 2)
     tilts = {"dash": [0], "crossing": [0, 90], "corner": [35, 145], "rules": [0, 0]}
-    for tilt in _choose(tuple(tilts.values()), random):
+    for tilt in choose(tuple(tilts.values()), random):
         angle = np.radians(tilt + random.uniform(-20, 20))
         reach = np.array([np.cos(angle), np.sin(angle)]) * random.uniform(15, 80)
         shift = random.uniform(-25, 25, 2)
-        _draw_path(ink, np.array([middle + shift - reach, middle + shift + reach]), width)
-    return _place(ink, random)
+        draw_path(ink, np.array([middle + shift - reach, middle + shift + reach]), width)
+    return place_ink(ink, random)
 
 
 # --- surfaces ---
@@ -172,16 +162,16 @@ def _blot(_train: Images, random: Random) -> Ink:
     angles = np.sort(random.uniform(0, 2 * np.pi, corners)) if random.random() < 0.5 else np.linspace(0, 6.28, corners)
     radii = random.uniform(random.uniform(0.3, 1), 1, corners) * CANVAS / 2
     outline = CANVAS / 2 + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
-    ink = _blank()
-    cv.fillPoly(ink, [np.round(_round(outline) if random.random() < 0.5 else outline).astype(np.int32)], 255)
+    ink = blank_canvas()
+    cv.fillPoly(ink, [np.round(smooth_curve(outline) if random.random() < 0.5 else outline).astype(np.int32)], 255)
     if random.random() < 0.5:
         ink = (ink * (0.4 + 0.6 * _noise(random))).astype(np.uint8)
-    return _place(ink, random)
+    return place_ink(ink, random)
 
 
 def _texture(_train: Images, random: Random) -> Ink:
     """Draw cloth, grain, stripes, or a shadow over the whole image."""
-    pattern = _choose((_noise, _stripes), random)(random)
+    pattern = choose((_noise, _stripes), random)(random)
     if random.random() < 0.4:
         pattern = (pattern > random.uniform(0.3, 0.7)).astype(np.float64)
     low, high = np.sort(random.uniform(0, 255, 2))
@@ -207,32 +197,32 @@ def _stripes(random: Random) -> NDArray[np.float64]:
 
 def _one_with_upstroke(random: Random) -> Ink:
     """Draw a stem with a stroke from its top down to the left, too steep for the bar of a 7; maybe a foot."""
-    ink, width = _blank(), int(random.integers(4, 16))
+    ink, width = blank_canvas(), int(random.integers(4, 16))
     top, bottom = np.array([60.0, 14.0]), np.array([60 + random.uniform(-14, 10), 98.0])
     angle = np.radians(random.uniform(28, 65))
     start = top + random.uniform(14, 42) * np.array([-np.cos(angle), np.sin(angle)])
     bend = (start + top) / 2 + random.uniform(-3, 3, 2)
-    _draw_path(ink, np.concatenate([_round(np.stack([start, bend, top])), bottom[None]]), width)
+    draw_path(ink, np.concatenate([smooth_curve(np.stack([start, bend, top])), bottom[None]]), width)
     if random.random() < 0.3:
         left, right = random.uniform(8, 24, 2)
-        _draw_path(ink, np.array([bottom - [left, 0], bottom + np.array([right, random.uniform(-4, 4)])]), width)
-    return _frame(_crop(ink))
+        draw_path(ink, np.array([bottom - [left, 0], bottom + np.array([right, random.uniform(-4, 4)])]), width)
+    return frame_digit(crop_ink(ink))
 
 
 def _rewrite(digit: Ink, random: Random) -> Ink:
     """Rewrite the digit [28, 28] up to eight times as large, with another pen, framed as the reader does."""
     scale = random.uniform(1, 8)
-    ink = cv.resize(_crop(digit), None, fx=scale, fy=scale, interpolation=cv.INTER_LINEAR)
+    ink = cv.resize(crop_ink(digit), None, fx=scale, fy=scale, interpolation=cv.INTER_LINEAR)
     change = int(scale * random.uniform(0, 1.2))
     pen = cv.getStructuringElement(cv.MORPH_ELLIPSE, (change + 1, change + 1))
     if random.random() < 0.5:
-        return _frame(cv.dilate(cv.copyMakeBorder(ink, *4 * [change], cv.BORDER_CONSTANT), pen))
+        return frame_digit(cv.dilate(cv.copyMakeBorder(ink, *4 * [change], cv.BORDER_CONSTANT), pen))
     thin = cv.erode(ink, pen)
-    return _frame(_crop(thin if thin.sum() > 0.4 * ink.sum() else ink))
+    return frame_digit(crop_ink(thin if thin.sum() > 0.4 * ink.sum() else ink))
 
 
 def _spoiled_digit(train: Images, random: Random) -> Ink:
-    return _choose((_lying, _mirrored, _glued, _overlaid, _inverted), random)(train, random)
+    return choose((_lying, _mirrored, _glued, _overlaid, _inverted), random)(train, random)
 
 
 def _lying(train: Images, random: Random) -> Ink:
@@ -248,14 +238,14 @@ def _mirrored(train: Images, random: Random) -> Ink:
 
 def _glued(train: Images, random: Random) -> Ink:
     """Draw two digits that touch, or a digit and part of the next one, framed as one."""
-    left, right = (_crop(_pick(train, range(10), random)[..., 0]) for _ in range(2))
+    left, right = (crop_ink(_pick(train, range(10), random)[..., 0]) for _ in range(2))
     ink = np.zeros((SIDE, left.shape[1] + right.shape[1]), np.uint8)
     overlap = int(random.integers(0, 4))
     for digit, x in ((left, 0), (right, max(0, left.shape[1] - overlap))):
         y = int(random.integers(0, SIDE - digit.shape[0] + 1))
         window = ink[y : y + digit.shape[0], x : x + digit.shape[1]]
         np.maximum(window, digit, out=window)
-    return _frame(_crop(ink))
+    return frame_digit(crop_ink(ink))
 
 
 def _overlaid(train: Images, random: Random) -> Ink:
@@ -284,65 +274,3 @@ KINDS: tuple[tuple[float, Callable[[Images, Random], Ink]], ...] = (
     (0.08, _texture),
     (0.12, _spoiled_digit),
 )
-
-
-# --- from canvas to image ---
-
-
-def _place(ink: Ink, random: Random) -> Ink:
-    ink = _crop(ink)
-    narrow = ink.shape[1] < NARROWEST * ink.shape[0]
-    return _fill(ink, random) if narrow or random.random() < FILLING_SHARE else _frame(ink)
-
-
-def _frame(ink: Ink) -> Ink:
-    """Frame ink as the reader frames a shape that it takes for a digit."""
-    return frame_digit(ink)
-
-
-def _fill(ink: Ink, random: Random) -> Ink:
-    """Stretch ink over most of the image or all of it, with or without its proportions."""
-    side = random.integers(25, SIDE + 1)
-    scale = side / max(ink.shape)
-    shape = [side, side] if random.random() < 0.5 else [max(1, round(length * scale)) for length in ink.shape]
-    image = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = [int(random.integers(0, SIDE - length + 1)) for length in shape]
-    small = cv.resize(ink, (int(shape[1]), int(shape[0])), interpolation=cv.INTER_AREA)
-    image[top : top + shape[0], left : left + shape[1]] = small
-    return image[..., None]
-
-
-def _crop(ink: Ink) -> Ink:
-    """Crop to the ink; a blank canvas does not change, since a blank image is not a digit either."""
-    x, y, width, height = cv.boundingRect(ink)
-    return ink[y : y + height, x : x + width] if width and height else ink
-
-
-def _blank() -> Ink:
-    return np.zeros((CANVAS, CANVAS), np.uint8)
-
-
-def _draw_path(ink: Ink, points: NDArray[np.float64], width: int) -> None:
-    cv.polylines(ink, [np.round(points * 16).astype(np.int32)], False, 255, width, cv.LINE_AA, shift=4)
-
-
-def _round(points: NDArray[np.float64], steps: int = 12) -> NDArray[np.float64]:
-    """Interpolate a smooth curve through points [N, 2]: a Catmull-Rom spline.
-
-    Source: E. Catmull and R. Rom, "A class of local interpolating splines" (1974).
-    """
-    before, after = np.concatenate([points[:1], points[:-1]]), np.concatenate([points[1:], points[-1:]])
-    slopes = (after - before) / 2
-    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    start, end = points[:-1, None], points[1:, None]
-    curve = (
-        (2 * t**3 - 3 * t**2 + 1) * start
-        + (t**3 - 2 * t**2 + t) * slopes[:-1, None]
-        + (3 * t**2 - 2 * t**3) * end
-        + (t**3 - t**2) * slopes[1:, None]
-    )
-    return np.concatenate([curve.reshape(-1, 2), points[-1:]])
-
-
-def _choose(options: Sequence[T], random: Random) -> T:
-    return options[int(random.integers(len(options)))]
