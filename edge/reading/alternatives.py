@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .cuts import find_cuts, part_between, split_upright
 from .finding import Candidates
 from .framing import measure_stroke
-from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite_shapes
+from .shapes import Shape, find_edges, split_pieces, unite_shapes
 
 # A digit is rarely wider than the first share of its height; several that touch are rarely narrower than the second.
 WIDEST_DIGIT = 1.25
@@ -39,25 +39,25 @@ NEAR = 0.12
 MOST_JOINTS = 200
 # A joined shape may be less likely a digit than its likeliest piece by this much, in nats.
 SLACK = 0.5
-# In a row of digits, refused shapes of digit size are at most this share of the digits, or one.
-MOST_REFUSED = 0.5
-# In that share, a digit that was cut out counts as this much of one: an m is easily cut into 1s.
-CUT_COUNTS = 0.25
-# A refused shape in a row of digits is accepted if, by Bayes' rule, the odds in its row make up for what its score
-# lacks; at most this many nats.
-MOST_TRUST = 2.0
-# Shapes between these multiples of the row's height are of digit size.
-SIZES = (0.55, 1.7)
 
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """The model's opinion of a shape: the likeliest digit, the log odds of any digit, and this digit's probability."""
+    """An opinion of a shape.
+
+    Attributes:
+        shape: The shape.
+        digit: The likeliest digit.
+        score: Log odds of any digit, in nats: the model's, then by all evidence.
+        class_probability: Probability of the likeliest digit, given that there is one.
+        model_score: Log odds of any digit, in nats, by the model alone.
+    """
 
     shape: Shape
     digit: int
     score: float
     class_probability: float
+    model_score: float = 0.0
 
     @property
     def whole(self) -> bool:
@@ -176,22 +176,19 @@ def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
     return (apart < NEAR * height) & (width < WIDEST_DIGIT * height)
 
 
-def choose_digits(
+def choose_reading(
     guesses: Sequence[Classified],
     alternatives: Sequence[Alternative],
     second: Sequence[Sequence[Classified]],
     threshold: float,
 ) -> list[Classified]:
-    """Choose the likeliest reading: rows of shapes that the model takes for digits.
+    """Choose the likeliest reading, and return its shapes, digits or not, without those that lie within a digit.
 
     Args:
         guesses: The model's guess for every shape.
         alternatives: Alternatives from `suggest_alternatives`.
         second: Guesses for the shapes of each alternative.
         threshold: Score below which a shape is not a digit, in nats.
-
-    Returns:
-        The digits of each row from left to right, rows from top to bottom.
     """
     readings = []
     for alternative, parts in zip(alternatives, second, strict=True):

@@ -16,8 +16,9 @@ from .shapes import Shape
 
 # A box or a block covers at least this share of the smallest rectangle around it; an ellipse covers 0.79.
 RECTANGULAR = 0.86
-# The lines of a box, and the strokes in it, cover at most this share of it; a block's surface at least this share.
-MOST_LINES, LEAST_SURFACE = 0.45, 0.5
+# The lines of a box, and the strokes in it, cover at most this share of it; a block's surface at least this share, or
+# it may be a thick 0.
+MOST_LINES, LEAST_SURFACE = 0.45, 0.72
 # Boxes are at least so large, in pixels of the working copy. An underline is this many times as long as most pieces
 # are high.
 SMALLEST, LONG = 20, 3.0

@@ -51,7 +51,9 @@ class ContextNetwork:
         values = windows.astype(np.float32)
         *hidden, last = zip(self.weights, self.biases, self.multipliers, strict=True)
         for weights, bias, multiplier in hidden:
-            inputs = _gather_patches(values) if weights.shape[0] == 9 * values.shape[-1] else values.reshape(len(values), -1)
+            inputs = (
+                _gather_patches(values) if weights.shape[0] == 9 * values.shape[-1] else values.reshape(len(values), -1)
+            )
             values = np.clip(np.rint((inputs @ weights + bias) * multiplier), 0, 255)
         weights, bias, multiplier = last
         return ((values @ weights + bias) * multiplier)[:, 0]
