@@ -59,6 +59,10 @@ class Classified:
     class_probability: float
     model_score: float = 0.0
 
+    def with_score(self, score: float) -> "Classified":
+        """Return the same opinion with another score; `dataclasses.replace` takes three times as long."""
+        return Classified(self.shape, self.digit, score, self.class_probability, self.model_score)
+
     @property
     def whole(self) -> bool:
         """Whether the shape was found, not cut out of another shape."""

@@ -19,9 +19,9 @@ RECTANGULAR = 0.86
 # The lines of a box, and the strokes in it, cover at most this share of it; a block's surface at least this share, or
 # it may be a thick 0.
 MOST_LINES, LEAST_SURFACE = 0.45, 0.72
-# Boxes are at least so large, in pixels of the working copy. An underline is this many times as long as most pieces
-# are high.
-SMALLEST, LONG = 20, 3.0
+# Boxes are at least so large, in pixels of the working copy. A box is so much larger than most pieces are high, and an
+# underline so much longer.
+SMALLEST, AROUND, LONG = 20, 1.2, 3.0
 # At most so many pieces are examined.
 MOST = 40
 # The edge of a block, in pixels, is neither paper nor ink.
@@ -30,28 +30,37 @@ EDGE = 5
 HOLE_SHARE, SMALLEST_HOLE, SMALLEST_BLOCK = 0.12, 9, 24
 
 
-def remove_boxes(mask: Gray, faint: Gray, depth: Gray, pieces: Sequence[Shape], typical: float) -> Gray:
+def find_boxes(mask: Gray, pieces: Sequence[Shape], typical: float) -> list[Shape]:
+    """Find the pieces that may have straight sides: boxes, tables, combs and underlines.
+
+    Args:
+        mask: Mask of ink, uint8 [height, width] of 0 and 255.
+        pieces: The connected pieces of the mask.
+        typical: Height of most pieces in pixels.
+    """
+    large = [piece for piece in _take_largest(pieces) if _is_long(piece, AROUND * typical)]
+    sided = (piece for piece in large if _is_long(piece, LONG * typical) or _is_rectangle(piece))
+    return [piece for piece in sided if _cover(mask, piece) <= MOST_LINES]
+
+
+def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -> Gray:
     """Remove the sides of boxes, combs and underlines that strokes touch.
 
     Args:
         mask: Mask of ink, uint8 [height, width] of 0 and 255.
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
-        pieces: The connected pieces of the mask.
-        typical: Height of most pieces in pixels.
+        boxes: Pieces of the mask that may have sides.
 
     Returns:
         The ink without sides; the same array if there are none.
     """
     opened = mask
-    for piece in _take_largest(pieces):
+    for piece in boxes:
         box = piece.box
         window = (slice(box.y, box.bottom), slice(box.x, box.right))
         filled = piece.mask
         ink = cv.bitwise_and(mask[window], filled)
-        share = cv.countNonZero(ink) / (box.width * box.height)
-        if share > MOST_LINES or not (_is_rectangle(piece) or max(box.width, box.height) > LONG * typical):
-            continue
         without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window])
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
@@ -78,6 +87,17 @@ def find_blocks(mask: Gray, pieces: Sequence[Shape]) -> Gray | None:
         view[filled > 0] = 127
         view[within > 0] = 255
     return blocks
+
+
+def _cover(mask: Gray, piece: Shape) -> float:
+    """Return the share of a piece's box that its own ink covers."""
+    box = piece.box
+    ink = cv.bitwise_and(mask[box.y : box.bottom, box.x : box.right], piece.mask)
+    return cv.countNonZero(ink) / (box.width * box.height)
+
+
+def _is_long(piece: Shape, least: float) -> bool:
+    return max(piece.box.width, piece.box.height) > least
 
 
 def _take_largest(pieces: Sequence[Shape]) -> list[Shape]:

@@ -8,7 +8,6 @@ that looks like a digit is a letter.
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -64,7 +63,7 @@ def judge_shapes(finding: Candidates, guesses: Sequence[Classified], threshold: 
         return judge_parts(finding, guesses, threshold)
     usual = ODD * statistics.median(guess.shape.box.height for guess in guesses)
     return [
-        replace(guess, score=_add_context(guess.score, TYPICAL, threshold))
+        guess.with_score(_add_context(guess.score, TYPICAL, threshold))
         if guess.shape.box.height <= usual
         else judge_parts(finding, [guess], threshold)[0]
         for guess in guesses
@@ -84,7 +83,7 @@ def judge_parts(finding: Candidates, guesses: Sequence[Classified], threshold: f
         return judged
     contexts = load_context_network()(cut_windows(finding, [guesses[i].shape for i in places]))
     for i, context in zip(places, contexts.tolist(), strict=True):
-        judged[i] = replace(guesses[i], score=_add_context(guesses[i].score, context, threshold))
+        judged[i] = guesses[i].with_score(_add_context(guesses[i].score, context, threshold))
     return judged
 
 
@@ -114,7 +113,7 @@ def judge_by_neighbours(guesses: Sequence[Classified], threshold: float) -> list
     digits = np.count_nonzero(telling & (scores >= threshold + LEAST))
     against = math.log((len(guesses) - digits + 1) / (digits + 1))
     scores -= DOUBT * max(0.0, against - BEYOND)
-    return [replace(guess, score=score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
+    return [guess.with_score(score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
 
 
 def choose_rows(guesses: Sequence[Classified], threshold: float) -> list[list[Classified]]:
