@@ -5,7 +5,7 @@ OUT := demo
 # The newest of these decides whether the environment is up to date.
 SETUP := pyproject.toml constraints.txt
 
-.PHONY: demo test test-pi web-runtime check format clean
+.PHONY: demo test test-pi web-runtime check format wheel clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -35,12 +35,19 @@ format: .venv/dev  ## Put the code into its format, mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+wheel:  ## Build dist/edge_mnist-VERSION-py3-none-any.whl, for machines without this folder
+	rm -rf build/lib
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist .
+	@echo "Install it with: pip install -c constraints.txt dist/edge_mnist-*.whl"
+
 clean:  ## Remove what the targets above made
 	rm -rf .venv build dist $(OUT) *.egg-info
 
 .venv/dev: EXTRA = dev
 .venv/export: EXTRA = export
 .venv/dev .venv/export: $(SETUP)
+	@echo "Installing the packages of the extra '$(EXTRA)', about 3 GB, into .venv takes minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	touch $@

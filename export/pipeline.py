@@ -33,7 +33,8 @@ from ..edge.inspection.inspect import inspect_file
 from ..edge.runtimes.classifiers import RUNTIMES, load_file
 from ..edge.runtimes.golden import check_golden, pack_pixels
 from .adoption.convention import check_convention
-from .adoption.source import ModelSource, load_source
+from .adoption.model_source import ModelSource
+from .adoption.source import load_source
 from .calibration import choose_calibration, describe_calibration
 from .drafts import Network, UnverifiedFile, make_drafts
 from .errors import ExportError

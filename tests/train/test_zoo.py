@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.bundle.card import IMAGE_SHAPE, NUM_CLASSES, SCALING_LAYER, Convention, FileName, count_keras_macs
-from edge_mnist.export.adoption.source import ModelSource, load_source
+from edge_mnist.export.adoption.model_source import ModelSource
+from edge_mnist.export.adoption.source import load_source
 from edge_mnist.train.cli import train
 from edge_mnist.train.zoo import ZOO
 
