@@ -47,7 +47,7 @@ clean:  ## Remove what the targets above made
 .venv/dev: EXTRA = dev
 .venv/export: EXTRA = export
 .venv/dev .venv/export: $(SETUP)
-	@echo "Installing the packages of the extra '$(EXTRA)', about 3 GB, into .venv takes minutes."
+	@echo "Installing the extra '$(EXTRA)' with up to 3 GB into .venv takes some minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	touch $@
