@@ -11,7 +11,7 @@ QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.p
   edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
   benchmarks/statistics benchmarks/report/test_result_files.py)
 
-.PHONY: demo test test-quick test-pi web-runtime check format clean
+.PHONY: demo test test-quick test-pi web-runtime check format wheel clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -45,12 +45,19 @@ format: .venv/dev  ## Format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+wheel:  ## Build dist/edge_mnist-VERSION-py3-none-any.whl, for machines without this folder
+	rm -rf build/lib
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist .
+	@echo "Install it with: pip install -c constraints.txt dist/edge_mnist-*.whl"
+
 clean:  ## Remove everything that these targets made
 	rm -rf .venv build dist $(OUT) *.egg-info
 
 .venv/dev: EXTRA = dev
 .venv/export: EXTRA = export
 .venv/dev .venv/export: $(SETUP)
+	@echo "Installing the extra '$(EXTRA)' with up to 3 GB into .venv takes some minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRA)]'
 	touch $@

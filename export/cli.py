@@ -13,6 +13,8 @@ from ..edge.common.terminal.formatting import format_percent
 from ..edge.common.terminal.output import echo, echo_text
 from ..edge.common.terminal.tables import format_table_to_width
 from ..edge.common.terminal.text import one_line
+from . import import_tensorflow
+from .adoption.model_source import find_source
 from .calibration import METHODS, WEIGHTS
 from .errors import ExportError
 from .verify import describe_doubts
@@ -95,8 +97,9 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     if float_only and int8:
         raise click.UsageError("--float-only and --int8 exclude each other: use only one.")
-    # Imported here so that `--help` works without Keras and its converters.
-    from .adoption.source import find_source  # noqa: PLC0415
+    found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
+    import_tensorflow()
+    # Imported here so that `--help` works without Keras and its converters, and a wrong path is reported at once.
     from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
     from .settings import ExportSettings, find_exported, find_unmet  # noqa: PLC0415
 
@@ -115,7 +118,6 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
         strict_int8=strict_int8,
         named=(*named, *(("float32",) if format_ else ()), *(("int8",) if c_array and not int8 else ())),
     )
-    found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
     destination = out or found.default_out
     earlier = find_exported(destination)
     card = export_bundle(found, settings, destination, data_dir)

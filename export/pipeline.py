@@ -20,7 +20,7 @@ from ..edge.common.terminal.progress import ProgressBar
 from ..edge.inspection.inspect import inspect_file
 from ..edge.runtimes.golden import check_golden, pack_pixels
 from ..edge.runtimes.registry import RUNTIMES, load_file
-from .adoption.source import ModelSource
+from .adoption.model_source import ModelSource
 from .drafts import UnverifiedFile, make_drafts
 from .errors import ExportError
 from .exporters import Exporter

@@ -17,7 +17,8 @@ from ..edge.data.held_out import HeldOut, held_out_images
 from ..edge.data.images import Images
 from ..edge.data.picture_folder import PREFIX
 from .adoption.convention import check_convention
-from .adoption.source import ModelSource, load_source
+from .adoption.model_source import ModelSource
+from .adoption.source import load_source
 from .calibration import choose_calibration, describe_calibration
 from .drafts import Network
 from .errors import ExportError

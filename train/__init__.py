@@ -1,6 +1,7 @@
 """Stage 1, train: a model of the zoo, in float32, on the backend and device that Keras uses."""
 
 import contextlib
+import importlib
 import os
 
 from ..edge.common.native_log import quiet_native_log
@@ -8,8 +9,13 @@ from ..edge.common.native_log import quiet_native_log
 # Silences TensorFlow's pages of start-up messages. Read at its first import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-with quiet_native_log(), contextlib.suppress(ImportError):
-    import keras as keras
 
-    # If TensorFlow is installed, Keras imports it when it first sees data, with any backend.
-    import tensorflow as tensorflow
+def import_keras() -> None:
+    """Import Keras without its start-up messages. If it is missing, the code that needs it reports that.
+
+    It takes seconds: call it after the arguments have been checked, before the first module that imports Keras.
+    """
+    with quiet_native_log(), contextlib.suppress(ImportError):
+        importlib.import_module("keras")
+        # If TensorFlow is installed, Keras imports it when it first sees data, with any backend.
+        importlib.import_module("tensorflow")

@@ -10,7 +10,9 @@ from ..edge.bundle.catalogue import CATALOGUE
 from ..edge.bundle.training_record import TrainingPrecision
 from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option
 from ..edge.data.datasets import DATASETS, MNIST, SAMPLE
+from . import import_keras
 from .augmentation.distortion import Distortion
+from .fitting.parents import open_parent
 from .recipe import ALL, PUBLISHED_RECIPES, RECIPES, Recipe
 
 EPOCHS = 24
@@ -119,7 +121,11 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
         given["outlier_class"] = True
     chosen = _choose_recipe(recipe, model, data, {name: value for name, value in given.items() if value is not None})
     chosen = dataclasses.replace(chosen, seed=seed, distortion=_choose_distortion(chosen.distortion, augment, paper))
-    from .trained_bundle import TrainingOrder, train_bundle  # noqa: PLC0415 - Keras, without which help must do
+    for path in (*teachers, *((start,) if start else ())):
+        open_parent(path)
+    import_keras()
+    # Imported here so that `--help` works without Keras, and a wrong path is reported at once.
+    from .trained_bundle import TrainingOrder, train_bundle  # noqa: PLC0415
 
     order = TrainingOrder(model, data, data_dir, chosen, seeds, start, teachers, PRECISIONS[mixed_precision], devices)
     train_bundle(order, out)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import click
 
+from ..edge.bundle.folder import open_card
 from ..edge.bundle.shipped import SHIPPED
 from ..edge.commands.options import BUNDLE
 from ..edge.common.errors import EdgeMnistError
 from ..edge.common.files import write_atomically
 from ..edge.common.terminal.output import echo, echo_json, echo_lines
+from ..edge.media.pictures import read_gray
+from . import import_keras
 
 
 @click.command()
@@ -31,7 +34,11 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
       edge-mnist explain page.png
       edge-mnist explain seven.png --model my-model --out why.png
     """
-    from .explanation.explain import explain_picture, format_digit  # noqa: PLC0415 - Keras, without which help must do
+    read_gray(image)
+    open_card(model)
+    import_keras()
+    # Imported here so that `--help` works without Keras, and a wrong path is reported at once.
+    from .explanation.explain import explain_picture, format_digit  # noqa: PLC0415
 
     explained = explain_picture(image, model)
     destination = out or Path(f"{image.stem}.explained.png")

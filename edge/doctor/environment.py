@@ -100,7 +100,7 @@ def check_runtime(name: str) -> Callable[[ProbeEvidence], CheckVerdict]:
 
 def _mend_numpy(name: str, evidence: ProbeEvidence) -> str:
     """Choose the fix: without tflite-runtime nothing needs an old NumPy; with it alone, an old one must stay."""
-    others = (evidence.probes[other].cause is None for other in ("litert", "onnxruntime") if other != name)
+    others = (evidence.probes[other].cause is None for other in RUNTIMES if other not in {name, "tflite-runtime"})
     return evidence.machine.pip(f"uninstall -y {RUNTIMES[name]}" if any(others) else "install 'numpy<2'")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from . import camera, environment, health, system
 from . import system as surroundings
 from .machine import Machine
-from .probes import ProbeEvidence, gather
+from .probes import RUNTIMES, ProbeEvidence, gather
 from .verdicts import CheckResult, CheckVerdict, note, problem
 
 
@@ -36,9 +36,7 @@ CHECKS = (
     Check("Python", "environment", environment.check_environment),
     Check("Python", "numpy", environment.check_numpy, needed=True),
     Check("Python", "opencv", environment.check_opencv, needed=True),
-    Check("Runtimes", "litert", environment.check_runtime("litert")),
-    Check("Runtimes", "tflite-runtime", environment.check_runtime("tflite-runtime")),
-    Check("Runtimes", "onnxruntime", environment.check_runtime("onnxruntime")),
+    *(Check("Runtimes", name, environment.check_runtime(name)) for name in RUNTIMES),
     Check("Runtimes", "model", environment.check_model, needed=True),
     Check("Camera", "libcamera", camera.check_libcamera),
     Check("Camera", "picamera2", camera.check_picamera2),

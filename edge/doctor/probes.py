@@ -52,8 +52,9 @@ from edge_mnist.edge.cameras.factory import find_cameras
 print(json.dumps({"found": [f"{camera.name} ({camera.source})" for camera in find_cameras(Path(sys.argv[1]))]}))
 """
 
-# In order of preference, with their packages. Importing one proves little: with the wrong NumPy, tflite-runtime fails
-# when a model is loaded. So each probe loads the shipped model and runs its golden vectors.
+# In order of preference, with their packages. The table of `edge/runtimes` says the same, but needs NumPy, which the
+# doctor must do without. Importing a runtime proves little: with the wrong NumPy, tflite-runtime fails when a model is
+# loaded. So each probe loads the shipped model and runs its golden vectors.
 RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
 
 # Module to import and package of the others.

@@ -16,7 +16,8 @@ from edge_mnist.edge.bundle.contract import (
     FileName,
     count_keras_macs,
 )
-from edge_mnist.export.adoption.source import ModelSource, load_source
+from edge_mnist.export.adoption.model_source import ModelSource
+from edge_mnist.export.adoption.source import load_source
 from edge_mnist.train.cli import train
 from edge_mnist.train.zoo import ZOO
 

@@ -6,17 +6,18 @@ sample is MNIST's validation split.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from ...edge.bundle.card import ModelCard
-from ...edge.bundle.folder import SOURCE_NAME, open_bundle
+from ...edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
 from ...edge.bundle.training_record import Ancestor
 from ...edge.data.datasets import MNIST, SAMPLE
 from ...edge.data.images import Splits
 from ...edge.runtimes.keras_files import load_keras_file
 from ..errors import TrainError
+
+if TYPE_CHECKING:
+    import keras  # not imported here, so that a wrong path is reported at once
 
 HDF5 = frozenset({".h5", ".hdf5"})
 
@@ -25,9 +26,26 @@ HDF5 = frozenset({".h5", ".hdf5"})
 class Parent:
     """A loaded bundle: its float32 model, its entry for the new card, and the names of its classes."""
 
-    model: keras.Model
+    model: "keras.Model"
     record: Ancestor
     labels: tuple[str, ...]
+
+
+def open_parent(path: Path) -> Bundle:
+    """Open a bundle and check its hashes.
+
+    Raises:
+        TrainError: The path is not the folder of a bundle.
+        ModelCardError: Its card or hashes are wrong.
+    """
+    if path.suffix.lower() in HDF5:
+        raise TrainError(
+            f"{path}: expected a bundle written by edge-mnist train, got an HDF5 file. Keras may run code from "
+            "HDF5 files, even in safe mode. Train the model again with edge-mnist train."
+        )
+    if not path.is_dir():
+        raise TrainError(f"{path}: expected a bundle folder written by edge-mnist train.")
+    return open_bundle(path)
 
 
 def load_parent(path: Path, splits: Splits) -> Parent:
@@ -42,14 +60,7 @@ def load_parent(path: Path, splits: Splits) -> Parent:
         ModelCardError: Its card or hashes are wrong.
         EdgeMnistError: Its model cannot be loaded.
     """
-    if path.suffix.lower() in HDF5:
-        raise TrainError(
-            f"{path}: expected a bundle written by edge-mnist train, got an HDF5 file. Keras may run code from "
-            "HDF5 files, even in safe mode. Train the model again with edge-mnist train."
-        )
-    if not path.is_dir():
-        raise TrainError(f"{path}: expected a bundle folder written by edge-mnist train.")
-    bundle = open_bundle(path)
+    bundle = open_parent(path)
     record = _describe(path, bundle.card)
     if splits.name == MNIST and SAMPLE in record.datasets:
         raise TrainError(
@@ -76,7 +87,7 @@ def load_teachers(paths: tuple[Path, ...], splits: Splits) -> tuple[Parent, ...]
     return teachers
 
 
-def inherit_weights(model: keras.Model, parent: Parent, labels: tuple[str, ...]) -> list[str]:
+def inherit_weights(model: "keras.Model", parent: Parent, labels: tuple[str, ...]) -> list[str]:
     """Copy the weights of all layers whose name and shapes agree.
 
     Args:

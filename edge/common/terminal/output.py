@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from .text import clean, one_line
 
@@ -97,9 +98,11 @@ def make_streams_safe() -> None:
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Keep the message of a command's failure to one line, whatever names it quotes."""
+    """Keep the message of a command's failure to one line, whatever names it quotes; help stays as it is."""
     try:
         yield
+    except NoArgsIsHelpError:
+        raise
     except click.ClickException as error:
         # click declares it final, and builds every sentence from it.
         setattr(error, "message", one_line(error.message))  # noqa: B010 - see above

@@ -17,7 +17,8 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.runtimes import keras_files
 from edge_mnist.edge.runtimes.keras_files import load_keras_file
-from edge_mnist.export.adoption.source import find_source, load_source
+from edge_mnist.export.adoption.model_source import find_source
+from edge_mnist.export.adoption.source import load_source
 from edge_mnist.export.drafts import _check_range
 from edge_mnist.export.errors import ExportError
 from tests.conftest import edge_mnist

@@ -62,6 +62,11 @@ def test_an_import_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     assert evidence.probes["opencv"].cause == "failed", "it said nothing"
 
 
+def test_the_doctor_knows_every_runtime() -> None:
+    assert list(probes.RUNTIMES.items()) == [(name, runtime.package) for name, runtime in RUNTIMES.items()]
+    assert [check.name for check in CHECKS if check.name in RUNTIMES] == list(RUNTIMES)
+
+
 def test_a_runtime_that_another_package_brought_has_its_version_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """As onnxruntime-gpu does."""
 
