@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .cuts import find_cuts, part_between, split_upright
 from .finding import Candidates
 from .framing import measure_stroke
-from .shapes import Shape, find_edges, group_into_rows, split_pieces, unite_shapes
+from .shapes import Shape, find_edges, split_pieces, unite_shapes
 
 # A digit is rarely wider than the first share of its height; several that touch are rarely narrower than the second.
 WIDEST_DIGIT = 1.25
@@ -39,25 +39,29 @@ NEAR = 0.12
 MOST_JOINTS = 200
 # A joined shape may be less likely a digit than its likeliest piece by this much, in nats.
 SLACK = 0.5
-# In a row of digits, refused shapes of digit size are at most this share of the digits, or one.
-MOST_REFUSED = 0.5
-# In that share, a digit that was cut out counts as this much of one: an m is easily cut into 1s.
-CUT_COUNTS = 0.25
-# A refused shape in a row of digits is accepted if, by Bayes' rule, the odds in its row make up for what its score
-# lacks; at most this many nats.
-MOST_TRUST = 2.0
-# Shapes between these multiples of the row's height are of digit size.
-SIZES = (0.55, 1.7)
 
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """The model's opinion of a shape: the likeliest digit, the log odds of any digit, and this digit's probability."""
+    """An opinion of a shape.
+
+    Attributes:
+        shape: The shape.
+        digit: The likeliest digit.
+        score: Log odds of any digit, in nats: the model's, then by all evidence.
+        class_probability: Probability of the likeliest digit, given that there is one.
+        model_score: Log odds of any digit, in nats, by the model alone.
+    """
 
     shape: Shape
     digit: int
     score: float
     class_probability: float
+    model_score: float = 0.0
+
+    def with_score(self, score: float) -> "Classified":
+        """Return the same opinion with another score; `dataclasses.replace` takes three times as long."""
+        return Classified(self.shape, self.digit, score, self.class_probability, self.model_score)
 
     @property
     def whole(self) -> bool:
@@ -176,22 +180,19 @@ def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
     return (apart < NEAR * height) & (width < WIDEST_DIGIT * height)
 
 
-def choose_digits(
+def choose_reading(
     guesses: Sequence[Classified],
     alternatives: Sequence[Alternative],
     second: Sequence[Sequence[Classified]],
     threshold: float,
-) -> list[list[Classified]]:
-    """Choose the likeliest reading: rows of shapes that the model takes for digits.
+) -> list[Classified]:
+    """Choose the likeliest reading, and return its shapes, digits or not, without those that lie within a digit.
 
     Args:
         guesses: The model's guess for every shape.
         alternatives: Alternatives from `suggest_alternatives`.
         second: Guesses for the shapes of each alternative.
         threshold: Score below which a shape is not a digit, in nats.
-
-    Returns:
-        The digits of each row from left to right, rows from top to bottom.
     """
     readings = []
     for alternative, parts in zip(alternatives, second, strict=True):
@@ -205,17 +206,7 @@ def choose_digits(
             gone.update(replaces)
             chosen += reading
     standing = [guess for i, guess in enumerate(guesses) if i not in gone]
-    shown = _drop_nested([*chosen, *standing], threshold)
-    return _read_rows(shown, threshold + _doubt(shown, threshold))
-
-
-def _doubt(guesses: list[Classified], threshold: float) -> float:
-    """Return how much surer a digit must be, in nats, in a frame that shows mostly other things: the odds against one.
-
-    The model's odds assume that digits are common. Bayes' rule replaces that by the odds in this frame.
-    """
-    digits = sum(guess.score >= threshold for guess in guesses)
-    return max(0.0, math.log((len(guesses) - digits + 1) / (digits + 1)))
+    return _drop_nested([*chosen, *standing], threshold)
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:
@@ -245,23 +236,3 @@ def _drop_nested(guesses: list[Classified], threshold: float) -> list[Classified
     inside = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
     nested = np.any(inside & digit, axis=1).tolist()
     return [guess for guess, within in zip(guesses, nested, strict=True) if not within]
-
-
-def _read_rows(guesses: list[Classified], threshold: float) -> list[list[Classified]]:
-    """Group digits into rows and drop rows of other writing: some letters look like digits, most do not."""
-    kept, dropped = [], 0
-    for row in group_into_rows(guesses, lambda guess: guess.shape.box):
-        digits = [guess for guess in row if guess.score >= threshold]
-        if not digits:
-            continue
-        height = statistics.median(guess.shape.box.height for guess in digits)
-        low, high = SIZES[0] * height, SIZES[1] * height
-        others = [guess for guess in row if guess.score < threshold and low < guess.shape.box.height < high]
-        if len(others) > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)):
-            dropped += len(digits)
-            continue
-        trust = min(MOST_TRUST, math.log((len(digits) + 1) / max(1, len(others))))
-        kept.append(
-            [guess for guess in row if guess in digits or (guess in others and guess.score > threshold - trust)]
-        )
-    return kept if sum(map(len, kept)) >= dropped else []

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..common.arrays import check_gray
 from ..common.opencv import cv
+from .boxes import find_blocks, find_boxes, remove_boxes
 from .margins import add_margin
-from .paper import Levels, darken_ink, estimate_levels, estimate_noise, mask_darker_than
+from .paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
 from .ruled_lines import keep_thin, remove_lines
 from .scaling import Gray, enlarge, resize
 from .shapes import Box, Shape, join_pieces, outline_shapes
@@ -74,10 +75,10 @@ class Candidates:
         """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
         # Outlines run along the threshold; the soft edge just outside belongs to the stroke.
-        return cv.bitwise_and(self._depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+        return cv.bitwise_and(self.depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
 
     @cached_property
-    def _depth(self) -> Gray:
+    def depth(self) -> Gray:
         """How much darker than the paper each pixel is; computed once, which is cheaper than once for each shape."""
         return cv.subtract(enlarge(self.paper, self.gray), self.gray)
 
@@ -124,8 +125,8 @@ def _working_copies(frame: Gray) -> list[Gray]:
 
 def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     """Find shapes in a scaled copy of the frame, given the pixels of margin that were added to the frame."""
-    gray, levels, mask = _mark_ink(gray, frame.shape)
-    pieces, ruled = _outline_strokes(gray, levels, mask)
+    gray, levels, mask, pieces = _mark_ink(gray, frame.shape)
+    pieces, ruled = _outline_strokes(gray, levels, mask, pieces)
     # A single shape may fill the frame.
     alone = len(pieces) == 1
     pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
@@ -136,8 +137,8 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, len(pieces) > MOST_SHAPES)
 
 
-def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray]:
-    """Mark ink, lines included: the copy with dark ink, its levels, and a mask, uint8 of 0 and 255."""
+def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:
+    """Mark ink, lines included: the copy with dark ink, its levels, a mask, uint8 of 0 and 255, and its pieces."""
     noise = estimate_noise(gray)
     if noise > NOISY:
         gray = cv.GaussianBlur(gray, (5, 5), 0)
@@ -145,19 +146,37 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     gray, copies, allowed = darken_ink(gray, frame_shape)
     levels = estimate_levels(copies, noise)
     mask = mask_darker_than(gray, levels.ink)
-    return gray, levels, mask if allowed is None else cv.bitwise_and(mask, allowed)
-
-
-def _outline_strokes(gray: Gray, levels: Levels, mask: Gray) -> tuple[list[Shape], bool]:
-    """Outline the connected pieces of ink without ruled lines, and return whether there may have been lines."""
+    if allowed is not None:
+        mask = cv.bitwise_and(mask, allowed)
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
-    if not _are_ruled([piece.box for piece in pieces], gray.shape):
-        return pieces, False
+    if allowed is None and (blocks := find_blocks(mask, pieces)) is not None:
+        gray, levels, mask = _turn_blocks(gray, blocks)
+        pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
+    return gray, levels, mask, pieces
+
+
+def _turn_blocks(gray: Gray, blocks: Gray) -> tuple[Gray, Levels, Gray]:
+    """Make the light ink of dark blocks dark, and mark ink again."""
+    gray = np.where(blocks == 255, cv.bitwise_not(gray), gray)
+    levels = estimate_levels(make_copies(gray), min(NOISY, estimate_noise(gray)))
+    return gray, levels, cv.bitwise_and(mask_darker_than(gray, levels.ink), cv.compare(blocks, 127, cv.CMP_NE))
+
+
+def _outline_strokes(gray: Gray, levels: Levels, mask: Gray, pieces: list[Shape]) -> tuple[list[Shape], bool]:
+    """Outline the pieces of ink without ruled lines and boxes, and return whether there may have been ruled lines."""
+    ruled = False
     # A black bar beside the page spans the frame, too; no line is so thick.
-    thin = [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)]
-    if not _are_ruled(thin, gray.shape):
-        return pieces, False
-    return outline_shapes(_without_lines(gray, levels, mask), SMALLEST_HEIGHT // 2), True
+    if _are_ruled([piece.box for piece in pieces], gray.shape) and _are_ruled(
+        [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)], gray.shape
+    ):
+        mask, ruled = _without_lines(gray, levels, mask), True
+        pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
+    boxes = find_boxes(mask, pieces, _typical_height(pieces)) if pieces else []
+    if not boxes:
+        return pieces, ruled
+    depth = cv.subtract(enlarge(levels.paper, gray), gray)
+    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, boxes)
+    return (pieces if opened is mask else outline_shapes(opened, SMALLEST_HEIGHT // 2)), ruled
 
 
 def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
@@ -168,7 +187,7 @@ def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
     """Show the ink of a frame's coarse copy, with and without lines, for people: uint8 of 0 and 255 each."""
     frame = check_gray(frame)
-    gray, levels, mask = _mark_ink(_working_copies(frame)[0], frame.shape)
+    gray, levels, mask, _ = _mark_ink(_working_copies(frame)[0], frame.shape)
     return mask, _without_lines(gray, levels, mask)
 
 

@@ -14,9 +14,10 @@ from ..bundle.shipped import SHIPPED
 from ..runtimes.abstention import estimate_class_probability, estimate_digit_probability, score_digits, weigh_company
 from ..runtimes.loading import load_classifier
 from ..runtimes.registry import choose_runtime
-from .alternatives import Classified, choose_digits, suggest_alternatives
+from .alternatives import Classified, choose_reading, suggest_alternatives
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
+from .judging import HOPELESS, LENIENT, choose_rows, judge_parts, judge_shapes
 from .shapes import Box, Shape
 
 
@@ -108,13 +109,17 @@ class Reader:
         clock = _Clock()
         finding = find_candidates(frame)
         clock.lap("find")
-        guesses = self._classify(finding, finding.shapes, clock)
-        alternatives, is_cut_short = suggest_alternatives(finding, guesses, self._abstention.threshold)
+        threshold = self._abstention.threshold
+        guesses = self._classify(finding.shapes, finding, clock)
+        guesses = judge_shapes(finding, guesses, threshold)
+        alternatives, is_cut_short = suggest_alternatives(finding, guesses, threshold + LENIENT)
         clock.lap("find")
-        second = iter(self._classify(finding, [shape for other in alternatives for shape in other.shapes], clock))
+        parts = self._classify([shape for other in alternatives for shape in other.shapes], finding, clock)
+        second = iter(judge_parts(finding, parts, threshold))
         others = [[next(second) for _ in other.shapes] for other in alternatives]
-        rows = choose_digits(guesses, alternatives, others, self._abstention.threshold)
-        company = weigh_company([guess.digit for row in rows for guess in row], len(guesses))
+        rows = choose_rows(choose_reading(guesses, alternatives, others, threshold + LENIENT), threshold)
+        possible = sum(guess.score > threshold - HOPELESS for guess in guesses)
+        company = weigh_company([guess.digit for row in rows for guess in row], possible)
         reading = [[self._describe(finding, guess, company) for guess in row] for row in rows]
         clock.lap("find")
         return Reading(
@@ -125,7 +130,7 @@ class Reader:
             truncated=finding.truncated or is_cut_short,
         )
 
-    def _classify(self, finding: Candidates, shapes: Sequence[Shape], clock: "_Clock") -> list[Classified]:
+    def _classify(self, shapes: Sequence[Shape], finding: Candidates, clock: "_Clock") -> list[Classified]:
         """Classify all shapes in one batch."""
         if not shapes:
             return []
@@ -135,16 +140,16 @@ class Reader:
         scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
         sure = estimate_class_probability(logits, self._abstention.temperature).tolist()
         clock.lap("infer")
-        return [Classified(*fields) for fields in zip(shapes, digits, scores, sure, strict=True)]
+        return [Classified(*fields) for fields in zip(shapes, digits, scores, sure, scores, strict=True)]
 
     def _describe(self, finding: Candidates, guess: Classified, company: float) -> Digit:
         box = finding.in_frame(guess.shape.box)
-        there = estimate_digit_probability(guess.score, company, self._abstention.digit_odds)
+        there = estimate_digit_probability(guess.model_score, company, self._abstention.digit_odds)
         confidence = guess.class_probability if there is None else there * guess.class_probability
         return Digit(
             guess.digit,
             round(confidence, 4),
-            round(guess.score, 3),
+            round(guess.model_score, 3),
             box,
             None if there is None else round(there, 4),
             round(guess.class_probability, 4),

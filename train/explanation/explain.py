@@ -15,9 +15,10 @@ from ...edge.bundle.contract import IMAGE_SHAPE
 from ...edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
 from ...edge.common.terminal.formatting import format_confidence
 from ...edge.media.pictures import read_gray
-from ...edge.reading.alternatives import Classified, choose_digits
+from ...edge.reading.alternatives import Classified, choose_reading
 from ...edge.reading.finding import find_candidates
 from ...edge.reading.framing import frame_digits
+from ...edge.reading.judging import choose_rows, judge_shapes
 from ...edge.runtimes.abstention import estimate_class_probability, score_digits
 from ...edge.runtimes.keras_files import load_keras_file
 from ..errors import TrainError
@@ -113,8 +114,9 @@ def frame_found(network: ExplainedNetwork, gray: NDArray[np.uint8], threshold: f
     scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
     sure = estimate_class_probability(logits, 1.0).tolist()
     guesses = [Classified(*fields) for fields in zip(finding.shapes, digits, scores, sure, strict=True)]
+    guesses = judge_shapes(finding, guesses, threshold)
     places = {id(guess): place for place, guess in enumerate(guesses)}
-    rows = choose_digits(guesses, [], [], threshold)
+    rows = choose_rows(choose_reading(guesses, [], [], threshold), threshold)
     return images[[places[id(guess)] for row in rows for guess in row]]
 
 

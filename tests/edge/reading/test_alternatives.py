@@ -12,11 +12,11 @@ from edge_mnist.edge.reading.alternatives import (
     UNSURE,
     Alternative,
     Classified,
-    choose_digits,
+    choose_reading,
     suggest_alternatives,
 )
 from edge_mnist.edge.reading.finding import Candidates, find_candidates
-from edge_mnist.edge.reading.shapes import Box, Shape, unite_shapes
+from edge_mnist.edge.reading.shapes import Box, Shape, group_into_rows, unite_shapes
 from tests.builders.ink import draw_digit, on_paper, write
 
 THRESHOLD = 1.0
@@ -33,12 +33,6 @@ def _suggest(finding: Candidates, guesses: Sequence[Classified], threshold: floa
     return suggest_alternatives(finding, guesses, threshold)[0]
 
 
-def _cut_out(guess: Classified) -> Classified:
-    """The same, as if it had been cut out of a larger shape."""
-    shape = Shape(guess.shape.box, guess.shape.outlines, guess.shape.mask)
-    return Classified(shape, guess.digit, guess.score, guess.class_probability)
-
-
 def _instead_of(replaces: Sequence[int], parts: Sequence[Classified], least: float = THRESHOLD) -> Alternative:
     """Parts that stand one after the other, or one that stands for several."""
     spans = [(i, i + 1) for i in range(len(parts))]
@@ -46,7 +40,8 @@ def _instead_of(replaces: Sequence[int], parts: Sequence[Classified], least: flo
 
 
 def _read(guesses: Sequence[Classified], *others: tuple[Alternative, Sequence[Classified]]) -> list[str]:
-    rows = choose_digits(guesses, [other for other, _ in others], [parts for _, parts in others], THRESHOLD)
+    shown = choose_reading(guesses, [other for other, _ in others], [parts for _, parts in others], THRESHOLD)
+    rows = group_into_rows([guess for guess in shown if guess.score >= THRESHOLD], lambda guess: guess.shape.box)
     return ["".join(str(guess.digit) for guess in row) for row in rows]
 
 
@@ -67,19 +62,6 @@ def test_nothing_is_read_where_nothing_is() -> None:
 def test_what_scores_the_threshold_is_a_digit() -> None:
     assert _read([_guess(0, THRESHOLD, 7)]) == ["7"]
     assert _read([_guess(0, math.nextafter(THRESHOLD, -math.inf), 7)]) == []
-
-
-@pytest.mark.parametrize(("lacks", "rows"), [(0.9, ["1112"]), (1.8, ["111"])], ids=["a little", "much"])
-def test_among_digits_an_odd_one_is_one_too(lacks: float, rows: list[str]) -> None:
-    odd = _guess(180, THRESHOLD - lacks, 2)  # in a row of three, the odds are four to one: 1.4 nats
-
-    assert _read([*(_guess(x, SURE, 1) for x in (0, 60, 120)), odd]) == rows
-
-
-def test_an_odd_shape_of_another_size_is_not_trusted() -> None:
-    speck = _guess(180, THRESHOLD - 0.5, 2, height=12)
-
-    assert _read([*(_guess(x, SURE, 1) for x in (0, 60, 120)), speck]) == ["111"]
 
 
 def test_a_refused_whole_gives_way_to_two_sure_parts() -> None:
@@ -151,40 +133,7 @@ def test_readings_of_different_shapes_stand_side_by_side() -> None:
     assert rows == ["425"]
 
 
-# --- what is writing of another kind ---
-
-
-@pytest.mark.parametrize(
-    ("digits", "letters", "read"),
-    [(1, 0, True), (1, 1, True), (1, 2, False), (4, 2, True), (4, 3, False), (0, 5, False)],
-)
-def test_digits_among_letters_are_letters(digits: int, letters: int, read: bool) -> None:
-    row = [_guess(50 * i, SURE if i < digits else REFUSED) for i in range(digits + letters)]
-
-    assert _read(row) == (["1" * digits] if read else [])
-
-
-@pytest.mark.parametrize("height", [20, 140], ids=["specks", "brackets"])
-def test_what_is_not_of_a_digits_size_has_no_say(height: int) -> None:
-    row = [_guess(0, SURE), *(_guess(50 * i, REFUSED, y=130 - height // 2, height=height) for i in range(1, 6))]
-
-    assert _read(row) == ["1"]
-
-
-def test_digits_that_were_cut_out_weigh_less_against_letters() -> None:
-    row = [*(_guess(50 * i, SURE) for i in range(4)), _guess(200, REFUSED), _guess(250, REFUSED)]
-    cut = [*map(_cut_out, row[:4]), *row[4:]]
-
-    assert _read(row) == ["1111"]
-    assert _read(cut) == []
-
-
-def test_a_page_of_letters_has_no_lucky_rows() -> None:
-    words = [_guess(50 * i, SURE if i % 2 else REFUSED) for i in range(6)]
-    lucky = [_guess(0, SURE, 7, y=300)]
-
-    assert _read(words + lucky) == []
-    assert _read(words[:3] + lucky) == ["7"]
+# --- shapes within shapes ---
 
 
 def test_what_lies_within_a_digit_is_part_of_it() -> None:
