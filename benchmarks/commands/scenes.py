@@ -110,7 +110,7 @@ def scenes(folder: Path, count: int, seed: int, conditions: tuple[str, ...], mos
 
 # The table is the only place that lists them.
 scenes.help = (scenes.help or "").format(
-    conditions="\n    ".join(f"  {name:15} {condition.summary}" for name, condition in CONDITIONS.items())
+    conditions="\n    ".join(f"  {name:17} {condition.summary}" for name, condition in CONDITIONS.items())
 )
 
 

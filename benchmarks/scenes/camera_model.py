@@ -10,8 +10,6 @@ from PIL import Image
 
 from .surfaces import Canvas
 
-# Smallest distance of the writing from the frame's edge, as a share of the frame.
-INSET = 0.03
 # Strongest sharpening of a phone: the factor of the difference from a blurred copy.
 SHARPENING = 0.6
 
@@ -22,9 +20,11 @@ class CameraModel:
 
     Attributes:
         megapixels: Smallest and largest frame.
-        aspects: Possible ratios of width to height.
+        aspects: Possible ratios of width to height; none for that of the writing.
         fill: Least and most of the frame's width or height that the writing fills.
         turn_deg: Largest rotation to either side, in degrees.
+        least_turn_deg: Smallest rotation.
+        inset: Smallest distance of the writing from the frame's edge, as a share of the frame.
         tilt: Largest change of scale from one side of the frame to the other, as a share.
         blur: Least and most defocus, standard deviation in heights of a digit.
         noise: Least and most noise, standard deviation as a share of full scale.
@@ -35,6 +35,8 @@ class CameraModel:
     aspects: tuple[float, ...] = (4 / 3, 4 / 3, 3 / 4, 16 / 9, 3 / 2, 1.0)
     fill: tuple[float, float] = (0.45, 0.9)
     turn_deg: float = 2.5
+    least_turn_deg: float = 0.0
+    inset: float = 0.03
     tilt: float = 0.04
     blur: tuple[float, float] = (0.002, 0.008)
     noise: tuple[float, float] = (0.004, 0.012)
@@ -75,23 +77,27 @@ def transform_points(matrix: NDArray[np.float64], points: NDArray[np.float64]) -
 
 def place_camera(points_mm: NDArray[np.float64], camera: CameraModel, random: np.random.Generator) -> View:
     """Choose a frame and a view of the surface in which all points [N, 2] are well within the frame."""
-    shape = _choose_shape(camera, random)
+    shape = _choose_shape(points_mm, camera, random)
     fill = float(random.uniform(*camera.fill))
     turned = _turn_and_tilt(points_mm, camera, fill, random)
     seen = transform_points(turned, points_mm)
     size = np.maximum(np.ptp(seen, axis=0), 1e-6)
     frame = np.array([shape[1], shape[0]])
-    room = (1 - 2 * INSET) * frame
+    room = (1 - 2 * camera.inset) * frame
     scale = float((room / size).min() * fill)
-    corner = INSET * frame + random.uniform(0, 1, 2) * (room - scale * size) - scale * seen.min(axis=0)
+    corner = camera.inset * frame + random.uniform(0, 1, 2) * (room - scale * size) - scale * seen.min(axis=0)
     fit = np.array([[scale, 0.0, corner[0]], [0.0, scale, corner[1]], [0.0, 0.0, 1.0]])
     return View(fit @ turned, shape, scale)
 
 
-def _choose_shape(camera: CameraModel, random: np.random.Generator) -> tuple[int, int]:
+def _choose_shape(points_mm: NDArray[np.float64], camera: CameraModel, random: np.random.Generator) -> tuple[int, int]:
     """Choose a frame's (height, width); small ones are as likely as large ones."""
     area = 1e6 * float(np.exp(random.uniform(*np.log(camera.megapixels))))
-    aspect = camera.aspects[random.integers(len(camera.aspects))]
+    if camera.aspects:
+        aspect = camera.aspects[random.integers(len(camera.aspects))]
+    else:
+        wide, high = np.maximum(np.ptp(points_mm, axis=0), 1e-6)
+        aspect = float(wide / high)
     return round((area / aspect) ** 0.5), round((area * aspect) ** 0.5)
 
 
@@ -105,7 +111,11 @@ def _turn_and_tilt(
     low, high = points_mm.min(axis=0), points_mm.max(axis=0)
     x, y = (low + high) / 2
     reach = max(float(np.hypot(*(high - low))) / 2 / fill, 1e-6)
-    turn = np.radians(random.uniform(-camera.turn_deg, camera.turn_deg))
+    turn_deg = random.uniform(-camera.turn_deg, camera.turn_deg)
+    if camera.least_turn_deg:
+        share = abs(turn_deg) / camera.turn_deg
+        turn_deg = np.copysign(camera.least_turn_deg + share * (camera.turn_deg - camera.least_turn_deg), turn_deg)
+    turn = np.radians(turn_deg)
     tilt = random.uniform(-camera.tilt, camera.tilt, 2) / reach
     turned = [[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [tilt[0], tilt[1], 1.0]]
     return np.array(turned) @ np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])

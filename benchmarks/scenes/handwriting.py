@@ -172,16 +172,16 @@ def _next_place(
     least = last[:, 0].max() - first[:, 0].min() - DEEPEST_OVERLAP
     if random.random() < layout.touching:
         # The stroke's width does the rest: they meet, but do not cover one another.
-        meeting = _clearance(last, first, reach=0.02) + random.uniform(0.0, 0.03)
+        meeting = clearance(last, first, reach=0.02) + random.uniform(0.0, 0.03)
         if meeting > least and _contact(last, first + np.array([meeting, 0.0])) < LONGEST_CONTACT:
             return meeting
     gap = max(layout.gap[0], usual * random.normal(1, 0.15))
     if random.random() < 0.06:
         gap += random.uniform(0.6, 2.0)
-    return max(_clearance(last, first, reach=0.15) + gap, least)
+    return max(clearance(last, first, reach=0.15) + gap, least)
 
 
-def _clearance(last: Path, first: Path, reach: float) -> float:
+def clearance(last: Path, first: Path, reach: float) -> float:
     """Compute the shift at which points on the same level, up to `reach`, would just meet."""
     level = np.abs(last[:, None, 1] - first[None, :, 1]) < reach
     distance = np.where(level, last[:, None, 0] - first[None, :, 0], -np.inf).max()

@@ -17,6 +17,7 @@ from .camera_model import View, encode_jpeg, expose_frame, place_camera, project
 from .conditions import CONDITIONS, Condition
 from .contents import PageContent
 from .lighting import apply_light
+from .marks import paint_mark
 from .pens import paint_layer
 from .surfaces import Canvas, paint_card, paint_paper, paint_table
 
@@ -73,6 +74,8 @@ def _paint(draft: PageContent, view: View, condition: Condition, random: np.rand
         paint_table(canvas, draft.page, random)
     if draft.card:
         paint_card(canvas, draft.card, random)
+    for mark in draft.marks:
+        paint_mark(canvas, mark, random)
     for layer in draft.layers:
         paint_layer(canvas, layer, random)
     return canvas

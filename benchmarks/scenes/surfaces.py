@@ -152,6 +152,14 @@ def paint_chalk_dust(canvas: Canvas, random: np.random.Generator) -> None:
     canvas.pixels[:] += np.clip(0.025 + 0.02 * dust + 0.05 * streaks, 0, 0.12)[:, :, None]
 
 
+def paint_wood(canvas: Canvas, random: np.random.Generator) -> None:
+    """Paint the grain of a board, along its length."""
+    shape = canvas.pixels.shape
+    streaks = cv2.blur(smooth_noise(shape, 1.5, random), (max(3, shape[1] // 8), 1))
+    rings = cv2.blur(smooth_noise(shape, 5 * canvas.px_per_mm, random), (max(3, shape[1] // 3), 1))
+    canvas.pixels[:] *= np.clip(1 + 0.5 * streaks + 0.2 * rings, 0.4, 1.4)[:, :, None]
+
+
 def lay_fibres(canvas: Canvas, random: np.random.Generator) -> None:
     """Lay short fibres, darker and lighter than the paper, as in wrapping paper."""
     height, width = canvas.pixels.shape[:2]
@@ -188,3 +196,5 @@ BROWN = Paper(((0.66, 0.50, 0.34), (0.58, 0.44, 0.31), (0.72, 0.58, 0.42)), 0.01
 RULED = Paper(WHITE.colours, pattern=print_lines)
 SQUARED = Paper(WHITE.colours, pattern=print_squares)
 BLACKBOARD = Paper(((0.10, 0.11, 0.11), (0.08, 0.16, 0.12), (0.07, 0.08, 0.09)), 0.04, 0.03, paint_chalk_dust)
+WOOD = Paper(((0.42, 0.28, 0.17), (0.62, 0.47, 0.30), (0.25, 0.16, 0.11)), 0.01, 0.02, paint_wood)
+PAINTED = Paper(((0.75, 0.74, 0.70), (0.55, 0.60, 0.62), (0.30, 0.31, 0.33), (0.82, 0.78, 0.66)), 0.02, 0.02)

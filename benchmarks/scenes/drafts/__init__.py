@@ -1,0 +1,1 @@
+"""Drafts of what other people photograph: forms, tables, registers, devices, and pictures without digits."""
