@@ -1,1 +1,1 @@
-"""The small network that judges a shape by its surroundings: its frames, its training, and the weight of its evidence."""
+"""The small network that judges a shape by its surroundings: frames, training, weight of the evidence."""

@@ -1,7 +1,8 @@
 """Examples for the context network: windows around the shapes that the reader finds in composed frames, with labels.
 
-A shape is a digit if its box agrees with a digit's, no digit if it has little in common with any, and else not learned
-from. The reader also looks at parts of shapes and at joined ones; half of a digit is no digit, however like one it looks.
+A shape is a digit if its box agrees with a digit's, and no digit if it has little in common with any; all other shapes
+are ambiguous, and not learned from. The reader also looks at parts of shapes and at joined ones: half of a digit is no
+digit, however much it looks like one.
 """
 
 from collections.abc import Sequence
@@ -97,27 +98,24 @@ class Examples:
         return Examples(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def collect_examples(reader: ShapeReader, sources: Sources, count: int, seed: int) -> Examples:
-    """Compose frames and collect their shapes; a frame depends on the seed and its number only.
+def collect_examples(reader: ShapeReader, sources: Sources, numbers: range, seed: int) -> Examples:
+    """Compose frames with these numbers and collect their shapes; a frame depends on the seed and its number only.
 
     Raises:
         BenchmarkError: No shape was found in any frame.
     """
     collected = []
-    with ProgressBar(total=count, unit="frame") as bar:
-        for number in range(count):
+    with ProgressBar(numbers, unit="frame") as bar:
+        for number in bar:
             random = np.random.default_rng((seed, number))
             collected.append(read_frame(reader, compose_frame(sources, random), number, random))
-            bar.update()
     columns = [[getattr(one, field.name) for one in collected if one] for field in fields(Examples)]
     if not columns[0]:
-        raise BenchmarkError(f"expected shapes in {count:,} composed frames, found none. Compose more frames.")
+        raise BenchmarkError(f"expected shapes in {len(numbers):,} composed frames, found none. Compose more frames.")
     return Examples(*(np.concatenate(column) for column in columns))
 
 
-def read_frame(
-    reader: ShapeReader, frame: ComposedFrame, number: int, random: np.random.Generator
-) -> Examples | None:
+def read_frame(reader: ShapeReader, frame: ComposedFrame, number: int, random: np.random.Generator) -> Examples | None:
     """Find the shapes of a frame, and the parts that the classifier may take for digits; None if it is left out."""
     finding = find_candidates(frame.pixels)
     count = len(finding.shapes)

@@ -73,7 +73,9 @@ def compose_frame(sources: Sources, random: np.random.Generator) -> ComposedFram
     pixels = np.clip(levels, 0, 255).astype(np.uint8)
     if random.random() < COMPRESSED:
         quality = int(random.integers(QUALITY[0], QUALITY[1] + 1))
-        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+        pixels = cv2.imdecode(
+            cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE
+        )
     return ComposedFrame(pixels.astype(np.uint8, copy=False), kind, boxes)
 
 
@@ -126,7 +128,10 @@ def _turn(sheet: Sheet, random: np.random.Generator) -> tuple[Ink, tuple[DigitBo
 
 
 def _turn_box(box: DigitBox, view: NDArray[np.float64]) -> DigitBox:
-    """Turn a box; ink rarely fills its corners, so take the middle between the boxes of its corners and of its edges."""
+    """Turn a box: the mean of the boxes around its turned corners and around its turned edges' middles.
+
+    Ink rarely fills the corners of its box, so that the first is too large; the second is too small.
+    """
     corners = np.array(
         [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]], np.float32
     )

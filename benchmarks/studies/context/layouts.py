@@ -11,8 +11,8 @@ from .sheet import LinePen, Sheet
 from .writing import DigitStyle, Typeface, choose_style, make_word
 
 SIGNS = "+-x=/().,:$%#€*[]|"
-# Digits' heights: smallest in pixels, largest as a share of the sheet; most sheets have smaller ones. A single digit may
-# be larger.
+# Digits' heights: smallest in pixels, largest as a share of the sheet's. Most sheets have smaller ones; a single digit
+# may be larger.
 SMALLEST, LARGEST = 18, 1 / 3
 MOST_LARGEST, MOST_LARGEST_SHARE = 1 / 6, 0.7
 LARGEST_SINGLE = (0.35, 0.9)
@@ -105,7 +105,9 @@ def fill_page(sheet: Sheet, plan: Plan, random: np.random.Generator) -> None:
     """Fill a sheet with rows of digits and, between them, words and lines."""
     (high, wide), height = sheet.ink.shape, plan.height
     if plan.is_single:
-        write_row(sheet, plan, random.uniform(0.02, 0.6) * wide, random.uniform(0.02, 0.98) * (high - height), 1, random)
+        write_row(
+            sheet, plan, random.uniform(0.02, 0.6) * wide, random.uniform(0.02, 0.98) * (high - height), 1, random
+        )
     else:
         y = high * random.uniform(0.02, 0.3)
         while y < high - 0.8 * height:

@@ -93,7 +93,9 @@ class LinePen:
     strength: float
     wobble: float
 
-    def draw(self, sheet: Sheet, start: tuple[float, float], end: tuple[float, float], random: np.random.Generator) -> None:
+    def draw(
+        self, sheet: Sheet, start: tuple[float, float], end: tuple[float, float], random: np.random.Generator
+    ) -> None:
         """Draw a line from one point to another, both (x, y) in pixels."""
         points = np.linspace(start, end, CORNERS_OF_LINE)
         if self.wobble:

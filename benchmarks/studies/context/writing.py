@@ -77,7 +77,9 @@ class Typeface:
             image = Image.new("L", (right - left + 2 * TEXT_BLANK, bottom - top + 2 * TEXT_BLANK))
             ImageDraw.Draw(image).text((TEXT_BLANK - left, TEXT_BLANK - top), text, 255, font=font)
         except OSError as error:
-            raise PictureError(f"{self.path}: cannot be drawn as a font ({error}). Remove it from the folder.") from error
+            raise PictureError(
+                f"{self.path}: cannot be drawn as a font ({error}). Remove it from the folder."
+            ) from error
         return np.asarray(image)
 
 
@@ -86,15 +88,15 @@ def find_typefaces(folder: Path | None) -> tuple[Typeface, ...]:
     if folder is None:
         return (Typeface(),)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FONT_SUFFIXES)
-    return tuple(Typeface(path) for path in paths if not any(word in str(path.relative_to(folder)) for word in LEFT_OUT))
+    return tuple(
+        Typeface(path) for path in paths if not any(word in str(path.relative_to(folder)) for word in LEFT_OUT)
+    )
 
 
 def make_word(random: np.random.Generator) -> str:
     """Make up a word of 2 to 8 letters, vowels and consonants in turns after the first letter."""
     count = int(random.integers(LETTERS[0], LETTERS[1] + 1))
-    word = "".join(
-        str(random.choice(list(CONSONANTS if i % 2 else VOWELS + CONSONANTS))) for i in range(count)
-    )
+    word = "".join(str(random.choice(list(CONSONANTS if i % 2 else VOWELS + CONSONANTS))) for i in range(count))
     if random.random() < CAPITALIZED:
         word = word.capitalize()
     return word.upper() if random.random() < UPPERCASE else word
