@@ -7,8 +7,8 @@ import click
 from ...edge.commands.options import data_dir_option
 from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_text
-from ..studies.context.report import format_context
-from ..studies.context.study import ContextSettings, run_context
+from ..studies.context.report import ContextSettings, format_context
+from ..studies.context.study import run_context
 from .options import json_option, require_report_packages
 
 DEFAULTS = ContextSettings()
@@ -61,7 +61,8 @@ def context(  # noqa: PLR0913, PLR0917 - an argument for each option
     """
     require_report_packages()
     check_writable(out.parent)
-    network, results = run_context(photographs, fonts, data_dir, ContextSettings(frames, epochs, seed))
+    settings = ContextSettings(frames=frames, epochs=epochs, seed=seed)
+    network, results = run_context(photographs, fonts, data_dir, settings)
     if as_json:
         echo_json(results)
     else:

@@ -62,8 +62,8 @@ class ShapeReader:
         if not shapes:
             return []
         logits = self.classifier.logits(frame_digits([finding.ink(shape) for shape in shapes]))
-        columns = logits.argmax(axis=1).tolist(), score_digits(logits).tolist()
-        return [Classified(shape, *answer, 1.0) for shape, *answer in zip(shapes, *columns, strict=True)]
+        digits, scores = logits.argmax(axis=1).tolist(), score_digits(logits).tolist()
+        return [Classified(*answer, 1.0) for answer in zip(shapes, digits, scores, strict=True)]
 
 
 @dataclass(frozen=True)

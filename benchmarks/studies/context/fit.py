@@ -1,7 +1,7 @@
 """Train the context network with Keras and quantize it to the integers of `edge/reading/context.py`.
 
-Batch normalization is folded into the convolutions. Each output has its own scale. Activations are limited to 6, so that
-the levels 0 to 255 stand for steps of 6/255, and no calibration is needed.
+Batch normalization is folded into the convolutions. Each output has its own scale. Activations are limited to 6:
+their levels 0 to 255 are steps of 6/255, and no calibration is needed.
 """
 
 import io
@@ -90,7 +90,7 @@ def weigh_examples(examples: Examples) -> NDArray[np.float64]:
     Raises:
         BenchmarkError: Digits or other shapes are missing.
     """
-    weights = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT)
+    weights = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT).astype(np.float64)
     are_digits = examples.labels == DIGIT
     if are_digits.all() or not are_digits.any():
         raise BenchmarkError(
@@ -143,12 +143,16 @@ def _fold_layers(model: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     folded = []
     for convolution, norm in zip(convolutions, norms, strict=True):
-        weights = np.float64(convolution.get_weights()[0])
-        scale, shift, mean, variance = map(np.float64, norm.get_weights())
+        weights = _as_float64(convolution.get_weights()[0])
+        scale, shift, mean, variance = map(_as_float64, norm.get_weights())
         factor = scale / np.sqrt(variance + norm.epsilon)
         folded.append(((weights * factor).reshape(-1, weights.shape[-1]), shift - mean * factor))
     dense = [layer.get_weights() for layer in model.layers if isinstance(layer, layers.Dense)]
-    return [*folded, *((np.float64(weights), np.float64(bias)) for weights, bias in dense)]
+    return [*folded, *((_as_float64(weights), _as_float64(bias)) for weights, bias in dense)]
+
+
+def _as_float64(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    return values.astype(np.float64)
 
 
 def pack_network(network: ContextNetwork) -> bytes:

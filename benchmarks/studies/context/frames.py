@@ -73,15 +73,14 @@ def compose_frame(sources: Sources, random: np.random.Generator) -> ComposedFram
     pixels = np.clip(levels, 0, 255).astype(np.uint8)
     if random.random() < COMPRESSED:
         quality = int(random.integers(QUALITY[0], QUALITY[1] + 1))
-        pixels = cv2.imdecode(
-            cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE
-        )
-    return ComposedFrame(pixels.astype(np.uint8, copy=False), kind, boxes)
+        _, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        pixels = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return ComposedFrame(pixels, kind, boxes)
 
 
 def crop_photograph(sources: Sources, shape: tuple[int, int], random: np.random.Generator) -> Levels:
     """Crop a random part of a random photograph, and scale it to [height, width]: float32, gray levels."""
-    photograph = sources.photographs[random.integers(len(sources.photographs))]
+    photograph = sources.photographs[int(random.integers(len(sources.photographs)))]
     (high, wide), (height, width) = photograph.shape, shape
     share = float(np.exp(random.uniform(np.log(SMALLEST_CROP), 0)))
     rows = max(SMALLEST_SIDE, min(high, int(wide * share * height / width)))
@@ -106,12 +105,12 @@ def _photograph_sheet(
     else:
         fill_page(sheet, plan, random)
     ink, boxes = _turn(sheet, random)
-    levels = _light_paper(sources, shape, random) * (1 - np.float32(random.uniform(*INK)) * ink)
+    levels = _light_paper(sources, shape, random) * (1 - random.uniform(*INK) * ink)
     if kind == "page on photograph":
-        levels, boxes = _put_on_photograph(levels, boxes, sources, random)
+        levels, boxes = _put_on_photograph(levels.astype(np.float32, copy=False), boxes, sources, random)
     if random.random() < LIGHT_INK:
         levels = 255 - levels
-    return _blur(levels, plan, random), boxes
+    return _blur(levels.astype(np.float32, copy=False), plan, random), boxes
 
 
 def _turn(sheet: Sheet, random: np.random.Generator) -> tuple[Ink, tuple[DigitBox, ...]]:
@@ -178,7 +177,7 @@ def _put_on_photograph(
             part = page[int(max(0, box.top)) : int(box.bottom) + 1, int(max(0, box.left)) : int(box.right) + 1]
             kept.append(box if part.mean() > ON_PAGE else replace(box, digit=UNSURE))
     soft = cv2.GaussianBlur(page, (0, 0), 1)
-    return levels * soft + ground * (1 - soft), tuple(kept)
+    return (levels * soft + ground * (1 - soft)).astype(np.float32, copy=False), tuple(kept)
 
 
 def _blur(levels: Levels, plan: Plan, random: np.random.Generator) -> Levels:

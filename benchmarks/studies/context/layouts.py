@@ -1,6 +1,5 @@
 """The content of a sheet: rows of digits, words, signs, boxes, combs, ruled lines, tables and scribbles."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -71,7 +70,7 @@ class Plan:
 def plan_sheet(
     sheet: Sheet,
     digits: Images,
-    typefaces: Sequence[Typeface],
+    typefaces: tuple[Typeface, ...],
     random: np.random.Generator,
     is_form: bool = False,
     is_single: bool = False,
@@ -88,7 +87,7 @@ def plan_sheet(
     return Plan(
         style=style,
         height=height,
-        words=style.font if is_same and style.font else typefaces[random.integers(len(typefaces))],
+        words=style.font if is_same and style.font else typefaces[int(random.integers(len(typefaces)))],
         lines=LinePen(
             thickness=max(1, round(random.uniform(1, max(1.5, LINE_THICKNESS * height)))),
             strength=float(random.uniform(*LINE_STRENGTH)),

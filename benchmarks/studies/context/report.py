@@ -12,10 +12,25 @@ SEPARABILITY_HEADERS = ["evidence", "AUC, found shapes", "AUC, cut or joined sha
 KEPT_HEADERS = ["frames", "digits", "digits kept", "other shapes", "others kept"]
 
 
+class ContextSettings(Struct, frozen=True, kw_only=True):
+    """The amount of training.
+
+    Attributes:
+        frames: Number of frames to train on.
+        epochs: Number of epochs.
+        seed: Seed of frames and of the network's first weights.
+    """
+
+    frames: int = 5000
+    epochs: int = 7
+    seed: int = 1
+
+
 class ExampleCounts(Struct, frozen=True, kw_only=True):
-    """The size of a set: photographs, composed frames, and shapes in them that have a label."""
+    """The size of a set: photographs, fonts, composed frames, and shapes in them that have a label."""
 
     photographs: int
+    fonts: int
     frames: int
     shapes: int
 
@@ -44,9 +59,6 @@ class ContextResults(Struct, frozen=True, kw_only=True):
     Attributes:
         training: The frames that the network and the weights were fitted on.
         evaluation: Frames with other photographs, on which all else was measured.
-        fonts: Number of fonts.
-        epochs: Number of epochs.
-        seed: Seed of frames and of the network's first weights.
         threshold: Score, in nats, from which the shipped model's card accepts a shape.
         size_bytes: Size of the network's file.
     """
@@ -57,9 +69,7 @@ class ContextResults(Struct, frozen=True, kw_only=True):
     host: Host
     training: ExampleCounts
     evaluation: ExampleCounts
-    fonts: int
-    epochs: int
-    seed: int
+    settings: ContextSettings
     threshold: float
     size_bytes: int
     figures: ContextFigures
@@ -98,15 +108,14 @@ def format_context(results: ContextResults) -> str:
 
 
 def describe_training(results: ContextResults) -> str:
-    """Describe the frames of both sets in a sentence each."""
+    """Describe the frames of both sets, and the settings."""
     sets = (("Trained", results.training), ("Evaluated", results.evaluation))
-    return (
-        " ".join(
-            f"{verb} on {counts.shapes:,} shapes of {counts.frames:,} frames with {counts.photographs:,} photographs."
-            for verb, counts in sets
-        )
-        + f" Fonts: {results.fonts:,}; epochs: {results.epochs}; seed: {results.seed}."
-    )
+    sentences = [
+        f"{verb} on {counts.shapes:,} shapes of {counts.frames:,} frames, with {counts.photographs:,} photographs "
+        f"and {counts.fonts:,} fonts."
+        for verb, counts in sets
+    ]
+    return "\n".join([*sentences, f"Epochs: {results.settings.epochs}; seed: {results.settings.seed}."])
 
 
 def _format_area(area: float | None) -> str:

@@ -1,6 +1,5 @@
 """Train the network that judges a shape by its surroundings, and measure it on frames with other photographs."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,28 +18,13 @@ from .collect import AMBIGUOUS, Examples, ShapeReader, collect_examples
 from .evidence import WITH_COMPANY, add_evidence, count_kept, fit_weights, measure_separability
 from .fit import load_keras, pack_network, predict, quantize_network, run_quantized, train_network
 from .frames import Sources
-from .report import ContextFigures, ContextResults, ExampleCounts
+from .report import ContextFigures, ContextResults, ContextSettings, ExampleCounts
 from .writing import FONT_SUFFIXES, Gray, Typeface, find_typefaces
 
 # A frame for evaluation for so many frames for training.
 FRAMES_PER_EVALUATION = 5
 LONGEST_SIDE = 2000
 FEWEST_PHOTOGRAPHS = 2
-
-
-@dataclass(frozen=True)
-class ContextSettings:
-    """The amount of training.
-
-    Attributes:
-        frames: Number of frames to train on.
-        epochs: Number of epochs.
-        seed: Seed of frames and of the network's first weights.
-    """
-
-    frames: int = 5000
-    epochs: int = 7
-    seed: int = 1
 
 
 def run_context(
@@ -64,33 +48,45 @@ def run_context(
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     load_keras()
-    files, typefaces = list_photographs(photographs), list_fonts(fonts)
-    digits, reader = load_mnist(data_dir).train, ShapeReader.load()
-    frames = range(settings.frames + max(1, settings.frames // FRAMES_PER_EVALUATION))
-    sets, counts = [], []
-    for of_set, numbers in ((files[::2], frames[: settings.frames]), (files[1::2], frames[settings.frames :])):
-        sources = Sources([_read_photograph(file) for file in of_set], digits, typefaces)
-        examples = collect_examples(reader, sources, numbers, settings.seed)
-        labelled = int((examples.labels != AMBIGUOUS).sum())
-        counts.append(ExampleCounts(photographs=len(of_set), frames=len(numbers), shapes=labelled))
-        sets.append(examples)
-    echo(f"Training on {counts[0].shapes:,} shapes for {settings.epochs} epochs…", err=True)
-    model = train_network(sets[0], settings.epochs, settings.seed)
+    reader, sources = ShapeReader.load(), load_sources(photographs, fonts, data_dir)
+    first = settings.frames
+    numbers = range(first), range(first, first + max(1, first // FRAMES_PER_EVALUATION))
+    training, evaluation = (collect_examples(reader, sources[i], numbers[i], settings.seed) for i in range(2))
+    echo(f"Training on {len(training):,} shapes for {settings.epochs} epochs.", err=True)
+    model = train_network(training, settings.epochs, settings.seed)
     network = quantize_network(model)
     packed = pack_network(network)
     return packed, ContextResults(
         edge_mnist=version("edge-mnist"),
         started=started,
         host=describe_host(),
-        training=counts[0],
-        evaluation=counts[1],
-        fonts=len(typefaces),
-        epochs=settings.epochs,
-        seed=settings.seed,
+        training=_count(sources[0], numbers[0], training),
+        evaluation=_count(sources[1], numbers[1], evaluation),
+        settings=settings,
         threshold=reader.threshold,
         size_bytes=len(packed),
-        figures=measure_evidence(sets[0], sets[1], model, network, reader.threshold),
+        figures=measure_evidence(training, evaluation, model, network, reader.threshold),
     )
+
+
+def load_sources(photographs: Path, fonts: Path | None, data_dir: Path | None) -> tuple[Sources, Sources]:
+    """Load the material of frames for training and for evaluation; they differ in their photographs.
+
+    Raises:
+        BenchmarkError: There are too few pictures, or no fonts.
+        PictureError: A picture cannot be read.
+        DataError: MNIST is not available.
+    """
+    files, typefaces = list_photographs(photographs), list_fonts(fonts)
+    digits = load_mnist(data_dir).train
+    pixels = [_read_photograph(file) for file in files]
+    return Sources(pixels[::2], digits, typefaces), Sources(pixels[1::2], digits, typefaces)
+
+
+def _count(sources: Sources, numbers: range, examples: Examples) -> ExampleCounts:
+    labelled = int((examples.labels != AMBIGUOUS).sum())
+    fonts = len(sources.typefaces)
+    return ExampleCounts(photographs=len(sources.photographs), fonts=fonts, frames=len(numbers), shapes=labelled)
 
 
 def measure_evidence(
@@ -135,8 +131,8 @@ def list_photographs(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if len(files) < FEWEST_PHOTOGRAPHS:
         raise BenchmarkError(
-            f"{folder}: expected at least {FEWEST_PHOTOGRAPHS} photographs without digits, found {len(files)}. Add some: "
-            "one half is for training, the other for evaluation."
+            f"{folder}: expected at least {FEWEST_PHOTOGRAPHS} photographs without digits, found {len(files)}. "
+            "Add some: one half is for training, the other for evaluation."
         )
     return files
 
@@ -150,8 +146,8 @@ def list_fonts(folder: Path | None) -> tuple[Typeface, ...]:
     typefaces = find_typefaces(folder)
     if not typefaces:
         raise BenchmarkError(
-            f"{folder}: expected fonts ({', '.join(sorted(FONT_SUFFIXES))}) that are neither italic nor thin, found none."
-            " Name another folder, or leave out --fonts."
+            f"{folder}: expected fonts ({' or '.join(sorted(FONT_SUFFIXES))}) neither italic nor thin, found none. "
+            "Name another folder, or leave out --fonts."
         )
     return typefaces
 

@@ -125,7 +125,7 @@ def draw_mnist(digits: Images, height: float, random: np.random.Generator) -> tu
     """Enlarge a random image of MNIST to this height; more than half of them get a thinner stroke."""
     place = int(random.integers(len(digits)))
     image = digits.pixels[place][..., 0]
-    x, y, width, rows = cv2.boundingRect(cv2.compare(image, MNIST_INK, cv2.CMP_GT))
+    x, y, width, rows = cv2.boundingRect((image > MNIST_INK).astype(np.uint8))
     high = max(SMALLEST_MNIST, int(height))
     wide = max(NARROWEST_MNIST, round(width * high / rows))
     ink = cv2.resize(image[y : y + rows, x : x + width], (wide, high), interpolation=cv2.INTER_CUBIC)
