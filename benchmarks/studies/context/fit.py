@@ -39,10 +39,13 @@ def load_keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with quiet_native_log():
-            return import_module("keras")
+            keras = import_module("keras")
+            # Loaded here because it would write pages of messages when it is first used.
+            import_module(keras.config.backend())
+            return keras
     except ImportError as error:
         raise BenchmarkError(
-            f"measure context needs the package {error.name or 'keras'}: pip install 'edge-mnist[train]'"
+            f"measure context needs the package {error.name}: pip install 'edge-mnist[train]'"
         ) from error
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ....edge.data.images import Images
-from ....edge.media.pictures import PictureError
+from ...errors import BenchmarkError
 from ...scenes.handwriting import Hand, Strokes, draw_hand, write_shape
 
 Gray = NDArray[np.uint8]
@@ -67,7 +67,7 @@ class Typeface:
         """Draw text, uint8 [height, width] with 255 = ink, two pixels larger than it on each side; None if it is blank.
 
         Raises:
-            PictureError: The file is not a font that can be drawn.
+            BenchmarkError: The file is not a font that can be drawn.
         """
         try:
             font = ImageFont.truetype(self.path, size) if self.path else ImageFont.load_default(size)
@@ -77,7 +77,7 @@ class Typeface:
             image = Image.new("L", (right - left + 2 * TEXT_BLANK, bottom - top + 2 * TEXT_BLANK))
             ImageDraw.Draw(image).text((TEXT_BLANK - left, TEXT_BLANK - top), text, 255, font=font)
         except OSError as error:
-            raise PictureError(
+            raise BenchmarkError(
                 f"{self.path}: cannot be drawn as a font ({error}). Remove it from the folder."
             ) from error
         return np.asarray(image)
