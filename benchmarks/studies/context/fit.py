@@ -93,7 +93,7 @@ def weigh_examples(examples: Examples) -> NDArray[np.float64]:
     Raises:
         BenchmarkError: Digits or other shapes are missing.
     """
-    weights = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT).astype(np.float64)
+    weights: NDArray[np.float64] = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT)
     are_digits = examples.labels == DIGIT
     if are_digits.all() or not are_digits.any():
         raise BenchmarkError(
@@ -101,7 +101,7 @@ def weigh_examples(examples: Examples) -> NDArray[np.float64]:
             "Compose more frames."
         )
     weights[are_digits] *= weights[~are_digits].sum() / weights[are_digits].sum()
-    return weights / weights.mean()
+    return weights * (len(weights) / float(weights.sum()))
 
 
 def predict(model: Any, windows: Windows) -> NDArray[np.float64]:

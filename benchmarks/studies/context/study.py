@@ -21,7 +21,7 @@ from .frames import Sources
 from .report import ContextFigures, ContextResults, ContextSettings, ExampleCounts
 from .writing import FONT_SUFFIXES, Gray, Typeface, find_typefaces
 
-# A frame for evaluation for so many frames for training.
+# Frames to train on for each frame of the evaluation.
 FRAMES_PER_EVALUATION = 5
 LONGEST_SIDE = 2000
 FEWEST_PHOTOGRAPHS = 2
