@@ -93,7 +93,7 @@ def weigh_examples(examples: Examples) -> NDArray[np.float64]:
     Raises:
         BenchmarkError: Digits or other shapes are missing.
     """
-    weights: NDArray[np.float64] = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT)
+    weights = np.where(examples.scores > LEAST_SCORE, 1.0, HOPELESS_WEIGHT)
     are_digits = examples.labels == DIGIT
     if are_digits.all() or not are_digits.any():
         raise BenchmarkError(
@@ -101,7 +101,7 @@ def weigh_examples(examples: Examples) -> NDArray[np.float64]:
             "Compose more frames."
         )
     weights[are_digits] *= weights[~are_digits].sum() / weights[are_digits].sum()
-    return weights * (len(weights) / float(weights.sum()))
+    return weights / weights.mean()
 
 
 def predict(model: Any, windows: Windows) -> NDArray[np.float64]:
@@ -113,7 +113,7 @@ def run_quantized(network: ContextNetwork, windows: Windows) -> NDArray[np.float
     """Compute the log odds of windows with the quantized network: float64 [N], nats."""
     starts = range(0, len(windows), PREDICTED_AT_ONCE)
     parts = [network(windows[start : start + PREDICTED_AT_ONCE]) for start in starts]
-    return np.concatenate([np.empty(0), *parts])
+    return np.concatenate([np.empty(0, np.float32), *parts]).astype(np.float64)
 
 
 def quantize_network(model: Any) -> ContextNetwork:
