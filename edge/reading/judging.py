@@ -19,7 +19,7 @@ from .shapes import find_edges, group_into_rows
 
 # Weights of the evidence in nats, fitted by `edge-mnist measure context`: of the score above the threshold, limited to
 # the highest one that counts; of the context; and the intercept.
-SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.55, 7.0, 1.26, -2.38
+SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.64, 7.0, 0.89, -2.19
 # A shape that scores less than this below the threshold is no digit, whatever is around it.
 HOPELESS = 2.5
 # A frame plainly shows digits if at least so many of its shapes, and this share of them, are digits other than 1.
@@ -27,14 +27,14 @@ FEWEST_TELLING, PLAIN = 3, 0.7
 # In such a frame, all shapes that are at most this many times as high as most have the median context of digits.
 ODD, TYPICAL = 1.8, 3.0
 # Of the neighbours: the weight, the intercept, and how far they count, across and down, in sizes of the shape.
-COMPANY, ALONE = 1.0, 0.64
+COMPANY, ALONE = 0.96, 0.26
 REACH_ACROSS, REACH_DOWN = 3.0, 1.0
 # Shapes whose sizes differ by more than this factor are no neighbours.
 SIMILAR = 0.4
 # The threshold for all evidence together, relative to the model's, in nats: a missed digit costs more than a false one.
-LEAST = -2.0
+LEAST = -2.1
 # The threshold while the neighbours are not weighed yet.
-LENIENT = -1.0
+LENIENT = -1.7
 # In a frame that shows mostly other things, digits must be surer: by so much for each nat of the odds against a digit,
 # beyond the first number of nats.
 DOUBT, BEYOND = 1.5, 0.7
