@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .alternatives import Classified
 from .context import cut_windows, load_context_network
@@ -98,6 +99,21 @@ def judge_by_neighbours(guesses: Sequence[Classified], threshold: float) -> list
         guesses: At least one shape, with the evidence of its surroundings.
         threshold: Score below which the model refuses a shape, in nats.
     """
+    scores = np.array([guess.score for guess in guesses]) + COMPANY * weigh_neighbours(guesses, threshold) + ALONE
+    telling = np.array([guess.digit != 1 for guess in guesses])
+    digits = np.count_nonzero(telling & (scores >= threshold + LEAST))
+    against = math.log((len(guesses) - digits + 1) / (digits + 1))
+    scores -= DOUBT * max(0.0, against - BEYOND)
+    return [guess.with_score(score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
+
+
+def weigh_neighbours(guesses: Sequence[Classified], threshold: float) -> NDArray[np.float64]:
+    """Weigh the near neighbours of each shape, float64 [N]: the log of the digits per other shape, one of each added.
+
+    Args:
+        guesses: At least one shape, with the evidence of its surroundings.
+        threshold: Score at which a shape is as likely a digit as not, in nats.
+    """
     left, top, right, bottom = find_edges([guess.shape for guess in guesses])
     size = np.maximum(right - left, bottom - top).astype(float)
     across, down = (np.abs(edge[:, None] - edge) / size[:, None] for edge in ((left + right) / 2, (top + bottom) / 2))
@@ -108,12 +124,7 @@ def judge_by_neighbours(guesses: Sequence[Classified], threshold: float) -> list
     probability = 1 / (1 + np.exp((threshold - scores).clip(-60, 60)))
     # Any straight stroke looks like a 1: it says nothing about its neighbours.
     telling = np.array([guess.digit != 1 for guess in guesses])
-    company = np.log((near @ (probability * telling) + 1) / (near @ (1 - probability) + 1))
-    scores = scores + COMPANY * company + ALONE
-    digits = np.count_nonzero(telling & (scores >= threshold + LEAST))
-    against = math.log((len(guesses) - digits + 1) / (digits + 1))
-    scores -= DOUBT * max(0.0, against - BEYOND)
-    return [guess.with_score(score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
+    return np.log((near @ (probability * telling) + 1) / (near @ (1 - probability) + 1))
 
 
 def choose_rows(guesses: Sequence[Classified], threshold: float) -> list[list[Classified]]:

@@ -20,8 +20,9 @@ from ....edge.reading.finding import Candidates, find_candidates
 from ....edge.reading.framing import frame_digits
 from ....edge.reading.shapes import Box, Shape
 from ....edge.runtimes.abstention import score_digits
-from ....edge.runtimes.classifiers import Classifier, choose_runtime
+from ....edge.runtimes.classifiers import Classifier
 from ....edge.runtimes.loading import load_classifier
+from ....edge.runtimes.registry import choose_runtime
 from ...errors import BenchmarkError
 from .frames import KINDS, ComposedFrame, Sources, compose_frame
 from .sheet import UNSURE, DigitBox

@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ....edge.reading.alternatives import Classified
-from ....edge.reading.judging import ALONE, COMPANY, HOPELESS, MOST_SCORE, judge_by_neighbours
+from ....edge.reading.judging import HOPELESS, MOST_SCORE, weigh_neighbours
 from ....edge.reading.shapes import Box, Shape
 from ...statistics.logistic import fit_logistic
 from ...statistics.selective import measure_auroc
@@ -95,7 +95,7 @@ def measure_company(examples: Examples, log_odds: LogOdds) -> LogOdds:
             examples.boxes[rows].tolist(), examples.digits[rows].tolist(), log_odds[rows].tolist(), strict=True
         )
         guesses = [Classified(Shape(Box(*box), ()), digit, score, 1.0) for box, digit, score in columns]
-        company[rows] = (judge_by_neighbours(guesses, 0.0) - log_odds[rows] - ALONE) / COMPANY
+        company[rows] = weigh_neighbours(guesses, 0.0)
     return company
 
 
