@@ -30,6 +30,7 @@ from ..studies.reading.roundtrip_report import format_roundtrip_summary, write_r
 from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
 from ..studies.robustness.results import RobustnessSettings
 from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
+from .context import context
 from .options import (
     bundle_option,
     pair_peers,
@@ -44,6 +45,9 @@ from .options import (
 @click.group()
 def measure() -> None:
     """Measure models and the reader: time per frame, refusals, accuracy on paper and under corruptions, the zoo."""
+
+
+measure.add_command(context)
 
 
 @measure.command()

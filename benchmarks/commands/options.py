@@ -62,12 +62,12 @@ out_option = click.option(
 )
 
 
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
 
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--out` and `--json`: arguments `out` and `as_json`."""
-    return out_option(_json_option(command))
+    return out_option(json_option(command))
 
 
 class ConventionType(click.ParamType):

@@ -142,9 +142,9 @@ class ModelChoice:
     precision: Precision
     threads: int
 
-    def load(self) -> Reader:
-        """Load the reader; raises the errors of `Reader`."""
-        return Reader(self.bundle, self.runtime, self.precision, self.threads)
+    def load(self, explain: bool = False) -> Reader:
+        """Load the reader, which may explain its readings; raises the errors of `Reader`."""
+        return Reader(self.bundle, self.runtime, self.precision, self.threads, explain)
 
 
 def camera_options(command: Command) -> Command:

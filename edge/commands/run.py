@@ -18,6 +18,7 @@ from ..common.terminal.text import one_line
 from ..media.pictures import PictureError
 from ..media.sources import InputSource, LeftOutError, SourceFrame, VideoSource, find_sources, read_all
 from ..media.videos import Spacing
+from ..reading.fates import MEANINGS, count_fates
 from ..reading.reader import Digit, Reader, Reading
 from ..sinks.annotate import annotate
 from ..sinks.drawing_folder import DrawingFolder
@@ -69,6 +70,11 @@ def format_json(outcome: FrameResult) -> str:
         "timing_ms": outcome.timing_ms,
         "drawing": str(outcome.drawing) if outcome.drawing else None,
     }
+    if outcome.reading.candidates:
+        document["candidates"] = [
+            {"box": list(candidate.box), "fate": candidate.fate, "digit": candidate.digit, "score": candidate.score}
+            for candidate in outcome.reading.candidates
+        ]
     return json.dumps(document)
 
 
@@ -80,7 +86,8 @@ def format_left_out(error: LeftOutError) -> str:
 
 def format_rows(outcome: FrameResult) -> str:
     """Format the name and the time, then a line for each row: its digits and the least certain of them."""
-    return "\n".join([_format_head(outcome), *(_format_row(row, _longest(outcome)) for row in outcome.rows)])
+    rows = (_format_row(row, _longest(outcome)) for row in outcome.rows)
+    return "\n".join([_format_head(outcome), *rows, *_format_fates(outcome)])
 
 
 def format_digits(outcome: FrameResult) -> str:
@@ -88,7 +95,13 @@ def format_digits(outcome: FrameResult) -> str:
     lines = [_format_head(outcome)]
     for row in outcome.rows:
         lines += [_format_row(row, _longest(outcome)), *map(_format_digit, row)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_format_fates(outcome)])
+
+
+def _format_fates(outcome: FrameResult) -> Iterator[str]:
+    """Format a line for each reason why ink was left out."""
+    for fate, count in count_fates(outcome.reading.candidates).items():
+        yield f"    {count} left out: {MEANINGS[fate]} ({fate})"
 
 
 def _longest(outcome: FrameResult) -> int:
@@ -142,6 +155,8 @@ class SpacingType(click.ParamType):
               help="Write each picture or frame with its boxes and digits into this folder.")  # fmt: skip
 @click.option("--show", is_flag=True, help="Show each in a window: any key shows the next, q or Escape to quit.")
 @click.option("--verbose", is_flag=True, help="Print a line for each digit: confidence, and box in pixels.")
+@click.option("--explain", is_flag=True,
+              help="Also say what became of each piece of ink, and draw it with --annotate or --show.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Print one JSON document per picture or frame, one per line.")  # fmt: skip
 @model_options
@@ -150,9 +165,8 @@ def run(
     spacing: Spacing,
     folder: Path | None,
     show: bool,
-    verbose: bool,
-    as_json: bool,
     model: ModelChoice,
+    **output: bool,
 ) -> None:
     """Read the digits in pictures, videos, folders of both, glob patterns, or standard input (-).
 
@@ -169,14 +183,17 @@ def run(
       edge-mnist run photos/ --json > readings.jsonl
       # And a drawing of each in drawn/.
       edge-mnist run 'scans/*.jpg' --annotate drawn
+      # What became of each piece of ink, drawn.
+      edge-mnist run form.jpg --explain --annotate drawn
       # One frame every five seconds, in a window.
       edge-mnist run meter.mp4 --every 5s --show
       # From a camera.
       rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -
     """
-    format_outcome = format_json if as_json else format_digits if verbose else format_rows
+    as_json = output["as_json"]
+    format_outcome = format_json if as_json else format_digits if output["verbose"] else format_rows
     with ExitStack() as stack:
-        reader = model.load()
+        reader = model.load(output["explain"])
         sinks = Sinks(
             format_outcome=format_outcome,
             format_left_out=format_left_out if as_json else None,

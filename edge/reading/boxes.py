@@ -22,6 +22,8 @@ MOST_LINES, LEAST_SURFACE = 0.45, 0.72
 # Boxes are at least so large, in pixels of the working copy. A box is so much larger than most pieces are high, and an
 # underline so much longer.
 SMALLEST, AROUND, LONG = 20, 1.2, 3.0
+# The sides of a box that is slightly turned span this share of the rectangle around it.
+SIDE = 0.85
 # At most so many pieces are examined.
 MOST = 40
 # The edge of a block, in pixels, is neither paper nor ink.
@@ -61,7 +63,7 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
         window = (slice(box.y, box.bottom), slice(box.x, box.right))
         filled = piece.mask
         ink = cv.bitwise_and(mask[window], filled)
-        without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window])
+        without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window], SIDE)
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
             opened[window] = cv.bitwise_or(cv.bitwise_and(opened[window], cv.bitwise_not(filled)), without)

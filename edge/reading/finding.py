@@ -60,6 +60,7 @@ class Candidates:
         ruled: Whether the frame was searched for lines, as on ruled paper.
         margin: Frame pixels that were added on all sides, see `margins.py`.
         truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
+        pieces: All pieces of ink that the shapes were chosen from.
     """
 
     gray: Gray
@@ -70,6 +71,7 @@ class Candidates:
     ruled: bool
     margin: int = 0
     truncated: bool = False
+    pieces: tuple[Shape, ...] = ()
 
     def ink(self, shape: Shape) -> Gray:
         """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
@@ -104,7 +106,7 @@ def find_candidates(frame: Gray) -> Candidates:
     *coarser, finest = _working_copies(frame)
     for copy in coarser:
         finding = _find_at(copy, frame, margin)
-        if finding.shapes and _typical_height(finding.shapes) >= (SMALL_ON_LINES if finding.ruled else SMALL_DIGITS):
+        if finding.shapes and typical_height(finding.shapes) >= (SMALL_ON_LINES if finding.ruled else SMALL_DIGITS):
             return finding
     return _find_at(finest, frame, margin)
 
@@ -129,12 +131,12 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     pieces, ruled = _outline_strokes(gray, levels, mask, pieces)
     # A single shape may fill the frame.
     alone = len(pieces) == 1
-    pieces = [piece for piece in pieces if alone or not _is_border(piece, gray.shape)]
-    pieces = [piece for piece in pieces if _is_strong(piece, gray, levels)]
+    within = [piece for piece in pieces if alone or not is_border(piece, gray.shape)]
+    strong = [piece for piece in within if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
     size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
-    shapes = tuple(_keep_likely(pieces))
-    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, len(pieces) > MOST_SHAPES)
+    shapes, truncated = tuple(_keep_likely(strong)), len(strong) > MOST_SHAPES
+    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, truncated, tuple(pieces))
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:
@@ -171,7 +173,7 @@ def _outline_strokes(gray: Gray, levels: Levels, mask: Gray, pieces: list[Shape]
     ):
         mask, ruled = _without_lines(gray, levels, mask), True
         pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
-    boxes = find_boxes(mask, pieces, _typical_height(pieces)) if pieces else []
+    boxes = find_boxes(mask, pieces, typical_height(pieces)) if pieces else []
     if not boxes:
         return pieces, ruled
     depth = cv.subtract(enlarge(levels.paper, gray), gray)
@@ -217,23 +219,23 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
         return []
     if len(shapes) > MOST_SHAPES:
         shapes = sorted(shapes, key=lambda shape: -shape.box.height)[:MOST_SHAPES]
-    tallest = LARGEST_SHARE * _typical_height(shapes)
+    tallest = LARGEST_SHARE * typical_height(shapes)
     shapes = [shape for shape in join_pieces(shapes, tallest) if shape.box.width <= WIDEST_ASPECT * shape.box.height]
     shapes = [shape for shape in shapes if shape.box.height >= SMALLEST_HEIGHT]
     if not shapes:
         return []
-    typical = _typical_height(shapes)
+    typical = typical_height(shapes)
     return [shape for shape in shapes if SMALLEST_SHARE * typical <= shape.box.height <= LARGEST_SHARE * typical]
 
 
-def _typical_height(shapes: Sequence[Shape]) -> int:
+def typical_height(shapes: Sequence[Shape]) -> int:
     """Return the median height, each shape weighted by its height, so that specks or one long edge change it little."""
     heights = sorted(shape.box.height for shape in shapes)
     half = sum(heights) / 2
     return next(height for height, below in zip(heights, accumulate(heights), strict=True) if below >= half)
 
 
-def _is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
+def is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
     """Whether the shape lies along an edge of the frame, or runs through it from edge to edge.
 
     A shape that only touches an edge does so over little of its own length.

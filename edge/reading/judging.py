@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .alternatives import Classified
 from .context import cut_windows, load_context_network
@@ -19,7 +20,7 @@ from .shapes import find_edges, group_into_rows
 
 # Weights of the evidence in nats, fitted by `edge-mnist measure context`: of the score above the threshold, limited to
 # the highest one that counts; of the context; and the intercept.
-SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.55, 7.0, 1.26, -2.38
+SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.64, 7.0, 0.89, -2.19
 # A shape that scores less than this below the threshold is no digit, whatever is around it.
 HOPELESS = 2.5
 # A frame plainly shows digits if at least so many of its shapes, and this share of them, are digits other than 1.
@@ -27,14 +28,14 @@ FEWEST_TELLING, PLAIN = 3, 0.7
 # In such a frame, all shapes that are at most this many times as high as most have the median context of digits.
 ODD, TYPICAL = 1.8, 3.0
 # Of the neighbours: the weight, the intercept, and how far they count, across and down, in sizes of the shape.
-COMPANY, ALONE = 1.0, 0.64
+COMPANY, ALONE = 0.96, 0.26
 REACH_ACROSS, REACH_DOWN = 3.0, 1.0
 # Shapes whose sizes differ by more than this factor are no neighbours.
 SIMILAR = 0.4
 # The threshold for all evidence together, relative to the model's, in nats: a missed digit costs more than a false one.
-LEAST = -2.0
+LEAST = -2.1
 # The threshold while the neighbours are not weighed yet.
-LENIENT = -1.0
+LENIENT = -1.7
 # In a frame that shows mostly other things, digits must be surer: by so much for each nat of the odds against a digit,
 # beyond the first number of nats.
 DOUBT, BEYOND = 1.5, 0.7
@@ -98,6 +99,21 @@ def judge_by_neighbours(guesses: Sequence[Classified], threshold: float) -> list
         guesses: At least one shape, with the evidence of its surroundings.
         threshold: Score below which the model refuses a shape, in nats.
     """
+    scores = np.array([guess.score for guess in guesses]) + COMPANY * weigh_neighbours(guesses, threshold) + ALONE
+    telling = np.array([guess.digit != 1 for guess in guesses])
+    digits = np.count_nonzero(telling & (scores >= threshold + LEAST))
+    against = math.log((len(guesses) - digits + 1) / (digits + 1))
+    scores -= DOUBT * max(0.0, against - BEYOND)
+    return [guess.with_score(score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
+
+
+def weigh_neighbours(guesses: Sequence[Classified], threshold: float) -> NDArray[np.float64]:
+    """Weigh the near neighbours of each shape, float64 [N]: the log of the digits per other shape, one of each added.
+
+    Args:
+        guesses: At least one shape, with the evidence of its surroundings.
+        threshold: Score at which a shape is as likely a digit as not, in nats.
+    """
     left, top, right, bottom = find_edges([guess.shape for guess in guesses])
     size = np.maximum(right - left, bottom - top).astype(float)
     across, down = (np.abs(edge[:, None] - edge) / size[:, None] for edge in ((left + right) / 2, (top + bottom) / 2))
@@ -108,12 +124,7 @@ def judge_by_neighbours(guesses: Sequence[Classified], threshold: float) -> list
     probability = 1 / (1 + np.exp((threshold - scores).clip(-60, 60)))
     # Any straight stroke looks like a 1: it says nothing about its neighbours.
     telling = np.array([guess.digit != 1 for guess in guesses])
-    company = np.log((near @ (probability * telling) + 1) / (near @ (1 - probability) + 1))
-    scores = scores + COMPANY * company + ALONE
-    digits = np.count_nonzero(telling & (scores >= threshold + LEAST))
-    against = math.log((len(guesses) - digits + 1) / (digits + 1))
-    scores -= DOUBT * max(0.0, against - BEYOND)
-    return [guess.with_score(score) for guess, score in zip(guesses, scores.tolist(), strict=True)]
+    return np.log((near @ (probability * telling) + 1) / (near @ (1 - probability) + 1))
 
 
 def choose_rows(guesses: Sequence[Classified], threshold: float) -> list[list[Classified]]:

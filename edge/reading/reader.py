@@ -15,6 +15,7 @@ from ..runtimes.abstention import estimate_class_probability, estimate_digit_pro
 from ..runtimes.loading import load_classifier
 from ..runtimes.registry import choose_runtime
 from .alternatives import Classified, choose_reading, suggest_alternatives
+from .fates import Candidate, explain_reading
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
 from .judging import HOPELESS, LENIENT, choose_rows, judge_parts, judge_shapes
@@ -56,6 +57,7 @@ class Reading:
         shapes: Number of shapes that might have been digits.
         truncated: Whether the frame has more shapes than are classified, so that digits may be missing; a page of text,
             cloth or gravel has.
+        candidates: Each piece of ink and why it was read or left out, if the reader explains its readings.
     """
 
     rows: tuple[str, ...]
@@ -63,6 +65,7 @@ class Reading:
     timing_ms: dict[str, float]
     shapes: int = 0
     truncated: bool = False
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Reader:
@@ -80,6 +83,7 @@ class Reader:
         runtime: str | None = None,
         precision: Precision = "int8",
         num_threads: int = 1,
+        explain: bool = False,
     ) -> None:
         """Load the model.
 
@@ -88,6 +92,7 @@ class Reader:
             runtime: `litert`, `tflite-runtime` or `onnxruntime`; None takes the first one installed.
             precision: Precision of the model file to load, e.g. `int8`.
             num_threads: Threads the runtime may use for one inference.
+            explain: Whether readings say what became of each piece of ink, see `Reading.candidates`.
 
         Raises:
             ValueError: An argument is not one of these.
@@ -99,6 +104,7 @@ class Reader:
         opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         self._classifier = load_classifier(opened, self.runtime, precision, num_threads)
         self._abstention = opened.export.abstention
+        self._explain = explain
 
     def read(self, frame: NDArray[np.uint8]) -> Reading:
         """Read a gray frame, uint8 [height, width]; a frame without digits gives an empty reading.
@@ -117,7 +123,8 @@ class Reader:
         parts = self._classify([shape for other in alternatives for shape in other.shapes], finding, clock)
         second = iter(judge_parts(finding, parts, threshold))
         others = [[next(second) for _ in other.shapes] for other in alternatives]
-        rows = choose_rows(choose_reading(guesses, alternatives, others, threshold + LENIENT), threshold)
+        shown = choose_reading(guesses, alternatives, others, threshold + LENIENT)
+        rows = choose_rows(shown, threshold)
         possible = sum(guess.score > threshold - HOPELESS for guess in guesses)
         company = weigh_company([guess.digit for row in rows for guess in row], possible)
         reading = [[self._describe(finding, guess, company) for guess in row] for row in rows]
@@ -128,6 +135,7 @@ class Reader:
             timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
             shapes=len(guesses),
             truncated=finding.truncated or is_cut_short,
+            candidates=explain_reading(finding, guesses, shown, rows, threshold) if self._explain else (),
         )
 
     def _classify(self, shapes: Sequence[Shape], finding: Candidates, clock: "_Clock") -> list[Classified]:

@@ -45,18 +45,20 @@ FEWEST_COLUMNS = 8
 TOLERANCES = (8.0, 4.0, 3.0)
 
 
-def remove_lines(mask: Mask, faint: Mask, depth: Mask) -> Mask:
+def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS) -> Mask:
     """Remove long thin lines, level or upright, and bridge the strokes that they crossed.
 
     Args:
         mask: Mask of ink, uint8 [height, width] of 0 and 255.
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
+        right_across: Share of the frame that a line spans which goes from edge to edge.
 
     Returns:
         The ink without lines; the same array if there are none.
     """
-    level_lines, upright_lines = find_level_lines(faint), find_level_lines(np.ascontiguousarray(faint.T))
+    level_lines = find_level_lines(faint, right_across)
+    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across)
     if not level_lines and not upright_lines:
         return mask
     level = _draw_bands(level_lines, faint.shape)
@@ -106,7 +108,7 @@ class Line:
     across: bool
 
 
-def find_level_lines(faint: Mask) -> list[Line]:
+def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS) -> list[Line]:
     """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
     A long stroke of a large digit is a line, too, but the only one.
@@ -117,7 +119,7 @@ def find_level_lines(faint: Mask) -> list[Line]:
     if width < 2 * FEWEST_COLUMNS:
         return []
     for rows, columns in _group_pieces(_thin_pieces(faint)):
-        line = _fit_line(rows, columns, width)
+        line = _fit_line(rows, columns, width, right_across)
         if line:
             found.append(line)
             if _cover_too_much(found, faint):
@@ -129,7 +131,7 @@ def find_level_lines(faint: Mask) -> list[Line]:
             tangled.append((rows, columns))
     tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
-        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width))]
+        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width, right_across))]
         if _cover_too_much(found, faint):
             return []
     if len(found) >= FEWEST:
@@ -158,7 +160,7 @@ def keep_thin(mask: Mask) -> Mask:
     return cv.subtract(mask, cv.dilate(cv.morphologyEx(mask, cv.MORPH_OPEN, thick), np.ones((3, 3), np.uint8)))
 
 
-def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -> Line | None:
+def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, right_across: float) -> Line | None:
     """Fit a line through most of these pixels of a frame this wide; None if they do not form one."""
     curve, close = _fit_curve(rows, columns)
     covered = _distinct(columns[close])
@@ -175,7 +177,7 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int) -
         return None
     gap = int(LONGEST_GAP * width)
     thickness = round(np.count_nonzero(close) / len(covered)) + 1
-    return Line(curve, max(0, left - gap), min(width, right + gap), thickness, share > RIGHT_ACROSS)
+    return Line(curve, max(0, left - gap), min(width, right + gap), thickness, share > right_across)
 
 
 def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..common.arrays import check_picture
 from ..common.opencv import cv
 from ..live.events import Sighting
+from ..reading.fates import Candidate
 from ..reading.reader import Digit, Reading
 from ..reading.shapes import Box
 
@@ -23,6 +24,7 @@ UNSURE_BELOW = 0.9
 SURE_COLOUR = (0, 96, 160)
 UNSURE_COLOUR = (190, 70, 0)
 HALO_COLOUR = (255, 255, 255)
+LEFT_OUT_COLOUR = (150, 0, 110)
 # A picture whose long side is smaller is enlarged: no text is legible within an MNIST image of 28 x 28 pixels.
 SMALLEST_LONG_SIDE = 320
 # Height of a tag: this share of the median digit's, but legible, and not much larger than text needs to be.
@@ -64,9 +66,10 @@ def annotate(frame: NDArray[np.uint8], reading: Reading) -> NDArray[np.uint8]:
     if factor > 1:
         picture = picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)
     marks = [_mark(digit, factor) for digit in reading.digits]
+    draw = ImageDraw.Draw(picture)
+    _draw_left_out(draw, reading.candidates, factor)
     if marks:
         tag_height = _choose_tag_height(marks, max(picture.size))
-        draw = ImageDraw.Draw(picture)
         for mark in marks:
             _draw_box(draw, mark, _line_width(tag_height))
         # After all boxes, so that no tag is covered by a neighbour's box.
@@ -80,6 +83,19 @@ def _mark(digit: Digit, factor: int) -> DigitMark:
     left, top, right, bottom = (factor * side for side in (box.x, box.y, box.x + box.width, box.y + box.height))
     text = f"{digit.digit}?" if unsure else str(digit.digit)
     return DigitMark(left, top, right, bottom, text, UNSURE_COLOUR if unsure else SURE_COLOUR)
+
+
+def _draw_left_out(draw: ImageDraw.ImageDraw, candidates: tuple[Candidate, ...], factor: int) -> None:
+    """Draw a thin box around each piece of ink that was left out, and the reason in one word below it."""
+    font = _load_font(SMALLEST_TAG)
+    for candidate in candidates:
+        if candidate.fate == "digit":
+            continue
+        x, y, right, bottom = (factor * side for side in (candidate.box.x, candidate.box.y, *candidate.box[2:]))
+        right, bottom = x + right, y + bottom
+        draw.rectangle((x - 1, y - 1, right, bottom), outline=LEFT_OUT_COLOUR)
+        if candidate.fate != "small":
+            draw.text((x, bottom + 1), candidate.fate, LEFT_OUT_COLOUR, font, stroke_width=2, stroke_fill=HALO_COLOUR)
 
 
 def _choose_tag_height(marks: list[DigitMark], long_side: int) -> int:

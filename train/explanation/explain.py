@@ -115,9 +115,9 @@ def frame_found(network: ExplainedNetwork, gray: NDArray[np.uint8], threshold: f
     sure = estimate_class_probability(logits, 1.0).tolist()
     guesses = [Classified(*fields) for fields in zip(finding.shapes, digits, scores, sure, strict=True)]
     guesses = judge_shapes(finding, guesses, threshold)
-    places = {id(guess): place for place, guess in enumerate(guesses)}
+    places = {id(shape): place for place, shape in enumerate(finding.shapes)}
     rows = choose_rows(choose_reading(guesses, [], [], threshold), threshold)
-    return images[[places[id(guess)] for row in rows for guess in row]]
+    return images[[places[id(guess.shape)] for row in rows for guess in row]]
 
 
 def describe_digits(explanation: Explanation, temperature: float, labels: Sequence[str]) -> list[ExplainedDigit]:

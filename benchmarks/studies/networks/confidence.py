@@ -31,6 +31,7 @@ from ....edge.reading.reader import Reader
 from ....edge.reading.shapes import Box
 from ....edge.runtimes.abstention import weigh_company
 from ...errors import BenchmarkError
+from ...statistics.logistic import fit_logistic, logistic
 from ..reading.placed_digits import enlarge
 
 Gray = NDArray[np.uint8]
@@ -44,7 +45,6 @@ HEIGHTS, MOST_ROWS, MOST_COLUMNS = (24, 120), 3, 8
 # Each picture is read as a whole and in crops of these shares of its sides, none larger than this.
 CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 2
 LONGEST_SIDE = 700
-ITERATIONS = 50
 
 
 @dataclass(frozen=True)
@@ -194,19 +194,8 @@ class CaseColumns:
 
 
 def fit_odds(table: CaseColumns, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Fit the weights of the logistic function, float64 [3], by Newton's method on the weighted log likelihood.
-
-    A ridge of a millionth keeps it finite if the two kinds can be separated without error.
-    """
-    variables, truth, weights = table.variables[rows], table.is_digit[rows], table.weights[rows]
-    chosen = np.zeros(3)
-    for _ in range(ITERATIONS):
-        expected = _logistic(variables @ chosen)
-        gradient = variables.T @ (weights * (truth - expected)) - 1e-6 * chosen
-        curvature = (variables.T * (weights * expected * (1 - expected))) @ variables + 1e-6 * np.eye(3)
-        step = np.linalg.solve(curvature, gradient)
-        chosen += step / max(1.0, float(np.abs(step).max()))
-    return chosen
+    """Fit the weights of the logistic function, float64 [3], on these rows."""
+    return fit_logistic(table.variables[rows], table.is_digit[rows], table.weights[rows])
 
 
 def estimate_held_out(table: CaseColumns) -> NDArray[np.float64]:
@@ -215,7 +204,7 @@ def estimate_held_out(table: CaseColumns) -> NDArray[np.float64]:
     highest = find_highest(table)
     for fold in range(FOLDS):
         held_out = table.fold == fold
-        judged[held_out] = np.minimum(_logistic(table.variables[held_out] @ fit_odds(table, ~held_out)), highest)
+        judged[held_out] = np.minimum(logistic(table.variables[held_out] @ fit_odds(table, ~held_out)), highest)
     return judged
 
 
@@ -264,7 +253,3 @@ def write_odds(bundle: Bundle, odds: DigitOdds) -> None:
         write_atomically(path, encode_card(card))
     except OSError as error:
         raise ModelCardError(f"{path}: cannot be written ({error.strerror}); the card is unchanged.") from error
-
-
-def _logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-np.clip(log_odds, -60, 60)))
