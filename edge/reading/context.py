@@ -10,7 +10,7 @@ The network is trained by `edge-mnist measure context` on frames that the projec
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def _gather_patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
 @cache
 def load_context_network() -> ContextNetwork:
     """Load the shipped network."""
-    with resources.files(__package__).joinpath(NETWORK).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with np.load(Path(__file__).with_name(NETWORK), allow_pickle=False) as arrays:
         count = len(arrays.files) // 3
         return ContextNetwork(
             *(
