@@ -21,7 +21,7 @@ from edge_mnist.benchmarks.scenes.pages import draw_page
 from edge_mnist.cli import main
 from edge_mnist.edge.commands import run as run_module
 from edge_mnist.edge.media.pictures import read_gray, read_rgb
-from edge_mnist.edge.sinks.annotate import SURE_COLOUR
+from edge_mnist.edge.sinks.annotate import LEFT_OUT_COLOUR, SURE_COLOUR
 from tests.conftest import edge_mnist, edge_mnist_process, python_process
 from tests.stand_ins.screen import display
 
@@ -165,6 +165,25 @@ def test_every_reading_is_drawn(page: Path, clip: Path, tmp_path: Path) -> None:
     assert sorted(names) == sorted(path.name for path in drawn.iterdir())
     assert read_rgb(drawn / names[0]).shape[:2] == read_gray(page).shape
     assert (read_rgb(drawn / names[0]) == SURE_COLOUR).all(axis=2).any()
+
+
+def test_an_explanation_names_each_piece_of_ink_in_text_json_and_drawing(tmp_path: Path) -> None:
+    pixels = draw_page(ROWS, seed=3)
+    pixels[:12] = 30  # a bar along the frame's edge
+    page = tmp_path / "page.png"
+    Image.fromarray(pixels).save(page)
+
+    text = edge_mnist("run", page, "--explain").stdout
+    (explained,) = _documents(edge_mnist("run", page, "--explain", "--json", "--annotate", tmp_path / "drawn").stdout)
+    (plain,) = _documents(edge_mnist("run", page, "--json").stdout)
+
+    assert "left out: lies along an edge of the frame (edge)" in text
+    assert explained["digits"] == plain["digits"]
+    assert "candidates" not in plain
+    candidates = explained["candidates"]
+    assert [c["box"] for c in candidates if c["fate"] == "digit"] == [d["box"] for d in explained["digits"]]
+    assert any(c["fate"] == "edge" and c["score"] is None for c in candidates)
+    assert (read_rgb(tmp_path / "drawn" / "page.digits.png") == LEFT_OUT_COLOUR).all(axis=2).any()
 
 
 def test_drawing_changes_no_reading(tmp_path: Path) -> None:

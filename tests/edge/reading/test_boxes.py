@@ -1,0 +1,72 @@
+"""Boxes that digits touch are opened, and light digits in dark blocks are read."""
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_mnist.edge.reading.finding import find_candidates
+from edge_mnist.edge.reading.shapes import Box
+from tests.builders.ink import Writing, on_paper, write
+
+
+def _find(frame: np.ndarray) -> list[Box]:
+    finding = find_candidates(frame)
+    return [finding.in_frame(shape.box) for shape in finding.shapes]
+
+
+def _match(box: Box, found: list[Box]) -> bool:
+    """Whether a found box has nearly the place and size of this one."""
+    return any(max(abs(a - b) for a, b in zip(box, other, strict=True)) <= 4 for other in found)
+
+
+def _box_around(writing: Writing, gap: int, thickness: int = 2) -> np.ndarray:
+    ink = writing.ink.copy()
+    left, top = min(box.x for box in writing.boxes), min(box.y for box in writing.boxes)
+    right, bottom = max(box.right for box in writing.boxes), max(box.bottom for box in writing.boxes)
+    cv2.rectangle(ink, (left - 30, top - gap), (right + 120, bottom + gap), 255, thickness)
+    return ink
+
+
+@pytest.mark.parametrize("gap", [12, -2], ids=["around the digits", "touching their feet"])
+def test_digits_in_a_long_box_are_found_without_it(gap: int) -> None:
+    writing = write("5283", margin=150)
+
+    found = _find(on_paper(_box_around(writing, gap)))
+
+    for box in writing.boxes:
+        assert any(abs(box.x - other.x) <= 4 and abs(box.width - other.width) <= 6 for other in found), (box, found)
+
+
+def test_digits_on_an_underline_are_found_without_it() -> None:
+    writing = write("5283", margin=150)
+    ink = writing.ink.copy()
+    foot = max(box.bottom for box in writing.boxes) - 2
+    cv2.line(ink, (100, foot), (ink.shape[1] - 100, foot), 255, 2)
+
+    found = _find(on_paper(ink))
+
+    assert all(any(abs(box.x - other.x) <= 4 for other in found) for box in writing.boxes)
+    assert not any(other.width > 200 for other in found)
+
+
+@pytest.mark.parametrize("pad", [15, 40])
+def test_light_digits_in_a_dark_block_are_found(pad: int) -> None:
+    writing = write("5283", margin=160)
+    frame = on_paper(np.zeros_like(writing.ink))
+    left, top = min(box.x for box in writing.boxes), min(box.y for box in writing.boxes)
+    right, bottom = max(box.right for box in writing.boxes), max(box.bottom for box in writing.boxes)
+    block = (slice(top - pad, bottom + pad), slice(left - pad, right + pad))
+    frame[block] = on_paper(255 - writing.ink)[block]
+
+    found = _find(frame)
+
+    assert all(_match(box, found) for box in writing.boxes), found
+
+
+def test_a_thick_zero_is_no_block() -> None:
+    ink = np.zeros((300, 300), np.uint8)
+    cv2.ellipse(ink, (150, 150), (45, 70), 0, 0, 360, 255, 30)
+
+    (box,) = _find(on_paper(ink))
+
+    assert box.height > 150
