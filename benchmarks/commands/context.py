@@ -57,7 +57,7 @@ def context(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     \b
     Examples:
-      edge-mnist measure context photographs/ --fonts fonts/ --out edge/reading/context.npz
+      edge-mnist measure context photographs/ --fonts fonts/ --out new.npz
     """
     require_report_packages()
     check_writable(out.parent)

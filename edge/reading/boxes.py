@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..common.opencv import cv
+from ..common.opencv import Gray, cv
 from .ruled_lines import remove_lines
-from .scaling import Gray
 from .shapes import Shape
 
 # A box or a block covers at least this share of the smallest rectangle around it; an ellipse covers 0.79.

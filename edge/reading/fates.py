@@ -38,7 +38,7 @@ MEANINGS: dict[Fate, str] = {
 
 
 @dataclass(frozen=True)
-class Candidate:
+class InkFate:
     """A piece of ink that might have been a digit.
 
     Attributes:
@@ -60,7 +60,7 @@ def explain_reading(
     shown: Sequence[Classified],
     rows: Sequence[Sequence[Classified]],
     threshold: float,
-) -> tuple[Candidate, ...]:
+) -> tuple[InkFate, ...]:
     """Explain what became of each piece of ink.
 
     Args:
@@ -72,7 +72,7 @@ def explain_reading(
     """
     read = {id(guess.shape) for row in rows for guess in row}
     company = {id(guess.shape): guess.score for guess in judge_by_neighbours(shown, threshold)} if shown else {}
-    candidates = [Candidate(finding.in_frame(piece.box), fate) for piece, fate in _explain_left_out(finding)]
+    candidates = [InkFate(finding.in_frame(piece.box), fate) for piece, fate in _explain_left_out(finding)]
     for guess in (*judged, *(guess for guess in shown if not any(guess is other for other in judged))):
         key = id(guess.shape)
         if key in read:
@@ -86,7 +86,7 @@ def explain_reading(
         else:
             fate = "neighbours" if company[key] < threshold + LEAST else "word"
         box = finding.in_frame(guess.shape.box)
-        candidates.append(Candidate(box, fate, guess.digit, round(guess.model_score, 3)))
+        candidates.append(InkFate(box, fate, guess.digit, round(guess.model_score, 3)))
     return tuple(candidates)
 
 
@@ -108,7 +108,7 @@ def _explain_left_out(finding: Candidates) -> Iterator[tuple[Shape, Fate]]:
             yield piece, "wide" if box.width > WIDEST_ASPECT * box.height else "faint"
 
 
-def count_fates(candidates: Sequence[Candidate]) -> dict[Fate, int]:
+def count_fates(candidates: Sequence[InkFate]) -> dict[Fate, int]:
     """Count the candidates of each fate, without the digits; fates of none are left out."""
     counts = {fate: sum(candidate.fate == fate for candidate in candidates) for fate in get_args(Fate)[1:]}
     return {fate: count for fate, count in counts.items() if count}

@@ -13,12 +13,11 @@ from itertools import accumulate
 import numpy as np
 
 from ..common.arrays import check_gray
-from ..common.opencv import cv
+from ..common.opencv import Gray, cv, enlarge, resize
 from .boxes import find_blocks, find_boxes, remove_boxes
 from .margins import add_margin
 from .paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
 from .ruled_lines import keep_thin, remove_lines
-from .scaling import Gray, enlarge, resize
 from .shapes import Box, Shape, join_pieces, outline_shapes
 
 # Frames are searched at the first of these sizes where digits are large enough: strokes are a few pixels wide, the

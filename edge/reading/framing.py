@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ..bundle.contract import IMAGE_SHAPE
 from ..common.arrays import check_ink
-from ..common.opencv import cv
-from .scaling import Pixel, resize
+from ..common.opencv import Pixel, cv, resize
 
 Ink = NDArray[np.uint8]
 

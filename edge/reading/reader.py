@@ -15,7 +15,7 @@ from ..runtimes.abstention import estimate_class_probability, estimate_digit_pro
 from ..runtimes.loading import load_classifier
 from ..runtimes.registry import choose_runtime
 from .alternatives import Classified, choose_reading, suggest_alternatives
-from .fates import Candidate, explain_reading
+from .fates import InkFate, explain_reading
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
 from .judging import HOPELESS, LENIENT, choose_rows, judge_parts, judge_shapes
@@ -65,7 +65,7 @@ class Reading:
     timing_ms: dict[str, float]
     shapes: int = 0
     truncated: bool = False
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[InkFate, ...] = ()
 
 
 class Reader:

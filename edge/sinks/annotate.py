@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ..common.arrays import check_picture
 from ..common.opencv import cv
 from ..live.events import Sighting
-from ..reading.fates import Candidate
+from ..reading.fates import InkFate
 from ..reading.reader import Digit, Reading
 from ..reading.shapes import Box
 
@@ -85,7 +85,7 @@ def _mark(digit: Digit, factor: int) -> DigitMark:
     return DigitMark(left, top, right, bottom, text, UNSURE_COLOUR if unsure else SURE_COLOUR)
 
 
-def _draw_left_out(draw: ImageDraw.ImageDraw, candidates: tuple[Candidate, ...], factor: int) -> None:
+def _draw_left_out(draw: ImageDraw.ImageDraw, candidates: tuple[InkFate, ...], factor: int) -> None:
     """Draw a thin box around each piece of ink that was left out, and the reason in one word below it."""
     font = _load_font(SMALLEST_TAG)
     for candidate in candidates:

@@ -24,6 +24,7 @@ from ...edge.data.images import Images
 from ..adoption.source import behind_scaling, input_scale
 from ..calibration import unit_images
 from ..errors import ExportError
+from .onnx_names import name_tensors
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: no telemetry
 import onnxruntime
@@ -156,7 +157,7 @@ def _convert(model: keras.Model, input_dtype: str) -> onnx.ModelProto:
     function = tf.function(lambda pixels: model(pixels, training=False))
     proto, _ = _quietly(tf2onnx.convert.from_function, function, input_signature=signature, opset=OPSET)
     _keep_constants(proto, function.get_concrete_function(*signature))
-    _name_interface(proto)
+    name_tensors(proto, OUTPUT)
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
@@ -178,17 +179,6 @@ def _keep_constants(proto: onnx.ModelProto, traced: Any) -> None:
             raise ExportError(f"ONNX: the network reads {value.name} as well as the pixels.")
         proto.graph.initializer.append(numpy_helper.from_array(constants[value.name].numpy(), value.name))
         proto.graph.input.remove(value)
-
-
-def _name_interface(proto: onnx.ModelProto) -> None:
-    """Name the output `logits` and the batch dimension `N`, whatever the converter named them."""
-    graph = proto.graph
-    converter_name = graph.output[0].name
-    for node in graph.node:
-        node.output[:] = [OUTPUT if name == converter_name else name for name in node.output]
-    graph.output[0].name = OUTPUT
-    for value in (graph.input[0], graph.output[0]):
-        value.type.tensor_type.shape.dim[0].dim_param = "N"
 
 
 def _pixel_tensors(graph: onnx.GraphProto) -> list[str]:

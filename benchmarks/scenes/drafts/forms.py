@@ -28,7 +28,7 @@ class _Form:
     height_mm: float
     y: float = 0.0
     rows: list[str] = field(default_factory=list)
-    print: list[Mark] = field(default_factory=list)
+    printed: list[Mark] = field(default_factory=list)
     lines: list[Path] = field(default_factory=list)
     ink: list[Path] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ def draft_form(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.G
     """Draft a form: labels, some fields with a number, others with words."""
     form = _Form(draw_hand(random), float(random.uniform(*layout.height_mm)))
     if random.random() < 0.6:
-        form.print.append(Print(TITLES[random.integers(len(TITLES))], (0, -4), random.uniform(3.5, 5), bold=0.08))
+        form.printed.append(Print(TITLES[random.integers(len(TITLES))], (0, -4), random.uniform(3.5, 5), bold=0.08))
     count = int(random.integers(layout.rows[0], layout.rows[1] + 1))
     numbers = [True] * count + [False] * int(random.integers(0, 5))
     random.shuffle(numbers)
@@ -46,7 +46,7 @@ def draft_form(layout: WritingLayout, pens: tuple[Pen, ...], random: np.random.G
         _add_field(form, has_number, above, layout, random)
     ink = Layer(choose_pen(pens, random), tuple(form.ink), WIDEST_STROKE * form.height_mm)
     printed = Layer(PRESS, tuple(form.lines), random.uniform(0.15, 0.5))
-    return PageContent(tuple(form.rows), (printed, ink), form.height_mm, marks=tuple(form.print))
+    return PageContent(tuple(form.rows), (printed, ink), form.height_mm, marks=tuple(form.printed))
 
 
 def _add_field(form: _Form, has_number: bool, above: bool, layout: WritingLayout, random: np.random.Generator) -> None:
@@ -56,7 +56,7 @@ def _add_field(form: _Form, has_number: bool, above: bool, layout: WritingLayout
     left = 0.0 if above else 36.0
     if above:
         form.y += 2 * size
-    form.print.append(Print(text, (0.0, form.y if above else form.y + height), size, cover=random.uniform(0.5, 0.9)))
+    form.printed.append(Print(text, (0.0, form.y if above else form.y + height), size, cover=random.uniform(0.5, 0.9)))
     top = form.y + 0.6 * size if above else form.y
     if not has_number:
         bottom = _add_words(form, left, top, random)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ....edge.common.machine import describe_host
+from ....edge.common.opencv import resize
 from ....edge.common.terminal.output import echo
 from ....edge.data.datasets import load_mnist
 from ....edge.media.pictures import SUFFIXES, read_gray
 from ....edge.reading.context import ContextNetwork
-from ....edge.reading.scaling import resize
 from ...errors import BenchmarkError
 from .collect import AMBIGUOUS, Examples, ShapeReader, collect_examples
 from .evidence import WITH_COMPANY, add_evidence, count_kept, fit_weights, measure_separability

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ....edge.common.opencv import resize
 from ....edge.reading.framing import measure_stroke
-from ....edge.reading.scaling import resize
 from ....edge.reading.shapes import Box
 
 Gray = NDArray[np.uint8]

@@ -300,7 +300,7 @@ def test_a_bundle_whose_parent_cannot_take_a_folder_is_replaced_all_the_same(
 def _other_writer(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is writing this bundle."""
     code = (
-        "import sys, pathlib; from edge_mnist.edge.bundle.folder import staged_bundle\n"
+        "import sys, pathlib; from edge_mnist.edge.bundle.writing import staged_bundle\n"
         "with staged_bundle(pathlib.Path(sys.argv[1])) as folder:\n"
         "    print('writing', flush=True); sys.stdin.read()\n"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.fates import MEANINGS, Candidate, count_fates
+from edge_mnist.edge.reading.fates import MEANINGS, InkFate, count_fates
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.reading.shapes import Box
 from tests.builders.ink import on_paper, write
@@ -48,6 +48,6 @@ def test_a_reader_that_does_not_explain_has_no_candidates() -> None:
 
 def test_fates_are_counted_without_the_digits() -> None:
     box = Box(0, 0, 1, 1)
-    candidates = [Candidate(box, fate) for fate in ("digit", "word", "edge", "word")]
+    candidates = [InkFate(box, fate) for fate in ("digit", "word", "edge", "word")]
 
     assert count_fates(candidates) == {"edge": 1, "word": 2}

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_mnist.edge.common.opencv import resize
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.reading.framing import (
     BOX_SIDE,
@@ -13,7 +14,6 @@ from edge_mnist.edge.reading.framing import (
     frame_digits,
     measure_stroke,
 )
-from edge_mnist.edge.reading.scaling import resize
 from tests.builders.ink import Gray, draw_digit
 
 DIGITS = list("0123456789")
