@@ -1,5 +1,6 @@
 """Read video files one frame at a time, by OpenCV and its FFmpeg, and collect what these complain about."""
 
+import io
 import math
 import os
 import re
@@ -78,6 +79,10 @@ class VideoFrame:
     pixels: NDArray[np.uint8]
 
 
+# More messages than this, in bytes, are not kept in memory.
+MOST_HELD_BYTES = 1 << 20
+
+
 class Complaints:
     """Messages of FFmpeg and OpenCV on standard error about a video; other output there is passed on.
 
@@ -88,16 +93,19 @@ class Complaints:
     def __init__(self) -> None:
         self.first = ""
         self._held = open_memory_file()
+        self._sorted_bytes = 0
 
     @contextmanager
     def listen(self) -> Iterator[None]:
         """Collect the messages that they write within the block."""
+        if self._sorted_bytes > MOST_HELD_BYTES:
+            self._held.close()
+            self._held, self._sorted_bytes = open_memory_file(), 0
         try:
             with native_log_to(self._held):
                 yield
         finally:
-            if os.fstat(self._held.fileno()).st_size:
-                self._sort()
+            self._sort()
 
     def close(self) -> None:
         """Stop collecting."""
@@ -108,14 +116,17 @@ class Complaints:
         self.close()
 
     def _sort(self) -> None:
-        self._held.seek(0)
-        for line in self._held.readlines():
+        """Sort what is new. The file is never rewound: another thread may be about to write to it."""
+        file = self._held.fileno()
+        if not (count := os.fstat(file).st_size - self._sorted_bytes):
+            return
+        new = os.pread(file, count, self._sorted_bytes)
+        self._sorted_bytes += len(new)
+        for line in io.BytesIO(new):
             if complaint := COMPLAINT.match(line):
                 self.first = self.first or complaint[1].decode(errors="replace").strip()
             else:
                 show_native_log(line)
-        self._held.seek(0)
-        self._held.truncate()
 
 
 def read_video(path: Path, spacing: Spacing) -> Iterator[VideoFrame]:
