@@ -71,7 +71,7 @@ def _gather_patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
 @cache
 def load_context_network() -> ContextNetwork:
     """Load the shipped network."""
-    with np.load(Path(__file__).with_name(NETWORK), allow_pickle=False) as arrays:
+    with np.load(Path(__file__).parent / NETWORK, allow_pickle=False) as arrays:
         count = len(arrays.files) // 3
         return ContextNetwork(
             *(
