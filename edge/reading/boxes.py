@@ -23,7 +23,7 @@ MOST_LINES, LEAST_SURFACE = 0.45, 0.72
 SMALLEST, AROUND, LONG = 20, 1.2, 3.0
 # The sides of a box that is slightly turned span this share of the rectangle around it.
 SIDE = 0.85
-# At most so many pieces are examined.
+# Examine at most this many pieces.
 MOST = 40
 # The edge of a block, in pixels, is neither paper nor ink.
 EDGE = 5

@@ -23,7 +23,7 @@ from .shapes import find_edges, group_into_rows
 SCORE, MOST_SCORE, CONTEXT, INTERCEPT = 0.64, 7.0, 0.89, -2.19
 # A shape that scores less than this below the threshold is no digit, whatever is around it.
 HOPELESS = 2.5
-# A frame plainly shows digits if at least so many of its shapes, and this share of them, are digits other than 1.
+# A frame plainly shows digits if at least this number and this share of its shapes are digits other than 1.
 FEWEST_TELLING, PLAIN = 3, 0.7
 # In such a frame, all shapes that are at most this many times as high as most have the median context of digits.
 ODD, TYPICAL = 1.8, 3.0

@@ -1,18 +1,14 @@
 """The context network: frames with a known truth, labels of what the reader finds there, training and its command."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.statistics.logistic import fit_logistic
-from edge_mnist.benchmarks.studies.context import fit, study
+from edge_mnist.benchmarks.studies.context import fit
 from edge_mnist.benchmarks.studies.context.collect import (
     AMBIGUOUS,
     DIGIT,
@@ -42,13 +38,11 @@ from edge_mnist.benchmarks.studies.context.fit import (
 from edge_mnist.benchmarks.studies.context.frames import KINDS, ComposedFrame, Sources, compose_frame
 from edge_mnist.benchmarks.studies.context.sheet import UNSURE, DigitBox, LinePen, Sheet
 from edge_mnist.benchmarks.studies.context.writing import Typeface, draw_mnist, find_typefaces
-from edge_mnist.cli import main
-from edge_mnist.edge.data.datasets import split_sample_for_training
 from edge_mnist.edge.data.held_out import Images
-from edge_mnist.edge.reading import context
-from edge_mnist.edge.reading.context import SIDE, Windows
+from edge_mnist.edge.reading.context import SIDE
 from edge_mnist.edge.reading.finding import Candidates
 from edge_mnist.edge.reading.shapes import Box, Shape
+from tests.builders.context import draw_photograph, load_network, random_windows
 from tests.builders.ink import Gray, draw_digit, on_paper
 
 # Nats by which the quantized network may differ from the float one, at most and on average.
@@ -57,19 +51,12 @@ MOST_LOSS, MEAN_LOSS = 0.1, 0.02
 
 @pytest.fixture(scope="module")
 def sources(sample: Images) -> Sources:
-    return Sources([_draw_photograph(seed) for seed in range(2)], sample, (Typeface(),))
+    return Sources([draw_photograph(seed) for seed in range(2)], sample, (Typeface(),))
 
 
 @pytest.fixture(scope="module")
 def reader() -> ShapeReader:
     return ShapeReader.load()
-
-
-def _draw_photograph(seed: int) -> Gray:
-    """Smooth blots of several sizes."""
-    random = np.random.default_rng(seed)
-    layers = [cv2.GaussianBlur(random.normal(0, 1, (300, 400)), (0, 0), blur) * blur for blur in (2, 6, 20)]
-    return np.clip(128 + 60 * np.sum(layers, axis=0), 0, 255).astype(np.uint8)
 
 
 # --- frames ---
@@ -243,12 +230,6 @@ def examples() -> Examples:
     )
 
 
-def _random_windows(count: int) -> Windows:
-    random = np.random.default_rng(9)
-    windows = random.integers(0, 256, (count, SIDE, SIDE, 2), np.uint8)
-    return np.stack([cv2.GaussianBlur(window, (0, 0), 1 + place % 4) for place, window in enumerate(windows)])
-
-
 @pytest.fixture(scope="module")
 def model(examples: Examples) -> Any:
     """The Keras model, trained in small batches: averages of batch normalization need more than a few."""
@@ -260,7 +241,7 @@ def model(examples: Examples) -> Any:
 
 def test_the_quantized_network_is_close_to_the_float_one(model: Any, examples: Examples) -> None:
     network = quantize_network(model)
-    for windows in (_random_windows(200), examples.windows):
+    for windows in (random_windows(200), examples.windows):
         differences = np.abs(predict(model, windows) - run_quantized(network, windows))
 
         assert differences.max() < MOST_LOSS
@@ -278,16 +259,10 @@ def test_a_packed_network_is_loaded_bit_for_bit(tmp_path: Path, monkeypatch: pyt
     network = quantize_network(build_network())
     (tmp_path / "network.npz").write_bytes(pack_network(network))
 
-    loaded = _load(tmp_path / "network.npz", monkeypatch)
+    loaded = load_network(tmp_path / "network.npz", monkeypatch)
 
-    windows = _random_windows(20)
+    windows = random_windows(20)
     assert np.array_equal(loaded(windows), network(windows))
-
-
-def _load(path: Path, monkeypatch: pytest.MonkeyPatch) -> context.ContextNetwork:
-    """As the reader loads the shipped file."""
-    monkeypatch.setattr(context, "NETWORK", str(path))
-    return context.load_context_network.__wrapped__()
 
 
 def test_digits_weigh_as_much_as_others_and_hopeless_shapes_little(examples: Examples) -> None:
@@ -339,86 +314,8 @@ def test_evidence_adds_up_and_its_weights_are_fitted(examples: Examples) -> None
     assert abs(fitted.company) < 1
 
 
-# --- the command ---
-
-
-def _measure(*args: str | Path) -> Result:
-    return CliRunner().invoke(main, ["measure", "context", *map(str, args)])
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    for seed in range(3):
-        cv2.imwrite(str(folder / f"{seed}.png"), _draw_photograph(seed))
-    return folder
-
-
-def test_the_command_writes_a_network_that_the_reader_loads(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("keras")
-    monkeypatch.setattr(study, "load_mnist", lambda _: split_sample_for_training())
-    out = tmp_path / "new" / "context.npz"
-
-    result = _measure(photographs, "--out", out, "--frames", "6", "--epochs", "1", "--json")
-
-    assert result.exit_code == 0, result.output
-    results = json.loads(result.stdout)
-    assert (results["training"]["photographs"], results["evaluation"]["photographs"]) == (2, 1)
-    assert (results["training"]["frames"], results["evaluation"]["frames"]) == (6, 1)
-    assert results["size_bytes"] == out.stat().st_size < 25_000
-    assert {row["kind"] for row in results["figures"]["kept"]} == set(KINDS)
-    assert np.isfinite(_load(out, monkeypatch)(_random_windows(3))).all()
-
-
-def test_one_photograph_is_too_few(tmp_path: Path) -> None:
-    pytest.importorskip("keras")
-    cv2.imwrite(str(tmp_path / "only.png"), _draw_photograph(0))
-
-    result = _measure(tmp_path, "--out", tmp_path / "x.npz")
-
-    assert result.exit_code == 1
-    assert f"{tmp_path}: expected at least 2 photographs without digits, found 1." in result.output
-
-
-def test_a_folder_without_fonts_is_one_sentence(photographs: Path, tmp_path: Path) -> None:
-    pytest.importorskip("keras")
-    (tmp_path / "fonts").mkdir()
-
-    result = _measure(photographs, "--fonts", tmp_path / "fonts", "--out", tmp_path / "x.npz")
-
-    assert result.exit_code == 1
-    assert "fonts: expected fonts (.otf or .ttf) neither italic nor thin, found none." in result.output
-
-
 def test_a_font_that_cannot_be_drawn_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.ttf").write_bytes(b"no font")
 
     with pytest.raises(BenchmarkError, match=r"bad\.ttf: cannot be drawn as a font"):
         Typeface(tmp_path / "bad.ttf").draw("1", 20)
-
-
-def test_without_mnist_the_command_says_what_it_looked_for(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("keras")
-    monkeypatch.delenv("EDGE_MNIST_DATA", raising=False)
-
-    result = _measure(photographs, "--out", tmp_path / "x.npz")
-
-    assert result.exit_code == 1
-    assert "MNIST is not on this machine" in result.output
-    assert len(result.output.strip().splitlines()) == 1
-
-
-def test_without_keras_the_command_names_the_extra(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "keras", None)
-
-    result = _measure(photographs, "--out", tmp_path / "x.npz")
-
-    assert result.exit_code == 1
-    assert "measure context needs the package keras: pip install 'edge-mnist[train]'" in result.output

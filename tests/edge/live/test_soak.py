@@ -20,5 +20,5 @@ def test_nothing_grows_in_a_minute_of_frames_and_faults():
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
     frames, faults, losses = map(int, re.findall(r"\d+", result.stdout.splitlines()[-1]))
-    assert frames > 500  # 6,000 on two idle cores, 600 beside a machine full of other work
+    assert frames > 1000
     assert faults >= losses >= 6, "every kind of fault happened and was noticed"
