@@ -61,7 +61,7 @@ def explain_reading(
     rows: Sequence[Sequence[Classified]],
     threshold: float,
 ) -> tuple[InkFate, ...]:
-    """Explain what became of each piece of ink.
+    """Explain what became of each piece of ink, the digits first, in reading order.
 
     Args:
         finding: The frame with its shapes.
@@ -70,24 +70,29 @@ def explain_reading(
         rows: The digits that were read.
         threshold: Score below which the model refuses a shape, in nats.
     """
-    read = {id(guess.shape) for row in rows for guess in row}
+    read = [guess for row in rows for guess in row]
+    known = {id(guess.shape) for guess in read}
     company = {id(guess.shape): guess.score for guess in judge_by_neighbours(shown, threshold)} if shown else {}
-    candidates = [InkFate(finding.in_frame(piece.box), fate) for piece, fate in _explain_left_out(finding)]
+    candidates = [_describe(finding, guess, "digit") for guess in read]
+    candidates += [InkFate(finding.in_frame(piece.box), fate) for piece, fate in _explain_left_out(finding)]
     for guess in (*judged, *(guess for guess in shown if not any(guess is other for other in judged))):
         key = id(guess.shape)
-        if key in read:
-            fate: Fate = "digit"
-        elif key not in company:
-            fate = "other"
+        if key in known:
+            continue
+        if key not in company:
+            fate: Fate = "other"
         elif guess.model_score <= threshold - HOPELESS:
             fate = "shape"
         elif guess.score < threshold + LEAST:
             fate = "surroundings"
         else:
             fate = "neighbours" if company[key] < threshold + LEAST else "word"
-        box = finding.in_frame(guess.shape.box)
-        candidates.append(InkFate(box, fate, guess.digit, round(guess.model_score, 3)))
+        candidates.append(_describe(finding, guess, fate))
     return tuple(candidates)
+
+
+def _describe(finding: Candidates, guess: Classified, fate: Fate) -> InkFate:
+    return InkFate(finding.in_frame(guess.shape.box), fate, guess.digit, round(guess.model_score, 3))
 
 
 def _explain_left_out(finding: Candidates) -> Iterator[tuple[Shape, Fate]]:
