@@ -113,7 +113,7 @@ def test_an_outage_of_the_broker_loses_nothing_and_keeps_the_order(tmp_path: Pat
 
     assert (result.lost, result.reordered) == (0, 0)
     assert result.published > 60
-    # At most the one message whose confirmation the broker did not get to send.
+    # The one message whose confirmation the broker did not send, at most.
     assert result.duplicates <= 1
 
 
