@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cuts import find_cuts, part_between, split_upright
+from .faint import find_faint_ends
 from .finding import Candidates
+from .paper import mask_darker_than
 from .framing import measure_stroke
 from .shapes import Shape, find_edges, split_pieces, unite_shapes
 
@@ -107,6 +109,10 @@ def suggest_alternatives(
             spans = [(k, k + 1) for k in range(len(pieces))]
             alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
     alternatives += _join(guesses, threshold)
+    if guesses and not finding.ruled:
+        weak = mask_darker_than(finding.gray, finding.faintest)
+        for places, shape in find_faint_ends(finding.mask, weak, [guess.shape for guess in guesses]):
+            alternatives.append(Alternative(places, [shape], [(0, 1)], [0.0, -SLACK], threshold))
     parts = np.cumsum([len(other.shapes) for other in alternatives])
     kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
     return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)

@@ -23,6 +23,9 @@ MOST_LINES, LEAST_SURFACE = 0.45, 0.72
 SMALLEST, AROUND, LONG = 20, 1.2, 3.0
 # The sides of a box that is slightly turned span this share of the rectangle around it.
 SIDE = 0.85
+# A frame is at most this thick, in pixels, and its ink goes this share of the way round. What is in it is at least
+# this high, as a share of the box.
+THICKEST_FRAME, ALL_ROUND, LEAST_INSIDE = 8, 0.7, 0.3
 # Examine at most this many pieces.
 MOST = 40
 # The edge of a block, in pixels, is neither paper nor ink.
@@ -61,12 +64,41 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
         box = piece.box
         window = (slice(box.y, box.bottom), slice(box.x, box.right))
         filled = piece.mask
-        ink = cv.bitwise_and(mask[window], filled)
-        without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window], SIDE)
+        ink, weak = cv.bitwise_and(mask[window], filled), cv.bitwise_and(faint[window], cv.dilate(filled, _PEN))
+        inner = _peel(ink, filled) if _is_rectangle(piece) else ink
+        if inner is not ink:
+            weak = cv.bitwise_and(weak, cv.bitwise_or(inner, cv.bitwise_not(ink)))
+        without = remove_lines(inner, weak, depth[window], SIDE)
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
             opened[window] = cv.bitwise_or(cv.bitwise_and(opened[window], cv.bitwise_not(filled)), without)
     return opened
+
+
+def _peel(ink: Gray, filled: Gray) -> Gray:
+    """Take the frame off a box: the outermost ink, as thick as it goes almost all the way round.
+
+    Args:
+        ink: Ink of the box and of what is in it, uint8 [height, width] of 0 and 255.
+        filled: The box, filled.
+
+    Returns:
+        The ink within the frame; the same array if there is no frame, or nothing in it.
+    """
+    depth = cv.distanceTransform(cv.copyMakeBorder(filled, 1, 1, 1, 1, cv.BORDER_CONSTANT), cv.DIST_L2, 3)[1:-1, 1:-1]
+    rings = np.ceil(depth).astype(np.int32)
+    inked = np.bincount(rings[ink > 0], minlength=THICKEST_FRAME + 2) / np.maximum(
+        np.bincount(rings.ravel(), minlength=THICKEST_FRAME + 2), 1
+    )[: len(np.bincount(rings[ink > 0], minlength=THICKEST_FRAME + 2))]
+    thickness = 0
+    while thickness <= THICKEST_FRAME and inked[thickness + 1] >= ALL_ROUND:
+        thickness += 1
+    if not 0 < thickness <= THICKEST_FRAME:
+        return ink
+    # Beside the frame is its soft edge.
+    inner = np.where(depth > thickness + 1, ink, 0).astype(np.uint8)
+    _, height = cv.boundingRect(inner)[2:]
+    return inner if height > LEAST_INSIDE * ink.shape[0] else ink
 
 
 def find_blocks(mask: Gray, pieces: Sequence[Shape]) -> Gray | None:

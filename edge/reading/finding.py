@@ -26,6 +26,7 @@ WORKING_LONG_SIDES = (320, 640, 1280)
 SMALL_DIGITS, SMALL_ON_LINES = 28, 42
 # The darkest ink of a shape is this many times as dark as the faintest ink.
 STRONG = 1.7
+LIFT = 0.6
 # Noise above this, in gray levels, is smoothed away first.
 NOISY = 6.0
 # Share of the noise, as a standard deviation, that the 5x5 Gaussian leaves.
@@ -60,6 +61,8 @@ class Candidates:
         margin: Frame pixels that were added on all sides, see `margins.py`.
         truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
         pieces: All pieces of ink that the shapes were chosen from.
+        mask: Mask of ink, lines included, uint8 [height, width] of 0 and 255.
+        faintest: Level below which a pixel is not grain, as `paper`.
     """
 
     gray: Gray
@@ -71,12 +74,19 @@ class Candidates:
     margin: int = 0
     truncated: bool = False
     pieces: tuple[Shape, ...] = ()
+    mask: Gray | None = None
+    faintest: Gray | None = None
 
     def ink(self, shape: Shape) -> Gray:
         """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
         # Outlines run along the threshold; the soft edge just outside belongs to the stroke.
-        return cv.bitwise_and(self.depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+        ink = cv.bitwise_and(self.depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
+        if shape.faint:
+            level = float(np.percentile(ink[ink > 0], 80)) if ink.any() else 0.0
+            strokes = cv.bitwise_and(cv.compare(enlarge(self.faintest,self.gray)[box.y : box.bottom, box.x : box.right], self.gray[box.y : box.bottom, box.x : box.right], cv.CMP_GT), shape.mask)
+            ink = np.where(strokes > 0, np.maximum(ink, np.uint8(LIFT * level)), ink).astype(np.uint8)
+        return ink
 
     @cached_property
     def depth(self) -> Gray:
@@ -135,7 +145,7 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     scale = max(gray.shape) / max(frame.shape)
     size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
     shapes, truncated = tuple(_keep_likely(strong)), len(strong) > MOST_SHAPES
-    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, truncated, tuple(pieces))
+    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, truncated, tuple(pieces), mask, levels.faintest)
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:

@@ -48,11 +48,13 @@ class Shape:
         outlines: Outlines of its connected pieces, int32 [N, 1, 2] each, as OpenCV returns them: (x, y) in the frame.
         cut: Mask of the shape within its box if it was cut out of a piece, uint8 [height, width] of 0 and 255. None
             means everything within the outlines.
+        faint: Whether part of its ink is below the threshold of ink.
     """
 
     box: Box
     outlines: tuple[NDArray[np.int32], ...]
     cut: Mask | None = None
+    faint: bool = False
 
     @property
     def mask(self) -> Mask:
