@@ -97,13 +97,13 @@ def suggest_alternatives(
     chosen = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
     refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
-    tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
+    tall = [i for i, guess in enumerate(guesses) if guess.shape.box.height > TALL * typical]
     alternatives: list[Alternative] = []
     for i in chosen[:MOST_CUT_AT_ALL]:
         alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
     for i in tall[:MOST_CUT_AT_ALL]:
         alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
-    for i in refused:
+    for i in dict.fromkeys((*refused, *tall)):
         if len(guesses[i].shape.outlines) > 1:
             pieces = split_pieces(guesses[i].shape)
             spans = [(k, k + 1) for k in range(len(pieces))]
