@@ -41,6 +41,8 @@ NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
 SMALLEST_HEIGHT = 11
 SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
+# A shape higher than this many times its width may be a line.
+THIN = 3
 # No page has more digits; a page of print, cloth or gravel has more shapes.
 MOST_SHAPES = 1000
 # A shape wider than this many times its height is neither a digit nor a few that touch.
@@ -238,10 +240,14 @@ def _keep_likely(shapes: list[Shape]) -> list[Shape]:
 
 
 def typical_height(shapes: Sequence[Shape]) -> int:
-    """Return the median height, each shape weighted by its height, so that specks or one long edge change it little."""
-    heights = sorted(shape.box.height for shape in shapes)
-    half = sum(heights) / 2
-    return next(height for height, below in zip(heights, accumulate(heights), strict=True) if below >= half)
+    """Return the median height, each shape weighted by its height, or less if it is thin.
+
+    Specks, long edges and lines change it little.
+    """
+    sizes = sorted((shape.box.height, min(shape.box.height, THIN * shape.box.width)) for shape in shapes)
+    half = sum(weight for _, weight in sizes) / 2
+    below = accumulate(weight for _, weight in sizes)
+    return next(height for (height, _), total in zip(sizes, below, strict=True) if total >= half)
 
 
 def is_border(shape: Shape, frame: tuple[int, ...]) -> bool:
