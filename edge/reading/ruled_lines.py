@@ -39,6 +39,8 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
+# Strokes are bridged over the thickness of a line and this many pixels.
+BRIDGE = 5
 # Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
 # The largest distance of a line's pixels from its parabola, in pixels, for each fit.
@@ -65,15 +67,17 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIG
     upright = _draw_bands(upright_lines, faint.T.shape).T
     lines = level | upright
     strokes = mask & ~lines
-    reach = 2 * _thickest(mask) + 1
+    thickness = max(line.thickness for line in (*level_lines, *upright_lines))
+    # A little more than a line is thick: strokes of the row above and of the row below must not be joined.
+    reach = thickness + BRIDGE
     # Where a stroke crosses a line, its darkness may distinguish it from the line.
     darkness = DARKER * float(np.percentile(depth[(lines & faint) > 0], 75))
     dark = cv.compare(depth, darkness, cv.CMP_GT)
-    strokes |= mask & dark & cv.dilate(strokes, np.ones((reach, reach), np.uint8))
+    near = 2 * _thickest(mask) + 1
+    strokes |= mask & dark & cv.dilate(strokes, np.ones((near, near), np.uint8))
     above_and_below = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((reach, 1), np.uint8))
     left_and_right = cv.morphologyEx(strokes, cv.MORPH_CLOSE, np.ones((1, reach), np.uint8))
     strokes |= (mask & above_and_below & level) | (mask & left_and_right & upright)
-    thickness = max(line.thickness for line in (*level_lines, *upright_lines))
     return _erase_fragments(strokes, dark, thickness, (bool(level_lines), bool(upright_lines)))
 
 
