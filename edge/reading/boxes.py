@@ -23,6 +23,8 @@ MOST_LINES, LEAST_SURFACE = 0.45, 0.72
 SMALLEST, AROUND, LONG = 20, 1.2, 3.0
 # The sides of a box that is slightly turned span this share of the rectangle around it.
 SIDE = 0.85
+# A line of this many times the height of most pieces may be wavy.
+BY_HAND = 2.0
 # A frame is at most this thick, in pixels, and its ink goes this share of the way round. What is in it is at least
 # this high, as a share of the box.
 THICKEST_FRAME, ALL_ROUND, LEAST_INSIDE = 8, 0.7, 0.3
@@ -47,7 +49,7 @@ def find_boxes(mask: Gray, pieces: Sequence[Shape], typical: float) -> list[Shap
     return [piece for piece in sided if _cover(mask, piece) <= MOST_LINES]
 
 
-def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -> Gray:
+def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], typical: float) -> Gray:
     """Remove the sides of boxes, combs and underlines that strokes touch.
 
     Args:
@@ -55,6 +57,7 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         boxes: Pieces of the mask that may have sides.
+        typical: Height of most pieces in pixels.
 
     Returns:
         The ink without sides; the same array if there are none.
@@ -68,7 +71,7 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
         inner = _peel(ink, filled) if _is_rectangle(piece) else ink
         if inner is not ink:
             weak = cv.bitwise_and(weak, cv.bitwise_or(inner, cv.bitwise_not(ink)))
-        without = remove_lines(inner, weak, depth[window], SIDE)
+        without = remove_lines(inner, weak, depth[window], SIDE, BY_HAND * typical)
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
             opened[window] = cv.bitwise_or(cv.bitwise_and(opened[window], cv.bitwise_not(filled)), without)

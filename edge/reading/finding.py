@@ -184,11 +184,12 @@ def _outline_strokes(gray: Gray, levels: Levels, mask: Gray, pieces: list[Shape]
     ):
         mask, ruled = _without_lines(gray, levels, mask), True
         pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
-    boxes = find_boxes(mask, pieces, typical_height(pieces)) if pieces else []
+    typical = typical_height(pieces) if pieces else 0
+    boxes = find_boxes(mask, pieces, typical)
     if not boxes:
         return pieces, ruled
     depth = cv.subtract(enlarge(levels.paper, gray), gray)
-    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, boxes)
+    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, boxes, typical)
     return (pieces if opened is mask else outline_shapes(opened, SMALLEST_HEIGHT // 2)), ruled
 
 

@@ -39,6 +39,8 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
+# A line drawn by hand is the median of this number of columns.
+FOLLOWED = 21
 # Strokes are bridged over the thickness of a line and this many pixels.
 BRIDGE = 5
 # Fewer columns do not determine a parabola.
@@ -47,7 +49,9 @@ FEWEST_COLUMNS = 8
 TOLERANCES = (8.0, 4.0, 3.0)
 
 
-def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS) -> Mask:
+def remove_lines(
+    mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None
+) -> Mask:
     """Remove long thin lines, level or upright, and bridge the strokes that they crossed.
 
     Args:
@@ -55,12 +59,13 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIG
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         right_across: Share of the frame that a line spans which goes from edge to edge.
+        by_hand: Length in pixels from which a line may also be wavy, as if drawn by hand, and alone; None for none.
 
     Returns:
         The ink without lines; the same array if there are none.
     """
-    level_lines = find_level_lines(faint, right_across)
-    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across)
+    level_lines = find_level_lines(faint, right_across, by_hand)
+    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across, by_hand)
     if not level_lines and not upright_lines:
         return mask
     level = _draw_bands(level_lines, faint.shape)
@@ -99,6 +104,7 @@ class Line:
 
     Attributes:
         curve: Rows over columns, a parabola.
+        path: Row of the line in each of its columns, float64 [right - left].
         left: First column of the line.
         right: Column after the last.
         thickness: Thickness in pixels.
@@ -106,16 +112,19 @@ class Line:
     """
 
     curve: np.polynomial.Polynomial
+    path: NDArray[np.float64]
     left: int
     right: int
     thickness: int
     across: bool
 
 
-def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS) -> list[Line]:
+def find_level_lines(
+    faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None
+) -> list[Line]:
     """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
-    A long stroke of a large digit is a line, too, but the only one.
+    A long stroke of a large digit is a line, too, but the only one. The arguments are those of `remove_lines`.
     """
     width = faint.shape[1]
     found: list[Line] = []
@@ -124,6 +133,8 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS) -> list[Li
         return []
     for rows, columns in _group_pieces(_thin_pieces(faint)):
         line = _fit_line(rows, columns, width, right_across)
+        if by_hand is not None and (line is None or not line.across):
+            line = _follow_line(rows, columns, by_hand) or line
         if line:
             found.append(line)
             if _cover_too_much(found, faint):
@@ -152,8 +163,7 @@ def _draw_bands(lines: list[Line], shape: tuple[int, ...]) -> Mask:
     """Draw bands along lines, uint8 [height, width] of 0 and 255, through everything written over them."""
     bands = np.zeros(shape, np.uint8)
     for line in lines:
-        x = np.arange(line.left, line.right)
-        path = np.stack([x, np.round(line.curve(x))], axis=1).astype(np.int32)
+        path = np.stack([np.arange(line.left, line.right), np.round(line.path)], axis=1).astype(np.int32)
         cv.polylines(bands, [path], isClosed=False, color=255, thickness=line.thickness)
     return bands
 
@@ -181,7 +191,25 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, r
         return None
     gap = int(LONGEST_GAP * width)
     thickness = round(np.count_nonzero(close) / len(covered)) + 1
-    return Line(curve, max(0, left - gap), min(width, right + gap), thickness, share > right_across)
+    first, last = max(0, left - gap), min(width, right + gap)
+    return Line(curve, curve(np.arange(first, last)), first, last, thickness, share > right_across)
+
+
+def _follow_line(rows: NDArray[np.int64], columns: NDArray[np.int64], least: float) -> Line | None:
+    """Follow a line drawn by hand through most of these pixels; None if it is shorter than `least` pixels or broken."""
+    there = _distinct(columns)
+    left, right = int(there[0]), int(there[-1]) + 1
+    if right - left < max(least, FOLLOWED):
+        return None
+    middle = (np.bincount(columns - left, weights=rows) / np.maximum(np.bincount(columns - left), 1))[there - left]
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(middle, FOLLOWED // 2, "edge"), FOLLOWED), axis=1)
+    path = np.interp(np.arange(left, right), there, smooth)
+    close = np.abs(rows - path[columns - left]) < TOLERANCES[-1]
+    covered = len(_distinct(columns[close]))
+    if covered < COVERAGE * (right - left) or abs(path[-1] - path[0]) > MOST_SLOPE * (right - left):
+        return None
+    thickness = round(np.count_nonzero(close) / covered) + 1
+    return Line(np.polynomial.Polynomial([path.mean()]), path, left, right, thickness, True)
 
 
 def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:
