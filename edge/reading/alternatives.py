@@ -32,7 +32,7 @@ MOST_CUT_AT_ALL = 100
 MOST_PARTS = 1500
 # A cut through one stroke must gain at least this, in nats.
 CROSSING_COST = 0.4
-# Cutting finds digits in anything that is large enough, so parts must score this much higher, in nats.
+# A long tail, cut off, looks like a 1: the parts of a shape that is cut across must score this much higher, in nats.
 SURER = 1.5
 # A shape that scores less than this above the threshold may be a piece of a digit that looks like another one.
 UNSURE = 2.0
@@ -100,7 +100,7 @@ def suggest_alternatives(
     tall = [i for i, guess in enumerate(guesses) if guess.shape.box.height > TALL * typical]
     alternatives: list[Alternative] = []
     for i in chosen[:MOST_CUT_AT_ALL]:
-        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
+        alternatives += _cut(finding, i, guesses[i].shape, threshold)
     for i in tall[:MOST_CUT_AT_ALL]:
         alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
     for i in dict.fromkeys((*refused, *tall)):

@@ -10,13 +10,13 @@ from .shapes import Box, Mask, Shape
 
 # Cuts are searched at this height, in strips of this share of it, and follow the ink from row to row.
 HEIGHT = 40
-STRIP = 0.22
+STRIP = 0.15
 STEP = 0.08
 # Cost of a step to the side, in pixels of full ink, so that a cut is straight where it can be.
 ASIDE = 0.04
-MOST_CUTS = 14
+MOST_CUTS = 20
 # Minimum mean distance between two cuts.
-APART = 0.12
+APART = 0.08
 # The least and greatest width of a part, as shares of the shape's height.
 NARROWEST, WIDEST = 0.12, 1.2
 

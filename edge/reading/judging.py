@@ -163,6 +163,8 @@ def _keep_digits(word: list[Classified], least: float) -> list[Classified]:
     height = statistics.median(guess.shape.box.height for guess in digits)
     low, high = SIZES[0] * height, SIZES[1] * height
     others = sum(guess.score < least and low < guess.shape.box.height < high for guess in word)
-    return (
-        [] if others > max(1.0, MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits)) else digits
-    )
+    found = any(guess.whole for guess in digits)
+    if not found and all(guess.digit == 1 for guess in digits):
+        return []  # Any stroke, cut off, looks like a 1.
+    most = max(float(found), MOST_REFUSED * sum(1.0 if guess.whole else CUT_COUNTS for guess in digits))
+    return [] if others > most else digits
