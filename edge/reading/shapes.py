@@ -13,6 +13,9 @@ Mask = NDArray[np.uint8]
 
 # Pieces of a broken digit lie closer over one another than this share of the larger one's height.
 CLOSE = 0.14
+# Rows climb if at least this number of shapes stand beside one another, at most so many heights apart; if their slopes
+# differ from the median by less than the third number, and the median from level by more than the fourth.
+FEWEST_TO_CLIMB, BESIDE, ALIKE, LEVEL = 4, 2.5, 0.15, 0.15
 
 
 class Box(NamedTuple):
@@ -145,10 +148,13 @@ Item = TypeVar("Item")
 def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> list[list[Item]]:
     """Group items that have a box into rows: a neighbour's centre lies within the middle of the one before it.
 
-    Each item is compared with the last of a row, not the first, so that a row may climb.
+    Each item is compared with the last of a row, not the first, so that a row may climb. If all rows climb or fall
+    alike, they are levelled first.
     """
+    boxes = [box_of(item) for item in items]
+    climb = _measure_climb(boxes)
     # Each place is (left edge, middle, height).
-    places = [(box.x, box.y + box.height / 2, box.height) for box in map(box_of, items)]
+    places = [(box.x, box.middle - climb * (box.x + box.width / 2), box.height) for box in boxes]
     rows: list[list[tuple[float, int, Item]]] = []
     for (_, middle, height), item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0][0]):
         best, nearest = None, 0.6
@@ -163,3 +169,23 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
         best.append((middle, height, item))
     rows.sort(key=lambda row: sum(middle for middle, _, _ in row) / len(row))
     return [[item for _, _, item in row] for row in rows]
+
+
+def _measure_climb(boxes: Sequence[Box]) -> float:
+    """Measure how rows climb: pixels down for each pixel to the right; 0 if rows are nearly level or differ."""
+    if len(boxes) < FEWEST_TO_CLIMB:
+        return 0.0
+    across, middle = (np.array(values) for values in zip(*((box.x + box.width / 2, box.middle) for box in boxes), strict=True))
+    height = np.array([box.height for box in boxes])
+    right, down = across - across[:, None], middle - middle[:, None]
+    apart = np.hypot(right, down)
+    beside = (right > np.abs(down)) & (apart < BESIDE * height[:, None]) & (height < 1.6 * height[:, None]) & (height > 0.6 * height[:, None])
+    apart[~beside] = np.inf
+    nearest = apart.argmin(axis=1)
+    linked = np.flatnonzero(np.isfinite(apart.min(axis=1)))
+    if len(linked) < FEWEST_TO_CLIMB - 1:
+        return 0.0
+    slopes = down[linked, nearest[linked]] / right[linked, nearest[linked]]
+    climb = float(np.median(slopes))
+    alike = np.median(np.abs(slopes - climb)) < ALIKE
+    return climb if alike and abs(climb) > LEVEL else 0.0
