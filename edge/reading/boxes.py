@@ -88,20 +88,14 @@ def _peel(ink: Gray, filled: Gray) -> Gray:
     Returns:
         The ink within the frame; the same array if there is no frame, or nothing in it.
     """
-    depth = cv.distanceTransform(cv.copyMakeBorder(filled, 1, 1, 1, 1, cv.BORDER_CONSTANT), cv.DIST_L2, 3)[1:-1, 1:-1]
-    rings = np.ceil(depth).astype(np.int32)
-    inked = np.bincount(rings[ink > 0], minlength=THICKEST_FRAME + 2) / np.maximum(
-        np.bincount(rings.ravel(), minlength=THICKEST_FRAME + 2), 1
-    )[: len(np.bincount(rings[ink > 0], minlength=THICKEST_FRAME + 2))]
-    thickness = 0
-    while thickness <= THICKEST_FRAME and inked[thickness + 1] >= ALL_ROUND:
-        thickness += 1
-    if not 0 < thickness <= THICKEST_FRAME:
-        return ink
-    # Beside the frame is its soft edge.
-    inner = np.where(depth > thickness + 1, ink, 0).astype(np.uint8)
-    _, height = cv.boundingRect(inner)[2:]
-    return inner if height > LEAST_INSIDE * ink.shape[0] else ink
+    from_edge = cv.distanceTransform(cv.copyMakeBorder(filled, 1, 1, 1, 1, cv.BORDER_CONSTANT), cv.DIST_L2, 3)
+    rings = np.ceil(from_edge[1:-1, 1:-1]).clip(max=THICKEST_FRAME + 1).astype(np.uint8)
+    area, inked = (np.bincount(ring.ravel(), minlength=THICKEST_FRAME + 2) for ring in (rings, rings[ink > 0]))
+    broken = np.flatnonzero(inked[1:] < ALL_ROUND * area[1:])
+    thickness = int(broken[0]) if len(broken) else 0
+    # The last ring holds the frame's soft edge.
+    inner = cv.bitwise_and(ink, cv.compare(rings, thickness + 1, cv.CMP_GT))
+    return inner if thickness and cv.boundingRect(inner)[3] > LEAST_INSIDE * len(ink) else ink
 
 
 def find_blocks(mask: Gray, pieces: Sequence[Shape]) -> Gray | None:

@@ -13,9 +13,9 @@ Mask = NDArray[np.uint8]
 
 # Pieces of a broken digit lie closer over one another than this share of the larger one's height.
 CLOSE = 0.14
-# Rows climb if at least this number of shapes stand beside one another, at most so many heights apart; if their slopes
-# differ from the median by less than the third number, and the median from level by more than the fourth.
-FEWEST_TO_CLIMB, BESIDE, ALIKE, LEVEL = 4, 2.5, 0.15, 0.15
+# Rows are levelled from this number of shapes on, if the slopes from each shape to the next one in its row, which is at
+# most so many heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
+FEWEST_TO_CLIMB, BESIDE, LEVEL, ALIKE = 4, 2.5, 0.15, 0.2
 
 
 class Box(NamedTuple):
@@ -172,20 +172,18 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
 
 
 def _measure_climb(boxes: Sequence[Box]) -> float:
-    """Measure how rows climb: pixels down for each pixel to the right; 0 if rows are nearly level or differ."""
+    """Measure how rows climb: pixels down for each pixel to the right; 0 if rows are nearly level, or climb differently."""
     if len(boxes) < FEWEST_TO_CLIMB:
         return 0.0
-    across, middle = (np.array(values) for values in zip(*((box.x + box.width / 2, box.middle) for box in boxes), strict=True))
-    height = np.array([box.height for box in boxes])
+    across, middle, height = np.array([(box.x + box.width / 2, box.middle, box.height) for box in boxes]).T
     right, down = across - across[:, None], middle - middle[:, None]
-    apart = np.hypot(right, down)
-    beside = (right > np.abs(down)) & (apart < BESIDE * height[:, None]) & (height < 1.6 * height[:, None]) & (height > 0.6 * height[:, None])
-    apart[~beside] = np.inf
+    likeness = height / height[:, None]
+    apart = np.hypot(right, down) / height[:, None]
+    apart[(right <= 0.8 * np.abs(down)) | (apart > BESIDE) | (likeness < 0.6) | (likeness > 1.6)] = np.inf
     nearest = apart.argmin(axis=1)
-    linked = np.flatnonzero(np.isfinite(apart.min(axis=1)))
-    if len(linked) < FEWEST_TO_CLIMB - 1:
+    places = np.flatnonzero(np.isfinite(apart.min(axis=1)))
+    if len(places) < FEWEST_TO_CLIMB - 1:
         return 0.0
-    slopes = down[linked, nearest[linked]] / right[linked, nearest[linked]]
+    slopes = down[places, nearest[places]] / right[places, nearest[places]]
     climb = float(np.median(slopes))
-    alike = np.median(np.abs(slopes - climb)) < ALIKE
-    return climb if alike and abs(climb) > LEVEL else 0.0
+    return climb if abs(climb) > LEVEL and np.median(np.abs(slopes - climb)) < ALIKE else 0.0
