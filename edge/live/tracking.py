@@ -12,7 +12,8 @@ from itertools import chain
 import numpy as np
 
 from ..reading.reader import Digit, Reading
-from ..reading.shapes import Box, group_into_rows
+from ..reading.rows import group_into_rows
+from ..reading.shapes import Box
 from .events import Track
 from .matching import REACH, Places, match
 

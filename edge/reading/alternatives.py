@@ -6,7 +6,7 @@ split into their pieces, or joined with their neighbours, and the model decides 
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from .cuts import find_cuts, part_between, split_upright
 from .faint import find_faint_ends
 from .finding import Candidates
-from .paper import mask_darker_than
 from .framing import measure_stroke
 from .shapes import Shape, find_edges, split_pieces, unite_shapes
 
@@ -109,10 +108,7 @@ def suggest_alternatives(
             spans = [(k, k + 1) for k in range(len(pieces))]
             alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
     alternatives += _join(guesses, threshold)
-    if guesses and not finding.ruled:
-        weak = mask_darker_than(finding.gray, finding.faintest)
-        for places, shape in find_faint_ends(finding.mask, weak, [guess.shape for guess in guesses]):
-            alternatives.append(Alternative(places, [shape], [(0, 1)], [0.0, -SLACK], threshold))
+    alternatives += _lengthen(finding, guesses, threshold)
     parts = np.cumsum([len(other.shapes) for other in alternatives])
     kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
     return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)
@@ -173,6 +169,15 @@ def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
         )
         for pair in pairs
     ]
+
+
+def _lengthen(finding: Candidates, guesses: Sequence[Classified], threshold: float) -> Iterator[Alternative]:
+    """Add the faint ends of strokes; on ruled paper, lines are as faint."""
+    if guesses and not finding.ruled:
+        shapes = [guess.shape for guess in guesses]
+        for places, shape in find_faint_ends(finding.mask, finding.weak, shapes):
+            # Of two readings that are about equally likely, the longer one.
+            yield Alternative(places, [shape], [(0, 1)], [0.0, -SLACK], threshold)
 
 
 def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:

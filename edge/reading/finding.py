@@ -26,7 +26,8 @@ WORKING_LONG_SIDES = (320, 640, 1280)
 SMALL_DIGITS, SMALL_ON_LINES = 28, 42
 # The darkest ink of a shape is this many times as dark as the faintest ink.
 STRONG = 1.7
-LIFT = 0.6
+# The faint ends of strokes are lifted to this share of the level of the other strokes, a percentile of their ink.
+LIFTED, STROKE_PERCENTILE = 0.6, 80
 # Noise above this, in gray levels, is smoothed away first.
 NOISY = 6.0
 # Share of the noise, as a standard deviation, that the 5x5 Gaussian leaves.
@@ -55,7 +56,8 @@ class Candidates:
 
     Attributes:
         gray: Working copy, uint8 [height, width]; ink is dark.
-        paper: Level of the paper all over the frame, uint8 [small height, small width].
+        mask: Mask of ink, lines included, uint8 [height, width] of 0 and 255.
+        levels: Levels of the paper and of ink all over the frame.
         scale: Working pixels per frame pixel.
         frame_shape: Height and width of the frame in pixels.
         shapes: Shapes at working size, in no order.
@@ -63,12 +65,11 @@ class Candidates:
         margin: Frame pixels that were added on all sides, see `margins.py`.
         truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
         pieces: All pieces of ink that the shapes were chosen from.
-        mask: Mask of ink, lines included, uint8 [height, width] of 0 and 255.
-        faintest: Level below which a pixel is not grain, as `paper`.
     """
 
     gray: Gray
-    paper: Gray
+    mask: Gray
+    levels: Levels
     scale: float
     frame_shape: tuple[int, int]
     shapes: tuple[Shape, ...]
@@ -76,24 +77,28 @@ class Candidates:
     margin: int = 0
     truncated: bool = False
     pieces: tuple[Shape, ...] = ()
-    mask: Gray | None = None
-    faintest: Gray | None = None
 
     def ink(self, shape: Shape) -> Gray:
         """Return a shape's ink, uint8 [height, width] of its box: how much darker than the paper, in gray levels."""
         box = shape.box
         # Outlines run along the threshold; the soft edge just outside belongs to the stroke.
-        ink = cv.bitwise_and(self.depth[box.y : box.bottom, box.x : box.right], cv.dilate(shape.mask, _PEN))
-        if shape.faint:
-            level = float(np.percentile(ink[ink > 0], 80)) if ink.any() else 0.0
-            strokes = cv.bitwise_and(cv.compare(enlarge(self.faintest,self.gray)[box.y : box.bottom, box.x : box.right], self.gray[box.y : box.bottom, box.x : box.right], cv.CMP_GT), shape.mask)
-            ink = np.where(strokes > 0, np.maximum(ink, np.uint8(LIFT * level)), ink).astype(np.uint8)
-        return ink
+        window = (slice(box.y, box.bottom), slice(box.x, box.right))
+        ink = cv.bitwise_and(self.depth[window], cv.dilate(shape.mask, _PEN))
+        if not shape.faint:
+            return ink
+        level = LIFTED * float(np.percentile(ink[ink > 0], STROKE_PERCENTILE))
+        strokes = cv.compare(cv.bitwise_and(self.weak[window], shape.mask), 0, cv.CMP_GT)
+        return cv.max(ink, cv.convertScaleAbs(strokes, alpha=level / 255))
 
     @cached_property
     def depth(self) -> Gray:
         """How much darker than the paper each pixel is; computed once, which is cheaper than once for each shape."""
-        return cv.subtract(enlarge(self.paper, self.gray), self.gray)
+        return cv.subtract(enlarge(self.levels.paper, self.gray), self.gray)
+
+    @cached_property
+    def weak(self) -> Gray:
+        """Mask of ink and of everything fainter that is not grain, lines included, uint8 of 0 and 255."""
+        return mask_darker_than(self.gray, self.levels.faintest)
 
     def in_frame(self, box: Box) -> Box:
         """Return the box in pixels of the frame, at least one wide and high and within the frame."""
@@ -147,7 +152,7 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     scale = max(gray.shape) / max(frame.shape)
     size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
     shapes, truncated = tuple(_keep_likely(strong)), len(strong) > MOST_SHAPES
-    return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, truncated, tuple(pieces), mask, levels.faintest)
+    return Candidates(gray, mask, levels, scale, size, shapes, ruled, margin, truncated, tuple(pieces))
 
 
 def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:

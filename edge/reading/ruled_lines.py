@@ -119,9 +119,7 @@ class Line:
     across: bool
 
 
-def find_level_lines(
-    faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None
-) -> list[Line]:
+def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None) -> list[Line]:
     """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
     A long stroke of a large digit is a line, too, but the only one. The arguments are those of `remove_lines`.
@@ -202,7 +200,9 @@ def _follow_line(rows: NDArray[np.int64], columns: NDArray[np.int64], least: flo
     if right - left < max(least, FOLLOWED):
         return None
     middle = (np.bincount(columns - left, weights=rows) / np.maximum(np.bincount(columns - left), 1))[there - left]
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(middle, FOLLOWED // 2, "edge"), FOLLOWED), axis=1)
+    smooth = np.median(
+        np.lib.stride_tricks.sliding_window_view(np.pad(middle, FOLLOWED // 2, "edge"), FOLLOWED), axis=1
+    )
     path = np.interp(np.arange(left, right), there, smooth)
     close = np.abs(rows - path[columns - left]) < TOLERANCES[-1]
     covered = len(_distinct(columns[close]))

@@ -1,8 +1,8 @@
 """Shapes: connected ink that may be a digit, found in a mask and joined where a digit is in several pieces."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ Mask = NDArray[np.uint8]
 
 # Pieces of a broken digit lie closer over one another than this share of the larger one's height.
 CLOSE = 0.14
-# Rows are levelled from this number of shapes on, if the slopes from each shape to the next one in its row, which is at
-# most so many heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
-FEWEST_TO_CLIMB, BESIDE, LEVEL, ALIKE = 4, 2.5, 0.15, 0.2
 
 
 class Box(NamedTuple):
@@ -140,50 +137,3 @@ def unite_shapes(shapes: Iterable[Shape]) -> Shape:
 def split_pieces(shape: Shape) -> list[Shape]:
     """Split a shape into its connected pieces, each a shape."""
     return [Shape(Box(*cv.boundingRect(outline)), (outline,)) for outline in shape.outlines]
-
-
-Item = TypeVar("Item")
-
-
-def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> list[list[Item]]:
-    """Group items that have a box into rows: a neighbour's centre lies within the middle of the one before it.
-
-    Each item is compared with the last of a row, not the first, so that a row may climb. If all rows climb or fall
-    alike, they are levelled first.
-    """
-    boxes = [box_of(item) for item in items]
-    climb = _measure_climb(boxes)
-    # Each place is (left edge, middle, height).
-    places = [(box.x, box.middle - climb * (box.x + box.width / 2), box.height) for box in boxes]
-    rows: list[list[tuple[float, int, Item]]] = []
-    for (_, middle, height), item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0][0]):
-        best, nearest = None, 0.6
-        for row in rows:
-            beside, its_height, _ = row[-1]
-            apart = abs(middle - beside) / max(its_height, height)
-            if apart < nearest:
-                best, nearest = row, apart
-        if best is None:
-            best = []
-            rows.append(best)
-        best.append((middle, height, item))
-    rows.sort(key=lambda row: sum(middle for middle, _, _ in row) / len(row))
-    return [[item for _, _, item in row] for row in rows]
-
-
-def _measure_climb(boxes: Sequence[Box]) -> float:
-    """Measure how rows climb: pixels down for each pixel to the right; 0 if rows are nearly level, or climb differently."""
-    if len(boxes) < FEWEST_TO_CLIMB:
-        return 0.0
-    across, middle, height = np.array([(box.x + box.width / 2, box.middle, box.height) for box in boxes]).T
-    right, down = across - across[:, None], middle - middle[:, None]
-    likeness = height / height[:, None]
-    apart = np.hypot(right, down) / height[:, None]
-    apart[(right <= 0.8 * np.abs(down)) | (apart > BESIDE) | (likeness < 0.6) | (likeness > 1.6)] = np.inf
-    nearest = apart.argmin(axis=1)
-    places = np.flatnonzero(np.isfinite(apart.min(axis=1)))
-    if len(places) < FEWEST_TO_CLIMB - 1:
-        return 0.0
-    slopes = down[places, nearest[places]] / right[places, nearest[places]]
-    climb = float(np.median(slopes))
-    return climb if abs(climb) > LEVEL and np.median(np.abs(slopes - climb)) < ALIKE else 0.0

@@ -41,6 +41,7 @@ from edge_mnist.benchmarks.studies.context.writing import Typeface, draw_mnist, 
 from edge_mnist.edge.data.held_out import Images
 from edge_mnist.edge.reading.context import SIDE
 from edge_mnist.edge.reading.finding import Candidates
+from edge_mnist.edge.reading.paper import Levels
 from edge_mnist.edge.reading.shapes import Box, Shape
 from tests.builders.context import draw_photograph, load_network, random_windows
 from tests.builders.ink import Gray, draw_digit, on_paper
@@ -192,7 +193,7 @@ def test_digits_letters_and_lines_get_their_labels(reader: ShapeReader) -> None:
 )
 def test_a_label_depends_on_what_both_boxes_share(box: tuple[int, ...], is_part: bool, label: int) -> None:
     empty = np.zeros((400, 400), np.uint8)
-    finding = Candidates(empty, empty, 1.0, (400, 400), (), ruled=False)
+    finding = Candidates(empty, empty, Levels(empty, empty, empty), 1.0, (400, 400), (), ruled=False)
     digits = [DigitBox(100, 100, 140, 160, 4), DigitBox(300, 100, 340, 160, UNSURE)]
 
     assert label_shapes(finding, [Shape(Box(*box), ())], digits, is_part) == [label]

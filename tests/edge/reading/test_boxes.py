@@ -37,6 +37,40 @@ def test_digits_in_a_long_box_are_found_without_it(gap: int) -> None:
         assert any(abs(box.x - other.x) <= 4 and abs(box.width - other.width) <= 6 for other in found), (box, found)
 
 
+@pytest.mark.parametrize("degrees", [0, 4, -9])
+def test_a_digit_that_touches_all_of_a_close_box_is_found_without_it(degrees: float) -> None:
+    writing = write("5", margin=150)
+    box = writing.boxes[0]
+    ink = writing.ink.copy()
+    cv2.rectangle(ink, (box.x - 2, box.y - 2), (box.right + 1, box.bottom + 1), 255, 3)
+    height, width = ink.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+
+    (found,) = _find(on_paper(cv2.warpAffine(ink, turn, (width, height))))
+
+    assert 0.7 * box.height < found.height < 1.15 * box.height
+
+
+def test_a_square_digit_is_no_box() -> None:
+    ink = np.zeros((300, 300), np.uint8)
+    cv2.rectangle(ink, (110, 90), (170, 180), 255, 7)
+
+    assert len(_find(on_paper(ink))) == 1
+
+
+def test_a_wavy_line_under_digits_is_removed() -> None:
+    writing = write("5283", margin=150)
+    ink = writing.ink.copy()
+    x = np.arange(90, ink.shape[1] - 90)
+    y = writing.boxes[0].bottom - 2 + 5 * np.sin(x / 45)
+    cv2.polylines(ink, [np.stack([x, y], axis=1).astype(np.int32)], isClosed=False, color=255, thickness=2)
+
+    found = _find(on_paper(ink))
+
+    assert all(any(abs(box.x - other.x) <= 4 for other in found) for box in writing.boxes)
+    assert not any(other.width > 200 for other in found)
+
+
 def test_digits_on_an_underline_are_found_without_it() -> None:
     writing = write("5283", margin=150)
     ink = writing.ink.copy()

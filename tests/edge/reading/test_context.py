@@ -15,6 +15,7 @@ from edge_mnist.edge.reading.context import (
     load_context_network,
 )
 from edge_mnist.edge.reading.finding import Candidates
+from edge_mnist.edge.reading.paper import Levels
 from edge_mnist.edge.reading.shapes import Shape, outline_shapes
 from tests.builders.ink import Gray, draw_digit, on_paper, write
 
@@ -26,9 +27,9 @@ CLEAR = 1.0
 def _find(ink: Gray, own: Gray | None = None) -> Candidates:
     """A finding at the frame's own size with a shape for each piece of `own`, or of all ink."""
     mask = np.where((ink if own is None else own) > 127, 255, 0).astype(np.uint8)
-    paper = np.full((4, 4), PAPER, np.uint8)
+    levels = Levels(*(np.full((4, 4), level, np.uint8) for level in (PAPER, PAPER - 20, PAPER - 10)))
     frame = on_paper(ink, PAPER, grain=1.0)
-    return Candidates(frame, paper, 1.0, ink.shape, tuple(outline_shapes(mask, 8)), ruled=False)
+    return Candidates(frame, mask, levels, 1.0, ink.shape, tuple(outline_shapes(mask, 8)), ruled=False)
 
 
 def _cut(finding: Candidates, shape: Shape | None = None) -> Gray:
@@ -75,7 +76,7 @@ def test_the_shapes_own_ink_has_the_same_level_however_faint_it_is(darkest: int)
     finding = _find(ink)
     frame = on_paper(ink, PAPER, darkest, grain=0.0)
 
-    window = _cut(Candidates(frame, finding.paper, 1.0, ink.shape, finding.shapes, ruled=False))
+    window = _cut(Candidates(frame, finding.mask, finding.levels, 1.0, ink.shape, finding.shapes, ruled=False))
 
     assert window[..., 0].max() == pytest.approx(LEVEL, abs=2)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.shapes import Box, group_into_rows
+from edge_mnist.edge.reading.rows import group_into_rows
+from edge_mnist.edge.reading.shapes import Box
 
 
 def _group(boxes: list[Box]) -> list[list[Box]]:
@@ -25,6 +26,25 @@ def test_rows_go_down_and_digits_right_in_whatever_order_they_came(slope: float)
     shuffled = [mixed[i] for i in np.random.default_rng(0).permutation(len(mixed))]
 
     assert _group(shuffled) == rows
+
+
+@pytest.mark.parametrize("slope", [0.8, -0.8], ids=["falling", "climbing"])
+def test_rows_as_steep_as_forty_degrees_are_levelled(slope: float) -> None:
+    rows = [_row(6, 300, slope), _row(5, 420, slope)]
+
+    assert _group(rows[1] + rows[0]) == rows
+
+
+def test_a_level_row_above_a_climbing_one_is_not_levelled() -> None:
+    level, climbing = _row(6, 100), _row(6, 500, -0.4)
+
+    assert _group(climbing + level) == [level, climbing]
+
+
+def test_a_column_of_digits_is_not_a_climbing_row() -> None:
+    column = [Box(100 + 8 * i, 100 + 90 * i, 35, 60) for i in range(6)]
+
+    assert _group(column) == [[box] for box in column]
 
 
 def test_digits_of_different_heights_share_a_row() -> None:

@@ -15,7 +15,8 @@ from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images
 from edge_mnist.edge.reading.framing import frame_digit
-from edge_mnist.edge.reading.shapes import Box, group_into_rows
+from edge_mnist.edge.reading.rows import group_into_rows
+from edge_mnist.edge.reading.shapes import Box
 from edge_mnist.edge.runtimes.abstention import (
     estimate_class_probability,
     estimate_digit_probability,
@@ -139,6 +140,10 @@ def test_what_is_a_digit_in_the_page_is_as_likely_as_in_python(page: Page, serve
 def test_reading_order_in_the_page_is_that_of_python(page: Page, server: WebServer) -> None:
     random = np.random.default_rng(1)
     scenes = [random.integers((0, 0, 10, 20), (600, 400, 60, 90), (12, 4)).tolist() for _ in range(40)]
+    scenes += [
+        [[40 * i, int(500 + 40 * climb * i), 24 + i % 3, 42 - 2 * (i % 4)] for i in range(9)]
+        for climb in np.linspace(-0.9, 0.9, 19).tolist()
+    ]
     page.open(server.url)
 
     rows = page.run(
