@@ -132,7 +132,7 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: f
     for rows, columns in _group_pieces(_thin_pieces(faint)):
         line = _fit_line(rows, columns, width, right_across)
         if by_hand is not None and (line is None or not line.across):
-            line = _follow_line(rows, columns, by_hand) or line
+            line = _follow_line(faint, rows, columns, by_hand) or line
         if line:
             found.append(line)
             if _cover_too_much(found, faint):
@@ -193,7 +193,7 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, r
     return Line(curve, curve(np.arange(first, last)), first, last, thickness, share > right_across)
 
 
-def _follow_line(rows: NDArray[np.int64], columns: NDArray[np.int64], least: float) -> Line | None:
+def _follow_line(faint: Mask, rows: NDArray[np.int64], columns: NDArray[np.int64], least: float) -> Line | None:
     """Follow a line drawn by hand through most of these pixels; None if it is shorter than `least` pixels or broken."""
     there = _distinct(columns)
     left, right = int(there[0]), int(there[-1]) + 1
@@ -209,7 +209,25 @@ def _follow_line(rows: NDArray[np.int64], columns: NDArray[np.int64], least: flo
     if covered < COVERAGE * (right - left) or abs(path[-1] - path[0]) > MOST_SLOPE * (right - left):
         return None
     thickness = round(np.count_nonzero(close) / covered) + 1
+    before, after = _go_on(faint[:, :left][:, ::-1], path[0]), _go_on(faint[:, right:], path[-1])
+    path = np.concatenate([before[::-1], path, after])
+    left, right = left - len(before), right + len(after)
     return Line(np.polynomial.Polynomial([path.mean()]), path, left, right, thickness, True)
+
+
+def _go_on(faint: Mask, row: float) -> list[float]:
+    """Follow ink from a row on, to the right, over gaps no wider than a stroke; return the row in each column."""
+    path: list[float] = []
+    missing = 0
+    for column in faint.T:
+        top = max(0, round(row) - 2)
+        ink = np.flatnonzero(column[top : top + 5])
+        missing = 0 if len(ink) else missing + 1
+        if missing > CROSSING:
+            break
+        row = (row + top + ink.mean()) / 2 if len(ink) else row
+        path.append(row)
+    return path[: len(path) - missing]
 
 
 def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:

@@ -80,6 +80,11 @@ def test_digits_that_were_cut_out_weigh_less_against_letters() -> None:
     assert _read(*(_guess(50 * i, SURE, is_cut=True) for i in range(4)), *letters) == []
 
 
+def test_ones_that_were_cut_out_are_no_number() -> None:
+    assert _read(_guess(0, SURE, 1, is_cut=True), _guess(50, SURE, 1, is_cut=True)) == []
+    assert _read(_guess(0, SURE, 1, is_cut=True), _guess(50, SURE, 1)) == ["11"]
+
+
 def test_a_digit_must_be_surer_in_a_frame_of_other_things() -> None:
     weak = _guess(0, THRESHOLD, 7)
     others = [_guess(100 * (i % 20), REFUSED, y=400 + 100 * (i // 20)) for i in range(100)]
