@@ -6,7 +6,7 @@ split into their pieces, or joined with their neighbours, and the model decides 
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +97,8 @@ def suggest_alternatives(
     refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
     tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
     alternatives: list[Alternative] = []
-    for i in chosen[:MOST_CUT_AT_ALL]:
-        alternatives += _cut(finding, i, guesses[i].shape, threshold + SURER)
-    for i in tall[:MOST_CUT_AT_ALL]:
-        alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
+    alternatives += _cut(finding, guesses, chosen[:MOST_CUT_AT_ALL], threshold + SURER)
+    alternatives += _cut_across(finding, guesses, tall[:MOST_CUT_AT_ALL], threshold + SURER)
     for i in refused:
         if len(guesses[i].shape.outlines) > 1:
             pieces = split_pieces(guesses[i].shape)
@@ -124,24 +122,32 @@ def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list
     return chosen[: max(MOST_CUT, digits)]
 
 
-def _cut(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """Split a shape into several digits side by side."""
-    ink, mask = finding.ink(shape), shape.mask
-    cuts = find_cuts(ink, _measure_stroke(ink))
-    shapes, spans = [], []
-    for left in range(len(cuts)):
-        for right in range(left + 1, len(cuts)):
-            if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
-                shapes.append(part)
-                spans.append((left, right))
-    return [Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)]
+def _cut(
+    finding: Candidates, guesses: Sequence[Classified], places: Sequence[int], least: float
+) -> Iterator[Alternative]:
+    """Split each of these shapes into several digits side by side."""
+    inks = [finding.ink(guesses[i].shape) for i in places]
+    for i, cuts in zip(places, find_cuts(inks, [_measure_stroke(ink) for ink in inks]), strict=True):
+        shape, shapes, spans = guesses[i].shape, [], []
+        mask = shape.mask
+        for left in range(len(cuts)):
+            for right in range(left + 1, len(cuts)):
+                if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
+                    shapes.append(part)
+                    spans.append((left, right))
+        yield Alternative((i,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)
 
 
-def _cut_across(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """Split a shape into two digits of rows that touch."""
-    ink = finding.ink(shape)
-    parts = split_upright(shape, ink, _measure_stroke(ink))
-    return [Alternative((place,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)] if len(parts) == 2 else []
+def _cut_across(
+    finding: Candidates, guesses: Sequence[Classified], places: Sequence[int], least: float
+) -> Iterator[Alternative]:
+    """Split each of these shapes into two digits of rows that touch."""
+    inks = [finding.ink(guesses[i].shape) for i in places]
+    strokes = [_measure_stroke(ink) for ink in inks]
+    for i, cuts in zip(places, find_cuts([np.ascontiguousarray(ink.T) for ink in inks], strokes), strict=True):
+        parts = split_upright(guesses[i].shape, cuts)
+        if len(parts) == 2:
+            yield Alternative((i,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)
 
 
 def _measure_stroke(ink: NDArray[np.uint8]) -> float:

@@ -83,9 +83,11 @@ def _erase_fragments(strokes: Mask, dark: Mask, thickness: int, directions: tupl
     width, height = stats[:, cv.CC_STAT_WIDTH], stats[:, cv.CC_STAT_HEIGHT]
     level = (height <= thickness) & (width > LONG * height) & directions[0]
     upright = (width <= thickness) & (height > LONG * width) & directions[1]
-    darkness = np.bincount(labels.ravel(), weights=(dark > 0).ravel(), minlength=len(stats))
-    fragments = (level | upright) & (darkness < 0.5 * stats[:, cv.CC_STAT_AREA])
+    fragments = level | upright
     fragments[0] = False
+    if not fragments.any():
+        return strokes
+    fragments &= np.bincount(labels[dark > 0], minlength=len(stats)) < 0.5 * stats[:, cv.CC_STAT_AREA]
     return np.where(fragments[labels], 0, strokes).astype(np.uint8)
 
 
@@ -162,6 +164,8 @@ def keep_thin(mask: Mask) -> Mask:
 
 def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, right_across: float) -> Line | None:
     """Fit a line through most of these pixels of a frame this wide; None if they do not form one."""
+    if int(columns.max()) + 1 - int(columns.min()) < REACH * width:
+        return None
     curve, close = _fit_curve(rows, columns)
     covered = _distinct(columns[close])
     if not len(covered):
@@ -200,24 +204,28 @@ def _fit_curve(
     rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
     """Fit a parabola through most of the pixels, and mark those; pixels of strokes among them are left out."""
-    close = np.ones(len(rows), np.bool_)
-    curve = _fit_polynomial(rows, columns, 1)
-    for tolerance in TOLERANCES:
-        close = np.abs(rows - curve(columns)) < tolerance
-        if len(_distinct(columns[close])) < FEWEST_COLUMNS:
-            break
-        curve = _fit_polynomial(rows[close], columns[close], 2)
-    return curve, close
-
-
-def _fit_polynomial(rows: NDArray[np.int64], columns: NDArray[np.int64], degree: int) -> np.polynomial.Polynomial:
-    """Fit by least squares, from sums over columns: a tenth of the time of `Polynomial.fit`."""
     low, high = int(columns.min()), int(columns.max())
-    counts, sums = np.bincount(columns - low), np.bincount(columns - low, weights=rows)
-    powers = np.linspace(-1, 1, len(counts))[None] ** np.arange(degree + 1)[:, None]
+    at = columns - low
+    powers = np.linspace(-1, 1, high - low + 1)[None] ** np.arange(3)[:, None]
+    close = np.ones(len(rows), np.bool_)
+    counts, coefficients = _fit_polynomial(rows, at, powers[:2])
+    for tolerance in TOLERANCES:
+        close = np.abs(rows - (coefficients @ powers[: len(coefficients)])[at]) < tolerance
+        counts, fitted = _fit_polynomial(rows[close], at[close], powers)
+        if np.count_nonzero(counts) < FEWEST_COLUMNS:
+            break
+        coefficients = fitted
+    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1))), close
+
+
+def _fit_polynomial(
+    rows: NDArray[np.int64], at: NDArray[np.int64], powers: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Fit by least squares, from sums over columns: the pixels of each column, and the coefficients of the powers."""
+    counts = np.bincount(at, minlength=powers.shape[1])
+    sums = np.bincount(at, weights=rows, minlength=powers.shape[1])
     # With a single column, the least-squares solution is level.
-    coefficients = np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
-    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1)))
+    return counts, np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
 
 
 def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -77,6 +77,9 @@ def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
         return []
     shapes: list[Shape] = []
     for i in np.flatnonzero(levels[0, :, 3] < 0).tolist():
+        # Specks of one pixel, most of any noise, are sorted out without a call.
+        if len(outlines[i]) == 1 < smallest:
+            continue
         x, y, width, height = cv.boundingRect(outlines[i])
         if max(width, height) >= smallest:
             shapes.append(Shape(Box(x, y, width, height), (outlines[i],)))
