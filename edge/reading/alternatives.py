@@ -24,10 +24,14 @@ NARROWEST_SEVERAL = 0.6
 TALL = 1.5
 # At most this many shapes are cut, or as many as there are digits if that is more.
 MOST_CUT = 12
-# Hard limits for any frame: shapes that are cut, and parts and joined shapes that are classified. A page of two
-# hundred digits, a third of which touch, needs this many.
+# Hard limits for any frame: shapes that are cut, and the effort for parts and joined shapes, see `measure_effort`: in a
+# frame without digits, for each digit, and at most. A page of two hundred digits, a third of which touch, needs this much.
 MOST_CUT_AT_ALL = 100
-MOST_PARTS = 1500
+FEWEST_PARTS, PARTS_PER_DIGIT, MOST_PARTS = 150, 20, 1500
+# Examining this many pixels of a box takes as long as classifying one shape.
+PIXELS_OF_EFFORT = 20_000
+# The score of shapes that are not classified because the frame has more than are examined.
+UNSEEN = -50.0
 # A cut through one stroke must gain at least this, in nats.
 CROSSING_COST = 0.4
 # Cutting finds digits in anything that is large enough, so parts must score this much higher, in nats.
@@ -68,6 +72,16 @@ class Classified:
         """Whether the shape was found, not cut out of another shape."""
         return self.shape.cut is None
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the shape was not classified, because the frame has more shapes than are examined."""
+        return self.model_score == UNSEEN
+
+
+def measure_effort(shape: Shape) -> float:
+    """Measure what a shape costs: 1 for its classification, and more if it is large."""
+    return 1 + shape.box.width * shape.box.height / PIXELS_OF_EFFORT
+
 
 @dataclass(frozen=True, eq=False)
 class Alternative:
@@ -92,34 +106,55 @@ def suggest_alternatives(
     finding: Candidates, guesses: Sequence[Classified], threshold: float
 ) -> tuple[list[Alternative], bool]:
     """Suggest other readings of shapes that were refused or are too wide; report whether a limit left some out."""
-    chosen = _choose_for_cutting(guesses, threshold)
+    chosen, is_short = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
-    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
+    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold and not guess.unseen]
     tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
-    alternatives: list[Alternative] = []
-    alternatives += _cut(finding, guesses, chosen[:MOST_CUT_AT_ALL], threshold + SURER)
-    alternatives += _cut_across(finding, guesses, tall[:MOST_CUT_AT_ALL], threshold + SURER)
-    for i in refused:
+    pairs = _find_pairs(guesses, threshold)
+    is_short |= len(tall) > MOST_CUT_AT_ALL or len(pairs) > MOST_JOINTS
+    digits = sum(guess.score >= threshold for guess in guesses)
+    left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * digits)
+    kept: list[Alternative] = []
+    # The cheapest first; the cuts of the smallest shapes are left out first.
+    for suggestions in (
+        _split(guesses, refused, threshold),
+        _join(guesses, pairs[:MOST_JOINTS], threshold),
+        _cut_across(finding, guesses, tall[:MOST_CUT_AT_ALL], threshold + SURER),
+        _cut(finding, guesses, chosen, threshold + SURER),
+    ):
+        for suggestion in suggestions:
+            left -= sum(map(measure_effort, suggestion.shapes))
+            if left < 0:
+                return kept, True
+            kept.append(suggestion)
+    return kept, is_short
+
+
+def _split(guesses: Sequence[Classified], places: Sequence[int], threshold: float) -> Iterator[Alternative]:
+    """Split shapes of several pieces into these."""
+    for i in places:
         if len(guesses[i].shape.outlines) > 1:
             pieces = split_pieces(guesses[i].shape)
             spans = [(k, k + 1) for k in range(len(pieces))]
-            alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
-    alternatives += _join(guesses, threshold)
-    parts = np.cumsum([len(other.shapes) for other in alternatives])
-    kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
-    return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)
+            yield Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold)
 
 
-def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list[int]:
-    """Choose shapes that may be several digits; of many only the largest, so that a rough table top stays cheap."""
+def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> tuple[list[int], bool]:
+    """Choose shapes that may be several digits, and report whether a limit left some out.
+
+    Of many only the largest are chosen, so that a rough table top stays cheap.
+    """
     chosen, digits = [], 0
     for i, guess in enumerate(guesses):
         box, refused = guess.shape.box, guess.score < threshold
+        if guess.unseen:
+            continue
         digits += not refused
         if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
             chosen.append(i)
     chosen.sort(key=lambda i: -guesses[i].shape.box.height)
-    return chosen[: max(MOST_CUT, digits)]
+    most = min(MOST_CUT_AT_ALL, max(MOST_CUT, digits))
+    return chosen[:most], len(chosen) > most
 
 
 def _cut(
@@ -154,25 +189,22 @@ def _measure_stroke(ink: NDArray[np.uint8]) -> float:
     return measure_stroke(np.where(ink > 0.5 * ink.max(), 255, 0).astype(np.uint8))
 
 
-def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
-    """Join each refused or unsure shape with each close neighbour."""
+def _find_pairs(guesses: Sequence[Classified], threshold: float) -> list[tuple[int, int]]:
+    """Find the pairs of a refused or unsure shape and a close neighbour, each pair once."""
     scores = np.array([guess.score for guess in guesses])
-    unsure = scores < threshold + UNSURE
+    seen = scores > UNSEEN
+    unsure = (scores < threshold + UNSURE) & seen
     if not unsure.any():
         return []
-    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None]
-    # Each pair once. Of a whole page of pieces only some: such a page is not written in digits.
-    pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
-    return [
-        Alternative(
-            pair,
-            [unite_shapes([guesses[place].shape for place in pair])],
-            [(0, 1)],
-            [0.0, 0.0],
-            max(threshold, float(scores[list(pair)].max()) - SLACK),
-        )
-        for pair in pairs
-    ]
+    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None] & seen
+    return sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})
+
+
+def _join(guesses: Sequence[Classified], pairs: Sequence[tuple[int, int]], threshold: float) -> Iterator[Alternative]:
+    """Join the shapes of each pair."""
+    for pair in pairs:
+        least = max(threshold, max(guesses[i].score for i in pair) - SLACK)
+        yield Alternative(pair, [unite_shapes([guesses[i].shape for i in pair])], [(0, 1)], [0.0, 0.0], least)
 
 
 def _are_near(shapes: Sequence[Shape]) -> NDArray[np.bool_]:
