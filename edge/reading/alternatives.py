@@ -25,9 +25,10 @@ TALL = 1.5
 # At most this many shapes are cut, or as many as there are digits if that is more.
 MOST_CUT = 12
 # Hard limits for any frame: shapes that are cut, and the effort for parts and joined shapes, see `measure_effort`: in a
-# frame without digits, for each digit, and at most. A page of two hundred digits, a third of which touch, needs this much.
+# frame without digits, for each of the first digits, for each further one, and at most. A page of two hundred digits, a
+# third of which touch, needs this much.
 MOST_CUT_AT_ALL = 100
-FEWEST_PARTS, PARTS_PER_DIGIT, MOST_PARTS = 150, 20, 1500
+FEWEST_PARTS, PARTS_PER_DIGIT, FIRST_DIGITS, PARTS_PER_FURTHER, MOST_PARTS = 80, 25, 10, 4, 1500
 # Examining this many pixels of a box takes as long as classifying one shape.
 PIXELS_OF_EFFORT = 20_000
 # The score of shapes that are not classified because the frame has more than are examined.
@@ -113,7 +114,8 @@ def suggest_alternatives(
     pairs = _find_pairs(guesses, threshold)
     is_short |= len(tall) > MOST_CUT_AT_ALL or len(pairs) > MOST_JOINTS
     digits = sum(guess.score >= threshold for guess in guesses)
-    left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * digits)
+    first = min(digits, FIRST_DIGITS)
+    left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * first + PARTS_PER_FURTHER * (digits - first))
     kept: list[Alternative] = []
     # The cheapest first; the cuts of the smallest shapes are left out first.
     for suggestions in (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..common.opencv import Gray, cv
-from .ruled_lines import remove_lines
+from .ruled_lines import PIXELS_OF_WINDOW, Effort, remove_lines
 from .shapes import Shape
 
 # A box or a block covers at least this share of the smallest rectangle around it; an ellipse covers 0.79.
@@ -44,7 +44,7 @@ def find_boxes(mask: Gray, pieces: Sequence[Shape], typical: float) -> list[Shap
     return [piece for piece in sided if _cover(mask, piece) <= MOST_LINES]
 
 
-def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -> Gray:
+def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], effort: Effort) -> Gray:
     """Remove the sides of boxes, combs and underlines that strokes touch.
 
     Args:
@@ -52,6 +52,7 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         boxes: Pieces of the mask that may have sides.
+        effort: The effort that may be taken.
 
     Returns:
         The ink without sides; the same array if there are none.
@@ -59,10 +60,12 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape]) -
     opened = mask
     for piece in boxes:
         box = piece.box
+        if not effort.spend(1 + box.width * box.height / PIXELS_OF_WINDOW):
+            break
         window = (slice(box.y, box.bottom), slice(box.x, box.right))
         filled = piece.mask
         ink = cv.bitwise_and(mask[window], filled)
-        without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window], SIDE)
+        without = remove_lines(ink, cv.bitwise_and(faint[window], cv.dilate(filled, _PEN)), depth[window], SIDE, effort)
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
             opened[window] = cv.bitwise_or(cv.bitwise_and(opened[window], cv.bitwise_not(filled)), without)

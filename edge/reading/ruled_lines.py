@@ -39,13 +39,43 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
+# The effort of a search in fits: for any frame, and for each pixel of it. A frame that takes more is a pattern. A fit of
+# so many pixels, or a look at a window of so many, takes as much again.
+FITS, FITS_PER_PIXEL = 100, 350e-6
+PIXELS_OF_FIT, PIXELS_OF_WINDOW = 4000, 40_000
 # Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
 # The largest distance of a line's pixels from its parabola, in pixels, for each fit.
 TOLERANCES = (8.0, 4.0, 3.0)
 
 
-def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS) -> Mask:
+@dataclass
+class Effort:
+    """The effort that the search for lines may still take in a frame.
+
+    Attributes:
+        left: Fits that are left.
+        is_short: Whether a search was given up because there were too few.
+    """
+
+    left: float
+    is_short: bool = False
+
+    @staticmethod
+    def for_frame(mask: Mask) -> "Effort":
+        """Return the effort for a frame as large as this mask."""
+        return Effort(FITS + FITS_PER_PIXEL * mask.size)
+
+    def spend(self, fits: float) -> bool:
+        """Spend some, and return whether there was enough."""
+        self.left -= fits
+        self.is_short |= self.left < 0
+        return self.left >= 0
+
+
+def remove_lines(
+    mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS, effort: Effort | None = None
+) -> Mask:
     """Remove long thin lines, level or upright, and bridge the strokes that they crossed.
 
     Args:
@@ -53,12 +83,14 @@ def remove_lines(mask: Mask, faint: Mask, depth: Mask, right_across: float = RIG
         faint: Mask of ink and of everything fainter, in which lines are whole.
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         right_across: Share of the frame that a line spans which goes from edge to edge.
+        effort: The effort that may be taken; None for that for one frame.
 
     Returns:
         The ink without lines; the same array if there are none.
     """
-    level_lines = find_level_lines(faint, right_across)
-    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across)
+    effort = effort or Effort.for_frame(faint)
+    level_lines = find_level_lines(faint, right_across, effort)
+    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across, effort)
     if not level_lines and not upright_lines:
         return mask
     level = _draw_bands(level_lines, faint.shape)
@@ -110,17 +142,18 @@ class Line:
     across: bool
 
 
-def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS) -> list[Line]:
+def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, effort: Effort | None = None) -> list[Line]:
     """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
-    A long stroke of a large digit is a line, too, but the only one.
+    A long stroke of a large digit is a line, too, but the only one. If the effort is not enough, there are none.
     """
     width = faint.shape[1]
+    effort = effort or Effort.for_frame(faint)
     found: list[Line] = []
     tangled: list[_Pixels] = []
     if width < 2 * FEWEST_COLUMNS:
         return []
-    for rows, columns in _group_pieces(_thin_pieces(faint)):
+    for rows, columns in _group_pieces(_thin_pieces(faint), effort):
         line = _fit_line(rows, columns, width, right_across)
         if line:
             found.append(line)
@@ -131,9 +164,15 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS) -> list[Li
             tangled.append((rows[rest], columns[rest]))
         else:
             tangled.append((rows, columns))
+    if effort.is_short:
+        return []
     tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
-        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width, right_across))]
+        for part in _untangle(pixels, found):
+            if not effort.spend(1 + len(part[0]) / PIXELS_OF_FIT):
+                return []
+            if line := _fit_line(*part, width, right_across):
+                found.append(line)
         if _cover_too_much(found, faint):
             return []
     if len(found) >= FEWEST:
@@ -208,24 +247,20 @@ def _fit_curve(
     at = columns - low
     powers = np.linspace(-1, 1, high - low + 1)[None] ** np.arange(3)[:, None]
     close = np.ones(len(rows), np.bool_)
-    counts, coefficients = _fit_polynomial(rows, at, powers[:2])
+    coefficients = _fit_polynomial(rows, at, powers[:2])
     for tolerance in TOLERANCES:
         close = np.abs(rows - (coefficients @ powers[: len(coefficients)])[at]) < tolerance
-        counts, fitted = _fit_polynomial(rows[close], at[close], powers)
-        if np.count_nonzero(counts) < FEWEST_COLUMNS:
+        if len(_distinct(at[close])) < FEWEST_COLUMNS:
             break
-        coefficients = fitted
-    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1))), close
+        coefficients = _fit_polynomial(rows[close], at[close], powers)
+    return np.polynomial.Polynomial(coefficients, domain=(low, high)), close
 
 
-def _fit_polynomial(
-    rows: NDArray[np.int64], at: NDArray[np.int64], powers: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Fit by least squares, from sums over columns: the pixels of each column, and the coefficients of the powers."""
+def _fit_polynomial(rows: NDArray[np.int64], at: NDArray[np.int64], powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit by least squares, from sums over columns, of which there are more than powers: their coefficients."""
     counts = np.bincount(at, minlength=powers.shape[1])
     sums = np.bincount(at, weights=rows, minlength=powers.shape[1])
-    # With a single column, the least-squares solution is level.
-    return counts, np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
+    return np.linalg.solve((powers * counts) @ powers.T, powers @ sums)
 
 
 def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -246,16 +281,18 @@ def _thin_pieces(faint: Mask) -> Mask:
     return cv.bitwise_and(thin, cv.dilate(runs, np.ones((3, 3), np.uint8)))
 
 
-def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
-    """Yield the rows and columns of the pixels of pieces that follow one another."""
+def _group_pieces(thin: Mask, effort: Effort) -> Iterator[_Pixels]:
+    """Yield the rows and columns of the pixels of pieces that follow one another, as long as there is effort left."""
     gap = int(thin.shape[1] * LONGEST_GAP) | 1
     joined = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, gap)))
     _, labels, stats, _ = cv.connectedComponentsWithStats(joined, connectivity=8)
     for i in np.flatnonzero(stats[1:, cv.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
-        x, y, width, height = stats[i, :4]
+        x, y, width, height = stats[i, :4].tolist()
+        if not effort.spend(width * height / PIXELS_OF_WINDOW):
+            return
         window = (slice(y, y + height), slice(x, x + width))
         rows, columns = np.nonzero((labels[window] == i) & (thin[window] > 0))
-        if len(rows):
+        if len(rows) and effort.spend(1 + len(rows) / PIXELS_OF_FIT):
             yield rows + y, columns + x
 
 
