@@ -22,7 +22,7 @@ WIDEST_DIGIT = 1.25
 NARROWEST_SEVERAL = 0.6
 # A shape this many times as high as most may be two digits of rows that touch.
 TALL = 1.5
-# At most this many shapes are cut, or as many as there are digits if that is more.
+# At most this many shapes are cut, or as many as there are digits if that is more: a rough table top has many.
 MOST_CUT = 12
 # Hard limits for any frame: shapes that are cut, and the effort for parts and joined shapes, see `measure_effort`: in a
 # frame without digits, for each of the first digits, for each further one, and at most. A page of two hundred digits, a
@@ -107,13 +107,14 @@ def suggest_alternatives(
     finding: Candidates, guesses: Sequence[Classified], threshold: float
 ) -> tuple[list[Alternative], bool]:
     """Suggest other readings of shapes that were refused or are too wide; report whether a limit left some out."""
-    chosen, is_short = _choose_for_cutting(guesses, threshold)
+    chosen = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
     refused = [i for i, guess in enumerate(guesses) if guess.score < threshold and not guess.unseen]
     tall = [i for i in refused if guesses[i].shape.box.height > TALL * typical]
-    pairs = _find_pairs(guesses, threshold)
-    is_short |= len(tall) > MOST_CUT_AT_ALL or len(pairs) > MOST_JOINTS
     digits = sum(guess.score >= threshold for guess in guesses)
+    most = min(MOST_CUT_AT_ALL, max(MOST_CUT, digits))
+    pairs = _find_pairs(guesses, threshold)
+    is_short = max(len(chosen), len(tall)) > most or len(pairs) > MOST_JOINTS
     first = min(digits, FIRST_DIGITS)
     left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * first + PARTS_PER_FURTHER * (digits - first))
     kept: list[Alternative] = []
@@ -121,8 +122,8 @@ def suggest_alternatives(
     for suggestions in (
         _split(guesses, refused, threshold),
         _join(guesses, pairs[:MOST_JOINTS], threshold),
-        _cut_across(finding, guesses, tall[:MOST_CUT_AT_ALL], threshold + SURER),
-        _cut(finding, guesses, chosen, threshold + SURER),
+        _cut_across(finding, guesses, tall[:most], threshold + SURER),
+        _cut(finding, guesses, chosen[:most], threshold + SURER),
     ):
         for suggestion in suggestions:
             left -= sum(map(measure_effort, suggestion.shapes))
@@ -141,22 +142,15 @@ def _split(guesses: Sequence[Classified], places: Sequence[int], threshold: floa
             yield Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold)
 
 
-def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> tuple[list[int], bool]:
-    """Choose shapes that may be several digits, and report whether a limit left some out.
-
-    Of many only the largest are chosen, so that a rough table top stays cheap.
-    """
-    chosen, digits = [], 0
+def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list[int]:
+    """Choose the shapes that may be several digits, the highest first."""
+    chosen = []
     for i, guess in enumerate(guesses):
-        box, refused = guess.shape.box, guess.score < threshold
-        if guess.unseen:
-            continue
-        digits += not refused
-        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
+        box = guess.shape.box
+        narrowest = NARROWEST_SEVERAL if guess.score < threshold else WIDEST_DIGIT
+        if box.width > narrowest * box.height and not guess.unseen:
             chosen.append(i)
-    chosen.sort(key=lambda i: -guesses[i].shape.box.height)
-    most = min(MOST_CUT_AT_ALL, max(MOST_CUT, digits))
-    return chosen[:most], len(chosen) > most
+    return sorted(chosen, key=lambda i: -guesses[i].shape.box.height)
 
 
 def _cut(

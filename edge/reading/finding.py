@@ -40,6 +40,8 @@ NARROW, MOST_CONTACT_OF_NARROW = 0.25, 0.15
 SMALLEST_HEIGHT = 11
 SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
+# Share of a mask's pixels that differ from the next one in their row: more is a fine pattern, whose thin parts go.
+MOST_EDGES = 0.3
 # No page has more digits; a page of print, cloth or gravel has more shapes.
 MOST_SHAPES = 1000
 # A shape wider than this many times its height is neither a digit nor a few that touch.
@@ -58,8 +60,8 @@ class Candidates:
         shapes: Shapes at working size, in no order.
         ruled: Whether the frame was searched for lines, as on ruled paper.
         margin: Frame pixels that were added on all sides, see `margins.py`.
-        truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out, or more lines than are looked
-            for.
+        truncated: Whether something was left out: the lowest of more than MOST_SHAPES, lines of a pattern, or the thin
+            parts of a fine one.
         pieces: All pieces of ink that the shapes were chosen from.
     """
 
@@ -127,8 +129,8 @@ def _working_copies(frame: Gray) -> list[Gray]:
 
 def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     """Find shapes in a scaled copy of the frame, given the pixels of margin that were added to the frame."""
-    gray, levels, mask, pieces = _mark_ink(gray, frame.shape)
-    effort = Effort.for_frame(mask)
+    effort = Effort.for_frame(gray)
+    gray, levels, mask, pieces = _mark_ink(gray, frame.shape, effort)
     pieces, ruled = _outline_strokes(gray, levels, mask, pieces, effort)
     # A single shape may fill the frame.
     alone = len(pieces) == 1
@@ -140,7 +142,7 @@ def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     return Candidates(gray, levels.paper, scale, size, shapes, ruled, margin, truncated, tuple(pieces))
 
 
-def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:
+def _mark_ink(gray: Gray, frame_shape: tuple[int, ...], effort: Effort) -> tuple[Gray, Levels, Gray, list[Shape]]:
     """Mark ink, lines included: the copy with dark ink, its levels, a mask, uint8 of 0 and 255, and its pieces."""
     noise = estimate_noise(gray)
     if noise > NOISY:
@@ -151,11 +153,23 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     mask = mask_darker_than(gray, levels.ink)
     if allowed is not None:
         mask = cv.bitwise_and(mask, allowed)
+    mask = _keep_coarse(mask, effort)
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if allowed is None and (blocks := find_blocks(mask, pieces)) is not None:
         gray, levels, mask = _turn_blocks(gray, blocks)
+        mask = _keep_coarse(mask, effort)
         pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     return gray, levels, mask, pieces
+
+
+def _keep_coarse(mask: Gray, effort: Effort) -> Gray:
+    """Keep the thick parts of a mask that is a fine pattern; following all its outlines would take too long."""
+    for side in (3, 5, 7):
+        if cv.countNonZero(cv.bitwise_xor(mask[:, 1:], mask[:, :-1])) <= MOST_EDGES * mask.size:
+            break
+        mask = cv.morphologyEx(mask, cv.MORPH_OPEN, np.ones((side, side), np.uint8))
+        effort.is_short = True
+    return mask
 
 
 def _turn_blocks(gray: Gray, blocks: Gray) -> tuple[Gray, Levels, Gray]:
@@ -192,8 +206,10 @@ def _without_lines(gray: Gray, levels: Levels, mask: Gray, effort: Effort) -> Gr
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
     """Show the ink of a frame's coarse copy, with and without lines, for people: uint8 of 0 and 255 each."""
     frame = check_gray(frame)
-    gray, levels, mask, _ = _mark_ink(_working_copies(frame)[0], frame.shape)
-    return mask, _without_lines(gray, levels, mask, Effort.for_frame(mask))
+    coarse = _working_copies(frame)[0]
+    effort = Effort.for_frame(coarse)
+    gray, levels, mask, _ = _mark_ink(coarse, frame.shape, effort)
+    return mask, _without_lines(gray, levels, mask, effort)
 
 
 def _is_strong(shape: Shape, gray: Gray, levels: Levels) -> bool:

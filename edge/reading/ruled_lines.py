@@ -39,8 +39,8 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
-# The effort of a search in fits: for any frame, and for each pixel of it. A frame that takes more is a pattern. A fit of
-# so many pixels, or a look at a window of so many, takes as much again.
+# The effort of a search, in fits: for any frame, and for each pixel of it. A frame that takes more is a pattern. A fit
+# of this many pixels takes twice as long as one of few, and a look at a window of this many as long as a fit.
 FITS, FITS_PER_PIXEL = 100, 350e-6
 PIXELS_OF_FIT, PIXELS_OF_WINDOW = 4000, 40_000
 # Fewer columns do not determine a parabola.
@@ -151,7 +151,7 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, effort: Ef
     effort = effort or Effort.for_frame(faint)
     found: list[Line] = []
     tangled: list[_Pixels] = []
-    if width < 2 * FEWEST_COLUMNS:
+    if width < 2 * FEWEST_COLUMNS or effort.is_short:
         return []
     for rows, columns in _group_pieces(_thin_pieces(faint), effort):
         line = _fit_line(rows, columns, width, right_across)
@@ -164,20 +164,18 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, effort: Ef
             tangled.append((rows[rest], columns[rest]))
         else:
             tangled.append((rows, columns))
-    if effort.is_short:
-        return []
     tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
         for part in _untangle(pixels, found):
             if not effort.spend(1 + len(part[0]) / PIXELS_OF_FIT):
-                return []
+                break
             if line := _fit_line(*part, width, right_across):
                 found.append(line)
-        if _cover_too_much(found, faint):
+        if effort.is_short or _cover_too_much(found, faint):
             return []
-    if len(found) >= FEWEST:
+    if len(found) >= FEWEST and not effort.is_short:
         return found
-    return [line for line in found if line.across]
+    return [line for line in found if line.across and not effort.is_short]
 
 
 def _cover_too_much(lines: list[Line], faint: Mask) -> bool:
