@@ -6,7 +6,7 @@ split into their pieces, or joined with their neighbours, and the model decides 
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,17 @@ WIDEST_DIGIT = 1.25
 NARROWEST_SEVERAL = 0.6
 # A shape this many times as high as most may be two digits of rows that touch.
 TALL = 1.5
-# At most this many shapes are cut, or as many as there are digits if that is more.
+# At most this many shapes are cut, or as many as there are digits if that is more: a rough table top has many.
 MOST_CUT = 12
-# Hard limits for any frame: shapes that are cut, and parts and joined shapes that are classified. A page of two
-# hundred digits, a third of which touch, needs this many.
+# Hard limits for any frame: shapes that are cut, and the effort for parts and joined shapes, see `measure_effort`: in a
+# frame without digits, for each of the first digits, for each further one, and at most. A page of two hundred digits, a
+# third of which touch, needs this much.
 MOST_CUT_AT_ALL = 100
-MOST_PARTS = 1500
+FEWEST_PARTS, PARTS_PER_DIGIT, FIRST_DIGITS, PARTS_PER_FURTHER, MOST_PARTS = 80, 25, 10, 4, 1500
+# Examining this many pixels of a box takes as long as classifying one shape.
+PIXELS_OF_EFFORT = 20_000
+# The score of shapes that are not classified because the frame has more than are examined.
+UNSEEN = -50.0
 # A cut through one stroke must gain at least this, in nats.
 CROSSING_COST = 0.4
 # A long tail, cut off, looks like a 1: the parts of a shape that is cut across must score this much higher, in nats.
@@ -69,6 +74,16 @@ class Classified:
         """Whether the shape was found, not cut out of another shape."""
         return self.shape.cut is None
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the shape was not classified, because the frame has more shapes than are examined."""
+        return self.model_score == UNSEEN
+
+
+def measure_effort(shape: Shape) -> float:
+    """Measure what a shape costs: 1 for its classification, and more if it is large."""
+    return 1 + shape.box.width * shape.box.height / PIXELS_OF_EFFORT
+
 
 @dataclass(frozen=True, eq=False)
 class Alternative:
@@ -95,80 +110,99 @@ def suggest_alternatives(
     """Suggest other readings of shapes that were refused or are too wide; report whether a limit left some out."""
     chosen = _choose_for_cutting(guesses, threshold)
     typical = statistics.median(guess.shape.box.height for guess in guesses) if guesses else 0
-    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold]
-    tall = [i for i, guess in enumerate(guesses) if guess.shape.box.height > TALL * typical]
-    alternatives: list[Alternative] = []
-    for i in chosen[:MOST_CUT_AT_ALL]:
-        alternatives += _cut(finding, i, guesses[i].shape, threshold)
-    for i in tall[:MOST_CUT_AT_ALL]:
-        alternatives += _cut_across(finding, i, guesses[i].shape, threshold + SURER)
-    for i in dict.fromkeys((*refused, *tall)):
+    refused = [i for i, guess in enumerate(guesses) if guess.score < threshold and not guess.unseen]
+    tall = [i for i, guess in enumerate(guesses) if guess.shape.box.height > TALL * typical and not guess.unseen]
+    digits = sum(guess.score >= threshold for guess in guesses)
+    most = min(MOST_CUT_AT_ALL, max(MOST_CUT, digits))
+    pairs = _find_pairs(guesses, threshold)
+    is_short = max(len(chosen), len(tall)) > most or len(pairs) > MOST_JOINTS
+    first = min(digits, FIRST_DIGITS)
+    left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * first + PARTS_PER_FURTHER * (digits - first))
+    kept: list[Alternative] = []
+    # The cheapest first; the cuts of the smallest shapes are left out first.
+    for suggestions in (
+        _split(guesses, dict.fromkeys((*refused, *tall)), threshold),
+        _join(guesses, pairs[:MOST_JOINTS], threshold),
+        _lengthen(finding, guesses, threshold),
+        _cut_across(finding, guesses, tall[:most], threshold + SURER),
+        _cut(finding, guesses, chosen[:most], threshold),
+    ):
+        for suggestion in suggestions:
+            left -= sum(map(measure_effort, suggestion.shapes))
+            if left < 0:
+                return kept, True
+            kept.append(suggestion)
+    return kept, is_short
+
+
+def _split(guesses: Sequence[Classified], places: Iterable[int], threshold: float) -> Iterator[Alternative]:
+    """Split shapes of several pieces into these."""
+    for i in places:
         if len(guesses[i].shape.outlines) > 1:
             pieces = split_pieces(guesses[i].shape)
             spans = [(k, k + 1) for k in range(len(pieces))]
-            alternatives.append(Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold))
-    alternatives += _join(guesses, threshold)
-    alternatives += _lengthen(finding, guesses, threshold)
-    parts = np.cumsum([len(other.shapes) for other in alternatives])
-    kept = alternatives[: int(np.count_nonzero(parts <= MOST_PARTS))]
-    return kept, max(len(chosen), len(tall)) > MOST_CUT_AT_ALL or len(kept) < len(alternatives)
+            yield Alternative((i,), pieces, spans, [0.0] * (len(pieces) + 1), threshold)
 
 
 def _choose_for_cutting(guesses: Sequence[Classified], threshold: float) -> list[int]:
-    """Choose shapes that may be several digits; of many only the largest, so that a rough table top stays cheap."""
-    chosen, digits = [], 0
+    """Choose the shapes that may be several digits, the highest first."""
+    chosen = []
     for i, guess in enumerate(guesses):
-        box, refused = guess.shape.box, guess.score < threshold
-        digits += not refused
-        if box.width > (NARROWEST_SEVERAL if refused else WIDEST_DIGIT) * box.height:
+        box = guess.shape.box
+        narrowest = NARROWEST_SEVERAL if guess.score < threshold else WIDEST_DIGIT
+        if box.width > narrowest * box.height and not guess.unseen:
             chosen.append(i)
-    chosen.sort(key=lambda i: -guesses[i].shape.box.height)
-    return chosen[: max(MOST_CUT, digits)]
+    return sorted(chosen, key=lambda i: -guesses[i].shape.box.height)
 
 
-def _cut(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """Split a shape into several digits side by side."""
-    ink, mask = finding.ink(shape), shape.mask
-    cuts = find_cuts(ink, _measure_stroke(ink))
-    shapes, spans = [], []
-    for left in range(len(cuts)):
-        for right in range(left + 1, len(cuts)):
-            if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
-                shapes.append(part)
-                spans.append((left, right))
-    return [Alternative((place,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)]
+def _cut(
+    finding: Candidates, guesses: Sequence[Classified], places: Sequence[int], least: float
+) -> Iterator[Alternative]:
+    """Split each of these shapes into several digits side by side."""
+    inks = [finding.ink(guesses[i].shape) for i in places]
+    for i, cuts in zip(places, find_cuts(inks, [_measure_stroke(ink) for ink in inks]), strict=True):
+        shape, shapes, spans = guesses[i].shape, [], []
+        mask = shape.mask
+        for left in range(len(cuts)):
+            for right in range(left + 1, len(cuts)):
+                if (left, right) != (0, len(cuts) - 1) and (part := part_between(shape, mask, cuts[left], cuts[right])):
+                    shapes.append(part)
+                    spans.append((left, right))
+        yield Alternative((i,), shapes, spans, [CROSSING_COST * cut.crossed for cut in cuts], least)
 
 
-def _cut_across(finding: Candidates, place: int, shape: Shape, least: float) -> list[Alternative]:
-    """Split a shape into two digits of rows that touch."""
-    ink = finding.ink(shape)
-    parts = split_upright(shape, ink, _measure_stroke(ink))
-    return [Alternative((place,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)] if len(parts) == 2 else []
+def _cut_across(
+    finding: Candidates, guesses: Sequence[Classified], places: Sequence[int], least: float
+) -> Iterator[Alternative]:
+    """Split each of these shapes into two digits of rows that touch."""
+    inks = [finding.ink(guesses[i].shape) for i in places]
+    strokes = [_measure_stroke(ink) for ink in inks]
+    for i, cuts in zip(places, find_cuts([np.ascontiguousarray(ink.T) for ink in inks], strokes), strict=True):
+        parts = split_upright(guesses[i].shape, cuts)
+        if len(parts) == 2:
+            yield Alternative((i,), parts, [(0, 1), (1, 2)], [0.0, CROSSING_COST, 0.0], least)
 
 
 def _measure_stroke(ink: NDArray[np.uint8]) -> float:
     return measure_stroke(np.where(ink > 0.5 * ink.max(), 255, 0).astype(np.uint8))
 
 
-def _join(guesses: Sequence[Classified], threshold: float) -> list[Alternative]:
-    """Join each refused or unsure shape with each close neighbour."""
+def _find_pairs(guesses: Sequence[Classified], threshold: float) -> list[tuple[int, int]]:
+    """Find the pairs of a refused or unsure shape and a close neighbour, each pair once."""
     scores = np.array([guess.score for guess in guesses])
-    unsure = scores < threshold + UNSURE
+    seen = scores > UNSEEN
+    unsure = (scores < threshold + UNSURE) & seen
     if not unsure.any():
         return []
-    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None]
-    # Each pair once. Of a whole page of pieces only some: such a page is not written in digits.
-    pairs = sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})[:MOST_JOINTS]
-    return [
-        Alternative(
-            pair,
-            [unite_shapes([guesses[place].shape for place in pair])],
-            [(0, 1)],
-            [0.0, 0.0],
-            max(threshold, float(scores[list(pair)].max()) - SLACK),
-        )
-        for pair in pairs
-    ]
+    near = _are_near([guess.shape for guess in guesses]) & unsure[:, None] & seen
+    return sorted({(min(i, j), max(i, j)) for i, j in np.argwhere(near).tolist() if i != j})
+
+
+def _join(guesses: Sequence[Classified], pairs: Sequence[tuple[int, int]], threshold: float) -> Iterator[Alternative]:
+    """Join the shapes of each pair."""
+    for pair in pairs:
+        least = max(threshold, max(guesses[i].score for i in pair) - SLACK)
+        yield Alternative(pair, [unite_shapes([guesses[i].shape for i in pair])], [(0, 1)], [0.0, 0.0], least)
 
 
 def _lengthen(finding: Candidates, guesses: Sequence[Classified], threshold: float) -> Iterator[Alternative]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..common.opencv import Gray, cv
-from .ruled_lines import remove_lines
+from .ruled_lines import PIXELS_OF_WINDOW, Effort, remove_lines
 from .shapes import Shape
 
 # A box or a block covers at least this share of the smallest rectangle around it; an ellipse covers 0.79.
@@ -49,7 +49,7 @@ def find_boxes(mask: Gray, pieces: Sequence[Shape], typical: float) -> list[Shap
     return [piece for piece in sided if _cover(mask, piece) <= MOST_LINES]
 
 
-def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], typical: float) -> Gray:
+def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], typical: float, effort: Effort) -> Gray:
     """Remove the sides of boxes, combs and underlines that strokes touch.
 
     Args:
@@ -58,6 +58,7 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], t
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         boxes: Pieces of the mask that may have sides.
         typical: Height of most pieces in pixels.
+        effort: The effort that may be taken.
 
     Returns:
         The ink without sides; the same array if there are none.
@@ -65,13 +66,15 @@ def remove_boxes(mask: Gray, faint: Gray, depth: Gray, boxes: Sequence[Shape], t
     opened = mask
     for piece in boxes:
         box = piece.box
+        if not effort.spend(1 + box.width * box.height / PIXELS_OF_WINDOW):
+            break
         window = (slice(box.y, box.bottom), slice(box.x, box.right))
         filled = piece.mask
         ink, weak = cv.bitwise_and(mask[window], filled), cv.bitwise_and(faint[window], cv.dilate(filled, _PEN))
         inner = _peel(ink, filled) if _is_rectangle(piece) else ink
         if inner is not ink:
             weak = cv.bitwise_and(weak, cv.bitwise_or(inner, cv.bitwise_not(ink)))
-        without = remove_lines(inner, weak, depth[window], SIDE, BY_HAND * typical)
+        without = remove_lines(inner, weak, depth[window], SIDE, BY_HAND * typical, effort)
         if without is not ink:
             opened = opened.copy() if opened is mask else opened
             opened[window] = cv.bitwise_or(cv.bitwise_and(opened[window], cv.bitwise_not(filled)), without)

@@ -1,5 +1,6 @@
 """Cut touching digits apart along the paths from top to bottom with the least ink."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from .shapes import Box, Mask, Shape
 HEIGHT = 40
 STRIP = 0.15
 STEP = 0.08
+_STRIP, _STEP = max(3, round(STRIP * HEIGHT)), max(1, round(STEP * HEIGHT))
 # Cost of a step to the side, in pixels of full ink, so that a cut is straight where it can be.
 ASIDE = 0.04
 MOST_CUTS = 20
@@ -34,48 +36,67 @@ class Cut:
     crossed: float
 
 
-def find_cuts(ink: Mask, stroke: float) -> list[Cut]:
-    """Find the likeliest cuts through ink, from left to right; its two ends are the first and last.
+def find_cuts(inks: Sequence[Mask], strokes: Sequence[float]) -> list[list[Cut]]:
+    """Find the likeliest cuts through each ink, from left to right; its two ends are the first and last.
 
     Args:
-        ink: Ink of a shape wider than a digit, uint8 [height, width].
-        stroke: Width of the shape's strokes in pixels.
+        inks: Ink of shapes wider than a digit, uint8 [height, width] each.
+        strokes: Width of the strokes of each shape in pixels.
     """
+    if not inks:
+        return []
+    parts = [_take_strips(ink) for ink in inks]
+    counts = np.cumsum([len(strips) for strips, _ in parts])[:-1]
+    # All shapes at once: the steps from row to row are the same for each.
+    columns, totals = _cheapest_ways(np.concatenate([strips for strips, _ in parts]))
+    ways = zip(inks, strokes, parts, np.split(columns, counts), np.split(totals, counts), strict=True)
+    return [_choose_cuts(ink, stroke, width, columns, totals) for ink, stroke, (_, width), columns, totals in ways]
+
+
+def _take_strips(ink: Mask) -> tuple[NDArray[np.float32], int]:
+    """Take the overlapping strips of ink at the height for cutting: cost [strips, rows, columns]; its whole width."""
     height, width = ink.shape
-    scale = HEIGHT / height
-    small = cv.resize(ink, (max(3, round(width * scale)), HEIGHT), interpolation=cv.INTER_AREA)
+    small = cv.resize(ink, (max(3, round(width * (HEIGHT / height))), HEIGHT), interpolation=cv.INTER_AREA)
     level = max(1.0, float(np.percentile(small[small > 0], 80)) if small.any() else 1.0)
     cost = np.clip(small.astype(np.float32) / level, 0, 1)
-    strip, step = max(3, round(STRIP * HEIGHT)), max(1, round(STEP * HEIGHT))
-    starts = np.arange(0, max(1, cost.shape[1] - strip + 1), step)
-    columns, totals = _cheapest_ways(np.stack([cost[:, start : start + strip] for start in starts]))
+    if cost.shape[1] < _STRIP:
+        cost = np.pad(cost, ((0, 0), (0, _STRIP - cost.shape[1])), constant_values=np.inf)
+    strips = np.lib.stride_tricks.sliding_window_view(cost, _STRIP, axis=1)[:, ::_STEP]
+    return strips.transpose(1, 0, 2), small.shape[1]
+
+
+def _choose_cuts(
+    ink: Mask, stroke: float, small_width: int, columns: NDArray[np.int64], totals: NDArray[np.float32]
+) -> list[Cut]:
+    height, width = ink.shape
+    starts = _STEP * np.arange(len(columns))
     kept = _pick_lowest(totals, starts + columns.mean(axis=1))
     rows = np.minimum((np.arange(height) * HEIGHT) // height, HEIGHT - 1)
-    cuts = [
-        Cut((starts[i] + columns[i][rows] + 0.5) * width / small.shape[1], float(totals[i]) / max(1.0, stroke * scale))
-        for i in kept
-    ]
+    stroke = max(1.0, stroke * (HEIGHT / height))
+    cuts = [Cut((starts[i] + columns[i][rows] + 0.5) * width / small_width, float(totals[i]) / stroke) for i in kept]
     return [Cut(np.zeros(height), 0.0), *cuts, Cut(np.full(height, float(width)), 0.0)]
 
 
 def _cheapest_ways(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the cheapest path down each strip of cost [strips, rows, columns]: columns [strips, rows] and its ink."""
     strips, rows, columns = cost.shape
-    total, came_from = cost[:, 0].copy(), np.zeros((strips, rows, columns), np.int64)
-    beyond = np.full((strips, 1), np.inf, np.float32)
+    # Strips last: each step is then one operation on a long row of memory.
+    cost = np.ascontiguousarray(cost.transpose(1, 2, 0))
+    came_from = np.zeros((rows, columns, strips), np.int8)
+    ways = np.full((columns + 2, strips), np.inf, np.float32)
+    ways[1:-1] = cost[0]
     for row in range(1, rows):
-        left = np.concatenate([beyond, total[:, :-1]], axis=1) + ASIDE
-        right = np.concatenate([total[:, 1:], beyond], axis=1) + ASIDE
-        ways = np.stack([left, total, right])
-        best = ways.argmin(axis=0)
-        came_from[:, row] = best - 1
-        total = np.take_along_axis(ways, best[None], axis=0)[0] + cost[:, row]
+        aside = ways + np.float32(ASIDE)
+        left, straight, right = aside[:-2], ways[1:-1], aside[2:]
+        best = np.minimum(np.minimum(left, straight), right)
+        came_from[row] = np.where(left == best, -1, straight != best)
+        ways[1:-1] = best + cost[row]
     way = np.empty((strips, rows), np.int64)
-    way[:, -1] = total.argmin(axis=1)
+    way[:, -1] = ways[1:-1].argmin(axis=0)
     every = np.arange(strips)
     for row in range(rows - 1, 0, -1):
-        way[:, row - 1] = way[:, row] + came_from[every, row, way[:, row]]
-    return way, total.min(axis=1)
+        way[:, row - 1] = way[:, row] + came_from[row, way[:, row], every]
+    return way, ways[1:-1].min(axis=0)
 
 
 def _pick_lowest(totals: NDArray[np.float32], middles: NDArray[np.float64]) -> list[int]:
@@ -87,11 +108,15 @@ def _pick_lowest(totals: NDArray[np.float32], middles: NDArray[np.float64]) -> l
     return sorted(kept, key=lambda i: middles[i])
 
 
-def split_upright(shape: Shape, ink: Mask, stroke: float) -> list[Shape]:
-    """Split a shape into two digits, one above the other, where there is least ink; return two shapes or none."""
-    cuts = find_cuts(np.ascontiguousarray(ink.T), stroke)[1:-1]
+def split_upright(shape: Shape, cuts: Sequence[Cut]) -> list[Shape]:
+    """Split a shape into two digits, one above the other, where there is least ink; return two shapes or none.
+
+    Args:
+        shape: The shape to split.
+        cuts: Cuts through its transposed ink, see `find_cuts`.
+    """
     height = shape.box.height
-    middling = [cut for cut in cuts if 0.3 * height < cut.columns.mean() < 0.7 * height]
+    middling = [cut for cut in cuts[1:-1] if 0.3 * height < cut.columns.mean() < 0.7 * height]
     if not middling:
         return []
     best = min(middling, key=lambda cut: cut.crossed)
@@ -114,14 +139,16 @@ def part_between(shape: Shape, mask: Mask, left: Cut, right: Cut) -> Shape | Non
     middle = float((right.columns - left.columns).mean())
     if not NARROWEST * height <= middle <= WIDEST * height:
         return None
-    columns = np.arange(shape.box.width)[None, :]
+    first, last = max(0, int(left.columns.min())), int(np.ceil(right.columns.max()))
+    columns = np.arange(first, min(last, shape.box.width))[None, :]
     within = (columns >= left.columns[:, None]) & (columns < right.columns[:, None])
-    return _take(shape, np.where(within, mask, 0).astype(np.uint8))
+    return _take(shape, np.where(within, mask[:, first:last], 0).astype(np.uint8), first)
 
 
-def _take(shape: Shape, part: Mask) -> Shape | None:
+def _take(shape: Shape, part: Mask, first: int = 0) -> Shape | None:
+    """Take a part of a shape, a mask that begins at this column of it; None if it is empty."""
     x, y, width, height = cv.boundingRect(part)
     if not width:
         return None
-    box = Box(shape.box.x + x, shape.box.y + y, width, height)
+    box = Box(shape.box.x + first + x, shape.box.y + y, width, height)
     return Shape(box, shape.outlines, part[y : y + height, x : x + width].copy())

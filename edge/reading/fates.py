@@ -18,7 +18,7 @@ from .judging import HOPELESS, LEAST, judge_by_neighbours
 from .shapes import Box, Shape
 
 Fate = Literal[
-    "digit", "edge", "small", "large", "wide", "faint", "shape", "surroundings", "neighbours", "word", "other"
+    "digit", "edge", "small", "large", "wide", "faint", "shape", "surroundings", "neighbours", "word", "other", "limit"
 ]
 
 # What each fate means, for people.
@@ -33,6 +33,7 @@ MEANINGS: dict[Fate, str] = {
     "surroundings": "its surroundings are not those of a digit",
     "neighbours": "its neighbours are not digits",
     "word": "part of a word of other writing",
+    "limit": "not looked at: the frame has too much ink",
     "other": "part of another digit, or read in another way",
 }
 
@@ -78,6 +79,9 @@ def explain_reading(
     for guess in (*judged, *(guess for guess in shown if not any(guess is other for other in judged))):
         key = id(guess.shape)
         if key in known:
+            continue
+        if guess.unseen:
+            candidates.append(InkFate(finding.in_frame(guess.shape.box), "limit"))
             continue
         if key not in company:
             fate: Fate = "other"

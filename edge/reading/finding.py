@@ -17,7 +17,7 @@ from ..common.opencv import Gray, cv, enlarge, resize
 from .boxes import find_blocks, find_boxes, remove_boxes
 from .margins import add_margin
 from .paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
-from .ruled_lines import keep_thin, remove_lines
+from .ruled_lines import Effort, keep_thin, remove_lines
 from .shapes import Box, Shape, join_pieces, outline_shapes
 
 # Frames are searched at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
@@ -44,6 +44,8 @@ SMALLEST_SHARE = 0.35
 LARGEST_SHARE = 3.0
 # A shape higher than this many times its width may be a line.
 THIN = 3
+# Share of a mask's pixels that differ from the next one in their row: more is a fine pattern, whose thin parts go.
+MOST_EDGES = 0.3
 # No page has more digits; a page of print, cloth or gravel has more shapes.
 MOST_SHAPES = 1000
 # A shape wider than this many times its height is neither a digit nor a few that touch.
@@ -63,7 +65,8 @@ class Candidates:
         shapes: Shapes at working size, in no order.
         ruled: Whether the frame was searched for lines, as on ruled paper.
         margin: Frame pixels that were added on all sides, see `margins.py`.
-        truncated: Whether there were more than MOST_SHAPES, of which the lowest are left out.
+        truncated: Whether something was left out: the lowest of more than MOST_SHAPES, lines of a pattern, or the thin
+            parts of a fine one.
         pieces: All pieces of ink that the shapes were chosen from.
     """
 
@@ -143,19 +146,20 @@ def _working_copies(frame: Gray) -> list[Gray]:
 
 def _find_at(gray: Gray, frame: Gray, margin: int) -> Candidates:
     """Find shapes in a scaled copy of the frame, given the pixels of margin that were added to the frame."""
-    gray, levels, mask, pieces = _mark_ink(gray, frame.shape)
-    pieces, ruled = _outline_strokes(gray, levels, mask, pieces)
+    effort = Effort.for_frame(gray)
+    gray, levels, mask, pieces = _mark_ink(gray, frame.shape, effort)
+    pieces, ruled = _outline_strokes(gray, levels, mask, pieces, effort)
     # A single shape may fill the frame.
     alone = len(pieces) == 1
     within = [piece for piece in pieces if alone or not is_border(piece, gray.shape)]
     strong = [piece for piece in within if _is_strong(piece, gray, levels)]
     scale = max(gray.shape) / max(frame.shape)
     size = frame.shape[0] - 2 * margin, frame.shape[1] - 2 * margin
-    shapes, truncated = tuple(_keep_likely(strong)), len(strong) > MOST_SHAPES
+    shapes, truncated = tuple(_keep_likely(strong)), effort.is_short or len(strong) > MOST_SHAPES
     return Candidates(gray, mask, levels, scale, size, shapes, ruled, margin, truncated, tuple(pieces))
 
 
-def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, Gray, list[Shape]]:
+def _mark_ink(gray: Gray, frame_shape: tuple[int, ...], effort: Effort) -> tuple[Gray, Levels, Gray, list[Shape]]:
     """Mark ink, lines included: the copy with dark ink, its levels, a mask, uint8 of 0 and 255, and its pieces."""
     noise = estimate_noise(gray)
     if noise > NOISY:
@@ -166,11 +170,23 @@ def _mark_ink(gray: Gray, frame_shape: tuple[int, ...]) -> tuple[Gray, Levels, G
     mask = mask_darker_than(gray, levels.ink)
     if allowed is not None:
         mask = cv.bitwise_and(mask, allowed)
+    mask = _keep_coarse(mask, effort)
     pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     if allowed is None and (blocks := find_blocks(mask, pieces)) is not None:
         gray, levels, mask = _turn_blocks(gray, blocks)
+        mask = _keep_coarse(mask, effort)
         pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     return gray, levels, mask, pieces
+
+
+def _keep_coarse(mask: Gray, effort: Effort) -> Gray:
+    """Keep the thick parts of a mask that is a fine pattern; following all its outlines would take too long."""
+    for side in (3, 5, 7):
+        if cv.countNonZero(cv.bitwise_xor(mask[:, 1:], mask[:, :-1])) <= MOST_EDGES * mask.size:
+            break
+        mask = cv.morphologyEx(mask, cv.MORPH_OPEN, np.ones((side, side), np.uint8))
+        effort.is_short = True
+    return mask
 
 
 def _turn_blocks(gray: Gray, blocks: Gray) -> tuple[Gray, Levels, Gray]:
@@ -180,34 +196,38 @@ def _turn_blocks(gray: Gray, blocks: Gray) -> tuple[Gray, Levels, Gray]:
     return gray, levels, cv.bitwise_and(mask_darker_than(gray, levels.ink), cv.compare(blocks, 127, cv.CMP_NE))
 
 
-def _outline_strokes(gray: Gray, levels: Levels, mask: Gray, pieces: list[Shape]) -> tuple[list[Shape], bool]:
+def _outline_strokes(
+    gray: Gray, levels: Levels, mask: Gray, pieces: list[Shape], effort: Effort
+) -> tuple[list[Shape], bool]:
     """Outline the pieces of ink without ruled lines and boxes, and return whether there may have been ruled lines."""
     ruled = False
     # A black bar beside the page spans the frame, too; no line is so thick.
     if _are_ruled([piece.box for piece in pieces], gray.shape) and _are_ruled(
         [piece.box for piece in outline_shapes(keep_thin(mask), SMALLEST_HEIGHT // 2)], gray.shape
     ):
-        mask, ruled = _without_lines(gray, levels, mask), True
+        mask, ruled = _without_lines(gray, levels, mask, effort), True
         pieces = outline_shapes(mask, SMALLEST_HEIGHT // 2)
     typical = typical_height(pieces) if pieces else 0
     boxes = find_boxes(mask, pieces, typical)
     if not boxes:
         return pieces, ruled
     depth = cv.subtract(enlarge(levels.paper, gray), gray)
-    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, boxes, typical)
+    opened = remove_boxes(mask, mask_darker_than(gray, levels.faintest), depth, boxes, typical, effort)
     return (pieces if opened is mask else outline_shapes(opened, SMALLEST_HEIGHT // 2)), ruled
 
 
-def _without_lines(gray: Gray, levels: Levels, mask: Gray) -> Gray:
+def _without_lines(gray: Gray, levels: Levels, mask: Gray, effort: Effort) -> Gray:
     depth = cv.subtract(enlarge(levels.paper, gray), gray)
-    return remove_lines(mask, mask_darker_than(gray, levels.faintest), depth)
+    return remove_lines(mask, mask_darker_than(gray, levels.faintest), depth, effort=effort)
 
 
 def show_ink(frame: Gray) -> tuple[Gray, Gray]:
     """Show the ink of a frame's coarse copy, with and without lines, for people: uint8 of 0 and 255 each."""
     frame = check_gray(frame)
-    gray, levels, mask, _ = _mark_ink(_working_copies(frame)[0], frame.shape)
-    return mask, _without_lines(gray, levels, mask)
+    coarse = _working_copies(frame)[0]
+    effort = Effort.for_frame(coarse)
+    gray, levels, mask, _ = _mark_ink(coarse, frame.shape, effort)
+    return mask, _without_lines(gray, levels, mask, effort)
 
 
 def _is_strong(shape: Shape, gray: Gray, levels: Levels) -> bool:

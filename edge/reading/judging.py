@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .alternatives import Classified
+from .alternatives import Classified, measure_effort
 from .context import cut_windows, load_context_network
 from .finding import Candidates
 from .rows import group_into_rows
@@ -40,6 +40,10 @@ LENIENT = -1.7
 # In a frame that shows mostly other things, digits must be surer: by so much for each nat of the odds against a digit,
 # beyond the first number of nats.
 DOUBT, BEYOND = 1.5, 0.7
+# Of a frame with many shapes, so much effort goes into a sample, and so much more for each digit in it.
+SAMPLE, MORE_PER_DIGIT = 100.0, 10.0
+# Shapes all over the frame: each further one is this share of all shapes away from the one before.
+GOLDEN = (math.sqrt(5) - 1) / 2
 # A row is divided into words where the gap is wider than this share of the height.
 WORD_GAP = 1.2
 # In a word of digits, refused shapes of digit size are at most this share of the digits, or one.
@@ -48,6 +52,41 @@ MOST_REFUSED = 0.5
 CUT_COUNTS = 0.25
 # Shapes between these multiples of the height of a word's digits are of digit size.
 SIZES = (0.55, 1.7)
+
+
+def sample_shapes(guesses: Sequence[Classified], threshold: float) -> list[int]:
+    """Choose the shapes to look at first: all of them, or a sample from all over a frame that has very many.
+
+    Args:
+        guesses: All shapes, not classified yet.
+        threshold: Score at which a shape is as likely a digit as not, in nats.
+    """
+    del threshold
+    places = sorted(range(len(guesses)), key=lambda i: (i * GOLDEN) % 1)
+    return sorted(_afford(guesses, places, SAMPLE))
+
+
+def choose_beside_digits(guesses: Sequence[Classified], threshold: float) -> list[int]:
+    """Choose the shapes to look at next: those nearest to digits, and the more, the more digits there are.
+
+    Args:
+        guesses: All shapes, a sample of them with the evidence of its surroundings.
+        threshold: Score at which a shape is as likely a digit as not, in nats.
+    """
+    unseen = np.array([i for i, guess in enumerate(guesses) if guess.unseen], int)
+    digits = [i for i, guess in enumerate(guesses) if guess.score >= threshold]
+    if not len(unseen) or not digits:
+        return []
+    left, top, right, bottom = find_edges([guess.shape for guess in guesses])
+    x, y = (left + right) // 2, (top + bottom) // 2
+    away = np.hypot(x[unseen, None] - x[digits], y[unseen, None] - y[digits]).min(axis=1)
+    return _afford(guesses, unseen[np.argsort(away, kind="stable")].tolist(), MORE_PER_DIGIT * len(digits))
+
+
+def _afford(guesses: Sequence[Classified], places: list[int], effort: float) -> list[int]:
+    """Take the first places, as many as this effort allows."""
+    efforts = np.cumsum([measure_effort(guesses[i].shape) for i in places])
+    return places[: int(np.searchsorted(efforts, effort, side="right"))]
 
 
 def judge_shapes(finding: Candidates, guesses: Sequence[Classified], threshold: float) -> list[Classified]:

@@ -14,11 +14,19 @@ from ..bundle.shipped import SHIPPED
 from ..runtimes.abstention import estimate_class_probability, estimate_digit_probability, score_digits, weigh_company
 from ..runtimes.loading import load_classifier
 from ..runtimes.registry import choose_runtime
-from .alternatives import Classified, choose_reading, suggest_alternatives
+from .alternatives import UNSEEN, Classified, choose_reading, suggest_alternatives
 from .fates import InkFate, explain_reading
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
-from .judging import HOPELESS, LENIENT, choose_rows, judge_parts, judge_shapes
+from .judging import (
+    HOPELESS,
+    LENIENT,
+    choose_beside_digits,
+    choose_rows,
+    judge_parts,
+    judge_shapes,
+    sample_shapes,
+)
 from .shapes import Box, Shape
 
 
@@ -116,8 +124,7 @@ class Reader:
         finding = find_candidates(frame)
         clock.lap("find")
         threshold = self._abstention.threshold
-        guesses = self._classify(finding.shapes, finding, clock)
-        guesses = judge_shapes(finding, guesses, threshold)
+        guesses, is_sampled = self._judge(finding, clock)
         alternatives, is_cut_short = suggest_alternatives(finding, guesses, threshold + LENIENT)
         clock.lap("find")
         parts = self._classify([shape for other in alternatives for shape in other.shapes], finding, clock)
@@ -134,9 +141,20 @@ class Reader:
             digits=tuple(digit for row in reading for digit in row),
             timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
             shapes=len(guesses),
-            truncated=finding.truncated or is_cut_short,
+            truncated=finding.truncated or is_sampled or is_cut_short,
             candidates=explain_reading(finding, guesses, shown, rows, threshold) if self._explain else (),
         )
+
+    def _judge(self, finding: Candidates, clock: "_Clock") -> tuple[list[Classified], bool]:
+        """Judge all shapes; of very many, some all over the frame and, if these are digits, those beside them."""
+        threshold = self._abstention.threshold
+        guesses = [Classified(shape, 0, UNSEEN, 0.0, UNSEEN) for shape in finding.shapes]
+        for choose in (sample_shapes, choose_beside_digits):
+            places = choose(guesses, threshold + LENIENT)
+            seen = self._classify([guesses[i].shape for i in places], finding, clock)
+            for i, guess in zip(places, judge_shapes(finding, seen, threshold), strict=True):
+                guesses[i] = guess
+        return guesses, any(guess.unseen for guess in guesses)
 
     def _classify(self, shapes: Sequence[Shape], finding: Candidates, clock: "_Clock") -> list[Classified]:
         """Classify all shapes in one batch."""

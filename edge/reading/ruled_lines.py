@@ -43,14 +43,47 @@ DARKER = 1.4
 FOLLOWED = 21
 # Strokes are bridged over the thickness of a line and this many pixels.
 BRIDGE = 5
+# The effort of a search, in fits: for any frame, and for each pixel of it. A frame that takes more is a pattern. A fit
+# of this many pixels takes twice as long as one of few, and a look at a window of this many as long as a fit.
+FITS, FITS_PER_PIXEL = 100, 350e-6
+PIXELS_OF_FIT, PIXELS_OF_WINDOW = 4000, 40_000
 # Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
 # The largest distance of a line's pixels from its parabola, in pixels, for each fit.
 TOLERANCES = (8.0, 4.0, 3.0)
 
 
+@dataclass
+class Effort:
+    """The effort that the search for lines may still take in a frame.
+
+    Attributes:
+        left: Fits that are left.
+        is_short: Whether a search was given up because there were too few.
+    """
+
+    left: float
+    is_short: bool = False
+
+    @staticmethod
+    def for_frame(mask: Mask) -> "Effort":
+        """Return the effort for a frame as large as this mask."""
+        return Effort(FITS + FITS_PER_PIXEL * mask.size)
+
+    def spend(self, fits: float) -> bool:
+        """Spend some, and return whether there was enough."""
+        self.left -= fits
+        self.is_short |= self.left < 0
+        return self.left >= 0
+
+
 def remove_lines(
-    mask: Mask, faint: Mask, depth: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None
+    mask: Mask,
+    faint: Mask,
+    depth: Mask,
+    right_across: float = RIGHT_ACROSS,
+    by_hand: float | None = None,
+    effort: Effort | None = None,
 ) -> Mask:
     """Remove long thin lines, level or upright, and bridge the strokes that they crossed.
 
@@ -60,12 +93,14 @@ def remove_lines(
         depth: How much darker than the paper each pixel is, uint8 [height, width].
         right_across: Share of the frame that a line spans which goes from edge to edge.
         by_hand: Length in pixels from which a line may also be wavy, as if drawn by hand, and alone; None for none.
+        effort: The effort that may be taken; None for that for one frame.
 
     Returns:
         The ink without lines; the same array if there are none.
     """
-    level_lines = find_level_lines(faint, right_across, by_hand)
-    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across, by_hand)
+    effort = effort or Effort.for_frame(faint)
+    level_lines = find_level_lines(faint, right_across, by_hand, effort)
+    upright_lines = find_level_lines(np.ascontiguousarray(faint.T), right_across, by_hand, effort)
     if not level_lines and not upright_lines:
         return mask
     level = _draw_bands(level_lines, faint.shape)
@@ -92,9 +127,11 @@ def _erase_fragments(strokes: Mask, dark: Mask, thickness: int, directions: tupl
     width, height = stats[:, cv.CC_STAT_WIDTH], stats[:, cv.CC_STAT_HEIGHT]
     level = (height <= thickness) & (width > LONG * height) & directions[0]
     upright = (width <= thickness) & (height > LONG * width) & directions[1]
-    darkness = np.bincount(labels.ravel(), weights=(dark > 0).ravel(), minlength=len(stats))
-    fragments = (level | upright) & (darkness < 0.5 * stats[:, cv.CC_STAT_AREA])
+    fragments = level | upright
     fragments[0] = False
+    if not fragments.any():
+        return strokes
+    fragments &= np.bincount(labels[dark > 0], minlength=len(stats)) < 0.5 * stats[:, cv.CC_STAT_AREA]
     return np.where(fragments[labels], 0, strokes).astype(np.uint8)
 
 
@@ -119,17 +156,21 @@ class Line:
     across: bool
 
 
-def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None) -> list[Line]:
+def find_level_lines(
+    faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: float | None = None, effort: Effort | None = None
+) -> list[Line]:
     """Find the level lines of ruled paper: several, or lines that run across the whole frame.
 
-    A long stroke of a large digit is a line, too, but the only one. The arguments are those of `remove_lines`.
+    A long stroke of a large digit is a line, too, but the only one. If the effort is not enough, there are none. The
+    arguments are those of `remove_lines`.
     """
     width = faint.shape[1]
+    effort = effort or Effort.for_frame(faint)
     found: list[Line] = []
     tangled: list[_Pixels] = []
-    if width < 2 * FEWEST_COLUMNS:
+    if width < 2 * FEWEST_COLUMNS or effort.is_short:
         return []
-    for rows, columns in _group_pieces(_thin_pieces(faint)):
+    for rows, columns in _group_pieces(_thin_pieces(faint), effort):
         line = _fit_line(rows, columns, width, right_across)
         if by_hand is not None and (line is None or not line.across):
             line = _follow_line(faint, rows, columns, by_hand) or line
@@ -144,12 +185,16 @@ def find_level_lines(faint: Mask, right_across: float = RIGHT_ACROSS, by_hand: f
             tangled.append((rows, columns))
     tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
-        found += [line for part in _untangle(pixels, found) if (line := _fit_line(*part, width, right_across))]
-        if _cover_too_much(found, faint):
+        for part in _untangle(pixels, found):
+            if not effort.spend(1 + len(part[0]) / PIXELS_OF_FIT):
+                break
+            if line := _fit_line(*part, width, right_across):
+                found.append(line)
+        if effort.is_short or _cover_too_much(found, faint):
             return []
-    if len(found) >= FEWEST:
+    if len(found) >= FEWEST and not effort.is_short:
         return found
-    return [line for line in found if line.across]
+    return [line for line in found if line.across and not effort.is_short]
 
 
 def _cover_too_much(lines: list[Line], faint: Mask) -> bool:
@@ -174,6 +219,8 @@ def keep_thin(mask: Mask) -> Mask:
 
 def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, right_across: float) -> Line | None:
     """Fit a line through most of these pixels of a frame this wide; None if they do not form one."""
+    if int(columns.max()) + 1 - int(columns.min()) < REACH * width:
+        return None
     curve, close = _fit_curve(rows, columns)
     covered = _distinct(columns[close])
     if not len(covered):
@@ -250,24 +297,24 @@ def _fit_curve(
     rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> tuple[np.polynomial.Polynomial, NDArray[np.bool_]]:
     """Fit a parabola through most of the pixels, and mark those; pixels of strokes among them are left out."""
-    close = np.ones(len(rows), np.bool_)
-    curve = _fit_polynomial(rows, columns, 1)
-    for tolerance in TOLERANCES:
-        close = np.abs(rows - curve(columns)) < tolerance
-        if len(_distinct(columns[close])) < FEWEST_COLUMNS:
-            break
-        curve = _fit_polynomial(rows[close], columns[close], 2)
-    return curve, close
-
-
-def _fit_polynomial(rows: NDArray[np.int64], columns: NDArray[np.int64], degree: int) -> np.polynomial.Polynomial:
-    """Fit by least squares, from sums over columns: a tenth of the time of `Polynomial.fit`."""
     low, high = int(columns.min()), int(columns.max())
-    counts, sums = np.bincount(columns - low), np.bincount(columns - low, weights=rows)
-    powers = np.linspace(-1, 1, len(counts))[None] ** np.arange(degree + 1)[:, None]
-    # With a single column, the least-squares solution is level.
-    coefficients = np.linalg.lstsq((powers * counts) @ powers.T, powers @ sums, rcond=None)[0]
-    return np.polynomial.Polynomial(coefficients, domain=(low, max(high, low + 1)))
+    at = columns - low
+    powers = np.linspace(-1, 1, high - low + 1)[None] ** np.arange(3)[:, None]
+    close = np.ones(len(rows), np.bool_)
+    coefficients = _fit_polynomial(rows, at, powers[:2])
+    for tolerance in TOLERANCES:
+        close = np.abs(rows - (coefficients @ powers[: len(coefficients)])[at]) < tolerance
+        if len(_distinct(at[close])) < FEWEST_COLUMNS:
+            break
+        coefficients = _fit_polynomial(rows[close], at[close], powers)
+    return np.polynomial.Polynomial(coefficients, domain=(low, high)), close
+
+
+def _fit_polynomial(rows: NDArray[np.int64], at: NDArray[np.int64], powers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit by least squares, from sums over columns, of which there are more than powers: their coefficients."""
+    counts = np.bincount(at, minlength=powers.shape[1])
+    sums = np.bincount(at, weights=rows, minlength=powers.shape[1])
+    return np.linalg.solve((powers * counts) @ powers.T, powers @ sums)
 
 
 def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -288,16 +335,18 @@ def _thin_pieces(faint: Mask) -> Mask:
     return cv.bitwise_and(thin, cv.dilate(runs, np.ones((3, 3), np.uint8)))
 
 
-def _group_pieces(thin: Mask) -> Iterator[_Pixels]:
-    """Yield the rows and columns of the pixels of pieces that follow one another."""
+def _group_pieces(thin: Mask, effort: Effort) -> Iterator[_Pixels]:
+    """Yield the rows and columns of the pixels of pieces that follow one another, as long as there is effort left."""
     gap = int(thin.shape[1] * LONGEST_GAP) | 1
     joined = cv.morphologyEx(cv.dilate(thin, np.ones((DRIFT, 1), np.uint8)), cv.MORPH_CLOSE, np.ones((1, gap)))
     _, labels, stats, _ = cv.connectedComponentsWithStats(joined, connectivity=8)
     for i in np.flatnonzero(stats[1:, cv.CC_STAT_WIDTH] > REACH * thin.shape[1] * 0.8) + 1:
-        x, y, width, height = stats[i, :4]
+        x, y, width, height = stats[i, :4].tolist()
+        if not effort.spend(width * height / PIXELS_OF_WINDOW):
+            return
         window = (slice(y, y + height), slice(x, x + width))
         rows, columns = np.nonzero((labels[window] == i) & (thin[window] > 0))
-        if len(rows):
+        if len(rows) and effort.spend(1 + len(rows) / PIXELS_OF_FIT):
             yield rows + y, columns + x
 
 

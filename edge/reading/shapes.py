@@ -79,6 +79,9 @@ def outline_shapes(mask: Mask, smallest: int) -> list[Shape]:
         return []
     shapes: list[Shape] = []
     for i in np.flatnonzero(levels[0, :, 3] < 0).tolist():
+        # Specks of one pixel, most of any noise, are sorted out without a call.
+        if len(outlines[i]) == 1 < smallest:
+            continue
         x, y, width, height = cv.boundingRect(outlines[i])
         if max(width, height) >= smallest:
             shapes.append(Shape(Box(x, y, width, height), (outlines[i],)))
@@ -92,18 +95,20 @@ def join_pieces(shapes: list[Shape], tallest: float) -> list[Shape]:
         shapes: Pieces of ink.
         tallest: Greatest height of a joined shape in pixels.
     """
-    left, top, right, bottom = find_edges(shapes)
+    # Whole numbers of 16 bits, because there are as many of them as pairs.
+    left, top, right, bottom = (edge.astype(np.int16) for edge in find_edges(shapes))
     width, height = right - left, bottom - top
+    close = np.ceil(CLOSE * height).astype(np.int16)
     overlap = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     gap = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
-    if not ((overlap > 0) & (gap > 0) & (gap < CLOSE * height)).any():
+    if not ((overlap > 0) & (gap > 0) & (gap < close)).any():
         return shapes
     joint_height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
     # Row i is the piece, column j the whole that it belongs to.
     belongs = (
         (overlap > 0.5 * np.minimum(width[:, None], width))
         & (gap > 0)
-        & (gap < CLOSE * height)
+        & (gap < close)
         & (width[:, None] < 2 * width)
         & ((height[:, None] < height) | ((height[:, None] == height) & (top[:, None] > top)))
         & (joint_height <= tallest)

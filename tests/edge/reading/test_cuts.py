@@ -46,7 +46,7 @@ def _parts(ink: Gray, cuts: list[Cut]) -> list[Gray]:
 def test_one_of_the_cuts_runs_between_touching_digits(left: str, right: str) -> None:
     ink, _, meeting = _touching(left, right)
 
-    cuts = find_cuts(ink, STROKE)
+    cuts = find_cuts([ink], [STROKE])[0]
 
     nearest = min(cuts[1:-1], key=lambda cut: abs(cut.columns.mean() - meeting))
     assert abs(nearest.columns.mean() - meeting) <= COLUMN_TOLERANCE_PX
@@ -57,7 +57,7 @@ def test_one_of_the_cuts_runs_between_touching_digits(left: str, right: str) -> 
 def test_a_part_holds_its_digit_and_hardly_any_of_the_other(left: str, right: str) -> None:
     ink, mine, meeting = _touching(left, right)
     shape = shape_of(ink)
-    cuts = find_cuts(ink, STROKE)
+    cuts = find_cuts([ink], [STROKE])[0]
     between = min(cuts[1:-1], key=lambda cut: abs(cut.columns.mean() - meeting))
 
     part = part_between(shape, cv2.compare(ink, 127, cv2.CMP_GT), cuts[0], between)
@@ -72,7 +72,7 @@ def test_a_part_holds_its_digit_and_hardly_any_of_the_other(left: str, right: st
 def test_cuts_start_at_the_left_end_and_finish_at_the_right_in_order() -> None:
     ink, _, _ = _touching("3", "8")
 
-    cuts = find_cuts(ink, STROKE)
+    cuts = find_cuts([ink], [STROKE])[0]
 
     middles = [cut.columns.mean() for cut in cuts]
     assert middles == sorted(middles)
@@ -84,7 +84,7 @@ def test_cuts_start_at_the_left_end_and_finish_at_the_right_in_order() -> None:
 def test_parts_between_neighbouring_cuts_hold_all_ink_once() -> None:
     ink, _, _ = _touching("2", "3")
 
-    parts = _parts(ink, find_cuts(ink, STROKE))
+    parts = _parts(ink, find_cuts([ink], [STROKE])[0])
 
     assert np.array_equal(sum(part.astype(int) for part in parts), ink > 127)
 
@@ -95,17 +95,17 @@ def test_a_gap_costs_nothing_to_cut_through_and_a_stroke_costs_one() -> None:
     ink[:, 150:190] = 255
     ink[36:44, 50:150] = 255
 
-    cuts = find_cuts(ink, stroke=8)
+    cuts = find_cuts([ink], [8])[0]
 
     through_bridge = [cut.crossed for cut in cuts if 60 < cut.columns.mean() < 140]
     assert through_bridge == pytest.approx([1] * len(through_bridge), abs=0.3)
     ink[36:44, 90:110] = 0
-    assert min(cut.crossed for cut in find_cuts(ink, stroke=8)[1:-1]) == 0
+    assert min(cut.crossed for cut in find_cuts([ink], [8])[0][1:-1]) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (11, 500), (400, 900)], ids=str)
 def test_ink_of_any_size_can_be_cut(shape: tuple[int, int]) -> None:
-    cuts = find_cuts(np.full(shape, 255, np.uint8), stroke=3)
+    cuts = find_cuts([np.full(shape, 255, np.uint8)], [3])[0]
 
     assert all((cut.columns >= 0).all() and (cut.columns <= shape[1]).all() for cut in cuts)
 
@@ -147,7 +147,7 @@ def test_digits_of_rows_that_touch_are_cut_one_from_the_other() -> None:
     np.maximum(window, lower, out=window)
     shape = shape_of(ink)
 
-    parts = split_upright(shape, ink, STROKE)
+    parts = split_upright(shape, find_cuts([np.ascontiguousarray(ink.T)], [STROKE])[0])
 
     above, below = parts
     assert abs(above.box.bottom - upper.shape[0]) <= COLUMN_TOLERANCE_PX
