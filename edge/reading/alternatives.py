@@ -30,6 +30,8 @@ MOST_CUT = 12
 # third of which touch, needs this much.
 MOST_CUT_AT_ALL = 100
 FEWEST_PARTS, PARTS_PER_DIGIT, FIRST_DIGITS, PARTS_PER_FURTHER, MOST_PARTS = 80, 25, 10, 4, 1500
+# A frame with few shapes may have more parts: this effort in all, parts and shapes.
+EFFORT = 240
 # Examining this many pixels of a box takes as long as classifying one shape.
 PIXELS_OF_EFFORT = 20_000
 # The score of shapes that are not classified because the frame has more than are examined.
@@ -117,7 +119,8 @@ def suggest_alternatives(
     pairs = _find_pairs(guesses, threshold)
     is_short = max(len(chosen), len(tall)) > most or len(pairs) > MOST_JOINTS
     first = min(digits, FIRST_DIGITS)
-    left = min(MOST_PARTS, FEWEST_PARTS + PARTS_PER_DIGIT * first + PARTS_PER_FURTHER * (digits - first))
+    spare = max(FEWEST_PARTS, EFFORT - len(guesses))
+    left = min(MOST_PARTS, spare + PARTS_PER_DIGIT * first + PARTS_PER_FURTHER * (digits - first))
     kept: list[Alternative] = []
     # The cheapest first; the cuts of the smallest shapes are left out first.
     for suggestions in (
