@@ -6,12 +6,12 @@ not seen is assumed to be there for two more frames.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, compress
 
 import numpy as np
 
-from ..reading.reader import Digit, Reading
+from ..reading.reader import Digit, Reading, is_likely
 from ..reading.rows import group_into_rows
 from ..reading.shapes import Box
 from .events import Track
@@ -29,6 +29,10 @@ OUTWEIGHS = 1.5
 PATIENCE = 2
 # A digit that moved by less than this, in reaches, is not searched elsewhere.
 NEARER = 0.5
+
+
+# A row is followed if one of its digits is at least this likely to be a digit.
+LIKELY = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Tracker:
 
     def update(self, reading: Reading) -> TrackedFrame:
         """Add a frame's reading; frames come in order."""
+        reading = _keep_likely(reading)
         seen = self._follow(reading.digits)
         self._drop_lost()
         rows = self._read_rows(reading, seen)
@@ -213,6 +218,20 @@ class _Trail:
         digit = self.digit
         confidence = self._evidence[digit] / self._weight
         return Track(self.number, Digit(digit, round(confidence, 4), self.score, self.box), self.shown is not None)
+
+
+def _keep_likely(reading: Reading) -> Reading:
+    """Leave out rows that are likelier chance than digits."""
+    order = iter(reading.digits)
+    rows = [[next(order) for _ in row] for row in reading.rows]
+    likely = [is_likely(row, LIKELY) for row in rows]
+    if all(likely):
+        return reading
+    return replace(
+        reading,
+        rows=tuple(compress(reading.rows, likely)),
+        digits=tuple(chain.from_iterable(compress(rows, likely))),
+    )
 
 
 def _centre(box: Box) -> tuple[float, float]:

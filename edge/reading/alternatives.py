@@ -31,7 +31,7 @@ MOST_CUT = 12
 MOST_CUT_AT_ALL = 100
 FEWEST_PARTS, PARTS_PER_DIGIT, FIRST_DIGITS, PARTS_PER_FURTHER, MOST_PARTS = 80, 25, 10, 4, 1500
 # A frame with few shapes may have more parts: this effort in all, parts and shapes.
-EFFORT = 240
+EFFORT = 300
 # Examining this many pixels of a box takes as long as classifying one shape.
 PIXELS_OF_EFFORT = 20_000
 # The score of shapes that are not classified because the frame has more than are examined.

@@ -18,7 +18,19 @@ from .judging import HOPELESS, LEAST, judge_by_neighbours
 from .shapes import Box, Shape
 
 Fate = Literal[
-    "digit", "edge", "small", "large", "wide", "faint", "shape", "surroundings", "neighbours", "word", "other", "limit"
+    "digit",
+    "edge",
+    "small",
+    "large",
+    "wide",
+    "faint",
+    "shape",
+    "surroundings",
+    "neighbours",
+    "word",
+    "unlikely",
+    "other",
+    "limit",
 ]
 
 # What each fate means, for people.
@@ -34,6 +46,7 @@ MEANINGS: dict[Fate, str] = {
     "neighbours": "its neighbours are not digits",
     "word": "part of a word of other writing",
     "limit": "not looked at: the frame has too much ink",
+    "unlikely": "a digit by chance, among so much else",
     "other": "part of another digit, or read in another way",
 }
 
@@ -59,6 +72,7 @@ def explain_reading(
     finding: Candidates,
     judged: Sequence[Classified],
     shown: Sequence[Classified],
+    chosen: Sequence[Sequence[Classified]],
     rows: Sequence[Sequence[Classified]],
     threshold: float,
 ) -> tuple[InkFate, ...]:
@@ -68,11 +82,13 @@ def explain_reading(
         finding: The frame with its shapes.
         judged: The shapes with the evidence of their surroundings.
         shown: The shapes that were left after other readings were tried.
+        chosen: The rows that were chosen, likely or not.
         rows: The digits that were read.
         threshold: Score below which the model refuses a shape, in nats.
     """
     read = [guess for row in rows for guess in row]
     known = {id(guess.shape) for guess in read}
+    unlikely = {id(guess.shape) for row in chosen for guess in row} - known
     company = {id(guess.shape): guess.score for guess in judge_by_neighbours(shown, threshold)} if shown else {}
     candidates = [_describe(finding, guess, "digit") for guess in read]
     candidates += [InkFate(finding.in_frame(piece.box), fate) for piece, fate in _explain_left_out(finding)]
@@ -89,8 +105,10 @@ def explain_reading(
             fate = "shape"
         elif guess.score < threshold + LEAST:
             fate = "surroundings"
+        elif company[key] < threshold + LEAST:
+            fate = "neighbours"
         else:
-            fate = "neighbours" if company[key] < threshold + LEAST else "word"
+            fate = "unlikely" if key in unlikely else "word"
         candidates.append(_describe(finding, guess, fate))
     return tuple(candidates)
 

@@ -29,6 +29,9 @@ from .judging import (
 )
 from .shapes import Box, Shape
 
+# A row is read if at least one of its digits is this likely to be a digit. Among so much else, a lone one is chance.
+LEAST_LIKELY = 0.05
+
 
 @dataclass(frozen=True)
 class Digit:
@@ -52,6 +55,11 @@ class Digit:
     box: Box
     digit_probability: float | None = None
     class_probability: float | None = None
+
+
+def is_likely(row: Sequence[Digit], least: float) -> bool:
+    """Whether at least one digit of a row has a probability of being one that is at least this, or not calibrated."""
+    return any(digit.digit_probability is None or digit.digit_probability >= least for digit in row)
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,9 @@ class Reader:
         rows = choose_rows(shown, threshold)
         possible = sum(guess.score > threshold - HOPELESS for guess in guesses)
         company = weigh_company([guess.digit for row in rows for guess in row], possible)
-        reading = [[self._describe(finding, guess, company) for guess in row] for row in rows]
+        described = [[self._describe(finding, guess, company) for guess in row] for row in rows]
+        places = [i for i, row in enumerate(described) if is_likely(row, LEAST_LIKELY)]
+        reading = [described[i] for i in places]
         clock.lap("find")
         return Reading(
             rows=tuple("".join(str(digit.digit) for digit in row) for row in reading),
@@ -142,7 +152,9 @@ class Reader:
             timing_ms={stage: round(ms, 3) for stage, ms in clock.spent_ms.items()},
             shapes=len(guesses),
             truncated=finding.truncated or is_sampled or is_cut_short,
-            candidates=explain_reading(finding, guesses, shown, rows, threshold) if self._explain else (),
+            candidates=explain_reading(finding, guesses, shown, rows, [rows[i] for i in places], threshold)
+            if self._explain
+            else (),
         )
 
     def _judge(self, finding: Candidates, clock: "_Clock") -> tuple[list[Classified], bool]:
