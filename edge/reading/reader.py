@@ -100,6 +100,7 @@ class Reader:
         precision: Precision = "int8",
         num_threads: int = 1,
         explain: bool = False,
+        least_likely: float = LEAST_LIKELY,
     ) -> None:
         """Load the model.
 
@@ -109,6 +110,7 @@ class Reader:
             precision: Precision of the model file to load, e.g. `int8`.
             num_threads: Threads the runtime may use for one inference.
             explain: Whether readings say what became of each piece of ink, see `Reading.candidates`.
+            least_likely: Probability, 0 to 1, that the surest digit of a row must have of being a digit; 0 keeps all.
 
         Raises:
             ValueError: An argument is not one of these.
@@ -121,6 +123,7 @@ class Reader:
         self._classifier = load_classifier(opened, self.runtime, precision, num_threads)
         self._abstention = opened.export.abstention
         self._explain = explain
+        self._least_likely = least_likely
 
     def read(self, frame: NDArray[np.uint8]) -> Reading:
         """Read a gray frame, uint8 [height, width]; a frame without digits gives an empty reading.
@@ -143,7 +146,7 @@ class Reader:
         possible = sum(guess.score > threshold - HOPELESS for guess in guesses)
         company = weigh_company([guess.digit for row in rows for guess in row], possible)
         described = [[self._describe(finding, guess, company) for guess in row] for row in rows]
-        places = [i for i, row in enumerate(described) if is_likely(row, LEAST_LIKELY)]
+        places = [i for i, row in enumerate(described) if is_likely(row, self._least_likely)]
         reading = [described[i] for i in places]
         clock.lap("find")
         return Reading(

@@ -89,7 +89,8 @@ def run_confidence(bundle: Bundle, digits: Images, scenes: Path, pages: int = PA
         PictureError: A picture cannot be read.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    reader = Reader(bundle)
+    # All rows: the fit decides which of them are likely.
+    reader = Reader(bundle, least_likely=0.0)
     cases, pictures = collect_cases(reader, digits, scenes, pages)
     table = CaseColumns.of(cases)
     confidence = estimate_held_out(table) * table.class_probability
