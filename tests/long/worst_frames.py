@@ -5,7 +5,7 @@ page of 640x480 with ten digits, and the table shows how many plain pages it cos
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import click
 import cv2
@@ -25,12 +25,16 @@ PAPER, INK = 225, 60
 FINEST = 1280
 
 
-def draw_worst_frames(size: tuple[int, int]) -> dict[str, Gray]:
-    """Draw each content by its name, uint8 [height, width]; always the same frames."""
+def draw_worst_frames(size: tuple[int, int], names: Iterable[str] | None = None) -> dict[str, Gray]:
+    """Draw contents by their names, uint8 [height, width]; always the same frames.
+
+    Args:
+        size: Height and width in pixels.
+        names: The contents; None for all.
+    """
     scale = min(1.0, FINEST / max(size))
     shape = round(size[0] * scale), round(size[1] * scale)
-    drawn = {name: draw(shape) for name, draw in _DRAWN.items()}
-    return {name: cv2.resize(frame, size[::-1]).astype(np.uint8) for name, frame in drawn.items()}
+    return {name: cv2.resize(_DRAWN[name](shape), size[::-1]).astype(np.uint8) for name in names or _DRAWN}
 
 
 def draw_plain_page(shape: tuple[int, int] = SIZES["0.3"]) -> Gray:
