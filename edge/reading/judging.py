@@ -41,7 +41,7 @@ LENIENT = -1.7
 # beyond the first number of nats.
 DOUBT, BEYOND = 1.5, 0.7
 # Of a frame with many shapes, so much effort goes into a sample, and so much more for each digit in it.
-SAMPLE, MORE_PER_DIGIT = 100.0, 10.0
+SAMPLE, MORE_PER_DIGIT = 100.0, 5.0
 # Shapes all over the frame: each further one is this share of all shapes away from the one before.
 GOLDEN = (math.sqrt(5) - 1) / 2
 # A row is divided into words where the gap is wider than this share of the height.

@@ -43,9 +43,9 @@ DARKER = 1.4
 FOLLOWED = 21
 # Strokes are bridged over the thickness of a line and this many pixels.
 BRIDGE = 5
-# The effort of a search, in fits: for any frame, and for each pixel of it. A frame that takes more is a pattern. A fit
-# of this many pixels takes twice as long as one of few, and a look at a window of this many as long as a fit.
-FITS, FITS_PER_PIXEL = 100, 350e-6
+# The effort of a search, in fits: for any frame, for each pixel of it, and at most. A frame that takes more is a
+# pattern. A fit of this many pixels takes twice as long as one of few, and a look at a window of this many as a fit.
+FITS, FITS_PER_PIXEL, MOST_FITS = 120, 450e-6, 400
 PIXELS_OF_FIT, PIXELS_OF_WINDOW = 4000, 40_000
 # Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
@@ -68,7 +68,7 @@ class Effort:
     @staticmethod
     def for_frame(mask: Mask) -> "Effort":
         """Return the effort for a frame as large as this mask."""
-        return Effort(FITS + FITS_PER_PIXEL * mask.size)
+        return Effort(min(MOST_FITS, FITS + FITS_PER_PIXEL * mask.size))
 
     def spend(self, fits: float) -> bool:
         """Spend some, and return whether there was enough."""
@@ -186,7 +186,7 @@ def find_level_lines(
     tangled = [pixels for pixels in tangled if len(_distinct(pixels[1])) > REACH * width]
     for pixels in tangled if found else ():
         for part in _untangle(pixels, found):
-            if not effort.spend(1 + len(part[0]) / PIXELS_OF_FIT):
+            if not effort.spend(1 + (len(part[0]) + len(pixels[0]) / 8) / PIXELS_OF_FIT):
                 break
             if line := _fit_line(*part, width, right_across):
                 found.append(line)
