@@ -1,8 +1,8 @@
 """What the live loop announces where there is no digit: `python -m tests.long.quiet FOLDER --minutes 30`.
 
-A camera of 640x480 moves over each picture of a folder in turn, as if held in a hand: it pans, zooms and shakes, and its
-sensor has noise. Every frame is read and tracked as the live loop does it; each announcement is printed. Give it pictures
-without digits.
+A camera of 640x480 moves over each picture of a folder in turn, as if held in a hand: it pans, zooms and shakes, and
+its sensor has noise. Every frame is read and tracked as the live loop does it, and each announcement is printed. The
+pictures must be without digits.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_mnist.edge.common.terminal.output import echo
 from edge_mnist.edge.live.tracking import Tracker
 from edge_mnist.edge.media.pictures import read_gray
 from edge_mnist.edge.reading.reader import Reader
@@ -37,7 +38,7 @@ def film(picture: NDArray[np.uint8], frames: int, random: np.random.Generator) -
         zoom, angle = np.interp(share, (0, 1), zooms), np.interp(share, (0, 1), angles)
         x, y = begin + share * (end - begin)
         turn = cv2.getRotationMatrix2D((x, y), angle, zoom)
-        turn[:, 2] += (WIDTH / 2 - x, HEIGHT / 2 - y) + random.normal(0, SHAKE, 2)
+        turn[:, 2] += random.normal((WIDTH / 2 - x, HEIGHT / 2 - y), SHAKE)
         view = cv2.warpAffine(picture, turn, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT)
         yield np.clip(view + random.normal(0, NOISE, view.shape), 0, 255).astype(np.uint8)
 
@@ -55,7 +56,7 @@ def watch(folder: Path, minutes: float, fps: float, seed: int = 0) -> tuple[int,
             count += 1
             if state.is_new and state.rows:
                 announced.append((path.name, state.rows))
-                print(f"{path.name}: {' '.join(state.rows)}", flush=True)
+                echo(f"{path.name}: {' '.join(state.rows)}")
     return count, announced
 
 
@@ -68,7 +69,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     count, announced = watch(options.folder, options.minutes, options.fps, options.seed)
-    print(f"{len(announced)} announcements in {count} frames, {options.minutes:g} minutes.")
+    echo(f"{len(announced)} announcements in {count} frames, {options.minutes:g} minutes.")
     return 1 if announced else 0
 
 
