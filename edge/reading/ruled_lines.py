@@ -314,7 +314,7 @@ def _fit_polynomial(rows: NDArray[np.int64], at: NDArray[np.int64], powers: NDAr
     """Fit by least squares, from sums over columns, of which there are more than powers: their coefficients."""
     counts = np.bincount(at, minlength=powers.shape[1])
     sums = np.bincount(at, weights=rows, minlength=powers.shape[1])
-    return np.linalg.solve((powers * counts) @ powers.T, powers @ sums)
+    return np.linalg.solve((powers * counts) @ powers.T, powers @ sums).astype(np.float64, copy=False)
 
 
 def _distinct(columns: NDArray[np.int64]) -> NDArray[np.int64]:
