@@ -123,7 +123,7 @@ class ModelFile(Record, frozen=True, kw_only=True):
         min_runtime: The first TensorFlow Lite that has all its operators, according to the converter; None for ONNX.
         quantization: How it was quantized; None if no integers were calibrated.
         layers: Noise of each layer, in the order of the network; empty if nothing was calibrated.
-        golden_logits: Logits that it returned, in its runtime, for the export's golden images: [N][10].
+        golden_logits: Logits that it returned, in its runtime, for the export's golden images, [N, 10].
         float_operators: Operators of an int8 file that compute in float32. Absent if there are none.
     """
 
