@@ -26,29 +26,23 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the repository's address, if there is one, and prepare the commands for mkdocs-click."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     config.repo_url = project.get("urls", {}).get("Repository")
-    for command in list_commands(main):
+    for command in (main, *list_commands(main)):
         command.help = AS_WRITTEN.sub(make_block, (command.help or "") + "\n")
     return config
 
 
 def list_commands(group: click.Group) -> Iterator[click.Command]:
-    """List a group's commands and theirs; a command with subcommands of its own gets them where mkdocs-click looks."""
+    """List the commands of a group, theirs, and the subcommands of commands that also run alone."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        if command is None:
-            raise LookupError(name)
-        yield command
         if isinstance(command, click.Group):
             yield from list_commands(command)
         elif isinstance(command, benchmark.CommandWithSubcommands):
-            package = benchmark.__package__
-            found = {
-                name: getattr(import_module(module, package), function)
-                for name, (module, function, _) in command.subcommands.items()
-            }
-            vars(command)["commands"] = found
-            yield from found.values()
+            for module, function, _ in command.subcommands.values():
+                yield getattr(import_module(module, benchmark.__package__), function)
+        if command is not None:
+            yield command
 
 
 def make_block(match: re.Match[str]) -> str:
