@@ -18,6 +18,7 @@ from edge_mnist.edge.bundle.card import ModelCard
 from edge_mnist.edge.web.server import start_server
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCSTRING = re.compile(r"<!-- docstring: (?P<module>\S+) -->")
 # click keeps the lines of a paragraph that starts with this character.
 AS_WRITTEN = re.compile(r"^\s*\x08\n(?P<title>.*)\n(?P<lines>(?:.+\n?)+)", re.MULTILINE)
 
@@ -50,6 +51,11 @@ def make_block(match: re.Match[str]) -> str:
     lines = match["lines"].splitlines()
     indent = min(len(line) - len(line.lstrip()) for line in lines)
     return "\n".join([f"\n{match['title'].strip()}", "", "```sh", *(line[indent:] for line in lines), "```", ""])
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Replace `<!-- docstring: MODULE -->` by the module's docstring, as it is written."""
+    return DOCSTRING.sub(lambda match: f"```text\n{import_module(match['module']).__doc__}```", markdown)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
