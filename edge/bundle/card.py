@@ -42,7 +42,7 @@ class ModelCard(Record, frozen=True, kw_only=True):
     """The whole card; `train` creates it, `export` extends it, and every other stage requires it.
 
     Attributes:
-        schema_version: Version of these fields, see the history above.
+        schema_version: Version of these fields.
         name: Name of the bundle.
         labels: The ten class names, in the order of the logits.
         architecture: The network, its parameters and multiply-adds.

@@ -70,6 +70,15 @@ def test_int8_is_as_small_as_the_readme_claims() -> None:
     assert f"{sizes[0] / sizes[1]:.1f} times as small as float32" in README.read_text()
 
 
+def test_the_page_on_quantization_has_the_scales_of_the_shipped_file() -> None:
+    file = open_bundle(SHIPPED).file("tflite", "int8")
+    page = (DOCS / "explanation" / "quantization.md").read_text()
+
+    for tensor in (file.input, file.output):
+        assert f"`{tensor.name}` | {tensor.dtype} | {tensor.scale:.6g}" in page
+        assert f"| {tensor.zero_point} |" in page
+
+
 def test_the_results_page_shows_the_measured_table() -> None:
     assert format_headlines(read_results(RESULTS / "standard.json")) in (RESULTS / "index.md").read_text()
 
