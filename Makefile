@@ -6,8 +6,8 @@ OUT := demo
 SETUP := pyproject.toml constraints.txt
 
 # The core of every package; the first takes a model from Keras to a measured bundle that reads a page.
-QUICK := $(addprefix tests/,system/test_whole_way.py system/test_documentation.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
-  edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
+QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
+  system/test_documentation.py edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
   edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
   benchmarks/statistics benchmarks/report/test_result_files.py)
 
