@@ -1,5 +1,7 @@
 """Hooks of mkdocs: the repository's address, commands with their examples as blocks, and generated files."""
 
+import contextlib
+import io
 import re
 import tomllib
 import urllib.request
@@ -62,7 +64,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the schemas of the card and of the HTTP API, and the icon of the served page."""
     card = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(ModelCard)), indent=2)
     files.append(File.generated(config, "reference/card.schema.json", content=card))
-    server = start_server(None, port=0)
+    with contextlib.redirect_stderr(io.StringIO()):
+        server = start_server(None, port=0)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/openapi.json", timeout=20) as response:
             files.append(File.generated(config, "reference/openapi.json", content=response.read()))
