@@ -7,11 +7,11 @@ SETUP := pyproject.toml constraints.txt
 
 # The core of every package; the first takes a model from Keras to a measured bundle that reads a page.
 QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.py edge/runtimes/test_abstention.py \
-  edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py edge/cameras/test_cameras.py \
-  edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py train/test_averaging.py \
-  benchmarks/statistics benchmarks/report/test_result_files.py)
+  system/test_documentation.py edge/bundle/test_bundle.py edge/live/test_live.py edge/live/test_tracking.py \
+  edge/cameras/test_cameras.py edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py \
+  train/test_averaging.py benchmarks/statistics benchmarks/report/test_result_files.py)
 
-.PHONY: demo test test-quick test-pi web-runtime check format wheel clean
+.PHONY: demo docs test test-quick test-pi web-runtime check format wheel clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -19,6 +19,11 @@ demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist example $(OUT)/page.png
 	$(BIN)/edge-mnist run $(OUT)/page.png --model $(OUT)/standard
 	@echo "The report is $(OUT)/reports/standard.md, the exported files are in $(OUT)/standard."
+
+docs: .venv/dev  ## Build the documentation site into build/site; a broken link fails
+	@# --quiet would also hide warnings from --strict.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8001"
 
 test: .venv/dev  ## Run all tests; those that need all of MNIST run if EDGE_MNIST_DATA names a folder with it
 	@echo "All tests take about a quarter of an hour on two idle cores; make test-quick takes a minute."

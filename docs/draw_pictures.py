@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/reading.md from the shipped scenes with the shipped model.
+"""Draw the pictures of the pages about reading from the shipped scenes with the shipped model.
 
 python docs/draw_pictures.py
 

@@ -138,9 +138,9 @@ def dropout_cnn() -> keras.Model:
     """Build a stack of convolutions and pooling, a dense layer, dropout.
 
     The layers are not given. Chosen: two convolutions before each of three poolings, with twice as many filters after
-    each, because it claims much more accuracy than `two_conv_122k` reaches (docs/results.md); and twice that network's
-    dense layer, because a dropout of 0.5 keeps half of it. The first two and the last convolution have no padding: that
-    saves multiplications on empty paper, and makes the input of the last pooling even.
+    each, because it claims much more accuracy than `two_conv_122k` reaches (docs/results/index.md); and twice that
+    network's dense layer, because a dropout of 0.5 keeps half of it. The first two and the last convolution have no
+    padding: that saves multiplications on empty paper, and makes the input of the last pooling even.
     """
     return _network(
         "dropout-cnn",

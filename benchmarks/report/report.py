@@ -72,7 +72,8 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
     Args:
         results: The run to write.
         folder: An existing folder.
-        images: The images that it was evaluated on, to show those that changed; without them, the page says so.
+        images: The images that it was evaluated on, to show those that changed; without them, the page has the
+            reason.
 
     Returns:
         The paths, in this order; without the packages of pages, there is no page.

@@ -39,7 +39,18 @@ class ModelCardError(EdgeMnistError):
 
 
 class ModelCard(Record, frozen=True, kw_only=True):
-    """The whole card; `train` creates it, `export` extends it, and every other stage requires it."""
+    """The whole card; `train` creates it, `export` extends it, and every other stage requires it.
+
+    Attributes:
+        schema_version: Version of these fields.
+        name: Name of the bundle.
+        labels: The ten class names, in the order of the logits.
+        architecture: The network, its parameters and multiply-adds.
+        source: The Keras file.
+        convention: Input and output of the Keras file itself.
+        training: How it was trained; None for a model that was not trained here.
+        export: The exported files and their verification; None before the export.
+    """
 
     schema_version: int = SCHEMA_VERSION
     name: FileName

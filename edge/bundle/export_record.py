@@ -123,7 +123,7 @@ class ModelFile(Record, frozen=True, kw_only=True):
         min_runtime: The first TensorFlow Lite that has all its operators, according to the converter; None for ONNX.
         quantization: How it was quantized; None if no integers were calibrated.
         layers: Noise of each layer, in the order of the network; empty if nothing was calibrated.
-        golden_logits: Logits that it returned, in its runtime, for the export's golden images: [N][10].
+        golden_logits: Logits that it returned, in its runtime, for the export's golden images, [N, 10].
         float_operators: Operators of an int8 file that compute in float32. Absent if there are none.
     """
 
@@ -199,7 +199,7 @@ class MissingFile(Record, frozen=True, kw_only=True):
 
 
 class Agreement(Record, frozen=True, kw_only=True):
-    """On how many images of the first evaluation set each pair names the same digit: `counts[i][j]` of `names`."""
+    """On how many images of the first evaluation set each pair names the same digit: row i, column j of `counts`."""
 
     names: tuple[str, ...]
     counts: tuple[tuple[Count, ...], ...]
@@ -208,9 +208,19 @@ class Agreement(Record, frozen=True, kw_only=True):
 class Export(Record, frozen=True, kw_only=True):
     """The results of the export stage.
 
-    `reference` holds the Keras logits on each evaluation set, one array per set, by its name. `golden_pixels` is one
-    calibration image of each digit, see `golden.py`. `abstention` applies to all files: their scores are nearly equal.
-    `report` is a page for people, `c_source` the int8 TFLite file for firmware. `missing` is absent if no file failed.
+    Attributes:
+        evaluations: Sets of images that every file was compared on.
+        calibration: Images that quantization used; None if nothing was calibrated.
+        reference: File with the Keras logits on each evaluation set, one array per set, by its name.
+        report: Page for people.
+        golden_pixels: One calibration image of each digit, packed, see `golden.py`.
+        files: The exported files.
+        c_source: The int8 TFLite file as C source, for firmware.
+        abstention: When a shape is not a digit; applies to all files, because their scores are nearly equal.
+        agreement: On how many images each pair of files names the same digit.
+        machine: Processor that exported, with the instructions that integer kernels depend on.
+        tools: Versions of all tools, by name.
+        missing: Files that could not be made, and why. Absent if no file failed.
     """
 
     evaluations: Annotated[tuple[Evaluation, ...], msgspec.Meta(min_length=1)]

@@ -92,7 +92,9 @@ def _find_with_tensorflow(asked: str) -> Devices:
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
     if os.environ.get("TF_CONFIG"):
-        raise TrainError("TF_CONFIG names several machines, which needs KERAS_BACKEND=jax; see docs/training.md.")
+        raise TrainError(
+            "TF_CONFIG names several machines, which needs KERAS_BACKEND=jax; see docs/guides/training.md."
+        )
     names = [one.name for one in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
     chosen = _choose(names, asked)
     if len(chosen) == 1:

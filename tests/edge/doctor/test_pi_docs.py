@@ -1,4 +1,4 @@
-"""docs/raspberry-pi.md: every command of ours in it exists, with the options that it is given."""
+"""docs/start/raspberry-pi.md: every command of ours in it exists, with the options that it is given."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from edge_mnist.edge.doctor.service import DEFAULTS, FILES
 from edge_mnist.edge.doctor.system import SERVICE
 from tests.conftest import REPOSITORY
 
-DOCUMENT = REPOSITORY / "docs" / "raspberry-pi.md"
+DOCUMENT = REPOSITORY / "docs" / "start" / "raspberry-pi.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 # Options that are spoken of alone, and the command that the sentence is about.
 ALONE = re.compile(r"`(--[a-z0-9-]+)(?: [^`]*)?`")

@@ -19,14 +19,22 @@ from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.web.live_feed import LiveFeed
 from edge_mnist.edge.web.server import WebServer, start_server
 from edge_mnist.edge.web.settings import WebSettings
-from tests.stand_ins.chromium import Page, browser_runtime, page, wait_until, with_runtime, without_runtime
+from tests.stand_ins.chromium import (
+    CONTRASTS,
+    LEAST_CONTRAST,
+    Page,
+    browser_runtime,
+    page,
+    wait_until,
+    with_runtime,
+    without_runtime,
+)
 
 __all__ = ["browser_runtime", "page", "with_runtime", "without_runtime"]
 
 TOKEN = "a-token-of-this-test"  # noqa: S105 - it guards nothing
 # What Chromium itself says of such answers, whatever a page does with them.
 REFUSED, NOT_FOUND = "status of 401", "status of 404"
-LEAST_CONTRAST = 4.5
 
 
 class Drawn:
@@ -356,33 +364,6 @@ def test_text_stands_out_in_light_and_in_dark(page: Page, server: WebServer, sch
     assert (brightness > 128) == (scheme == "light")
     assert len(ratios) > 15
     assert {text: ratio for text, ratio in ratios.items() if ratio < LEAST_CONTRAST} == {}
-
-
-# Of each text that is shown and not switched off: [the text, its contrast to the first ground below it], as WCAG 2.2
-# defines it. Colours go over a canvas, which gives any of them as bytes.
-CONTRASTS = """
-const context = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
-const bytes = (colour) => {
-  context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data];
-};
-const linear = (value) => value <= 10.31 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
-const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-const ground = (element) => {
-  for (; element; element = element.parentElement) {
-    const colour = bytes(getComputedStyle(element).backgroundColor);
-    if (colour[3] > 200) return colour;
-  }
-  return [255, 255, 255, 255];
-};
-return [...document.querySelectorAll("body *")].filter((element) =>
-  element.checkVisibility() && !element.closest(":disabled, option") &&
-  [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-).map((element) => {
-  const [one, other] = [getComputedStyle(element).color, null].map((c) => luminance(c ? bytes(c) : ground(element)));
-  return [element.textContent.trim(), (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)];
-});
-"""
 
 
 def _encode(gray: np.ndarray) -> bytes:

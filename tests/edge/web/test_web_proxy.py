@@ -18,7 +18,9 @@ from tests.stand_ins.web_server import PNG, TOKEN, draw_digits, serving
 
 from .test_web_limits import wait_until
 
-DOCUMENTED = re.search(r"```nginx\n(.*?)```", (REPOSITORY / "docs" / "live.md").read_text(), re.DOTALL)
+DOCUMENTED = re.search(
+    r"```nginx\n(.*?)```", (REPOSITORY / "docs" / "reference" / "http-api.md").read_text(), re.DOTALL
+)
 # Without a slash at the end nginx passes the path on as it is; with one it takes away what the location names.
 BLOCKS = {
     "the default Host": "location / {{ proxy_pass http://127.0.0.1:{port}; }}",

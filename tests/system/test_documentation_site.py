@@ -1,0 +1,93 @@
+"""The documentation site: it builds without a warning, and readers can use it in light, in dark and on a phone."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import edge_mnist
+from edge_mnist.benchmarks.commands.benchmark import Benchmark
+from edge_mnist.cli import COMMANDS
+from tests.conftest import REPOSITORY
+from tests.stand_ins.chromium import CONTRASTS, LEAST_CONTRAST, Page, page
+
+__all__ = ["page"]
+
+WIDE, PHONE = 1280, 390
+SHOWN = ("", "start/browser/", "guides/read-pictures/", "reference/cli/", "reference/card-and-bundle/", "results/")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    built = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_every_public_name_is_on_the_page_for_python(site: Path) -> None:
+    text = (site / "reference" / "python" / "index.html").read_text()
+
+    missing = [
+        name for name in edge_mnist.__all__ if f'id="edge_mnist.{name}"' not in text and f"<code>em.{name}<" not in text
+    ]
+
+    assert missing == []
+
+
+def test_every_command_is_on_the_page_for_commands(site: Path) -> None:
+    text = (site / "reference" / "cli" / "index.html").read_text()
+    names = [*COMMANDS, *(f"benchmark-{name}" for name in Benchmark.subcommands), "measure-zoo"]
+
+    assert [name for name in names if f'id="edge-mnist-{name}"' not in text] == []
+
+
+def test_the_schemas_are_on_the_site(site: Path) -> None:
+    assert '"ModelCard"' in (site / "reference" / "card.schema.json").read_text()
+    assert '"/v1/read"' in (site / "reference" / "openapi.json").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_and_pictures_have_names(page: Page, address: str, scheme: str) -> None:
+    page.show(WIDE, 900, scheme)
+    weak: dict[str, float] = {}
+
+    for path in SHOWN:
+        page.open(address + path)
+        weak |= {text[:60]: ratio for text, ratio in page.run(CONTRASTS) if ratio < LEAST_CONTRAST}
+        unnamed = page.run(
+            'return [...document.images].filter((image) => !image.hasAttribute("alt")).map((i) => i.src)'
+        )
+        assert unnamed == []
+
+    assert weak == {}
+
+
+@pytest.mark.parametrize("path", SHOWN)
+def test_a_page_fits_a_phone(page: Page, address: str, path: str) -> None:
+    page.show(PHONE, 844, touch=True)
+
+    page.open(address + path)
+
+    assert page.run("return document.documentElement.scrollWidth") == PHONE
