@@ -71,8 +71,8 @@ class Reading:
         digits: The same digits in the same order.
         timing_ms: Milliseconds spent in each stage: find, frame, infer.
         shapes: Number of shapes that might have been digits.
-        truncated: Whether the frame has more ink than is looked at, so that digits may be missing; a page of text, cloth
-            or gravel has.
+        truncated: Whether the frame has more ink than is looked at, so that digits may be missing: a page of text,
+            cloth or gravel.
         candidates: Each piece of ink and why it was read or left out, if the reader explains its readings.
     """
 
