@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .edge.common.errors import OUT_OF_MEMORY, EdgeMnistError
+from .edge.common.errors import BACKENDS, OUT_OF_MEMORY, EdgeMnistError, explain_missing
 from .edge.common.files import explain_full_disk
 from .edge.common.native_log import separate_python_stderr
 from .edge.common.network.credentials import hide_credentials
@@ -72,8 +72,6 @@ COMMANDS = {
         "",
     ),
 }
-# Backends of Keras, for training.
-BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class LazyGroup(click.Group):
@@ -169,14 +167,9 @@ class LazyGroup(click.Group):
 
 
 def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
-    """Explain which package a command lacks, and which extra provides it; return our own mistakes unchanged."""
-    extra = COMMANDS[command][3] if command in COMMANDS else ""
-    package = (error.name or "").partition(".")[0]
-    if not extra or package in {"", "edge_mnist"}:
-        return error
-    # The extras provide only the first of the backends.
-    brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
-    return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
+    """Explain which package a command lacks; return our own mistakes unchanged."""
+    reason = explain_missing(error, command, COMMANDS[command][3] if command in COMMANDS else "")
+    return click.ClickException(str(reason)) if isinstance(reason, EdgeMnistError) else reason
 
 
 def _can_print(text: str = "") -> bool:

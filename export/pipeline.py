@@ -23,13 +23,13 @@ from ..edge.runtimes.registry import RUNTIMES, load_file
 from .adoption.model_source import ModelSource
 from .drafts import UnverifiedFile, make_drafts
 from .errors import ExportError
-from .exporters import Exporter
+from .exporters import Exporter, carry_over, choose_exporters
 from .formats.micro_arena import measure_arena
 from .formats.micro_c_source import c_identifier, to_c_source
 from .formats.properties import describe_properties
 from .preparation import REFERENCE_NAME, ExportInputs, prepare_export
-from .report import ReportInputs, format_report
-from .settings import ExportSettings, carry_over, choose_exporters
+from .report.page import ReportInputs, format_report
+from .settings import REPORT_NAME, ExportSettings
 from .verify import (
     check_acceptance,
     check_drop,
@@ -39,7 +39,6 @@ from .verify import (
     verify_file,
 )
 
-REPORT_NAME = "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 

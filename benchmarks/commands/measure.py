@@ -30,10 +30,10 @@ from ..studies.reading.roundtrip_report import format_roundtrip_summary, write_r
 from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
 from ..studies.robustness.results import RobustnessSettings
 from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
+from ..targets.peers import Peer
 from .context import context
 from .options import (
     bundle_option,
-    pair_peers,
     peer_options,
     precision_option,
     report_options,
@@ -259,9 +259,7 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
 @report_options
 def zoo(
     bundles: tuple[Path, ...],
-    peers: tuple[Path, ...],
-    peer_inputs: tuple[str, ...],
-    peer_outputs: tuple[str, ...],
+    peers: list[Peer],
     data_dir: Path | None,
     out: Path,
     as_json: bool,
@@ -277,7 +275,7 @@ def zoo(
     """
     require_report_packages()
     check_writable(out)
-    results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
+    results = run_zoo(bundles, peers, data_dir)
     for doubt in doubt_peers(results) if as_json else ():
         echo(f"Warning: {doubt}", err=True)
     _show(results, format_zoo_summary, write_zoo_reports, out, as_json)

@@ -1,6 +1,7 @@
 """Options that commands of several stages share, so that they read and behave alike."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import click
 
 from ..bundle.folder import find_bundle
 from ..common.terminal.output import echo
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 data_dir_option = click.option(
     "--data-dir",
@@ -41,6 +44,36 @@ class FiniteRange(click.FloatRange):
 
 
 BUNDLE = BundlePath()
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists options under the headings of their groups, in the order of their declaration."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group; options without one come last."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record:
+                sections.setdefault(getattr(parameter, "heading", "Options"), []).append(record)
+        others = {"Options": sections.pop("Options")} if "Options" in sections else {}
+        for heading, records in (sections | others).items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def option_group(heading: str, *options: Decorator) -> Decorator:
+    """Make a decorator that adds these options, the first one first, under a heading of a `GroupedCommand`'s help."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        before = len(getattr(command, "__click_params__", ()))
+        for option in reversed(options):
+            command = option(command)
+        for parameter in getattr(command, "__click_params__", ())[before:]:
+            parameter.heading = heading
+        return command
+
+    return add
 
 
 def name_bundle(path: Path) -> str:

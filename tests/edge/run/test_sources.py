@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.media.pictures import UPRIGHT, PictureError, read_gray, read_rgb
+from edge_mnist.edge.media.conversion import UPRIGHT
+from edge_mnist.edge.media.pictures import PictureError, read_gray, read_rgb
 from edge_mnist.edge.media.sources import PictureFile, SourceFrame, VideoSource, find_sources, read_all
 from edge_mnist.edge.media.streams import split_pictures
 from edge_mnist.edge.media.videos import Spacing, read_video
