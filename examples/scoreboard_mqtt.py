@@ -5,7 +5,6 @@ python examples/scoreboard_mqtt.py --camera auto --broker localhost
 
 import argparse
 import json
-from functools import partial
 
 import paho.mqtt.client as mqtt
 
@@ -36,5 +35,5 @@ client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
 client.connect(options.broker, int(options.port))
 client.loop_start()
 board = ScoreBoard(lambda score: client.publish("hall/score", score, qos=1, retain=True).wait_for_publish(5))
-camera = partial(em.open_camera, options.camera, em.CameraOptions(fps=float(options.fps)))
-em.LiveLoop(camera, options.camera, em.Reader(), [board]).run()
+camera = em.CameraOptions(fps=float(options.fps))
+em.LiveLoop(lambda: em.open_camera(options.camera, camera), options.camera, em.Reader(), [board]).run()
