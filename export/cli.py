@@ -10,7 +10,15 @@ import click
 
 from ..edge.bundle.card import ModelCard
 from ..edge.bundle.contract import Convention, Format, OutputFunction
-from ..edge.commands.options import BUNDLE, FiniteRange, GroupedCommand, data_dir_option, name_bundle, option_group
+from ..edge.commands.options import (
+    BUNDLE,
+    FiniteRange,
+    GroupedCommand,
+    data_dir_option,
+    name_bundle,
+    option_group,
+    out_option,
+)
 from ..edge.common.terminal.formatting import format_percent
 from ..edge.common.terminal.output import echo, echo_text
 from ..edge.common.terminal.tables import format_table_to_width
@@ -100,9 +108,8 @@ def _gather_settings(take: Callable[[str], Any]) -> ExportSettings:
 @click.command(cls=GroupedCommand)
 @click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
 @setting_options
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
+@out_option(
+    click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
 @data_dir_option

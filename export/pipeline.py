@@ -15,8 +15,8 @@ from ..edge.bundle.folder import SOURCE_NAME
 from ..edge.bundle.writing import describe_file, staged_bundle, write_card
 from ..edge.common.files import write_atomically
 from ..edge.common.machine import describe_processor, find_version
-from ..edge.common.terminal.output import echo
 from ..edge.common.terminal.progress import ProgressBar
+from ..edge.common.terminal.verbosity import note
 from ..edge.inspection.inspect import inspect_file
 from ..edge.runtimes.golden import check_golden, pack_pixels
 from ..edge.runtimes.registry import RUNTIMES, load_file
@@ -46,12 +46,14 @@ _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 @contextmanager
 def show_steps(steps: int) -> Iterator[Callable[[str], None]]:
     """Yield a function that announces the next step on standard error and counts the one before as done."""
-    with ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+    # Elsewhere each step is announced in a line.
+    at_terminal = sys.stderr.isatty()
+    with ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}", is_hidden=not at_terminal) as bar:
         done = count()
 
         def step(text: str) -> None:
-            if not sys.stderr.isatty():
-                echo(f"{text} …", err=True)
+            if not at_terminal:
+                note(f"{text} …")
             bar.n = next(done)
             bar.set_description(text)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..edge.bundle.folder import Bundle, find_bundle
 from ..edge.common.errors import ArgumentError, check_choice, explain_missing
 from ..edge.common.native_log import quiet_native_log
 from ..edge.common.scratch import scratch_folder
+from ..edge.common.terminal.verbosity import announce_loading
 from .adoption.model_source import ModelSource, find_source
 from .calibration import METHODS, WEIGHTS
 from .errors import ExportError
@@ -139,6 +141,8 @@ def import_tensorflow() -> None:
 
     It takes seconds: call it after the arguments have been checked, before the first module that imports Keras.
     """
+    if "tensorflow" not in sys.modules:
+        announce_loading("TensorFlow")
     with quiet_native_log(), contextlib.suppress(ImportError):
         importlib.import_module("tensorflow")
 

@@ -10,10 +10,11 @@ import click
 
 from ...edge.bundle.folder import open_bundle
 from ...edge.bundle.shipped import SHIPPED
-from ...edge.commands.options import BUNDLE, GroupedCommand, data_dir_option, option_group
+from ...edge.commands.options import BUNDLE, GroupedCommand, add_verbosity, data_dir_option, option_group
 from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
 from ...edge.common.terminal.tables import format_table
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.held_out import held_out_images
 from ...edge.data.images import Images
 from ..measuring.accuracy import choose_evaluation
@@ -27,7 +28,7 @@ from ..results.schema import BenchmarkSettings, Results
 from ..targets.old_runtime import make_old_runtime
 from ..targets.peers import Peer
 from ..targets.targets import list_offers
-from .options import find_missing_package, out_option, peer_options, remote_options, setting_options
+from .options import find_missing_package, peer_options, remote_options, reports_option, setting_options
 
 
 class CommandWithSubcommands(GroupedCommand):
@@ -45,7 +46,7 @@ class CommandWithSubcommands(GroupedCommand):
         """Return the subcommand's context if the first argument names one, else this command's."""
         if args and args[0] in self.subcommands:
             module, function, _ = self.subcommands[args[0]]
-            subcommand: click.Command = getattr(import_module(module, __package__), function)
+            subcommand = add_verbosity(getattr(import_module(module, __package__), function))
             return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
@@ -111,7 +112,7 @@ _OLD_RUNTIME = click.option(
     help="Leave out latencies measured while the machine was busy or changed its clock. Accuracies stay, and the "
     "report lists what was left out and why.",
 )
-@out_option
+@reports_option
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report with all raw values instead of tables.")
 @click.option("--photos", hidden=True, callback=_name_photos, expose_value=False)
 def benchmark(  # noqa: PLR0913 - an argument for each group of options
@@ -173,7 +174,7 @@ def _show(results: Results, out: Path, images: Images, as_json: bool) -> None:
     else:
         echo_text(format_tables(results, "simple"))
         echo_lines(["", *summarize_run(results)])
-    echo(f"Reports: {', '.join(map(str, write_reports(results, out, images)))}", err=True)
+    note(f"Reports: {', '.join(map(str, write_reports(results, out, images)))}")
 
 
 def _show_raw(results: Results, out: Path, _images: Images, as_json: bool) -> None:
@@ -185,10 +186,9 @@ def _show_raw(results: Results, out: Path, _images: Images, as_json: bool) -> No
         echo_lines(["", *describe_doubts(results)])
     path = out / f"{results.name}.json"
     write_all({path: encode_results(results)})
-    echo(
+    note(
         f"Raw values: {path}. For the page, with intervals and comparisons: pip install 'edge-mnist[report]', here or "
         f"on another machine, then edge-mnist benchmark report {path}",
-        err=True,
     )
 
 

@@ -11,6 +11,7 @@ from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.commands.options import BUNDLE, data_dir_option
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_text
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.held_out import HeldOut, held_out_images
 from ...edge.runtimes.registry import RUNTIMES
 from ..studies.networks.abstention import run_abstention
@@ -142,7 +143,7 @@ def confidence(
     _show(results, format_confidence_tables, write_confidence_reports, out, as_json)
     if is_written:
         write_odds(bundle, results.odds)
-        echo(f"{bundle.path}: this fit is now in the card.", err=True)
+        note(f"{bundle.path}: this fit is now in the card.")
 
 
 @measure.command()
@@ -298,4 +299,4 @@ def _show(
         echo_json(results)
     else:
         echo_text(tables(results, "simple"))
-    echo(f"Reports: {', '.join(map(str, write(results, out)))}", err=True)
+    note(f"Reports: {', '.join(map(str, write(results, out)))}")

@@ -10,7 +10,7 @@ import click
 
 from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
-from ...edge.commands.options import BUNDLE, Decorator, FiniteRange, option_group
+from ...edge.commands.options import BUNDLE, Decorator, FiniteRange, option_group, out_option
 from ...edge.runtimes.registry import RUNTIMES
 from ..measuring.settings import (
     FEWEST_CALLS,
@@ -70,8 +70,8 @@ precision_option = click.option(
 )
 
 
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
+reports_option = out_option(
+    click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
 
 
@@ -80,7 +80,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the JS
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--out` and `--json`: arguments `out` and `as_json`."""
-    return out_option(json_option(command))
+    return reports_option(json_option(command))
 
 
 class ConventionType(click.ParamType):

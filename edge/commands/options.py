@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..bundle.folder import find_bundle
+from ..bundle.shipped import find_shipped
 from ..common.terminal.output import echo
+from ..common.terminal.verbosity import set_verbosity
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -17,6 +20,34 @@ data_dir_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with the four MNIST files; searched before $EDGE_MNIST_DATA, the cache and the mirrors.",
 )
+
+
+def out_option(kind: click.Path, **settings: Any) -> Decorator:
+    """Make `-o` and `--out`: where a command writes."""
+    return click.option("-o", "--out", type=kind, **settings)
+
+
+def _choose_verbosity(_context: click.Context, parameter: click.Parameter, is_set: bool) -> None:
+    if is_set:
+        set_verbosity("quiet" if parameter.name == "quiet" else "verbose")
+
+
+_VERBOSITY = (
+    click.Option(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_choose_verbosity,
+                 help="Print no progress and no advice: only results, warnings and errors."),
+    click.Option(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_choose_verbosity,
+                 help="Log to standard error what happens."),
+)  # fmt: skip
+
+
+def add_verbosity(command: click.Command) -> click.Command:
+    """Give a command, or every command of a group, `-q` and `-v`, unless it has its own."""
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        add_verbosity(one)
+    known = {name for parameter in command.params for name in parameter.opts}
+    if not isinstance(command, click.Group):
+        command.params += [option for option in _VERBOSITY if not known.intersection(option.opts)]
+    return command
 
 
 class BundlePath(click.ParamType[Path]):
@@ -30,6 +61,11 @@ class BundlePath(click.ParamType[Path]):
         if path != Path(value) and Path(value).exists():
             echo(f"{value} means the shipped bundle here; write ./{value} for the one in this folder.", err=True)
         return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of shipped bundles, and folders."""
+        names = [folder.name for folder in find_shipped() if folder.name.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="dir")]
 
 
 class FiniteRange(click.FloatRange):

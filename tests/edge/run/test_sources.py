@@ -190,8 +190,10 @@ def test_a_folder_gives_pictures_and_videos_and_nothing_hidden(tmp_path: Path) -
     sources = find_sources((str(tmp_path),), Spacing(frames=3))
 
     assert sources == [
-        PictureFile(tmp_path / "a.png"), PictureFile(tmp_path / "b.JPG"), VideoSource(tmp_path / "c.mp4", Spacing(3))
-    ]  # fmt: skip
+        PictureFile(tmp_path / "a.png"),
+        PictureFile(tmp_path / "b.JPG"),
+        VideoSource(tmp_path / "c.mp4", Spacing(3), is_listed=True),
+    ]
 
 
 @pytest.mark.parametrize("argument", ["*.png", "missing.png", "x" * 300, "empty"])
