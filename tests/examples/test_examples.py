@@ -102,7 +102,7 @@ def test_a_score_board_is_published_when_it_changes(mosquitto: Mosquitto, tmp_pa
     _draw_scores(frames, ["21", "17"], ["24", "17"])
     subscriber = Subscriber(mosquitto.port)
 
-    done = _run("scoreboard_mqtt.py", "--camera", frames, "--port", mosquitto.port, "--fps", 0)
+    done = _run("scoreboard_mqtt.py", frames, "127.0.0.1", mosquitto.port, 0)
 
     assert done.returncode == 0, done.stderr
     subscriber.wait_for(lambda: len(subscriber.of("hall/score")) >= 2)

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -66,7 +66,7 @@ class ProgressBar(tqdm, Generic[Item]):
         """Iterate over the items; tqdm has no type for them."""
         return super().__iter__()
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+    def display(self, msg: str | None = None, pos: int | None = None) -> Any:
         """Draw the bar, or print a line if it is time for one."""
         if not self._is_plain:
             return super().display(msg, pos)
@@ -77,10 +77,10 @@ class ProgressBar(tqdm, Generic[Item]):
             self.fp.flush()
         return None
 
-    def clear(self, *arguments: object, **options: object) -> None:
+    def clear(self, nolock: bool = False) -> None:
         """Remove the bar; lines stay."""
         if not self._is_plain:
-            super().clear(*arguments, **options)
+            super().clear(nolock)
 
     def _describe(self) -> str:
         """Describe the progress without a bar: `epoch 3/12: 40 %, 0:08 passed, 0:12 left`."""
