@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
 
+    from .benchmarks.measuring.run import benchmark as benchmark
+    from .benchmarks.results.schema import Results as Results
     from .edge.bundle.card import ModelCard as ModelCard
     from .edge.bundle.folder import Bundle as Bundle
     from .edge.bundle.folder import open_bundle as open_bundle
@@ -26,33 +28,40 @@ if TYPE_CHECKING:
     from .edge.reading.reader import Reader as Reader
     from .edge.reading.reader import Reading as Reading
     from .edge.reading.shapes import Box as Box
-    from .edge.runtimes.classifiers import Classifier as Classifier
-    from .edge.runtimes.loading import load_classifier as load_classifier
+    from .edge.runtimes.checking import FileCheck as FileCheck
+    from .edge.runtimes.checking import verify as verify
+    from .edge.runtimes.prediction import Classifier as Classifier
+    from .edge.runtimes.prediction import Prediction as Prediction
     from .edge.runtimes.registry import RUNTIMES as RUNTIMES
     from .edge.sinks.annotate import annotate as annotate
+    from .export.run import export as export
 
 _HOMES = {
     "Box": "edge.reading.shapes",
     "Bundle": "edge.bundle.folder",
     "CameraOptions": "edge.cameras.camera",
-    "Classifier": "edge.runtimes.classifiers",
+    "Classifier": "edge.runtimes.prediction",
     "Digit": "edge.reading.reader",
     "EdgeMnistError": "edge.common.errors",
+    "FileCheck": "edge.runtimes.checking",
     "LiveLoop": "edge.live.loop",
     "LiveSettings": "edge.live.settings",
     "ModelCard": "edge.bundle.card",
+    "Prediction": "edge.runtimes.prediction",
     "RUNTIMES": "edge.runtimes.registry",
     "Reader": "edge.reading.reader",
     "Reading": "edge.reading.reader",
+    "Results": "benchmarks.results.schema",
     "SHIPPED": "edge.bundle.shipped",
     "Sighting": "edge.live.events",
     "Sink": "edge.live.sink_thread",
     "annotate": "edge.sinks.annotate",
-    "load_classifier": "edge.runtimes.loading",
+    "benchmark": "benchmarks.measuring.run",
     "open_bundle": "edge.bundle.folder",
     "open_camera": "edge.cameras.factory",
     "read_gray": "edge.media.pictures",
     "read_rgb": "edge.media.pictures",
+    "verify": "edge.runtimes.checking",
 }
 
 __all__ = [
@@ -64,20 +73,25 @@ __all__ = [
     "Classifier",
     "Digit",
     "EdgeMnistError",
+    "FileCheck",
     "LiveLoop",
     "LiveSettings",
     "ModelCard",
+    "Prediction",
     "Reader",
     "Reading",
+    "Results",
     "Sighting",
     "Sink",
     "__version__",
     "annotate",
-    "load_classifier",
+    "benchmark",
+    "export",
     "open_bundle",
     "open_camera",
     "read_gray",
     "read_rgb",
+    "verify",
 ]
 
 
@@ -86,6 +100,9 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         version = import_module("importlib.metadata").version
         value: object = version("edge-mnist")
+    elif name == "export":
+        # The package itself, which can be called: it would take the place of a function of this name.
+        value = import_module(".export", __name__)
     elif name in _HOMES:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
     else:

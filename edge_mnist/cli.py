@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from .edge.common.errors import OUT_OF_MEMORY, EdgeMnistError
+from .edge.common.errors import BACKENDS, OUT_OF_MEMORY, EdgeMnistError, explain_missing
 from .edge.common.files import explain_full_disk
 from .edge.common.native_log import separate_python_stderr
 from .edge.common.network.credentials import hide_credentials
@@ -17,6 +18,7 @@ from .edge.common.processes.signals import WITHOUT_KEYBOARD, handling_ends
 from .edge.common.terminal.output import echo, in_one_line, safe_output
 from .edge.common.terminal.streams import prepare_standard_streams
 from .edge.common.terminal.text import one_line
+from .edge.common.terminal.verbosity import set_verbosity
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -72,8 +74,14 @@ COMMANDS = {
         "",
     ),
 }
-# Backends of Keras, for training.
-BACKENDS = ("tensorflow", "jax", "torch")
+# Set by the lines that a shell's completion runs, see docs/guides/examples.md.
+COMPLETION_VARIABLE = "_EDGE_MNIST_COMPLETE"
+# How a command ends. Tests end it in each of these ways.
+EXIT_CODES = {
+    0: "Done; `live` and `serve` also after Ctrl-C.",
+    1: "Failed, a check failed, or ended by Ctrl-C or a signal; the last line on standard error says which.",
+    2: "Misuse: an unknown command or option, or a value outside its range. Nothing was done.",
+}
 
 
 class LazyGroup(click.Group):
@@ -92,7 +100,7 @@ class LazyGroup(click.Group):
         if extra in {"train", "export"} and backend not in BACKENDS:
             raise click.ClickException(f"KERAS_BACKEND is {backend!r}, expected one of {', '.join(BACKENDS)}.")
         try:
-            return getattr(importlib.import_module(module), function)
+            command = getattr(importlib.import_module(module), function)
         except ModuleNotFoundError as error:
             raise _explain_missing(cmd_name, error) from error
         except ImportError as error:
@@ -101,6 +109,15 @@ class LazyGroup(click.Group):
             # For example, too little memory; NumPy puts the reason at the end of a long text.
             reason = str(error).strip().splitlines()[-1]
             raise click.ClickException(f"{cmd_name} cannot load a module it needs: {reason}.") from error
+        from .edge.commands.options import add_verbosity  # noqa: PLC0415 - `--help` alone loads nothing
+
+        return add_verbosity(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the commands without importing them."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=row[2]) for name, row in COMMANDS.items() if name.startswith(incomplete)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command as a whole process, which ends even if threads still run."""
@@ -120,6 +137,10 @@ class LazyGroup(click.Group):
         # Each thread of NumPy's linear algebra reserves 30 MB of addresses; if there are none, a signal ends the
         # process.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        set_verbosity("usual")
+        if COMPLETION_VARIABLE in os.environ:
+            # A shell asks; click answers in bytes, which safe output refuses.
+            return super().main(*args, **kwargs)
         prepare_standard_streams()
         separate_python_stderr()
         with safe_output():
@@ -169,14 +190,9 @@ class LazyGroup(click.Group):
 
 
 def _explain_missing(command: str, error: ModuleNotFoundError) -> Exception:
-    """Explain which package a command lacks, and which extra provides it; return our own mistakes unchanged."""
-    extra = COMMANDS[command][3] if command in COMMANDS else ""
-    package = (error.name or "").partition(".")[0]
-    if not extra or package in {"", "edge_mnist"}:
-        return error
-    # The extras provide only the first of the backends.
-    brought = f"'edge-mnist[{extra}]'" if package not in BACKENDS[1:] else package
-    return click.ClickException(f"{command} needs the package {package}: pip install {brought}")
+    """Explain which package a command lacks; return our own mistakes unchanged."""
+    reason = explain_missing(error, command, COMMANDS[command][3] if command in COMMANDS else "")
+    return click.ClickException(str(reason)) if isinstance(reason, EdgeMnistError) else reason
 
 
 def _can_print(text: str = "") -> bool:
@@ -192,7 +208,7 @@ def _can_print(text: str = "") -> bool:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="edge-mnist")
+@click.version_option(None, "-V", "--version", package_name="edge-mnist")
 def main() -> None:
     """Handwritten digits on small machines: train, quantize, verify, run and measure.
 

@@ -1,10 +1,13 @@
-"""Stage 2, export: float and int8 TFLite and ONNX files of a Keras model, each verified against it."""
+"""Stage 2, export: float and int8 TFLite and ONNX files of a Keras model, each verified against it.
 
-import contextlib
-import importlib
+`edge_mnist.export(model)` exports: the package has the name of its function, so it can be called. See `run.export`.
+"""
+
 import os
-
-from ..edge.common.native_log import quiet_native_log
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 # The converters need TensorFlow underneath, whatever the model was trained on. Keras reads it when it is imported.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -12,10 +15,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def import_tensorflow() -> None:
-    """Import TensorFlow without its start-up messages. If it is missing, the code that needs it reports that.
+class ExportPackage(ModuleType):
+    """This package, which can be called."""
 
-    It takes seconds: call it after the arguments have been checked, before the first module that imports Keras.
-    """
-    with quiet_native_log(), contextlib.suppress(ImportError):
-        importlib.import_module("tensorflow")
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Export a model, see `run.export`."""
+        return import_module(".run", __name__).export(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = ExportPackage

@@ -1,81 +1,120 @@
 """`edge-mnist export`: parse, export, print the table."""
 
+import functools
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import click
 
 from ..edge.bundle.card import ModelCard
-from ..edge.bundle.contract import Convention, Format, OutputFunction, Precision
-from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option, name_bundle
+from ..edge.bundle.contract import Convention, Format, OutputFunction
+from ..edge.commands.options import (
+    BUNDLE,
+    FiniteRange,
+    GroupedCommand,
+    data_dir_option,
+    name_bundle,
+    option_group,
+    out_option,
+)
 from ..edge.common.terminal.formatting import format_percent
 from ..edge.common.terminal.output import echo, echo_text
 from ..edge.common.terminal.tables import format_table_to_width
 from ..edge.common.terminal.text import one_line
-from . import import_tensorflow
 from .adoption.model_source import find_source
 from .calibration import METHODS, WEIGHTS
-from .errors import ExportError
+from .run import Pixels, name_precisions, refuse_unmet, run_export
+from .settings import PRECISIONS, REPORT_NAME, ExportSettings
 from .verify import describe_doubts
 
+_FILES = (
+    click.option("--int8", is_flag=True,
+                 help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; "
+                 "with the option, the exit code is 1 if an int8 file could not be made."),
+    click.option("--float-only", is_flag=True, help="Do not add int8 files."),
+    click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate."),
+    click.option("--dynamic", is_flag=True,
+                 help="Add TFLite with int8 weights; activations are quantized while it runs."),
+    click.option("--int16x8", is_flag=True,
+                 help="Add TFLite with int8 weights and int16 activations: accurate, but slow."),
+    click.option("--all", "everything", is_flag=True, help="Add files of all precisions."),
+    click.option("--format", "format_", type=click.Choice(get_args(Format)),
+                 help="Write only this format.  [default: both]"),
+    click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too."),
+)  # fmt: skip
+_MODEL = (
+    click.option("--pixels", type=click.Choice(get_args(Pixels)), default="uint8", show_default=True,
+                 help="Input range of your own .keras file, from paper to ink."),
+    click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
+                 show_default=True, help="Output of your own .keras file; a function after the logits is removed."),
+)  # fmt: skip
+_QUANTIZATION = (
+    click.option("--max-drop", "most_drop_pp", type=FiniteRange(0, 100), default=0.10, show_default=True,
+                 help="Largest allowed accuracy drop, in percentage points; above it, nothing is installed."),
+    click.option("--calibration", "method", type=click.Choice(METHODS),
+                 help="Calibration method of int8 ONNX files.  [default: the best on validation]"),
+    click.option("--clean-calibration", is_flag=True,
+                 help="Calibrate int8 files on clean images only. By default, calibration on images with gray paper, "
+                 "specks and blur is tried as well, and validation decides."),
+    click.option("--onnx-weights", type=click.Choice(WEIGHTS),
+                 show_default=f"{WEIGHTS[0]}, or the type in the extended bundle",
+                 help="Weight type of int8 ONNX files: int7 is exact on every processor, int8 only on ARM and x86 "
+                 "with VNNI, uint8 is exact everywhere but slower."),
+    click.option("--strict-int8", is_flag=True,
+                 help="Refuse int8 files with an operator that computes in float32."),
+)  # fmt: skip
 
-@click.command()
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of an export: two arguments, `settings` and `convention`."""
+
+    @functools.wraps(command)
+    def gather(**answers: Any) -> None:
+        take = answers.pop
+        convention = Convention(pixels=take("pixels"), outputs=take("outputs"))
+        settings = _gather_settings(take)
+        command(**answers, settings=settings, convention=convention)
+
+    add_model, add_quantization = option_group("Your own model", *_MODEL), option_group("Quantization", *_QUANTIZATION)
+    return option_group("Files to write", *_FILES)(add_model(add_quantization(gather)))
+
+
+def _gather_settings(take: Callable[[str], Any]) -> ExportSettings:
+    """Make the settings of the values of the options."""
+    asked = {name: take(name) for name in ("int8", "float16", "dynamic", "int16x8")}
+    float_only, format_, c_array = take("float_only"), take("format_"), take("c_array")
+    if float_only and asked["int8"]:
+        raise click.UsageError("--float-only and --int8 exclude each other: use only one.")
+    formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
+    wants_int8 = asked["int8"]
+    if take("everything"):
+        asked = {precision: True for name in formats for precision in PRECISIONS[name]}
+    named = name_precisions(asked)
+    return ExportSettings(
+        precisions=tuple(dict.fromkeys((*(() if float_only else ("int8",)), *named))),
+        formats=formats,
+        method=take("method"),
+        onnx_weights=take("onnx_weights"),
+        clean_calibration=take("clean_calibration"),
+        most_drop_pp=take("most_drop_pp"),
+        c_array=c_array,
+        strict_int8=take("strict_int8"),
+        named=(*named, *(("float32",) if format_ else ()), *(("int8",) if c_array and not wants_int8 else ())),
+    )
+
+
+@click.command(cls=GroupedCommand)
 @click.argument("source", type=BUNDLE, required=False, metavar="[BUNDLE_OR_KERAS_MODEL]")
-@click.option("--int8", is_flag=True,
-              help="Write full-integer TFLite and QDQ ONNX, calibrated on training images. This is the default; "
-              "with the option, the exit code is 1 if an int8 file could not be made.")  # fmt: skip
-@click.option("--float-only", is_flag=True, help="Do not add int8 files.")
-@click.option("--float16", is_flag=True, help="Add half-precision files: half the size, nothing to calibrate.")
-@click.option("--dynamic", is_flag=True, help="Add TFLite with int8 weights; activations are quantized while it runs.")
-@click.option("--int16x8", is_flag=True, help="Add TFLite with int8 weights and int16 activations: accurate, but slow.")
-@click.option("--all", "everything", is_flag=True, help="Add files of all precisions.")
-@click.option(
-    "--format", "format_", type=click.Choice(get_args(Format)), help="Write only this format.  [default: both]"
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
+@setting_options
+@out_option(
+    click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
-@click.option("--max-drop", "most_drop_pp", type=FiniteRange(0, 100), default=0.10, show_default=True,
-              help="Largest allowed accuracy drop, in percentage points; above it, nothing is installed.")  # fmt: skip
-@click.option("--pixels", type=click.Choice(["uint8", "0-1", "0-255", "-1-1"]), default="uint8", show_default=True,
-              help="Input range of your own .keras file, from paper to ink.")  # fmt: skip
-@click.option("--outputs", type=click.Choice(["logits", *get_args(OutputFunction)]), default="logits",
-              show_default=True,
-              help="Output of your own .keras file; a function after the logits is removed.")  # fmt: skip
-@click.option("--calibration", "method", type=click.Choice(METHODS),
-              help="Calibration method of int8 ONNX files.  [default: the best on validation]")  # fmt: skip
-@click.option("--clean-calibration", is_flag=True,
-              help="Calibrate int8 files on clean images only. By default, calibration on images with gray paper, "
-              "specks and blur is tried as well, and validation decides.")  # fmt: skip
-@click.option("--onnx-weights", type=click.Choice(WEIGHTS),
-              show_default=f"{WEIGHTS[0]}, or the type in the extended bundle",
-              help="Weight type of int8 ONNX files: int7 is exact on every processor, int8 only on ARM and x86 "
-              "with VNNI, uint8 is exact everywhere but slower.")  # fmt: skip
-@click.option("--strict-int8", is_flag=True, help="Refuse int8 files with an operator that computes in float32.")
-@click.option("--c-array", is_flag=True, help="Write the int8 TFLite file as C source for TFLite Micro, too.")
 @data_dir_option
-def export(  # noqa: PLR0913, PLR0917 - an argument for each option
-    source: Path | None,
-    int8: bool,
-    float_only: bool,
-    float16: bool,
-    dynamic: bool,
-    int16x8: bool,
-    everything: bool,
-    format_: Format | None,
-    out: Path | None,
-    most_drop_pp: float,
-    pixels: str,
-    outputs: str,
-    method: str | None,
-    clean_calibration: bool,
-    onnx_weights: str | None,
-    strict_int8: bool,
-    c_array: bool,
-    data_dir: Path | None,
+def export(
+    source: Path | None, settings: ExportSettings, convention: Convention, out: Path | None, data_dir: Path | None
 ) -> None:
     """Write TFLite and ONNX files, verify each in its own process, and seal them into a bundle.
 
@@ -95,51 +134,17 @@ def export(  # noqa: PLR0913, PLR0917 - an argument for each option
       # A Keras model of your own, trained on pixels / 255.
       edge-mnist export mine.keras --pixels 0-1 --outputs softmax
     """
-    if float_only and int8:
-        raise click.UsageError("--float-only and --int8 exclude each other: use only one.")
-    found = find_source(source, Convention(pixels=cast("Any", pixels), outputs=cast("Any", outputs)))
-    import_tensorflow()
-    # Imported here so that `--help` works without Keras and its converters, and a wrong path is reported at once.
-    from .pipeline import REPORT_NAME, export_bundle  # noqa: PLC0415
-    from .settings import ExportSettings, find_exported, find_unmet  # noqa: PLC0415
-
-    formats: tuple[Format, ...] = (format_,) if format_ else get_args(Format)
-    asked = {"int8": int8, "float16": float16, "dynamic": dynamic, "int16x8": int16x8}
-    named = _name_precisions(asked, everything, formats)
-    default: tuple[Precision, ...] = () if float_only else ("int8",)
-    settings = ExportSettings(
-        precisions=tuple(dict.fromkeys((*default, *named))),
-        formats=formats,
-        method=method,
-        onnx_weights=onnx_weights,
-        clean_calibration=clean_calibration,
-        most_drop_pp=most_drop_pp,
-        c_array=c_array,
-        strict_int8=strict_int8,
-        named=(*named, *(("float32",) if format_ else ()), *(("int8",) if c_array and not int8 else ())),
-    )
-    destination = out or found.default_out
-    earlier = find_exported(destination)
-    card = export_bundle(found, settings, destination, data_dir)
-    echo_text(format_export(card))
-    for doubt in describe_doubts(card):
+    found = find_source(source, convention)
+    bundle, unmet = run_export(found, settings, out, data_dir)
+    echo_text(format_export(bundle.card))
+    for doubt in describe_doubts(bundle.card):
         echo(f"Warning: {doubt}", err=True)
     place = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     echo(
-        f"{destination}: complete; {destination / REPORT_NAME} shows the differences and explains the numbers. "
-        f"Next: edge-mnist benchmark {shlex.quote(name_bundle(destination))}{place}"
+        f"{bundle.path}: complete; {bundle.path / REPORT_NAME} shows the differences and explains the numbers. "
+        f"Next: edge-mnist benchmark {shlex.quote(name_bundle(bundle.path))}{place}"
     )
-    if unmet := find_unmet(card, settings, earlier):
-        raise ExportError(f"some requested files could not be made: {', '.join(one.name for one in unmet)}.")
-
-
-def _name_precisions(asked: dict[str, bool], everything: bool, formats: tuple[Format, ...]) -> tuple[Precision, ...]:
-    """Return the precisions that were requested by name; `--all` names every precision that the formats have."""
-    if everything:
-        from .exporters import list_exporters  # noqa: PLC0415 - as above
-
-        asked = {exporter.precision: True for exporter in list_exporters() if exporter.format in formats}
-    return tuple(precision for precision in get_args(Precision) if precision != "float32" and asked.get(precision))
+    refuse_unmet(unmet)
 
 
 def format_export(card: ModelCard) -> str:

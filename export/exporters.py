@@ -1,18 +1,24 @@
-"""The table of all files that can be written: what makes each one, and the tools of its format."""
+"""The table of all files that can be written: what makes each one, the tools of its format, and which to choose."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..edge.bundle.card import ModelCardError
 from ..edge.bundle.contract import Format, Precision
 from ..edge.bundle.export_record import LayerNoise, Tensor
+from ..edge.bundle.folder import Bundle
+from ..edge.inspection.inspect import inspect_file
+from .errors import ExportError
 from .formats import float_operators, onnx, tflite, tflite_metadata
 from .quantize import noise
 from .quantize.sweep import Quantizer
+from .settings import ExportSettings, find_exported
 
 # Calibration and validation images for int16x8, whose LiteRT kernels take milliseconds per image.
 SLOW_CALIBRATION, SLOW_VALIDATION = 100, 250
@@ -109,3 +115,58 @@ def list_exporters(method: str | None = None, onnx_weights: str = DEFAULT_WEIGHT
         Exporter(ONNX, "float16", onnx.convert_float16),
         Exporter(ONNX, "int8", onnx_int8),
     )
+
+
+def carry_over(settings: ExportSettings, out: Path) -> ExportSettings:
+    """Return the settings, extended by the C source and ONNX weights of the bundle at `out`."""
+    there = find_exported(out)
+    if there is None:
+        return settings
+    return replace(
+        settings,
+        c_array=settings.c_array or bool(there.export.c_source),
+        onnx_weights=settings.onnx_weights or _find_weights(there),
+    )
+
+
+def _find_weights(bundle: Bundle) -> str | None:
+    """Read how a bundle's int8 ONNX file stores weights, one of `onnx.WEIGHT_TYPES`; None without such a file."""
+    for file in bundle.files:
+        if (file.format, file.precision) == ("onnx", "int8") and file.quantization:
+            if file.quantization.weight_levels == onnx.WEIGHT_TYPES["int7"].levels:
+                return "int7"
+            try:
+                content = bundle.read(file.record)
+            except ModelCardError:
+                return None
+            kinds = inspect_file(content, file.record.name).model.weights
+            # Biases have 32 bits.
+            return next(kind.dtype for kind in kinds if kind.dtype in onnx.WEIGHT_TYPES)
+    return None
+
+
+def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
+    """Return the requested exporters, and those whose files the bundle at `out` would lose otherwise.
+
+    Raises:
+        ExportError: A requested precision does not exist in the formats, or C source lacks the file it is made from.
+    """
+    exported = find_exported(out)
+    there = {(file.format, file.precision) for file in exported.files} if exported else set[tuple[Format, Precision]]()
+    chosen = [
+        exporter
+        for exporter in list_exporters(settings.method, settings.onnx_weights or DEFAULT_WEIGHTS)
+        if (exporter.format, exporter.precision) in there
+        or (exporter.format in settings.formats and exporter.precision in {"float32", *settings.precisions})
+        or (exporter.precision == "float32" and exporter.format in {format_ for format_, _ in there})
+    ]
+    for precision in settings.precisions:
+        if precision not in {exporter.precision for exporter in chosen}:
+            raise ExportError(
+                f"--{precision} is not available for --format {' and '.join(settings.formats)}. Leave one out."
+            )
+    if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
+        raise ExportError(
+            "--c-array needs the int8 TFLite file. Leave out --float-only and --format onnx, or add --int8."
+        )
+    return chosen

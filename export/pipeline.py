@@ -15,21 +15,21 @@ from ..edge.bundle.folder import SOURCE_NAME
 from ..edge.bundle.writing import describe_file, staged_bundle, write_card
 from ..edge.common.files import write_atomically
 from ..edge.common.machine import describe_processor, find_version
-from ..edge.common.terminal.output import echo
 from ..edge.common.terminal.progress import ProgressBar
+from ..edge.common.terminal.verbosity import note
 from ..edge.inspection.inspect import inspect_file
 from ..edge.runtimes.golden import check_golden, pack_pixels
 from ..edge.runtimes.registry import RUNTIMES, load_file
 from .adoption.model_source import ModelSource
 from .drafts import UnverifiedFile, make_drafts
 from .errors import ExportError
-from .exporters import Exporter
+from .exporters import Exporter, carry_over, choose_exporters
 from .formats.micro_arena import measure_arena
 from .formats.micro_c_source import c_identifier, to_c_source
 from .formats.properties import describe_properties
 from .preparation import REFERENCE_NAME, ExportInputs, prepare_export
-from .report import ReportInputs, format_report
-from .settings import ExportSettings, carry_over, choose_exporters
+from .report.page import ReportInputs, format_report
+from .settings import REPORT_NAME, ExportSettings
 from .verify import (
     check_acceptance,
     check_drop,
@@ -39,7 +39,6 @@ from .verify import (
     verify_file,
 )
 
-REPORT_NAME = "report.html"
 TOOLS = ("edge-mnist", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy")
 _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 
@@ -47,12 +46,14 @@ _UNWRITTEN = FileRecord(name=REPORT_NAME, sha256="0" * 64, size_bytes=0)
 @contextmanager
 def show_steps(steps: int) -> Iterator[Callable[[str], None]]:
     """Yield a function that announces the next step on standard error and counts the one before as done."""
-    with ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+    # Elsewhere each step is announced in a line.
+    at_terminal = sys.stderr.isatty()
+    with ProgressBar(total=steps, unit="step", bar_format="{l_bar}{bar}| {elapsed}", is_hidden=not at_terminal) as bar:
         done = count()
 
         def step(text: str) -> None:
-            if not sys.stderr.isatty():
-                echo(f"{text} …", err=True)
+            if not at_terminal:
+                note(f"{text} …")
             bar.n = next(done)
             bar.set_description(text)
 

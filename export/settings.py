@@ -1,16 +1,19 @@
-"""The settings of an export, and the exporters that they require."""
+"""The settings of an export, what a bundle has already, and what it lacks afterwards. Needs no converter."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..edge.bundle.card import CARD_NAME, ModelCard, ModelCardError
 from ..edge.bundle.contract import Format, Precision
 from ..edge.bundle.export_record import MissingFile
 from ..edge.bundle.folder import Bundle, open_card
-from ..edge.inspection.inspect import inspect_file
-from .errors import ExportError
-from .exporters import DEFAULT_WEIGHTS, Exporter, list_exporters
-from .formats import onnx
+
+REPORT_NAME = "report.html"
+# The precisions that can be written; a test compares them with `exporters.py`, which needs the converters.
+PRECISIONS: dict[Format, tuple[Precision, ...]] = {
+    "tflite": ("float32", "float16", "dynamic", "int8", "int16x8"),
+    "onnx": ("float32", "float16", "int8"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,6 @@ class ExportSettings:
     named: tuple[Precision, ...] = ()
 
 
-def carry_over(settings: ExportSettings, out: Path) -> ExportSettings:
-    """Return the settings, extended by the C source and ONNX weights of the bundle at `out`."""
-    there = find_exported(out)
-    if there is None:
-        return settings
-    return replace(
-        settings,
-        c_array=settings.c_array or bool(there.export.c_source),
-        onnx_weights=settings.onnx_weights or _find_weights(there),
-    )
-
-
 def find_exported(out: Path) -> Bundle | None:
     """Find the bundle with exported files at `out`, whose files must not be lost.
 
@@ -65,49 +56,6 @@ def find_exported(out: Path) -> Bundle | None:
     except ModelCardError:
         return None
     return Bundle(out, card) if card.export is not None else None
-
-
-def _find_weights(bundle: Bundle) -> str | None:
-    """Read how a bundle's int8 ONNX file stores weights, one of `onnx.WEIGHT_TYPES`; None without such a file."""
-    for file in bundle.files:
-        if (file.format, file.precision) == ("onnx", "int8") and file.quantization:
-            if file.quantization.weight_levels == onnx.WEIGHT_TYPES["int7"].levels:
-                return "int7"
-            try:
-                content = bundle.read(file.record)
-            except ModelCardError:
-                return None
-            kinds = inspect_file(content, file.record.name).model.weights
-            # Biases have 32 bits.
-            return next(kind.dtype for kind in kinds if kind.dtype in onnx.WEIGHT_TYPES)
-    return None
-
-
-def choose_exporters(settings: ExportSettings, out: Path) -> list[Exporter]:
-    """Return the requested exporters, and those whose files the bundle at `out` would lose otherwise.
-
-    Raises:
-        ExportError: A requested precision does not exist in the formats, or C source lacks the file it is made from.
-    """
-    exported = find_exported(out)
-    there = {(file.format, file.precision) for file in exported.files} if exported else set[tuple[Format, Precision]]()
-    chosen = [
-        exporter
-        for exporter in list_exporters(settings.method, settings.onnx_weights or DEFAULT_WEIGHTS)
-        if (exporter.format, exporter.precision) in there
-        or (exporter.format in settings.formats and exporter.precision in {"float32", *settings.precisions})
-        or (exporter.precision == "float32" and exporter.format in {format_ for format_, _ in there})
-    ]
-    for precision in settings.precisions:
-        if precision not in {exporter.precision for exporter in chosen}:
-            raise ExportError(
-                f"--{precision} is not available for --format {' and '.join(settings.formats)}. Leave one out."
-            )
-    if settings.c_array and ("tflite", "int8") not in {(exporter.format, exporter.precision) for exporter in chosen}:
-        raise ExportError(
-            "--c-array needs the int8 TFLite file. Leave out --float-only and --format onnx, or add --int8."
-        )
-    return chosen
 
 
 def find_unmet(card: ModelCard, settings: ExportSettings, earlier: Bundle | None) -> list[MissingFile]:

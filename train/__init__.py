@@ -3,8 +3,10 @@
 import contextlib
 import importlib
 import os
+import sys
 
 from ..edge.common.native_log import quiet_native_log
+from ..edge.common.terminal.verbosity import announce_loading
 
 # Silences TensorFlow's pages of start-up messages. Read at its first import.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,6 +17,8 @@ def import_keras() -> None:
 
     It takes seconds: call it after the arguments have been checked, before the first module that imports Keras.
     """
+    if "keras" not in sys.modules:
+        announce_loading("Keras")
     with quiet_native_log(), contextlib.suppress(ImportError):
         importlib.import_module("keras")
         # If TensorFlow is installed, Keras imports it when it first sees data, with any backend.

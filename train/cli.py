@@ -8,7 +8,7 @@ import click
 
 from ..edge.bundle.catalogue import CATALOGUE
 from ..edge.bundle.training_record import TrainingPrecision
-from ..edge.commands.options import BUNDLE, FiniteRange, data_dir_option
+from ..edge.commands.options import BUNDLE, FiniteRange, GroupedCommand, data_dir_option, option_group, out_option
 from ..edge.data.datasets import DATASETS, MNIST, SAMPLE
 from . import import_keras
 from .augmentation.distortion import Distortion
@@ -35,45 +35,62 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
     return value
 
 
-@click.command()
-@click.option("--model", type=click.Choice(list(CATALOGUE)), default="standard", show_default=True, metavar="NAME",
-              help="Network architecture; edge-mnist models lists them.")  # fmt: skip
-@click.option("--data", callback=_check_data, default=MNIST, show_default=True, metavar="NAME|FOLDER",
-              help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 images of the package, for a quick try "
-              "without a download. fashion-mnist. Or a folder with one subfolder of pictures for each of ten "
-              "classes.")  # fmt: skip
-@data_dir_option
-@click.option("--recipe", type=click.Choice(RECIPES), default=RECIPES[0], show_default=True,
-              help="described: as the network's authors describe it. Sets the defaults below.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS), help="Passes over the training images.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed.")
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Number of models to train, with consecutive seeds from --seed on. The best on validation is "
-              "kept.")  # fmt: skip
-@click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size), help="Images per step.")
-@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
-              help="Peak learning rate, reached after the warm-up.")  # fmt: skip
-@click.option("--augment", type=FiniteRange(min=0), show_default="1",
-              help="Strength of the distortion of images, as a multiple of the usual limits; 0 is off.")  # fmt: skip
-@click.option("--last-augment", "last_distortion", type=FiniteRange(min=0, max=1),
-              show_default=str(Recipe.last_distortion),
-              help="Share of the distortion that remains in the last epoch; it falls linearly.")  # fmt: skip
-@click.option("--paper", type=FiniteRange(min=0), show_default="0",
-              help="Strength of gray paper and noise added behind the ink, as a multiple of what phone cameras "
-              "show. The reader removes both, so models for it need none.")  # fmt: skip
-@click.option("--extras", type=FiniteRange(min=0), default=None,
-              show_default=f"{Recipe.extras}; 0 for data other than MNIST",
-              help="Drawn images per training digit, mostly non-digits that the model learns to reject.")  # fmt: skip
-@click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",
-              help="Bundle whose logits the model learns from, too (distillation). May be repeated; the logits are "
-              "averaged.")  # fmt: skip
-@click.option("--from", "start", type=BUNDLE, metavar="BUNDLE",
-              help="Bundle whose weights the training starts from, in layers of the same name and shape.")  # fmt: skip
-@click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
-              help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]")  # fmt: skip
-@click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
-              help="Number of GPUs (or CPU devices) that share each batch, or all.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the bundle.")
+@click.command(cls=GroupedCommand)
+@option_group(
+    "Network and data",
+    click.option("--model", type=click.Choice(list(CATALOGUE)), default="standard", show_default=True, metavar="NAME",
+                  help="Network architecture; edge-mnist models lists them."),
+    click.option("--data", callback=_check_data, default=MNIST, show_default=True, metavar="NAME|FOLDER",
+                  help=f"{MNIST}: 55,000 training images. {SAMPLE}: 4,000 images of the package, for a quick try "
+                  "without a download. fashion-mnist. Or a folder with one subfolder of pictures for each of ten "
+                  "classes."),
+    data_dir_option,
+)  # fmt: skip
+@option_group(
+    "Recipe",
+    click.option("--recipe", type=click.Choice(RECIPES), default=RECIPES[0], show_default=True,
+                  help="described: as the network's authors describe it. Sets the defaults below."),
+    click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS),
+                  help="Passes over the training images."),
+    click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size),
+                  help="Images per step."),
+    click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
+                  help="Peak learning rate, reached after the warm-up."),
+    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed."),
+    click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
+                  help="Number of models to train, with consecutive seeds from --seed on. The best on validation is "
+                  "kept."),
+)  # fmt: skip
+@option_group(
+    "Augmentation",
+    click.option("--augment", type=FiniteRange(min=0), show_default="1",
+                  help="Strength of the distortion of images, as a multiple of the usual limits; 0 is off."),
+    click.option("--last-augment", "last_distortion", type=FiniteRange(min=0, max=1),
+                  show_default=str(Recipe.last_distortion),
+                  help="Share of the distortion that remains in the last epoch; it falls linearly."),
+    click.option("--paper", type=FiniteRange(min=0), show_default="0",
+                  help="Strength of gray paper and noise added behind the ink, as a multiple of what phone cameras "
+                  "show. The reader removes both, so models for it need none."),
+    click.option("--extras", type=FiniteRange(min=0), default=None,
+                  show_default=f"{Recipe.extras}; 0 for data other than MNIST",
+                  help="Drawn images per training digit, mostly non-digits that the model learns to reject."),
+)  # fmt: skip
+@option_group(
+    "Other models to learn from",
+    click.option("--teacher", "teachers", type=BUNDLE, multiple=True, metavar="BUNDLE",
+                  help="Bundle whose logits the model learns from, too (distillation). May be repeated; the logits are "
+                  "averaged."),
+    click.option("--from", "start", type=BUNDLE, metavar="BUNDLE",
+                  help="Bundle whose weights the training starts from, in layers of the same name and shape."),
+)  # fmt: skip
+@option_group(
+    "Hardware",
+    click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
+                  help="Number of GPUs (or CPU devices) that share each batch, or all."),
+    click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
+                  help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]"),
+)  # fmt: skip
+@out_option(click.Path(path_type=Path), required=True, help="Folder for the bundle.")
 def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     model: str,
     data: str,

@@ -7,10 +7,11 @@ import click
 
 from ..edge.bundle.folder import open_card
 from ..edge.bundle.shipped import SHIPPED
-from ..edge.commands.options import BUNDLE
+from ..edge.commands.options import BUNDLE, out_option
 from ..edge.common.errors import EdgeMnistError
 from ..edge.common.files import write_atomically
-from ..edge.common.terminal.output import echo, echo_json, echo_lines
+from ..edge.common.terminal.output import echo_json, echo_lines
+from ..edge.common.terminal.verbosity import note
 from ..edge.media.pictures import read_gray
 from . import import_keras
 
@@ -19,7 +20,7 @@ from . import import_keras
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--model", type=BUNDLE, default=SHIPPED, show_default="the shipped one",
               help="Bundle whose model.keras is explained: a folder written by train or export.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="PNG file to write.  [default: ./NAME.explained.png]")
+@out_option(click.Path(path_type=Path), help="PNG file to write.  [default: ./NAME.explained.png]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
     """Show which parts of each digit in IMAGE the Keras model relied on (Grad-CAM).
@@ -50,4 +51,4 @@ def explain(image: Path, model: Path, out: Path | None, as_json: bool) -> None:
         echo_json({"layer": explained.layer, "digits": explained.digits})
     else:
         echo_lines([format_digit(digit) for digit in explained.digits])
-    echo(f"Heat map of {explained.layer}: {shlex.quote(str(destination))}", err=True)
+    note(f"Heat map of {explained.layer}: {shlex.quote(str(destination))}")

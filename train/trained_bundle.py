@@ -18,6 +18,7 @@ from ..edge.commands.options import name_bundle
 from ..edge.common.machine import find_version
 from ..edge.common.terminal.formatting import format_percent
 from ..edge.common.terminal.output import echo, echo_lines
+from ..edge.common.terminal.verbosity import note
 from ..edge.data.datasets import DATASETS, load_splits
 from ..edge.data.images import Splits
 from ..edge.data.picture_folder import PREFIX
@@ -70,7 +71,7 @@ def train_bundle(order: TrainingOrder, out: Path) -> None:
         precision=order.precision,
         devices=found,
     )
-    echo(f"Training {order.model} on {splits.train.name} with {_describe_devices(found)}.", err=True)
+    note(f"Training {order.model} on {splits.train.name} with {_describe_devices(found)}.")
     seeds = range(first, first + order.seeds)
     state_paths = {one: _state_path(out, one if order.seeds > 1 else None, found) for one in seeds}
     if found.rank:
@@ -108,7 +109,7 @@ def _train(
         model = build_network(name, seed)
         if setup.start:
             random_layers = inherit_weights(model, setup.start, splits.labels)
-            echo(f"From {setup.start.record.name}: all layers except {', '.join(random_layers) or 'none'}.", err=True)
+            note(f"From {setup.start.record.name}: all layers except {', '.join(random_layers) or 'none'}.")
         return model
 
     try:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from ...edge.commands.options import BUNDLE, FiniteRange
+from ...edge.commands.options import BUNDLE, FiniteRange, out_option
 from ...edge.common.files import check_writable, write_all
 from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
+from ...edge.common.terminal.verbosity import note
 from ..comparison.history import format_history, read_history
 from ..comparison.models import compare_models
 from ..comparison.models_report import describe_models, format_models, write_comparison
@@ -40,7 +41,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     else:
         echo_text(format_models(comparison, "simple"))
         echo_lines(["", *describe_models(comparison)])
-    echo(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}", err=True)
+    note(f"Reports: {', '.join(map(str, write_comparison(comparison, out)))}")
 
 
 @click.command()
@@ -100,9 +101,8 @@ def compare_two_runs(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+@out_option(
+    click.Path(dir_okay=False, path_type=Path),
     default=Path("trend.html"),
     show_default=True,
     help="HTML page to write.",

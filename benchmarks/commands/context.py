@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from ...edge.commands.options import data_dir_option
+from ...edge.commands.options import data_dir_option, out_option
 from ...edge.common.files import check_writable, write_all
-from ...edge.common.terminal.output import echo, echo_json, echo_text
+from ...edge.common.terminal.output import echo_json, echo_text
+from ...edge.common.terminal.verbosity import note
 from ..studies.context.report import ContextSettings, format_context
 from ..studies.context.study import run_context
 from .options import json_option, require_report_packages
@@ -21,9 +22,7 @@ DEFAULTS = ContextSettings()
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of .ttf and .otf fonts.  [default: the font that comes with Pillow]",
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File for the network, .npz."
-)
+@out_option(click.Path(dir_okay=False, path_type=Path), required=True, help="File for the network, .npz.")
 @click.option(
     "--frames", type=click.IntRange(min=1), default=DEFAULTS.frames, show_default=True, help="Frames to train on."
 )
@@ -68,4 +67,4 @@ def context(  # noqa: PLR0913, PLR0917 - an argument for each option
     else:
         echo_text(format_context(results))
     write_all({out: network})
-    echo(f"Network: {out}", err=True)
+    note(f"Network: {out}")

@@ -11,6 +11,7 @@ from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.commands.options import BUNDLE, data_dir_option
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_json, echo_text
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.held_out import HeldOut, held_out_images
 from ...edge.runtimes.registry import RUNTIMES
 from ..studies.networks.abstention import run_abstention
@@ -30,10 +31,10 @@ from ..studies.reading.roundtrip_report import format_roundtrip_summary, write_r
 from ..studies.robustness.report import format_robustness_tables, write_robustness_reports
 from ..studies.robustness.results import RobustnessSettings
 from ..studies.robustness.robustness import draw_contact_sheet, run_robustness
+from ..targets.peers import Peer
 from .context import context
 from .options import (
     bundle_option,
-    pair_peers,
     peer_options,
     precision_option,
     report_options,
@@ -142,7 +143,7 @@ def confidence(
     _show(results, format_confidence_tables, write_confidence_reports, out, as_json)
     if is_written:
         write_odds(bundle, results.odds)
-        echo(f"{bundle.path}: this fit is now in the card.", err=True)
+        note(f"{bundle.path}: this fit is now in the card.")
 
 
 @measure.command()
@@ -259,9 +260,7 @@ def live(frames: int, rounds: int, out: Path, as_json: bool) -> None:
 @report_options
 def zoo(
     bundles: tuple[Path, ...],
-    peers: tuple[Path, ...],
-    peer_inputs: tuple[str, ...],
-    peer_outputs: tuple[str, ...],
+    peers: list[Peer],
     data_dir: Path | None,
     out: Path,
     as_json: bool,
@@ -277,7 +276,7 @@ def zoo(
     """
     require_report_packages()
     check_writable(out)
-    results = run_zoo(bundles, pair_peers(peers, peer_inputs, peer_outputs), data_dir)
+    results = run_zoo(bundles, peers, data_dir)
     for doubt in doubt_peers(results) if as_json else ():
         echo(f"Warning: {doubt}", err=True)
     _show(results, format_zoo_summary, write_zoo_reports, out, as_json)
@@ -300,4 +299,4 @@ def _show(
         echo_json(results)
     else:
         echo_text(tables(results, "simple"))
-    echo(f"Reports: {', '.join(map(str, write(results, out)))}", err=True)
+    note(f"Reports: {', '.join(map(str, write(results, out)))}")

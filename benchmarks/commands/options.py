@@ -1,5 +1,6 @@
 """Options that several commands share, and the check for the packages of reports."""
 
+import functools
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,9 +10,21 @@ import click
 
 from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
-from ...edge.commands.options import BUNDLE
+from ...edge.commands.options import BUNDLE, Decorator, FiniteRange, option_group, out_option
 from ...edge.runtimes.registry import RUNTIMES
+from ..measuring.settings import (
+    FEWEST_CALLS,
+    FEWEST_ROUNDS,
+    FULL,
+    MOST_SECONDS,
+    QUICK,
+    SMALLEST_BATCH,
+    choose_settings,
+)
+from ..remote.machines import RemoteOptions
+from ..remote.ssh import SshOptions
 from ..results.peer_inputs import CONVENTIONS, EXPECTED, INVERTED, parse_convention
+from ..targets.engines import ENGINES
 from ..targets.peers import Peer, describe_peer
 
 # The packages of the extra `report`: intervals and tests, pages, charts.
@@ -57,8 +70,8 @@ precision_option = click.option(
 )
 
 
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
+reports_option = out_option(
+    click.Path(path_type=Path), default=Path("reports"), show_default=True, help="Folder for the reports."
 )
 
 
@@ -67,7 +80,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the JS
 
 def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--out` and `--json`: arguments `out` and `as_json`."""
-    return out_option(json_option(command))
+    return reports_option(json_option(command))
 
 
 class ConventionType(click.ParamType):
@@ -102,8 +115,8 @@ _peer_output = click.option(
 )
 
 
-def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command `--peer`, `--peer-input` and `--peer-output`: arguments `peers`, `peer_inputs`, `peer_outputs`.
+def peer_options(files: str) -> Decorator:
+    """Give a command `--peer`, `--peer-input` and `--peer-output`: one argument, `peers`, a list of `Peer`.
 
     Args:
         files: The files that it measures, for its help.
@@ -115,7 +128,82 @@ def peer_options(files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         multiple=True,
         help=f"Another project's {files} file, measured beside ours. May be repeated.",
     )
-    return lambda command: peer(_peer_input(_peer_output(command)))
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def gather(**answers: Any) -> None:
+            take = answers.pop
+            peers = pair_peers(take("peers"), take("peer_inputs"), take("peer_outputs"))
+            command(**answers, peers=peers)
+
+        return option_group("Other projects' models", peer, _peer_input, _peer_output)(gather)
+
+    return add
+
+
+_SETTINGS = (
+    click.option("--quick", is_flag=True,
+                 help="Measure fewer calls and processes, in less than a minute. The report is marked as quick."),
+    click.option("--rounds", type=click.IntRange(min=FEWEST_ROUNDS),
+                 help=f"Fresh processes per row.  [default: {FULL.rounds}; quick: {QUICK.rounds}]"),
+    click.option("--calls", type=click.IntRange(min=FEWEST_CALLS),
+                 help="Timed calls per process, after warming up.  "
+                 f"[default: {FULL.calls}; quick: {QUICK.calls}]"),
+    click.option("--seconds", type=FiniteRange(min=0, max=MOST_SECONDS, min_open=True),
+                 help="Seconds after which a process makes no more timed calls.  "
+                 f"[default: {FULL.seconds}; quick: {QUICK.seconds}]"),
+    click.option("--threads", type=click.IntRange(min=0), multiple=True,
+                 help="Threads of one inference; 0 is all processors. May be repeated.  "
+                 "[default: 1 and 0; quick: 1]"),
+    click.option("--batch", "batches", type=click.IntRange(min=SMALLEST_BATCH), multiple=True,
+                 help="Also time calls with this number of images. May be repeated.  "
+                 "[default: 8 and 32; quick: none]"),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                 help="Random seed of the order of processes."),
+    click.option("--target", "runtimes", multiple=True, type=click.Choice(list(ENGINES)), metavar="NAME",
+                 help="Measure on this runtime only. May be repeated.  [default: all; see --list-targets]"),
+)  # fmt: skip
+
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a benchmark's extent: one argument, `settings`, a `BenchmarkSettings`."""
+
+    @functools.wraps(command)
+    def gather(**answers: Any) -> None:
+        take = answers.pop
+        several = {name: [*take(name)] for name in ("threads", "batches", "runtimes")}
+        single = {name: take(name) for name in ("rounds", "calls", "seconds", "seed")}
+        settings = choose_settings(take("quick"), **several, **single)
+        command(**answers, settings=settings)
+
+    return option_group("Extent", *_SETTINGS)(gather)
+
+
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+_REMOTE = (
+    click.option("--host", "hosts", metavar="USER@HOST[:PORT]", multiple=True,
+                 help="Also measure on this machine, over SSH with a key. May be repeated; machines measure at the "
+                 "same time."),
+    click.option("--ssh-key", type=_EXISTING, help="Private key for --host.  [default: chosen by ssh]"),
+    click.option("--known-hosts", type=_EXISTING, help="File with the known host keys.  [default: the user's]"),
+    click.option("--remote-python", metavar="PATH",
+                 help="Python on --host with this version of edge-mnist.  [default: a new environment for each run]"),
+    click.option("--wheel", type=_EXISTING,
+                 help="Wheel that --host installs.  [default: built from this checkout]"),
+)  # fmt: skip
+
+
+def remote_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of other machines: two arguments, `hosts` and `remote`, a `RemoteOptions`."""
+
+    @functools.wraps(command)
+    def gather(**answers: Any) -> None:
+        take = answers.pop
+        ssh = SshOptions(key=take("ssh_key"), known_hosts=take("known_hosts"))
+        remote = RemoteOptions(ssh=ssh, python=take("remote_python"), wheel=take("wheel"))
+        command(**answers, remote=remote)
+
+    return option_group("Other machines", *_REMOTE)(gather)
 
 
 def pair_peers(peers: Sequence[Path], inputs: Sequence[str], outputs: Sequence[str]) -> list[Peer]:

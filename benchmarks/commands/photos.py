@@ -8,7 +8,8 @@ from ...edge.bundle.contract import Precision
 from ...edge.bundle.shipped import SHIPPED
 from ...edge.commands.options import BUNDLE
 from ...edge.common.files import check_writable
-from ...edge.common.terminal.output import echo, echo_json, echo_lines, echo_text
+from ...edge.common.terminal.output import echo_json, echo_lines, echo_text
+from ...edge.common.terminal.verbosity import note
 from ..photos.labels import SHIPPED_PHOTOS
 from ..photos.photos import PhotoSettings, run_photos
 from ..photos.report import describe_total, format_scores, write_photo_reports
@@ -59,4 +60,4 @@ def photos(
         echo_text(format_scores(results, "simple"))
         echo_lines(["", describe_total(results)])
     paths = write_photo_reports(results, pictures, out)
-    echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    note(f"Reports: {', '.join(map(str, paths))}")

@@ -7,6 +7,7 @@ import click
 from ...edge.commands.options import data_dir_option
 from ...edge.common.files import check_writable
 from ...edge.common.terminal.output import echo, echo_lines, echo_text
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.datasets import DATASETS, load_sample, load_splits, split_sample_for_export
 from ...edge.data.download import DataError
 from ...edge.data.images import Images
@@ -17,14 +18,14 @@ from ..results.combining import combine_runs
 from ..results.files import read_results
 from ..results.findings import leave_out_doubtful
 from ..results.schema import Results, format_schema
-from .options import out_option, require_report_packages
+from .options import reports_option, require_report_packages
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @data_dir_option
 @click.option("--stable-only", is_flag=True, help="Leave out latencies that are unstable or invalid; accuracies stay.")
-@out_option
+@reports_option
 def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, out: Path) -> None:
     """Draw the page, Markdown and CSV of a run, with intervals and tests, from its JSON.
 
@@ -51,7 +52,7 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     echo_text(format_tables(results, "simple"))
     echo_lines(["", *summarize_run(results)])
     paths = write_reports(results, out, _find_images(results, data_dir))
-    echo(f"Reports: {', '.join(map(str, paths))}", err=True)
+    note(f"Reports: {', '.join(map(str, paths))}")
 
 
 def _find_images(results: Results, data_dir: Path | None) -> Images | None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from ...edge.bundle.folder import Bundle
+from ...edge.bundle.folder import Bundle, open_bundle
+from ...edge.bundle.shipped import SHIPPED
 from ...edge.common.machine import Host, describe_host
-from ...edge.data.held_out import HeldOut
+from ...edge.data.held_out import HeldOut, held_out_images
 from ..results.peer_inputs import choose_images
 from ..results.schema import HERE, BenchmarkSettings, MachineRun, Results, Row
 from ..targets.old_runtime import find_old_runtime, launch_old_runtime
@@ -19,12 +21,52 @@ from .accuracy import choose_evaluation, read_reference
 from .machine_state import MachineMonitor, list_affinity
 from .rounds import ImageSets, StageTimingRun, measure_all
 from .rows import make_rows
+from .settings import choose_settings
 from .stage_times import list_jobs, make_budget
 from .timing import measure_timer_overhead_us
 from .validity import judge_machine
 
 # Packages, in addition to the runtimes, whose versions latencies may depend on.
 PACKAGES = ("numpy", "opencv-python-headless")
+
+
+def benchmark(
+    bundle: Path | str | Bundle = SHIPPED,
+    *,
+    quick: bool = False,
+    runtimes: Sequence[str] = (),
+    threads: Sequence[int] = (),
+    batches: Sequence[int] = (),
+    rounds: int | None = None,
+    data_dir: Path | str | None = None,
+) -> Results:
+    """Measure accuracy and latency of every file of a bundle on this machine, as `edge-mnist benchmark` does.
+
+    Each row is measured in fresh processes; a full run takes minutes, a quick one less than a minute.
+
+    Args:
+        bundle: A bundle's folder, the name of a shipped one, or an open bundle.
+        quick: Whether to measure fewer calls and processes.
+        runtimes: Names of the runtimes to measure on; empty for all, see `edge-mnist benchmark --list-targets`.
+        threads: Numbers of threads of one inference; 0 is all processors. Empty for 1 and 0, if quick for 1.
+        batches: Numbers of images per call, at least 2, to time as well. Empty for 8 and 32, if quick for none.
+        rounds: Fresh processes per row, at least 3; None for 5, if quick for 4.
+        data_dir: Folder with the four MNIST files; None for $EDGE_MNIST_DATA, the cache and the mirrors. Without them,
+            the 5,000 images of the package are used.
+
+    Returns:
+        The results that `edge-mnist benchmark --json` prints: a row for each file on each runtime, with its accuracy,
+        and latencies in microseconds.
+
+    Raises:
+        ArgumentError: An argument is outside its range.
+        ModelCardError: The bundle is not valid, or lacks the reference for the available images.
+    """
+    opened = open_bundle(bundle)
+    settings = choose_settings(quick, runtimes=[*runtimes], threads=[*threads], batches=[*batches], rounds=rounds)
+    training = opened.card.training
+    held_out = held_out_images(training.dataset if training else None, Path(data_dir) if data_dir else None)
+    return run_benchmark(opened, held_out, settings)
 
 
 def run_benchmark(

@@ -19,7 +19,7 @@ from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.bundle.folder import Bundle, open_bundle
 from ...edge.common.errors import EdgeMnistError
 from ...edge.common.processes.child_start import EXIT_UNAVAILABLE
-from ...edge.runtimes.classifiers import Classifier
+from ...edge.runtimes.classifiers import LoadedModel
 from ...edge.runtimes.golden import check_golden, unpack_pixels
 from ...edge.runtimes.registry import load_file
 from ..targets.engines import find_runtime
@@ -72,7 +72,7 @@ def measure_job(job: Job, job_folder: JobFolder) -> Measurement:
     )
 
 
-def load_target(job: Job, bundle: Bundle | None) -> tuple[Classifier, str, Callable[[], None]]:
+def load_target(job: Job, bundle: Bundle | None) -> tuple[LoadedModel, str, Callable[[], None]]:
     """Load the file that the job names.
 
     Returns:
@@ -111,7 +111,7 @@ def describe_version(runtime: str) -> str:
     return sys.modules["tensorflow"].__version__ if runtime == "tf.lite" else find_runtime(runtime, "default").version
 
 
-def _time(job: Job, target: Classifier, images: NDArray[np.uint8], job_folder: JobFolder) -> Measurement:
+def _time(job: Job, target: LoadedModel, images: NDArray[np.uint8], job_folder: JobFolder) -> Measurement:
     singles = [images[i : i + 1] for i in range(len(images))]
     bare = target.raw_call()
     bare(singles[0])
@@ -148,7 +148,7 @@ def _time(job: Job, target: Classifier, images: NDArray[np.uint8], job_folder: J
     )
 
 
-def _evaluate(target: Classifier, images: NDArray[np.uint8], job_folder: JobFolder) -> NDArray[np.float32]:
+def _evaluate(target: LoadedModel, images: NDArray[np.uint8], job_folder: JobFolder) -> NDArray[np.float32]:
     logits = np.empty((len(images), NUM_CLASSES), np.float32)
     for start in range(0, len(images), BLOCK):
         logits[start : start + BLOCK] = target.logits(images[start : start + BLOCK])

@@ -287,6 +287,12 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Row]
     budgets: list[StageBudget] = []
 
+    def __repr__(self) -> str:
+        """Name the model, and say how much was measured; the raw latencies are too many to show."""
+        measured = sum(row.unavailable is None for row in self.rows)
+        machines = ", ".join(machine.name for machine in self.machines)
+        return f"Results({self.name!r}, {measured} of {len(self.rows)} rows measured on {machines})"
+
 
 def format_schema() -> bytes:
     """Render the schema as a document, the same for the same structs; docs/results/schema-VERSION.json is a copy."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...edge.bundle.export_record import ModelFile
 from ...edge.common.native_log import quiet_native_log
-from ...edge.runtimes.classifiers import Classifier, InterpreterClassifier
+from ...edge.runtimes.classifiers import InterpreterClassifier, LoadedModel
 from ...edge.runtimes.registry import RUNTIMES, Runtime
 from ..results.schema import Delegate, RowFormat
 
@@ -108,10 +108,10 @@ def make_interpreter(name: str, content: bytes, delegate: Delegate, num_threads:
     return interpreter
 
 
-def _load_without_delegate(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+def _load_without_delegate(module: str, content: bytes, file: ModelFile, num_threads: int) -> LoadedModel:
     name = next(runtime.name for runtime in RUNTIMES.values() if runtime.module == module)
     return InterpreterClassifier(lambda: make_interpreter(name, content, "none", num_threads), file)
 
 
-def _load_tf_lite(_module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+def _load_tf_lite(_module: str, content: bytes, file: ModelFile, num_threads: int) -> LoadedModel:
     return InterpreterClassifier(lambda: make_interpreter("tf.lite", content, "default", num_threads), file)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..common.errors import EdgeMnistError
+from ..common.errors import ArgumentError, EdgeMnistError
 from ..common.files import open_file, read_file
 from ..common.kinds import PROBE_BYTES, TO_KERAS, describe_mistake, explain_pointer
 from .card import CARD_NAME, ModelCard, ModelCardError, decode_card, encode_card
@@ -26,12 +26,17 @@ COMPLETE = ".edge-mnist.complete"
 MOST_CARD_BYTES, MOST_FILE_BYTES = 16_000_000, 512_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A folder whose card and hashes were valid when it was opened."""
 
     path: Path
     card: ModelCard
+
+    def __repr__(self) -> str:
+        """Name the model, its folder and how many files were exported."""
+        files = f"{len(self.card.export.files)} exported files" if self.card.export else "not exported"
+        return f"Bundle({self.card.name!r}, {files}, in {self.path})"
 
     def read(self, record: FileRecord) -> bytes:
         """Read a file and check its hash again, so that the loaded bytes are the sealed ones even after a change."""
@@ -85,27 +90,29 @@ def find_bundle(name: object) -> Path:
         name: A name, or a path. `nano` always is the shipped one; `./nano` is the folder here.
 
     Raises:
-        ValueError: It is neither.
+        ArgumentError: It is neither.
     """
     shipped = {folder.name: folder for folder in find_shipped()}
     if not isinstance(name, str | Path):
-        raise ValueError(
+        raise ArgumentError(
             f"expected a bundle: its folder, the name of a shipped bundle ({', '.join(shipped)}), or the result "
             f"of open_bundle, got {name!r}."
         )
     return shipped[name] if isinstance(name, str) and name in shipped else Path(name)
 
 
-def open_bundle(path: Path | str) -> Bundle:
+def open_bundle(path: Path | str | Bundle) -> Bundle:
     """Read a bundle's card and check the hash of every file it names.
 
     Args:
-        path: The bundle's folder, or the name of a shipped one.
+        path: The bundle's folder, or the name of a shipped one; an open bundle is returned as it is.
 
     Raises:
-        ValueError: It is neither.
+        ArgumentError: It is neither.
         ModelCardError: There is no card, the card is not valid, or a file is missing or changed.
     """
+    if isinstance(path, Bundle):
+        return path
     path = find_bundle(path)
     card = open_card(path)
     for record in card.records():

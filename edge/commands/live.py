@@ -1,6 +1,5 @@
 """`edge-mnist live`: read the digits that a camera sees, until stopped."""
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -16,13 +15,13 @@ from ..cameras.factory import check_source, open_camera, redact_source
 from ..common.errors import EdgeMnistError
 from ..common.processes.ending import end_now
 from ..common.processes.signals import handling_ends
-from ..common.terminal.output import LineFormatter
+from ..common.terminal.verbosity import set_verbosity
 from ..live.events import Event
 from ..live.loop import LiveLoop
 from ..live.sink_thread import Backlog, SinkError
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, ModelChoice, camera_options, model_options
-from .options import FiniteRange
+from .options import FiniteRange, GroupedCommand, option_group
 from .sink_options import SinkSettings, make_sinks, sink_options
 from .web_options import web_options
 
@@ -98,20 +97,23 @@ def start_live_page(source: str, address: tuple[str, int], model: ModelChoice, s
 ENDS_WITHIN_S = 1.0
 
 
-@click.command()
+_WEB = click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
+                    help="Also serve the web page at this address. A HOST that other machines can reach requires a "
+                    "token.")  # fmt: skip
+
+
+@click.command(cls=GroupedCommand)
 @camera_options
 @click.option(
     "--wait", "wait_for_camera", is_flag=True, help="If there is no camera at the start, wait until there is one."
 )
 @model_options
 @sink_options
-@click.option("--web", type=AddressType(), metavar="[HOST:]PORT",
-              help="Also serve the web page at this address. A HOST that other machines can reach requires a "
-              "token.")  # fmt: skip
+@option_group("Web page", _WEB)
 @web_options
 @click.option("--frames", type=click.IntRange(min=1), help="Number of frames to read before stopping.")
 @click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="Time to read before stopping, seconds.")
-@click.option("--verbose", "-v", is_flag=True, help="Log events to standard error, and the speed at the end.")
+@click.option("-v", "--verbose", is_flag=True, help="Log events to standard error, and the speed at the end.")
 def live(  # noqa: PLR0913 - an argument for each group of options
     *,
     camera: CameraChoice,
@@ -144,9 +146,7 @@ def live(  # noqa: PLR0913 - an argument for each group of options
       edge-mnist live --mqtt mqtt://broker/meter --wait
     """
     if verbose:
-        handler = logging.StreamHandler()
-        handler.setFormatter(LineFormatter())
-        logging.basicConfig(level=logging.INFO, handlers=[handler])
+        set_verbosity("verbose")
     if not web and web_settings != WebSettings():
         raise click.UsageError("Web page options need --web.")
     check_source(camera.source)

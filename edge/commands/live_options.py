@@ -21,7 +21,7 @@ from ..common.network.time_limits import GRACE_S
 from ..live.settings import LiveSettings
 from ..reading.reader import Reader
 from ..runtimes.registry import RUNTIMES
-from .options import BUNDLE, FiniteRange
+from .options import BUNDLE, FiniteRange, option_group
 
 Command = Callable[..., None]
 # The whole source, for addresses with a secret in their path or query.
@@ -169,7 +169,7 @@ def camera_options(command: Command) -> Command:
         choice = CameraChoice(_add_password(take("source"), take("password_file")), options)
         command(**answers, camera=choice)
 
-    return _add(gather, _CAMERA_OPTIONS)
+    return option_group("Camera", *_CAMERA_OPTIONS)(gather)
 
 
 def _add_password(source: str, file: Path | None) -> str:
@@ -206,10 +206,4 @@ def model_options(command: Command) -> Command:
         choice = ModelChoice(take("model"), take("runtime"), take("precision"), take("threads"))
         command(**answers, model=choice)
 
-    return _add(gather, _MODEL_OPTIONS)
-
-
-def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return option_group("Model", *_MODEL_OPTIONS)(gather)

@@ -14,57 +14,46 @@ from ..bundle.shipped import SHIPPED
 from ..cameras.camera import CameraOptions
 from ..cameras.factory import redact_source
 from ..common.processes.signals import handling_ends
+from ..common.terminal.verbosity import note
 from ..reading.reader import Reader
 from ..runtimes.registry import RUNTIMES
 from ..web.settings import WebSettings
 from .live_options import CameraChoice, camera_options
 from .open_page import open_page
-from .options import BUNDLE
+from .options import BUNDLE, GroupedCommand, option_group
 from .web_options import web_options
 
 # Seconds between checks whether to stop.
 TICK_S = 0.1
 
 
-@click.command()
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Name or address to listen on. One that other machines can reach, e.g. 0.0.0.0, requires a token.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="Port to listen on; 0 chooses a free one.",
-)
-@click.option(
-    "--model",
-    "models",
-    type=BUNDLE,
-    multiple=True,
-    default=(SHIPPED,),
-    show_default="the shipped one",
-    help="Bundle: the folder that export wrote, or the name of a shipped one. Several allowed.",
-)
-@click.option(
-    "--runtime",
-    "runtimes",
-    type=click.Choice(list(RUNTIMES)),
-    multiple=True,
-    help="Inference runtime to offer. Several allowed.  [default: all that are installed]",
-)
-@click.option(
-    "--precision",
-    "precisions",
-    type=click.Choice(get_args(Precision)),
-    multiple=True,
-    help="Precision of the model files. Several allowed.  [default: int8 and float32, where files exist]",
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads for each inference.")
-@click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser.")
+_ADDRESS = (
+    click.option("--host", default="127.0.0.1", show_default=True,
+                 help="Name or address to listen on. One that other machines can reach, e.g. 0.0.0.0, requires a "
+                 "token."),
+    click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+                 help="Port to listen on; 0 chooses a free one."),
+    click.option("--open", "opens_page", is_flag=True, help="Open the page in the browser."),
+    click.option("--fetch-runtime", "fetches_runtime", is_flag=True,
+                 help="First fetch onnxruntime-web with npm, 33 MB, and check its hash, so that the page runs the "
+                 "model itself. It is kept in the cache: once is enough."),
+)  # fmt: skip
+_MODELS = (
+    click.option("--model", "models", type=BUNDLE, multiple=True, default=(SHIPPED,), show_default="the shipped one",
+                 help="Bundle: the folder that export wrote, or the name of a shipped one. Several allowed."),
+    click.option("--runtime", "runtimes", type=click.Choice(list(RUNTIMES)), multiple=True,
+                 help="Inference runtime to offer. Several allowed.  [default: all that are installed]"),
+    click.option("--precision", "precisions", type=click.Choice(get_args(Precision)), multiple=True,
+                 help="Precision of the model files. Several allowed.  [default: int8 and float32, where files "
+                 "exist]"),
+    click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
+                 help="Threads for each inference."),
+)  # fmt: skip
+
+
+@click.command(cls=GroupedCommand)
+@option_group("Web page", *_ADDRESS)
+@option_group("Models", *_MODELS)
 @web_options
 @camera_options
 def serve(  # noqa: PLR0913 - an argument for each group of options
@@ -76,6 +65,7 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
     precisions: tuple[str, ...],
     threads: int,
     opens_page: bool,
+    fetches_runtime: bool,
     web_settings: WebSettings,
     camera: CameraChoice,
 ) -> None:
@@ -88,6 +78,8 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
     Examples:
       # Draw a digit.
       edge-mnist serve --open
+      # The model runs in the page: drawings do not leave the browser.
+      edge-mnist serve --open --fetch-runtime
       # Watch a camera from a phone; the printed address contains the token.
       edge-mnist serve --camera auto --host 0.0.0.0
       # Behind nginx as https://home.example/digits/, on the same machine.
@@ -99,6 +91,8 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
     """
     if not camera.source and camera.options != CameraOptions():
         raise click.UsageError("Camera options need --camera.")
+    if fetches_runtime:
+        _fetch_runtime()
     settings = replace(
         web_settings,
         models=models,
@@ -107,6 +101,12 @@ def serve(  # noqa: PLR0913 - an argument for each group of options
         threads=threads,
     )
     _serve(host, port, settings, camera, opens_page)
+
+
+def _fetch_runtime() -> None:
+    from ..web.browser_runtime import ensure_runtime  # noqa: PLC0415 - as below
+
+    note(ensure_runtime())
 
 
 def _serve(host: str, port: int, settings: WebSettings, camera: CameraChoice, opens_page: bool) -> None:

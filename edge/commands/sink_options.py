@@ -17,7 +17,7 @@ from ..sinks.mqtt import MqttSink
 from ..sinks.mqtt_address import TlsFiles, parse_broker
 from ..sinks.preview import PreviewSink
 from ..sinks.recording import StillsSink, VideoSink
-from .options import FiniteRange
+from .options import FiniteRange, option_group
 
 Command = Callable[..., None]
 
@@ -83,9 +83,7 @@ def sink_options(command: Command) -> Command:
         _refuse_misuse(settings)
         command(**answers, sink_settings=settings)
 
-    for option in reversed(_OPTIONS):
-        gather = option(gather)
-    return gather
+    return option_group("Outputs", *_OPTIONS)(gather)
 
 
 def _refuse_misuse(settings: SinkSettings) -> None:

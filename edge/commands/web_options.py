@@ -13,7 +13,7 @@ import click
 from ..common.terminal.output import LineFormatter
 from ..web.protection.tokens import find_token
 from ..web.settings import WebLimits, WebSettings
-from .options import FiniteRange
+from .options import FiniteRange, option_group
 
 Command = Callable[..., None]
 
@@ -99,9 +99,7 @@ def web_options(command: Command) -> Command:
             _log_requests()
         command(**answers, web_settings=settings)
 
-    for option in reversed(_OPTIONS):
-        gather = option(gather)
-    return gather
+    return option_group("Web page", *_OPTIONS)(gather)
 
 
 def _log_requests() -> None:

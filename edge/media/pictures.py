@@ -2,11 +2,9 @@
 
 import ctypes
 import logging
-import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,14 +12,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ..common.errors import EdgeMnistError
 from ..common.files import open_file, read_most
 from ..common.kinds import HEIC, PROBE_BYTES, UNKNOWN, Kind, identify_kind
 from ..common.opencv import cv
+from .conversion import DecodedPicture, convert_pixels, crop_image, turn_upright
 from .jpeg import decode_jpeg
-from .transparency import choose_background
 
 # Four times what phones usually store.
 MOST_MEGAPIXELS = 50
@@ -45,18 +43,6 @@ MOST_MEGABYTES = 300
 # Each scan of a progressive JPEG passes over all pixels, however few bytes it has (50 megapixels: 40 ms a scan), so a
 # small file could keep the decoder busy for minutes. Encoders write about ten.
 MOST_JPEG_SCANS = 40
-# Rows that are converted at a time, so that only one copy of a large picture is in memory.
-BAND_ROWS = 256
-# How stored pixels are turned upright, by the number in EXIF's Orientation tag.
-UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: np.rot90,
-}
 
 NO_PICTURE = "not a picture, or a damaged one"
 HEIF_ADVICE = "pip install 'edge-mnist[heif]' adds support for it; or save it as JPEG or PNG."
@@ -203,9 +189,8 @@ def _upright_pixels(image: Image.Image, content: bytes, mode: Literal["L", "RGB"
     """Decode into a mode and turn upright: uint8 [height, width] or [height, width, 3]."""
     pixels = _decode_whole_jpeg(content, mode) if image.format in {"JPEG", "MPO"} else None
     if pixels is None:
-        pixels = _convert(_decode(image, content), mode)
-    turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return np.ascontiguousarray(turn(pixels)) if turn else pixels
+        pixels = convert_pixels(_decode(image, content), mode)
+    return turn_upright(pixels, image)
 
 
 def _decode_whole_jpeg(content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.uint8] | None:
@@ -216,31 +201,15 @@ def _decode_whole_jpeg(content: bytes, mode: Literal["L", "RGB"]) -> NDArray[np.
         return None
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    """Decoded pixels, converted piece by piece so that only one copy of a large picture is in memory."""
-
-    width: int
-    height: int
-    crop: Callable[[int, int], Image.Image]
-
-    def bands(self) -> Iterator[Image.Image]:
-        """Yield bands of BAND_ROWS rows, top to bottom."""
-        for top in range(0, self.height, BAND_ROWS):
-            yield self.crop(top, min(top + BAND_ROWS, self.height))
-
-
-def _decode(image: Image.Image, content: bytes) -> _Decoded:
+def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
     if image.format == "WEBP" and not getattr(image, "is_animated", False):
         # Pillow takes two to four times as much memory, 200 MB for 13 megapixels.
         bgr = cv.imdecode(np.frombuffer(content, np.uint8), cv.IMREAD_UNCHANGED)
         if bgr is not None:
-            return _Decoded(bgr.shape[1], bgr.shape[0], lambda top, bottom: _swap_colours(bgr[top:bottom]))
+            return DecodedPicture(bgr.shape[1], bgr.shape[0], lambda top, bottom: _swap_colours(bgr[top:bottom]))
     if image.format == "TIFF":
         _silence_libtiff()
-    # TIFF turns itself upright here, and swaps its width and height.
-    image.load()
-    return _Decoded(image.width, image.height, lambda top, bottom: image.crop((0, top, image.width, bottom)))
+    return crop_image(image)
 
 
 def _swap_colours(bgr: NDArray[np.uint8]) -> Image.Image:
@@ -258,40 +227,3 @@ def _silence_libtiff() -> None:
         library = ctypes.CDLL(path)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
-
-
-def _convert(decoded: _Decoded, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
-    first = next(decoded.bands())
-    to_eight_bits: Callable[[Image.Image], Image.Image] = lambda band: band  # noqa: E731 - the third of three
-    if first.mode.startswith(("I", "F")):
-        to_eight_bits = _choose_stretch(decoded)
-    elif first.has_transparency_data:
-        to_eight_bits = choose_background(decoded.bands(), mode)
-    channels = {"L": (), "RGB": (3,)}[mode]
-    pixels = np.empty((decoded.height, decoded.width, *channels), np.uint8)
-    for number, band in enumerate(decoded.bands()):
-        top = number * BAND_ROWS
-        pixels[top : top + band.height] = np.asarray(to_eight_bits(band).convert(mode))
-    return pixels
-
-
-def _choose_stretch(decoded: _Decoded) -> Callable[[Image.Image], Image.Image]:
-    """Choose how to convert a 16-bit or float picture to bytes, which Pillow would cut off at 255."""
-    limits = [_finite_limits(np.asarray(band)) for band in decoded.bands()]
-    low, high = min(low for low, _ in limits), max(high for _, high in limits)
-    if low > high:
-        raise ValueError("no pixel has a finite value")
-    factor = 255 / max(high - low, 1e-9)
-
-    def stretch(band: Image.Image) -> Image.Image:
-        # In this order nothing overflows, and values that are not numbers become black, white or the darkest.
-        values = np.asarray(band, np.float32) * np.float32(factor) - np.float32(low * factor)
-        return Image.fromarray(np.nan_to_num(values).clip(0, 255).astype(np.uint8))
-
-    return stretch
-
-
-def _finite_limits(values: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the least and the greatest number among the values; (inf, -inf) if there is none."""
-    numbers = values[np.isfinite(values)]
-    return (float(numbers.min()), float(numbers.max())) if numbers.size else (math.inf, -math.inf)

@@ -47,6 +47,7 @@ class SourceFrame:
         is_photograph: Whether it came from JPEG or a video, so that storing it as JPEG loses nothing more.
         load_ms: Milliseconds spent on decoding.
         share: Share of the source that has been read with this frame, in [0, 1].
+        is_of_listed_video: Whether it is of a video that was found in a folder or by a pattern.
     """
 
     source: str
@@ -57,6 +58,7 @@ class SourceFrame:
     is_photograph: bool
     load_ms: float
     share: float = 1.0
+    is_of_listed_video: bool = False
 
     @property
     def name(self) -> str:
@@ -98,6 +100,7 @@ class VideoSource:
 
     path: Path
     spacing: Spacing
+    is_listed: bool = False
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
         """Yield the frames in order."""
@@ -106,7 +109,15 @@ class VideoSource:
         for frame in read_video(self.path, self.spacing):
             gray = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
             yield SourceFrame(
-                source, frame.index, frame.time_s, gray, partial(_colour, frame), True, _since(started), frame.share
+                source,
+                frame.index,
+                frame.time_s,
+                gray,
+                partial(_colour, frame),
+                True,
+                _since(started),
+                frame.share,
+                self.is_listed,
             )
             started = time.perf_counter()
 
@@ -228,7 +239,7 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
         return [Pipe(path) if path.is_fifo() else _choose(path, spacing)]
     else:
         listing = list_matches(argument)
-    sources = [_choose(one, spacing) for one in listing.paths]
+    sources = [_choose(one, spacing, is_listed=True) for one in listing.paths]
     if listing.non_media:
         tell(f"{argument}: {describe_left_out(listing.non_media)}.")
     if listing.unread:
@@ -258,9 +269,9 @@ def _name_stream(source: str) -> str:
     return "standard input" if source == STANDARD_INPUT else source
 
 
-def _choose(path: Path, spacing: Spacing) -> InputSource:
+def _choose(path: Path, spacing: Spacing, is_listed: bool = False) -> InputSource:
     try:
-        return VideoSource(path, spacing) if is_video(path) else PictureFile(path)
+        return VideoSource(path, spacing, is_listed) if is_video(path) else PictureFile(path)
     except OSError:
         # Reading it raises the error that explains why.
         return PictureFile(path)

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..bundle.contract import Precision
-from ..bundle.folder import Bundle, open_bundle
+from ..bundle.folder import Bundle
 from ..bundle.shipped import SHIPPED
+from ..media.frames import Order, Picture, make_gray
 from ..runtimes.abstention import estimate_class_probability, estimate_digit_probability, score_digits, weigh_company
-from ..runtimes.loading import load_classifier
-from ..runtimes.registry import choose_runtime
+from ..runtimes.prediction import Classifier
 from .alternatives import UNSEEN, Classified, choose_reading, suggest_alternatives
 from .fates import InkFate, explain_reading
 from .finding import Candidates, find_candidates
@@ -62,7 +59,7 @@ def is_likely(row: Sequence[Digit], least: float) -> bool:
     return any(digit.digit_probability is None or digit.digit_probability >= least for digit in row)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Reading:
     """The digits of one frame.
 
@@ -83,13 +80,23 @@ class Reading:
     truncated: bool = False
     candidates: tuple[InkFate, ...] = ()
 
+    def __repr__(self) -> str:
+        """Show the rows, the least certain digit and the time."""
+        least = min(self.digits, key=lambda digit: digit.confidence, default=None)
+        doubt = f", least certain: {least.digit} at {least.confidence:.3f}" if least else ""
+        return f"Reading({list(self.rows)}{doubt}, {sum(self.timing_ms.values()):.1f} ms)"
+
 
 class Reader:
     """A reader of digits with one model file of a bundle on one runtime; threads may share it.
 
+    Attributes:
+        runtime: Runtime of the model file.
+        precision: Precision of the model file.
+
     Example:
-        >>> reader = Reader()
-        >>> reader.read(frame).rows
+        >>> reader = Reader("nano")
+        >>> reader.read("page.png").rows
         ('1247', '89')
     """
 
@@ -98,7 +105,7 @@ class Reader:
         bundle: Path | str | Bundle = SHIPPED,
         runtime: str | None = None,
         precision: Precision = "int8",
-        num_threads: int = 1,
+        threads: int = 1,
         explain: bool = False,
         least_likely: float = LEAST_LIKELY,
     ) -> None:
@@ -108,29 +115,38 @@ class Reader:
             bundle: A bundle's folder, the name of a shipped one, or an open bundle.
             runtime: `litert`, `tflite-runtime` or `onnxruntime`; None takes the first one installed.
             precision: Precision of the model file to load, e.g. `int8`.
-            num_threads: Threads the runtime may use for one inference.
+            threads: Threads the runtime may use for one inference.
             explain: Whether readings say what became of each piece of ink, see `Reading.candidates`.
             least_likely: Probability, 0 to 1, that the surest digit of a row must have of being a digit; 0 keeps all.
 
         Raises:
-            ValueError: An argument is not one of these.
+            ArgumentError: An argument is not one of these.
             ModelCardError: The bundle is not valid, or has no file of this format and precision.
             RuntimeUnavailableError: The runtime is not installed or cannot run the file.
         """
-        self.runtime = choose_runtime(runtime)
-        self.precision = precision
-        opened = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-        self._classifier = load_classifier(opened, self.runtime, precision, num_threads)
-        self._abstention = opened.export.abstention
+        self._classifier = Classifier(bundle, runtime, precision, threads)
+        self.runtime, self.precision = self._classifier.runtime, precision
+        self._abstention = self._classifier.abstention
         self._explain = explain
         self._least_likely = least_likely
 
-    def read(self, frame: NDArray[np.uint8]) -> Reading:
-        """Read a gray frame, uint8 [height, width]; a frame without digits gives an empty reading.
+    def __repr__(self) -> str:
+        """Name the model, its precision and its runtime."""
+        return repr(self._classifier).replace("Classifier", "Reader", 1)
+
+    def read(self, picture: Picture, order: Order = "RGB") -> Reading:
+        """Read a picture; one without digits gives an empty reading.
+
+        Args:
+            picture: Path of a file, or its content as bytes; a Pillow picture; or an array, uint8 [height, width],
+                [height, width, 3] in colour, or [height, width, 4] with transparency. Of any colour on any ground.
+            order: Order of an array's colours, `RGB`, or `BGR` for what OpenCV reads.
 
         Raises:
-            ValueError: The frame is not a gray image.
+            ArgumentError: It is something else; the message says how to convert it.
+            PictureError: The file or the Pillow picture cannot be read.
         """
+        frame = make_gray(picture, order)
         clock = _Clock()
         finding = find_candidates(frame)
         clock.lap("find")
@@ -146,7 +162,9 @@ class Reader:
         possible = sum(guess.score > threshold - HOPELESS for guess in guesses)
         company = weigh_company([guess.digit for row in rows for guess in row], possible)
         described = [[self._describe(finding, guess, company) for guess in row] for row in rows]
-        places = [i for i, row in enumerate(described) if is_likely(row, self._least_likely)]
+        # A frame with nothing else in it is a digit that somebody cut out.
+        least = self._least_likely if len(guesses) > sum(map(len, rows)) else 0.0
+        places = [i for i, row in enumerate(described) if is_likely(row, least)]
         reading = [described[i] for i in places]
         clock.lap("find")
         return Reading(

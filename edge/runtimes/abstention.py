@@ -46,6 +46,18 @@ def estimate_class_probability(logits: Logits, temperature: float) -> NDArray[np
     return 1 / np.exp(scaled - scaled.max(axis=1, initial=-np.inf)[:, None]).sum(axis=1)
 
 
+def estimate_probabilities(logits: Logits, temperature: float) -> NDArray[np.float32]:
+    """Return the probability of each digit, given that there is one: float32 [N, 10], each row sums to 1.
+
+    Args:
+        logits: Logits of any number of images, float32 [N, 10].
+        temperature: Temperature chosen on validation images, > 0.
+    """
+    scaled = logits / np.float32(temperature)
+    powers = np.exp(scaled - scaled.max(axis=1, initial=-np.inf)[:, None])
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 def estimate_digit_probability(score: float, company: float, odds: DigitOdds | None) -> float | None:
     """Estimate how likely a shape is a digit, in (0, 1), if digits and non-digits are equally common.
 

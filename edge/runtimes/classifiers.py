@@ -20,7 +20,7 @@ from ..common.native_log import quiet_native_log
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
-class Classifier(Protocol):
+class LoadedModel(Protocol):
     """A model file loaded into a runtime."""
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ class InterpreterClassifier:
         self._idle = [wrap_interpreter(interpreter)]
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Classify images one at a time, see `Classifier`."""
+        """Classify images one at a time, see `LoadedModel`."""
         check_images(images, IMAGE_SHAPE)
         call = self._take()
         try:
@@ -88,7 +88,7 @@ class InterpreterClassifier:
             self._idle.append(call)
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """Return the interpreter's own call, see `Classifier`."""
+        """Return the interpreter's own call, see `LoadedModel`."""
         return self._take()
 
     def _take(self) -> Call:
@@ -135,13 +135,13 @@ class OnnxRuntimeClassifier:
         self._file = file
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Classify a batch of images, see `Classifier`."""
+        """Classify a batch of images, see `LoadedModel`."""
         check_images(images, IMAGE_SHAPE)
         outputs = self._session.run([self._file.output.name], {self._file.input.name: images})[0]
         return dequantize(outputs, self._file.output)
 
     def raw_call(self) -> Callable[[NDArray[np.uint8]], object]:
-        """Return the session's own call, see `Classifier`."""
+        """Return the session's own call, see `LoadedModel`."""
         session, entrance, exits = self._session, self._file.input.name, [self._file.output.name]
         return lambda image: session.run(exits, {entrance: image})
 
@@ -192,7 +192,7 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
 _DECLARED_PRECISION = re.compile(rb'"' + re.escape(PRECISION_KEY).encode() + rb'":"(\w+)"')
 
 
-def load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+def load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: int) -> LoadedModel:
     """Load a TFLite file with the `Interpreter` of this module.
 
     Raises:
@@ -204,7 +204,7 @@ def load_interpreter(module: str, content: bytes, file: ModelFile, num_threads: 
     return InterpreterClassifier(lambda: interpreter_class(model_content=content, num_threads=num_threads), file)
 
 
-def load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads: int) -> Classifier:
+def load_onnxruntime(module: str, content: bytes, file: ModelFile, num_threads: int) -> LoadedModel:
     """Load an ONNX file with ONNX Runtime.
 
     Raises:

@@ -12,32 +12,31 @@ from ..bundle.card import ModelCardError
 from ..bundle.contract import Precision
 from ..bundle.export_record import ModelFile
 from ..bundle.folder import Bundle, list_shipped_hashes
-from ..common.errors import RuntimeUnavailableError
+from ..common.errors import ArgumentError, RuntimeUnavailableError, check_choice
 from ..common.processes.child import ChildError, call_in_child, limits_for
-from .classifiers import Classifier
+from .classifiers import LoadedModel
 from .golden import check_golden, unpack_pixels
 from .registry import RUNTIMES, Runtime, load_file
 
 
-def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, num_threads: int = 1) -> Classifier:
+def load_classifier(bundle: Bundle, runtime: Runtime, precision: Precision, threads: int = 1) -> LoadedModel:
     """Load the bundle's file of this precision into a runtime and check it against its golden vectors.
 
     A file from outside this package is first tried in a child process, which takes as long as starting the command,
     once for each file and runtime.
 
     Raises:
-        ValueError: There is no such precision, or the number of threads is not valid.
+        ArgumentError: There is no such precision, or the number of threads is not valid.
         ModelCardError: The bundle has no such file, it changed, or it does not compute what its card says.
         RuntimeUnavailableError: The runtime cannot be loaded, or cannot run the file.
     """
-    if precision not in get_args(Precision):
-        raise ValueError(f"expected a precision among {', '.join(get_args(Precision))}, got {precision!r}.")
-    if not isinstance(num_threads, int) or isinstance(num_threads, bool) or num_threads < 1:
-        raise ValueError(f"expected num_threads to be an integer of at least 1, got {num_threads!r}.")
+    check_choice("a precision", precision, get_args(Precision))
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ArgumentError(f"expected threads to be an integer of at least 1, got {threads!r}.")
     file = bundle.file(runtime.format, precision)
     content = bundle.read(file.record)
     check_in_child(content, file, runtime.name, bundle.export.golden_pixels)
-    classifier = load_file(runtime, content, file, num_threads)
+    classifier = load_file(runtime, content, file, threads)
     check_golden(classifier.logits, file, unpack_pixels(bundle.export.golden_pixels), runtime.name)
     return classifier
 

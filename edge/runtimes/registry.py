@@ -13,9 +13,9 @@ import numpy as np
 from ..bundle.card import ModelCardError
 from ..bundle.contract import Format
 from ..bundle.export_record import ModelFile
-from ..common.errors import RuntimeUnavailableError
+from ..common.errors import ArgumentError, RuntimeUnavailableError
 from ..common.machine import find_version
-from .classifiers import Classifier, load_interpreter, load_onnxruntime
+from .classifiers import LoadedModel, load_interpreter, load_onnxruntime
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Runtime:
     format: Format
     package: str
     module: str
-    load: Callable[[str, bytes, ModelFile, int], Classifier]
+    load: Callable[[str, bytes, ModelFile, int], LoadedModel]
     counts_as_tensorflow: bool = False
 
     @property
@@ -75,7 +75,7 @@ def choose_runtime(name: str | None) -> Runtime:
     """Choose the named runtime, or the first installed one in order of preference.
 
     Raises:
-        ValueError: No runtime has this name.
+        ArgumentError: No runtime has this name.
         RuntimeUnavailableError: It is not installed, or no runtime is.
     """
     if name is None:
@@ -84,7 +84,7 @@ def choose_runtime(name: str | None) -> Runtime:
                 return runtime
         raise RuntimeUnavailableError("No runtime is installed. Run: pip install ai-edge-litert")
     if name not in list(RUNTIMES):
-        raise ValueError(
+        raise ArgumentError(
             f"expected a runtime among {', '.join(RUNTIMES)}, or None for the first installed, got {name!r}."
         )
     runtime = RUNTIMES[name]
@@ -93,7 +93,7 @@ def choose_runtime(name: str | None) -> Runtime:
     return runtime
 
 
-def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> Classifier:
+def load_file(runtime: Runtime, content: bytes, file: ModelFile, num_threads: int = 1) -> LoadedModel:
     """Load a file's bytes into a runtime.
 
     Args:

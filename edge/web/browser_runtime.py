@@ -21,6 +21,7 @@ import msgspec
 from ..common.errors import EdgeMnistError
 from ..common.terminal.output import echo, safe_output
 from ..common.terminal.text import one_line
+from ..common.terminal.verbosity import note
 from ..data.download import cache_dir
 
 PACKAGE = "onnxruntime-web"
@@ -82,6 +83,18 @@ def fetch_runtime() -> Path:
     return destination
 
 
+def ensure_runtime() -> str:
+    """Fetch the files unless this version of them is there, and return a sentence about it.
+
+    Raises:
+        EdgeMnistError: As `fetch_runtime`.
+    """
+    if runtime_version(runtime_dir()) == VERSION:
+        return f"{runtime_dir()} already holds {PACKAGE} {VERSION}."
+    note(f"Fetching {PACKAGE} {VERSION} with npm …")
+    return f"{fetch_runtime()} holds {PACKAGE} {VERSION}."
+
+
 class _Package(msgspec.Struct):
     """The fields of a package.json that are used here."""
 
@@ -141,14 +154,10 @@ def _replace(new: Path, destination: Path, old: Path) -> None:
 @click.command()
 def main() -> None:
     """Fetch onnxruntime-web, so that the page reads drawings itself."""
-    if runtime_version(runtime_dir()) == VERSION:
-        echo(f"{runtime_dir()} already holds {PACKAGE} {VERSION}.")
-        return
     try:
-        folder = fetch_runtime()
+        echo(ensure_runtime())
     except EdgeMnistError as error:
         raise click.ClickException(one_line(error)) from error
-    echo(f"{folder} holds {PACKAGE} {VERSION}.")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import Bundle
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.registry import RUNTIMES
-from edge_mnist.export.changed_digits import (
+from edge_mnist.export.report.changed_digits import (
     COLUMNS,
     HEADING,
     MOST_TILES,

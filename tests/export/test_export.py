@@ -15,8 +15,8 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data import held_out as mnist
 from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.adoption.source import behind_scaling, load_source
-from edge_mnist.export.exporters import list_exporters
-from edge_mnist.export.settings import ExportSettings, carry_over, choose_exporters
+from edge_mnist.export.exporters import carry_over, choose_exporters, list_exporters
+from edge_mnist.export.settings import ExportSettings
 from tests.conftest import EXPORT, ONE_CALIBRATION, edge_mnist, edge_mnist_process, make_once
 
 # The best that the shipped model's int8 files may cost, and the least on which they must agree: figures of the closing

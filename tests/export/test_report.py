@@ -18,7 +18,7 @@ from edge_mnist.edge.inspection.inspect import inspect_file
 from edge_mnist.edge.runtimes.golden import unpack_pixels
 from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file
 from edge_mnist.export.pipeline import show_steps
-from edge_mnist.export.report import GLOSSARY, ReportInputs, format_report
+from edge_mnist.export.report.page import GLOSSARY, ReportInputs, format_report
 from edge_mnist.export.verify import FileOutputs, KerasReference, run_in_processes
 from tests.builders.parsed_page import ParsedPage
 from tests.conftest import edge_mnist

@@ -122,7 +122,7 @@ def _name_in(line: str) -> str:
 def _run(folder: Path) -> Iterator[tuple[float, str]]:
     """Everything that the command prints, each line with the seconds since the last; how it ended, if not well."""
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "run", folder, "--json"],
+        [sys.executable, "-c", COMMAND, "run", folder, "--json", "-q"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -45,7 +45,7 @@ def film(picture: NDArray[np.uint8], frames: int, random: np.random.Generator) -
 
 def watch(folder: Path, minutes: float, fps: float, seed: int = 0) -> tuple[int, list[tuple[str, tuple[str, ...]]]]:
     """Watch the pictures of a folder; return the number of frames, and each announcement with its picture's name."""
-    random, reader = np.random.default_rng(seed), Reader(num_threads=1)
+    random, reader = np.random.default_rng(seed), Reader(threads=1)
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".jpeg", ".png"))
     tracker, announced, count = Tracker(), [], 0
     looks = max(1, round(minutes * 60 / LOOK_S))

@@ -194,7 +194,7 @@ _DRAWN: dict[str, Callable[[tuple[int, int]], Gray]] = {
 def measure(repeats: int, plain_ms: float) -> None:
     """Print the cost of each content at each size, in plain pages and in milliseconds if a page takes `--plain-ms`."""
     cv2.setNumThreads(1)
-    reader, page = Reader(num_threads=1), draw_plain_page()
+    reader, page = Reader(threads=1), draw_plain_page()
     reader.read(page)
     lines: dict[str, list[str]] = {name: [name] for name in _DRAWN}
     for size in SIZES.values():

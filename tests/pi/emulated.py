@@ -20,7 +20,7 @@ from edge_mnist.benchmarks.scenes.pages import write_page
 from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
-from edge_mnist.edge.commands.verify import NOT_RUN, PASSED
+from edge_mnist.edge.runtimes.checking import NOT_RUN, PASSED
 from edge_mnist.edge.runtimes.isolated import IsolatedJob, run_isolated
 from edge_mnist.edge.runtimes.registry import RUNTIMES
 from tests.conftest import edge_mnist_process

@@ -206,6 +206,7 @@ def test_the_wheel_holds_every_tracked_file_of_the_stages(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
 
     assert {f"edge_mnist/{name}" for name in tracked} <= packed
+    assert not [name for name in packed if name.startswith(("examples/", "tests/", "docs/"))]
 
 
 def test_a_clean_environment_reads_digits_without_tensorflow(wheel: Path, tmp_path: Path) -> None:

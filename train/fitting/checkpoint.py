@@ -16,7 +16,7 @@ from ...edge.bundle.training_record import Epoch
 from ...edge.common.files import atomic_file, open_file
 from ...edge.common.npz import read_npz
 from ...edge.common.processes.child import first_line
-from ...edge.common.terminal.output import echo
+from ...edge.common.terminal.verbosity import note
 from ..errors import TrainError
 
 MOST_OTHER_BYTES = 1_000_000
@@ -94,7 +94,7 @@ def load_state(
     except Exception as error:
         # The file may hold anything: nested JSON, invalid numbers, arrays of other shapes.
         raise TrainError(f"{path}: is not a training state ({first_line(error)}). Delete it to start again.") from error
-    echo(f"Resuming after epoch {len(progress.history)}: {path}", err=True)
+    note(f"Resuming after epoch {len(progress.history)}: {path}")
     return progress
 
 

@@ -21,6 +21,7 @@ from ...edge.bundle.training_record import Epoch, TrainingPrecision
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.output import echo
 from ...edge.common.terminal.progress import ProgressBar
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.images import Images, Splits
 from ..augmentation.augment import Augment
 from ..epochs import EpochFeed, EpochImages, draw_epoch
@@ -107,7 +108,7 @@ def fit_model(
                 validation_accuracy=validation_accuracy, seconds=seconds,
             ), model.get_weights())  # fmt: skip
             save_state(state_path, variables, progress, identity)
-            echo(_describe(progress, recipe.epochs), err=True)
+            note(_describe(progress, recipe.epochs))
     model.set_weights(progress.best_weights)
     return tuple(progress.history), progress.best_epoch
 
@@ -258,14 +259,14 @@ def _describe(progress: TrainingProgress, epochs: int) -> str:
 
 
 class _ProgressBar(keras.callbacks.Callback):
-    """A progress bar per epoch on stderr, which vanishes when the epoch's line is printed."""
+    """Progress within an epoch on stderr; a bar vanishes when the epoch's line is printed."""
 
     def __init__(self, label: str) -> None:
         super().__init__()
         self.label = label
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Open the bar; `disable=None` keeps it out of files and pipes."""
+        """Open the bar."""
         steps = (self.params or {}).get("steps")
         self.bar = ProgressBar(total=steps, label=self.label, unit="step")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from ...edge.bundle.training_record import Epoch, SeedRun, SeedTrials
-from ...edge.common.terminal.output import echo
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.images import Splits
 from ..recipe import Recipe
 from ..zoo import ZOO
@@ -58,7 +58,7 @@ def train_seeds(
     runs: list[TrainedModel] = []
     for seed, path in state_paths.items():
         if len(state_paths) > 1:
-            echo(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})", err=True)
+            note(f"Seed {seed} ({len(runs) + 1} of {len(state_paths)})")
         model, own = make(seed), dataclasses.replace(recipe, seed=seed)
         runs.append(TrainedModel(model, own, *fit_model(model, splits, own, path, setup)))
     return runs

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...edge.bundle.card import ModelCard
 from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.common.files import write_atomically
-from ...edge.common.terminal.output import echo
+from ...edge.common.terminal.verbosity import note
 from ...edge.data.images import Images, Splits
 from ..augmentation.augment import Augment
 from ..augmentation.outliers import draw_extras
@@ -66,9 +66,9 @@ def write_report(out: Path, card: ModelCard, splits: Splits, runs: Sequence[Trai
         TrainError: The folder cannot be written.
         ValueError: The card has no training record.
     """
-    echo("Report: logistic regression for comparison …", err=True)
+    note("Report: logistic regression for comparison …")
     report = make_report(card, splits, runs)
-    echo("Report: plots and pictures …", err=True)
+    note("Report: plots and pictures …")
     page = report_path(out)
     try:
         write_atomically(page.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")

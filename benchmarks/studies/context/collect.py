@@ -20,7 +20,7 @@ from ....edge.reading.finding import Candidates, find_candidates
 from ....edge.reading.framing import frame_digits
 from ....edge.reading.shapes import Box, Shape
 from ....edge.runtimes.abstention import score_digits
-from ....edge.runtimes.classifiers import Classifier
+from ....edge.runtimes.classifiers import LoadedModel
 from ....edge.runtimes.loading import load_classifier
 from ....edge.runtimes.registry import choose_runtime
 from ...errors import BenchmarkError
@@ -49,7 +49,7 @@ class ShapeReader:
         threshold: Score, in nats, from which its card accepts a shape.
     """
 
-    classifier: Classifier
+    classifier: LoadedModel
     threshold: float
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 
 from ....edge.common.machine import describe_host
 from ....edge.common.opencv import resize
-from ....edge.common.terminal.output import echo
+from ....edge.common.terminal.verbosity import note
 from ....edge.data.datasets import load_mnist
 from ....edge.media.pictures import SUFFIXES, read_gray
 from ....edge.reading.context import ContextNetwork
@@ -52,7 +52,7 @@ def run_context(
     first = settings.frames
     numbers = range(first), range(first, first + max(1, first // FRAMES_PER_EVALUATION))
     training, evaluation = (collect_examples(reader, sources[i], numbers[i], settings.seed) for i in range(2))
-    echo(f"Training on {len(training):,} shapes for {settings.epochs} epochs.", err=True)
+    note(f"Training on {len(training):,} shapes for {settings.epochs} epochs.")
     model = train_network(training, settings.epochs, settings.seed)
     network = quantize_network(model)
     packed = pack_network(network)

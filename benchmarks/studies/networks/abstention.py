@@ -24,7 +24,7 @@ from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.reading.framing import FAINTEST, frame_digit
 from ....edge.runtimes.abstention import accepted, estimate_class_probability, score_digits
-from ....edge.runtimes.classifiers import Classifier
+from ....edge.runtimes.classifiers import LoadedModel
 from ....edge.runtimes.loading import load_classifier
 from ....edge.runtimes.registry import RUNTIMES, Runtime
 from ...statistics.selective import measure_auroc, measure_calibration_error, thin_out, trace_risk
@@ -124,7 +124,7 @@ def _classify(bundle: Bundle, target: _Target, images: _Variants) -> _Variants |
     return _Variants(_compute_logits(classifier, images.plain), _compute_logits(classifier, images.framed))
 
 
-def _compute_logits(classifier: Classifier, sets: _Sets) -> _Sets:
+def _compute_logits(classifier: LoadedModel, sets: _Sets) -> _Sets:
     return _Sets(classifier.logits(sets.digits), classifier.logits(sets.others))
 
 

@@ -134,7 +134,7 @@ def run_frames(bundle: Path = SHIPPED, peer: Path | None = None, settings: Frame
     """
     settings = settings or FrameSettings()
     opened = open_bundle(bundle)
-    reader = Reader(bundle, settings.runtime, settings.precision, num_threads=1)
+    reader = Reader(bundle, settings.runtime, settings.precision, threads=1)
     other = OtsuReader(peer) if peer else None
     started, host_before = datetime.now(UTC).isoformat(timespec="seconds"), describe_host()
     with _one_opencv_thread():

@@ -19,7 +19,7 @@ from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.held_out import HeldOut
 from ....edge.data.images import Images
 from ....edge.runtimes.abstention import accepted
-from ....edge.runtimes.classifiers import Classifier
+from ....edge.runtimes.classifiers import LoadedModel
 from ....edge.runtimes.loading import load_classifier
 from ....edge.runtimes.registry import choose_runtime
 from ...errors import BenchmarkError
@@ -106,7 +106,7 @@ def _cells() -> Iterator[tuple[str, int]]:
 
 
 def _read_all(
-    images: Images, classifiers: Sequence[Classifier], bundle: Bundle, seed: int
+    images: Images, classifiers: Sequence[LoadedModel], bundle: Bundle, seed: int
 ) -> tuple[list[float], list[Outcomes]]:
     """Return the distances of all cells but the clean one, and each classifier's outcomes on all cells."""
     distances: list[float] = []

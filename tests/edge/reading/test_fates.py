@@ -11,7 +11,7 @@ from tests.builders.ink import on_paper, write
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return Reader(explain=True, num_threads=1)
+    return Reader(explain=True, threads=1)
 
 
 def test_digits_and_all_that_was_left_out_are_named(reader: Reader) -> None:
@@ -43,7 +43,7 @@ def test_a_shape_that_the_model_refuses_has_its_score(reader: Reader) -> None:
 
 
 def test_a_reader_that_does_not_explain_has_no_candidates() -> None:
-    assert Reader(num_threads=1).read(on_paper(write("5").ink)).candidates == ()
+    assert Reader(threads=1).read(on_paper(write("5").ink)).candidates == ()
 
 
 def test_fates_are_counted_without_the_digits() -> None:

@@ -80,12 +80,6 @@ def test_grainy_empty_paper_has_no_digits(reader: Reader) -> None:
     assert reader.read(grain).digits == ()
 
 
-@pytest.mark.parametrize("frame", [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4)), np.zeros((0, 4), np.uint8)])
-def test_what_is_no_gray_frame_is_refused(reader: Reader, frame: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="expected a gray frame"):
-        reader.read(frame)
-
-
 def test_bare_mnist_images_are_read_as_frames(reader: Reader, sample: mnist.Images) -> None:
     chosen = sample.take(mnist.first_per_class(sample.labels, 20))
 

@@ -29,7 +29,7 @@ THRESHOLD = 0.0
 def reader() -> Iterator[Reader]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    yield Reader(num_threads=1, explain=True)
+    yield Reader(threads=1, explain=True)
     cv2.setNumThreads(threads)
 
 

@@ -94,7 +94,7 @@ def test_a_pattern_that_matches_nothing_says_so(tmp_path: Path) -> None:
         (["run", "a.png", "--runtime", "tensorrt"], "'tensorrt' is not one of 'litert'"),
         (["run", "a.png", "--precision", "int4"], "'int4' is not one of 'float32'"),
         (["benchmark", "--calls", "0"], "not in the range"),
-        (["train"], "Missing option '--out'"),
+        (["train"], "Missing option '-o' / '--out'"),
         (["export", "--data-dir", "/nowhere"], "Directory '/nowhere' does not exist"),
         (["train", "--model", "resnet", "--out", "x"], "'resnet' is not"),
         (["fly"], "No such command"),

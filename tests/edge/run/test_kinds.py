@@ -139,7 +139,7 @@ def test_names_that_say_something_else_are_not_believed(tmp_path: Path) -> None:
     assert sources == [
         PictureFile(tmp_path / "none"),
         PictureFile(tmp_path / "picture.mp4"),
-        VideoSource(tmp_path / "video.jpg", Spacing()),
+        VideoSource(tmp_path / "video.jpg", Spacing(), is_listed=True),
     ]
 
 

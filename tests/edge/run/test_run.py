@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import struct
 import subprocess
@@ -98,6 +99,21 @@ def test_each_frame_of_a_video_is_a_reading(clip: Path) -> None:
     documents = _documents(edge_mnist("run", clip, "--json").stdout)
 
     assert [(d["frame"], d["time_s"], d["rows"]) for d in documents] == [(0, 0, ["12"]), (1, 1, []), (2, 2, ["47"])]
+
+
+def test_a_video_of_a_folder_is_one_line(clip: Path, page: Path, tmp_path: Path) -> None:
+    for path in (clip, page):
+        shutil.copy(path, tmp_path)
+
+    lines = edge_mnist("run", tmp_path).stdout.splitlines()
+    (line,) = [line for line in lines if line.startswith(str(tmp_path / clip.name))]
+    others = [len(edge_mnist("run", tmp_path, *more).stdout.splitlines()) for more in ([], ["-v"], ["--json"])]
+
+    assert re.fullmatch(rf"{tmp_path / clip.name}: 3 frames in \d+\.\d s; 12 in 1, 47 in 1, no digits in 1", line)
+    assert any(line.startswith(f"{tmp_path / page.name}: 6 digits") for line in lines)
+    assert others[0] == 2 + len(ROWS)
+    assert others[1] > others[0]
+    assert others[2] == 4
 
 
 @pytest.mark.parametrize("every", ["2", "1.5s"])

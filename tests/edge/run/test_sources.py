@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_mnist.edge.media.pictures import UPRIGHT, PictureError, read_gray, read_rgb
+from edge_mnist.edge.media.conversion import UPRIGHT
+from edge_mnist.edge.media.pictures import PictureError, read_gray, read_rgb
 from edge_mnist.edge.media.sources import PictureFile, SourceFrame, VideoSource, find_sources, read_all
 from edge_mnist.edge.media.streams import split_pictures
 from edge_mnist.edge.media.videos import Spacing, read_video
@@ -189,8 +190,10 @@ def test_a_folder_gives_pictures_and_videos_and_nothing_hidden(tmp_path: Path) -
     sources = find_sources((str(tmp_path),), Spacing(frames=3))
 
     assert sources == [
-        PictureFile(tmp_path / "a.png"), PictureFile(tmp_path / "b.JPG"), VideoSource(tmp_path / "c.mp4", Spacing(3))
-    ]  # fmt: skip
+        PictureFile(tmp_path / "a.png"),
+        PictureFile(tmp_path / "b.JPG"),
+        VideoSource(tmp_path / "c.mp4", Spacing(3), is_listed=True),
+    ]
 
 
 @pytest.mark.parametrize("argument", ["*.png", "missing.png", "x" * 300, "empty"])

@@ -27,8 +27,8 @@ from edge_mnist.edge.bundle.export_record import ModelFile
 from edge_mnist.edge.bundle.folder import SOURCE_NAME, Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.bundle.writing import describe_file
-from edge_mnist.edge.commands.verify import NOT_RUN, PASSED
 from edge_mnist.edge.data import held_out as mnist
+from edge_mnist.edge.runtimes.checking import NOT_RUN, PASSED
 from edge_mnist.edge.runtimes.classifiers import InterpreterClassifier
 from edge_mnist.edge.runtimes.isolated import IsolatedJob
 from edge_mnist.edge.runtimes.registry import RUNTIMES, load_file

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edge_mnist.edge.commands import serve
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web import browser_runtime as fetch_runtime
 from edge_mnist.edge.web.browser_runtime import runtime_dir, runtime_version
+from tests.conftest import edge_mnist
 
 CONTENT = {
     "package/dist/ort.wasm.min.mjs": b"export {};",
@@ -91,7 +93,7 @@ def test_a_failing_npm_is_reported_in_one_sentence(tmp_path: Path) -> None:
     result = CliRunner().invoke(fetch_runtime.main)
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: npm could not get onnxruntime-web 1.30.0 (ENOTFOUND).")
+    assert result.stderr.splitlines()[-1].startswith("Error: npm could not get onnxruntime-web 1.30.0 (ENOTFOUND).")
     assert list(runtime_dir().parent.iterdir()) == []
 
 
@@ -105,6 +107,27 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(EdgeMnistError, match="cannot be written"):
         fetch_runtime.fetch_runtime()
+
+
+def test_serve_fetches_it_first_on_request(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install_npm(tmp_path, f"/bin/cp {archive} $PWD/onnxruntime-web.tgz")
+    served: list[object] = []
+    monkeypatch.setattr(serve, "_serve", lambda *_: served.append(runtime_version(runtime_dir())))
+
+    first, second = edge_mnist("serve", "--fetch-runtime"), edge_mnist("serve", "--fetch-runtime")
+
+    assert served == ["1.30.0", "1.30.0"]
+    assert first.stderr.splitlines()[-1] == f"{runtime_dir()} holds onnxruntime-web 1.30.0."
+    assert second.stderr == f"{runtime_dir()} already holds onnxruntime-web 1.30.0.\n"
+
+
+def test_serve_without_npm_is_one_sentence_and_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_serve", lambda *_: pytest.fail("it serves"))
+
+    result = edge_mnist("serve", "--fetch-runtime", "-q")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: npm is needed to fetch onnxruntime-web, but is not on the PATH: apt install npm.\n"
 
 
 def _install_npm(folder: Path, script: str) -> None:

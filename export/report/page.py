@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..edge.bundle.card import ModelCard
-from ..edge.bundle.export_record import Calibration, Evaluation, Export, ModelFile, Quantization
-from ..edge.common.pages.page import PageTable, TableCell, embed_png, render_page
-from ..edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
-from ..edge.common.terminal.formatting import describe_p, format_p, format_percent
+from ...edge.bundle.card import ModelCard
+from ...edge.bundle.export_record import Calibration, Evaluation, Export, ModelFile, Quantization
+from ...edge.common.pages.page import PageTable, TableCell, embed_png, render_page
+from ...edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
+from ...edge.common.terminal.formatting import describe_p, format_p, format_percent
+from ..quantize.noise import IMAGES
+from ..verify import FileOutputs, KerasReference, describe_doubts
 from .changed_digits import draw_changed_digits
-from .quantize.noise import IMAGES
-from .verify import FileOutputs, KerasReference, describe_doubts
 
 SIGNIFICANCE = 0.05
 # Below this, a layer's error is a tenth of its signal, large enough to explain a drop in accuracy.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .verify import FileOutputs, KerasReference
+from ..verify import FileOutputs, KerasReference
 
 # Pixels. A digit of 28 pixels is shown three times as large.
 ZOOM, TILE_WIDTH, TILE_HEIGHT, COLUMNS, HEADING = 3, 104, 140, 9, 34
