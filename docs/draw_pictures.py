@@ -18,7 +18,7 @@ from edge_mnist.edge.media.pictures import read_gray, read_rgb
 from edge_mnist.edge.reading.finding import find_candidates, show_ink
 from edge_mnist.edge.reading.framing import frame_digit
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.reading.shapes import group_into_rows
+from edge_mnist.edge.reading.rows import group_into_rows
 from edge_mnist.edge.sinks.annotate import annotate
 
 FOLDER = Path(__file__).parent / "pictures"

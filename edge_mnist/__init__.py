@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from .edge.live.sink_thread import Sink as Sink
     from .edge.media.pictures import read_gray as read_gray
     from .edge.media.pictures import read_rgb as read_rgb
+    from .edge.reading.ink.shapes import Box as Box
     from .edge.reading.reader import Digit as Digit
     from .edge.reading.reader import Reader as Reader
     from .edge.reading.reader import Reading as Reading
-    from .edge.reading.shapes import Box as Box
     from .edge.runtimes.checking import FileCheck as FileCheck
     from .edge.runtimes.checking import verify as verify
     from .edge.runtimes.prediction import Classifier as Classifier
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .export.run import export as export
 
 _HOMES = {
-    "Box": "edge.reading.shapes",
+    "Box": "edge.reading.ink.shapes",
     "Bundle": "edge.bundle.folder",
     "CameraOptions": "edge.cameras.camera",
     "Classifier": "edge.runtimes.prediction",

@@ -11,9 +11,9 @@ from itertools import chain, compress
 
 import numpy as np
 
+from ..reading.ink.shapes import Box
 from ..reading.reader import Digit, Reading, is_likely
 from ..reading.rows import group_into_rows
-from ..reading.shapes import Box
 from .events import Track
 from .matching import REACH, Places, match
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cuts import find_cuts, part_between, split_upright
-from .faint import find_faint_ends
 from .finding import Candidates
 from .framing import measure_stroke
-from .shapes import Shape, find_edges, split_pieces, unite_shapes
+from .ink.faint import find_faint_ends
+from .ink.shapes import Shape, find_edges, split_pieces, unite_shapes
 
 # A digit is rarely wider than the first share of its height; several that touch are rarely narrower than the second.
 WIDEST_DIGIT = 1.25

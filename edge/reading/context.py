@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..common.opencv import cv, halve
 from .finding import Candidates
-from .shapes import Shape
+from .ink.shapes import Shape
 
 # Side of a window in pixels of the network, and as a multiple of the box's longer side.
 SIDE = 32

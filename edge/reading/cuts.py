@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..common.opencv import cv
-from .shapes import Box, Mask, Shape
+from .ink.shapes import Box, Mask, Shape
 
 # Cuts are searched at this height, in strips of this share of it, and follow the ink from row to row.
 HEIGHT = 40

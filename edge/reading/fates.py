@@ -14,8 +14,8 @@ from .finding import (
     is_border,
     typical_height,
 )
+from .ink.shapes import Box, Shape
 from .judging import HOPELESS, LEAST, judge_by_neighbours
-from .shapes import Box, Shape
 
 Fate = Literal[
     "digit",

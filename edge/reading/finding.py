@@ -14,11 +14,12 @@ import numpy as np
 
 from ..common.arrays import check_gray
 from ..common.opencv import Gray, cv, enlarge, resize
-from .boxes import find_blocks, find_boxes, remove_boxes
-from .margins import add_margin
-from .paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
-from .ruled_lines import Effort, keep_thin, remove_lines
-from .shapes import Box, Shape, join_pieces, outline_shapes
+from .ink.boxes import find_blocks, find_boxes, remove_boxes
+from .ink.effort import Effort
+from .ink.margins import add_margin
+from .ink.paper import Levels, darken_ink, estimate_levels, estimate_noise, make_copies, mask_darker_than
+from .ink.ruled_lines import keep_thin, remove_lines
+from .ink.shapes import Box, Shape, join_pieces, outline_shapes
 
 # Frames are searched at the first of these sizes where digits are large enough: strokes are a few pixels wide, the
 # grain of a pencil is smoothed, and a 12-megapixel photograph takes milliseconds. Smaller frames are enlarged to it.

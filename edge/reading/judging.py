@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from .alternatives import Classified, measure_effort
 from .context import cut_windows, load_context_network
 from .finding import Candidates
+from .ink.shapes import find_edges
 from .rows import group_into_rows
-from .shapes import find_edges
 
 # Weights of the evidence in nats, fitted by `edge-mnist measure context`: of the score above the threshold, limited to
 # the highest one that counts; of the context; and the intercept.

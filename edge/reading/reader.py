@@ -15,6 +15,7 @@ from .alternatives import UNSEEN, Classified, choose_reading, suggest_alternativ
 from .fates import InkFate, explain_reading
 from .finding import Candidates, find_candidates
 from .framing import frame_digits
+from .ink.shapes import Box, Shape
 from .judging import (
     HOPELESS,
     LENIENT,
@@ -24,7 +25,6 @@ from .judging import (
     judge_shapes,
     sample_shapes,
 )
-from .shapes import Box, Shape
 
 # A row is read if at least one of its digits is this likely to be a digit. Among so much else, a lone one is chance.
 LEAST_LIKELY = 0.05

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .shapes import Box
+from .ink.shapes import Box
 
 # How far the centre of a neighbour may be above or below that of the one before it, as a share of the larger height.
 FARTHEST = 0.6

@@ -16,8 +16,8 @@ from ..common.arrays import check_picture
 from ..common.opencv import cv
 from ..live.events import Sighting
 from ..reading.fates import InkFate
+from ..reading.ink.shapes import Box
 from ..reading.reader import Digit, Reading
-from ..reading.shapes import Box
 
 # Below this confidence a digit deserves a second look: more than one in ten is wrong.
 UNSURE_BELOW = 0.9

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_mnist.benchmarks.scenes.pages import STROKES, round_corners
-from edge_mnist.edge.reading.shapes import Box, Shape, outline_shapes, unite_shapes
+from edge_mnist.edge.reading.ink.shapes import Box, Shape, outline_shapes, unite_shapes
 
 Gray = NDArray[np.uint8]
 

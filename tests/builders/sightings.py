@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from edge_mnist.edge.live.events import STAGES, CameraChange, Rates, Sighting, Track
 from edge_mnist.edge.live.sink_thread import Backlog
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.reader import Digit, Reading
-from edge_mnist.edge.reading.shapes import Box
 
 # 2025-03-01, 12:00 UTC.
 START = 1740830400.0

@@ -11,8 +11,8 @@ import numpy as np
 from edge_mnist.edge.cameras.camera import Camera, CameraError, CameraFrame
 from edge_mnist.edge.live.events import CameraChange, Event, Sighting
 from edge_mnist.edge.live.loop import LiveLoop
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.reader import Digit, Reading
-from edge_mnist.edge.reading.shapes import Box
 
 # No wait of these tests is longer.
 PATIENCE_S = 10.0

@@ -18,7 +18,7 @@ from ....edge.reading.alternatives import Classified, suggest_alternatives
 from ....edge.reading.context import Windows, cut_windows
 from ....edge.reading.finding import Candidates, find_candidates
 from ....edge.reading.framing import frame_digits
-from ....edge.reading.shapes import Box, Shape
+from ....edge.reading.ink.shapes import Box, Shape
 from ....edge.runtimes.abstention import score_digits
 from ....edge.runtimes.classifiers import LoadedModel
 from ....edge.runtimes.loading import load_classifier

@@ -9,8 +9,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from ....edge.reading.alternatives import Classified
+from ....edge.reading.ink.shapes import Box, Shape
 from ....edge.reading.judging import HOPELESS, MOST_SCORE, weigh_neighbours
-from ....edge.reading.shapes import Box, Shape
 from ...statistics.logistic import fit_logistic
 from ...statistics.selective import measure_auroc
 from .collect import AMBIGUOUS, DIGIT, NO_DIGIT, Examples

@@ -27,8 +27,8 @@ from ....edge.common.files import write_atomically
 from ....edge.common.terminal.progress import ProgressBar
 from ....edge.data.images import Images
 from ....edge.media.pictures import SUFFIXES, read_gray
+from ....edge.reading.ink.shapes import Box
 from ....edge.reading.reader import Reader
-from ....edge.reading.shapes import Box
 from ....edge.runtimes.abstention import weigh_company
 from ...errors import BenchmarkError
 from ...statistics.logistic import fit_logistic, logistic
@@ -143,7 +143,7 @@ def _shrink(scene: Gray) -> Gray:
 def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]]) -> list[Case]:
     """Read a frame, and match each reading to the digit around its centre, if there is one."""
     reading = reader.read(frame)
-    company = weigh_company([digit.digit for digit in reading.digits], reading.shapes)
+    company = weigh_company([digit.digit for digit in reading.digits], reading.ink.shapes)
     cases: list[Case] = []
     for digit in reading.digits:
         x, y = digit.box.x + digit.box.width / 2, digit.box.middle

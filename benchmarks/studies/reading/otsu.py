@@ -20,7 +20,7 @@ from ....edge.common.files import read_file
 from ....edge.common.kinds import TFLITE, UNKNOWN, describe_mistake, identify_kind
 from ....edge.common.native_log import quiet_native_log
 from ....edge.common.processes.child import call_in_child, first_line, limits_for
-from ....edge.reading.shapes import Box
+from ....edge.reading.ink.shapes import Box
 from ....edge.runtimes.registry import RUNTIMES
 from ...errors import BenchmarkError
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ....edge.common.opencv import resize
 from ....edge.reading.framing import measure_stroke
-from ....edge.reading.shapes import Box
+from ....edge.reading.ink.shapes import Box
 
 Gray = NDArray[np.uint8]
 Change = Literal["none", "thinner", "thicker"]

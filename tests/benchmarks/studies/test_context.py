@@ -41,8 +41,8 @@ from edge_mnist.benchmarks.studies.context.writing import Typeface, draw_mnist, 
 from edge_mnist.edge.data.held_out import Images
 from edge_mnist.edge.reading.context import SIDE
 from edge_mnist.edge.reading.finding import Candidates
-from edge_mnist.edge.reading.paper import Levels
-from edge_mnist.edge.reading.shapes import Box, Shape
+from edge_mnist.edge.reading.ink.paper import Levels
+from edge_mnist.edge.reading.ink.shapes import Box, Shape
 from tests.builders.context import draw_photograph, load_network, random_windows
 from tests.builders.ink import Gray, draw_digit, on_paper
 

@@ -18,7 +18,7 @@ from edge_mnist.benchmarks.studies.reading.frames_report import describe_growth,
 from edge_mnist.benchmarks.studies.reading.otsu import OtsuReader, as_input, find_boxes, frame_box, separate_ink
 from edge_mnist.benchmarks.studies.reading.side_by_side import ratio_interval, take_turns
 from edge_mnist.edge.bundle.shipped import SHIPPED
-from edge_mnist.edge.reading.shapes import Box
+from edge_mnist.edge.reading.ink.shapes import Box
 
 PEER = SHIPPED / "standard-int8.tflite"
 

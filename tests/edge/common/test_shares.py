@@ -6,8 +6,8 @@ import pytest
 from edge_mnist.edge.commands.run_output import FrameResult, format_digits
 from edge_mnist.edge.common.terminal.formatting import format_confidence, format_percent
 from edge_mnist.edge.media.sources import SourceFrame
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.reader import Digit, Reading
-from edge_mnist.edge.reading.shapes import Box
 from tests.conftest import REPOSITORY
 
 

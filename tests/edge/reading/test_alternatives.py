@@ -16,8 +16,8 @@ from edge_mnist.edge.reading.alternatives import (
     suggest_alternatives,
 )
 from edge_mnist.edge.reading.finding import Candidates, find_candidates
+from edge_mnist.edge.reading.ink.shapes import Box, Shape, unite_shapes
 from edge_mnist.edge.reading.rows import group_into_rows
-from edge_mnist.edge.reading.shapes import Box, Shape, unite_shapes
 from tests.builders.ink import draw_digit, on_paper, write
 
 THRESHOLD = 1.0

@@ -15,8 +15,8 @@ from edge_mnist.edge.reading.context import (
     load_context_network,
 )
 from edge_mnist.edge.reading.finding import Candidates
-from edge_mnist.edge.reading.paper import Levels
-from edge_mnist.edge.reading.shapes import Shape, outline_shapes
+from edge_mnist.edge.reading.ink.paper import Levels
+from edge_mnist.edge.reading.ink.shapes import Shape, outline_shapes
 from tests.builders.ink import Gray, draw_digit, on_paper, write
 
 PAPER = 220

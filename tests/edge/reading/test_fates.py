@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.reading.fates import MEANINGS, InkFate, count_fates
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.reading.shapes import Box
 from tests.builders.ink import on_paper, write
 
 

@@ -7,7 +7,7 @@ import pytest
 from edge_mnist.benchmarks.scenes.pages import draw_page
 from edge_mnist.benchmarks.scenes.scene import draw_scene
 from edge_mnist.edge.reading.finding import Candidates, find_candidates
-from edge_mnist.edge.reading.shapes import Box
+from edge_mnist.edge.reading.ink.shapes import Box
 from tests.builders.ink import Gray, on_paper, write
 
 ROWS = ("1247", "89")

@@ -5,8 +5,8 @@ import pytest
 
 from edge_mnist.edge.reading.alternatives import Classified
 from edge_mnist.edge.reading.finding import find_candidates
+from edge_mnist.edge.reading.ink.shapes import Box, Shape
 from edge_mnist.edge.reading.judging import LEAST, choose_rows, judge_parts, judge_shapes
-from edge_mnist.edge.reading.shapes import Box, Shape
 from tests.builders.ink import on_paper, write
 
 THRESHOLD = 1.0

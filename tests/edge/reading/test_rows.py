@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.rows import group_into_rows
-from edge_mnist.edge.reading.shapes import Box
 
 
 def _group(boxes: list[Box]) -> list[list[Box]]:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.reading.alternatives import UNSEEN, Classified
+from edge_mnist.edge.reading.ink.effort import Effort
+from edge_mnist.edge.reading.ink.ruled_lines import find_level_lines
+from edge_mnist.edge.reading.ink.shapes import Box, Shape
 from edge_mnist.edge.reading.judging import MORE_PER_DIGIT, SAMPLE, choose_beside_digits, sample_shapes
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.reading.ruled_lines import Effort, find_level_lines
-from edge_mnist.edge.reading.shapes import Box, Shape
 from tests.long.worst_frames import SIZES, draw_plain_page, draw_worst_frames, time_in_pages
 
 # The ceiling of docs/reading.md, in plain pages of 640x480, by megapixels.
@@ -59,7 +60,7 @@ def test_shapes_that_are_not_looked_at_are_explained(reader: Reader) -> None:
     reading = reader.read(frame)
 
     fates = [candidate.fate for candidate in reading.candidates]
-    assert 0 < fates.count("limit") <= reading.shapes - 0.9 * SAMPLE
+    assert 0 < fates.count("limit") <= reading.ink.shapes - 0.9 * SAMPLE
     assert all(candidate.digit is None for candidate in reading.candidates if candidate.fate == "limit")
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from edge_mnist.edge.live.sink_thread import SinkError
 from edge_mnist.edge.media.sources import SourceFrame
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.reader import Digit, Reading
-from edge_mnist.edge.reading.shapes import Box
 from edge_mnist.edge.sinks.annotate import SMALLEST_TAG, SURE_COLOUR, UNSURE_BELOW, UNSURE_COLOUR, annotate
 from edge_mnist.edge.sinks.drawing_folder import DrawingFolder
 

@@ -15,8 +15,8 @@ from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images
 from edge_mnist.edge.reading.framing import frame_digit
+from edge_mnist.edge.reading.ink.shapes import Box
 from edge_mnist.edge.reading.rows import group_into_rows
-from edge_mnist.edge.reading.shapes import Box
 from edge_mnist.edge.runtimes.abstention import (
     estimate_class_probability,
     estimate_digit_probability,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..common.opencv import Gray, cv
+from ...common.opencv import Gray, cv
 from .shapes import Box, Shape
 
 # A frame may have faint strokes if at least this number of pixels away from its ink are darker than its grain.

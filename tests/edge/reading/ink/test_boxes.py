@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.reading.finding import find_candidates
-from edge_mnist.edge.reading.shapes import Box
+from edge_mnist.edge.reading.ink.shapes import Box
 from tests.builders.ink import Writing, on_paper, write
 
 

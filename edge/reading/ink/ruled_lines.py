@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.opencv import cv
+from ...common.opencv import cv
+from .effort import PIXELS_OF_FIT, PIXELS_OF_WINDOW, Effort
+from .hand_lines import follow_line
 
 Mask = NDArray[np.uint8]
 # Rows and columns of pixels, int64 [N] each.
@@ -39,42 +41,12 @@ DRIFT, CROSSING = 3, 7
 MOST_BEND, MOST_SLOPE = 0.03, 0.2
 # Ink this many times as dark as the lines belongs to a stroke.
 DARKER = 1.4
-# A line drawn by hand is the median of this number of columns.
-FOLLOWED = 21
 # Strokes are bridged over the thickness of a line and this many pixels.
 BRIDGE = 5
-# The effort of a search, in fits: for any frame, for each pixel of it, and at most. A frame that takes more is a
-# pattern. A fit of this many pixels takes twice as long as one of few, and a look at a window of this many as a fit.
-FITS, FITS_PER_PIXEL, MOST_FITS = 120, 450e-6, 400
-PIXELS_OF_FIT, PIXELS_OF_WINDOW = 4000, 40_000
 # Fewer columns do not determine a parabola.
 FEWEST_COLUMNS = 8
 # The largest distance of a line's pixels from its parabola, in pixels, for each fit.
 TOLERANCES = (8.0, 4.0, 3.0)
-
-
-@dataclass
-class Effort:
-    """The effort that the search for lines may still take in a frame.
-
-    Attributes:
-        left: Fits that are left.
-        is_short: Whether a search was given up because there were too few.
-    """
-
-    left: float
-    is_short: bool = False
-
-    @staticmethod
-    def for_frame(mask: Mask) -> "Effort":
-        """Return the effort for a frame as large as this mask."""
-        return Effort(min(MOST_FITS, FITS + FITS_PER_PIXEL * mask.size))
-
-    def spend(self, fits: float) -> bool:
-        """Spend some, and return whether there was enough."""
-        self.left -= fits
-        self.is_short |= self.left < 0
-        return self.left >= 0
 
 
 def remove_lines(
@@ -173,7 +145,7 @@ def find_level_lines(
     for rows, columns in _group_pieces(_thin_pieces(faint), effort):
         line = _fit_line(rows, columns, width, right_across)
         if by_hand is not None and (line is None or not line.across):
-            line = _follow_line(faint, rows, columns, by_hand) or line
+            line = _follow(faint, rows, columns, by_hand) or line
         if line:
             found.append(line)
             if _cover_too_much(found, faint):
@@ -240,41 +212,13 @@ def _fit_line(rows: NDArray[np.int64], columns: NDArray[np.int64], width: int, r
     return Line(curve, curve(np.arange(first, last)), first, last, thickness, share > right_across)
 
 
-def _follow_line(faint: Mask, rows: NDArray[np.int64], columns: NDArray[np.int64], least: float) -> Line | None:
-    """Follow a line drawn by hand through most of these pixels; None if it is shorter than `least` pixels or broken."""
-    there = _distinct(columns)
-    left, right = int(there[0]), int(there[-1]) + 1
-    if right - left < max(least, FOLLOWED):
+def _follow(faint: Mask, rows: NDArray[np.int64], columns: NDArray[np.int64], least: float) -> Line | None:
+    """Follow a line drawn by hand; None if these pixels do not form one of at least this length."""
+    followed = follow_line(faint, rows, columns, least)
+    if followed is None:
         return None
-    middle = (np.bincount(columns - left, weights=rows) / np.maximum(np.bincount(columns - left), 1))[there - left]
-    smooth = np.median(
-        np.lib.stride_tricks.sliding_window_view(np.pad(middle, FOLLOWED // 2, "edge"), FOLLOWED), axis=1
-    )
-    path = np.interp(np.arange(left, right), there, smooth)
-    close = np.abs(rows - path[columns - left]) < TOLERANCES[-1]
-    covered = len(_distinct(columns[close]))
-    if covered < COVERAGE * (right - left) or abs(path[-1] - path[0]) > MOST_SLOPE * (right - left):
-        return None
-    thickness = round(np.count_nonzero(close) / covered) + 1
-    before, after = _go_on(faint[:, :left][:, ::-1], path[0]), _go_on(faint[:, right:], path[-1])
-    path = np.concatenate([before[::-1], path, after])
-    left, right = left - len(before), right + len(after)
-    return Line(np.polynomial.Polynomial([path.mean()]), path, left, right, thickness, True)
-
-
-def _go_on(faint: Mask, row: float) -> list[float]:
-    """Follow ink from a row on, to the right, over gaps no wider than a stroke; return the row in each column."""
-    path: list[float] = []
-    missing = 0
-    for column in faint.T:
-        top = max(0, round(row) - 2)
-        ink = np.flatnonzero(column[top : top + 5])
-        missing = 0 if len(ink) else missing + 1
-        if missing > CROSSING:
-            break
-        row = (row + top + ink.mean()) / 2 if len(ink) else row
-        path.append(row)
-    return path[: len(path) - missing]
+    left, path, thickness = followed
+    return Line(np.polynomial.Polynomial([path.mean()]), path, left, left + len(path), thickness, True)
 
 
 def _untangle(pixels: _Pixels, found: list[Line]) -> Iterator[_Pixels]:

@@ -8,7 +8,7 @@ paper. Such a frame is recognized by its ink, and gets the margin that it lacks.
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.opencv import cv
+from ...common.opencv import cv
 
 Gray = NDArray[np.uint8]
 

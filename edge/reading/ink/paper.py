@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.opencv import Gray, cv, enlarge, halve, resize
+from ...common.opencv import Gray, cv, enlarge, halve, resize
 
 # Paper and light are estimated on a copy of this size.
 SMALL_LONG_SIDE = 160

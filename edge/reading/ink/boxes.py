@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..common.opencv import Gray, cv
-from .ruled_lines import PIXELS_OF_WINDOW, Effort, remove_lines
+from ...common.opencv import Gray, cv
+from .effort import PIXELS_OF_WINDOW, Effort
+from .ruled_lines import remove_lines
 from .shapes import Shape
 
 # A box or a block covers at least this share of the smallest rectangle around it; an ellipse covers 0.79.

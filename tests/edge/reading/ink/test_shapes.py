@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.shapes import Box, Shape, join_pieces, outline_shapes, split_pieces, unite_shapes
+from edge_mnist.edge.reading.ink.shapes import Box, Shape, join_pieces, outline_shapes, split_pieces, unite_shapes
 from tests.builders.ink import draw_digit, shape_of
 
 

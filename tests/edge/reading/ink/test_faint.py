@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from edge_mnist.edge.reading.faint import find_faint_ends
 from edge_mnist.edge.reading.finding import Candidates, find_candidates
+from edge_mnist.edge.reading.ink.faint import find_faint_ends
+from edge_mnist.edge.reading.ink.shapes import Shape
 from edge_mnist.edge.reading.reader import Reader
-from edge_mnist.edge.reading.shapes import Shape
 from tests.builders.ink import on_paper, write
 
 Found = list[tuple[tuple[int, ...], Shape]]

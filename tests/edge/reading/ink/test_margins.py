@@ -7,7 +7,7 @@ import pytest
 from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
 from edge_mnist.benchmarks.scenes.scene import draw_scene
 from edge_mnist.edge.data import held_out as mnist
-from edge_mnist.edge.reading.margins import add_margin
+from edge_mnist.edge.reading.ink.margins import add_margin
 from edge_mnist.edge.reading.reader import Reader
 
 # Of a hundred digits; with the whole MNIST frame around them it is 97.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.paper import darken_ink, estimate_levels, estimate_noise, find_light_ink, make_copies
+from edge_mnist.edge.reading.ink.paper import darken_ink, estimate_levels, estimate_noise, find_light_ink, make_copies
 from tests.builders.ink import on_paper, write
 
 # Whole gray levels are compared: half of one, over 0.954, and as much again for the few thousand pixels looked at.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_mnist.edge.reading.ruled_lines import find_level_lines, remove_lines
+from edge_mnist.edge.reading.ink.ruled_lines import find_level_lines, remove_lines
 from tests.builders.ink import Gray, write
 
 SHAPE = (480, 640)

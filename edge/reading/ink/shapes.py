@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.opencv import cv
+from ...common.opencv import cv
 
 Mask = NDArray[np.uint8]
 
