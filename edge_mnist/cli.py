@@ -4,10 +4,9 @@ import importlib
 import os
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from .edge.common.errors import BACKENDS, OUT_OF_MEMORY, EdgeMnistError, explain_missing
 from .edge.common.files import explain_full_disk
@@ -19,6 +18,9 @@ from .edge.common.terminal.output import echo, in_one_line, safe_output
 from .edge.common.terminal.streams import prepare_standard_streams
 from .edge.common.terminal.text import one_line
 from .edge.common.terminal.verbosity import set_verbosity
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name: (module, function, one line for --help, the extra whose packages it needs)
 COMMANDS = {
@@ -113,8 +115,10 @@ class LazyGroup(click.Group):
 
         return add_verbosity(command)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """Complete the commands without importing them."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only shells need it
+
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
         return [CompletionItem(name, help=row[2]) for name, row in COMMANDS.items() if name.startswith(incomplete)]

@@ -124,10 +124,6 @@ def quantize(
         content = quantizer.convert(models[kind], with_degraded(chosen) if degraded else chosen, method)
         logits = classify(content, validation.images.pixels)
         right = logits.argmax(axis=1) == validation.images.labels
-        degraded_snr_db = msgspec.UNSET
-        if degraded_validation:
-            found = classify(content, degraded_validation.images.pixels)
-            degraded_snr_db = signal_to_noise_db(degraded_validation.logits, found)
         trial = Trial(
             weights=kind,
             method=method,
@@ -135,7 +131,7 @@ def quantize(
             correct=int(right.sum()),
             snr_db=signal_to_noise_db(validation.logits, logits),
             degraded=degraded,
-            degraded_snr_db=degraded_snr_db,
+            degraded_snr_db=_measure(content, degraded_validation, classify) if degraded_validation else msgspec.UNSET,
         )
         tried.append(_Tried(trial, content, right))
 
@@ -154,6 +150,11 @@ def quantize(
         validation=validation.images.describe(),
         weight_levels=quantizer.weight_levels,
     )
+
+
+def _measure(content: bytes, reference: KerasReference, classify: Classify) -> float:
+    """Measure a file's signal-to-noise ratio on images with reference logits."""
+    return signal_to_noise_db(reference.logits, classify(content, reference.images.pixels))
 
 
 def signal_to_noise_db(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
