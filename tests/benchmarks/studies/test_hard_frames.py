@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from edge_mnist.benchmarks.studies.reading.hard_frames import draw_hard_frames
 from edge_mnist.cli import main
 from edge_mnist.edge.reading import reader as reader_module
-from edge_mnist.edge.reading.ink import ruled_lines as lines
 from edge_mnist.edge.reading.alternatives import MOST_PARTS
 from edge_mnist.edge.reading.finding import MOST_SHAPES, find_candidates
+from edge_mnist.edge.reading.ink import ruled_lines as lines
 from edge_mnist.edge.reading.ink.ruled_lines import find_level_lines, keep_thin
 from edge_mnist.edge.reading.reader import Reader
 
