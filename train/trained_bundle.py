@@ -189,6 +189,8 @@ def _command(recipe: Recipe) -> str:
     context = click.get_current_context()
     words: list[str] = []
     for option in context.command.params:
+        if not option.expose_value:
+            continue  # It changes what is printed, not what is trained.
         value = context.params[name := option.name or ""]
         if value is None:
             # The recipe decided this option.
