@@ -143,7 +143,7 @@ def _shrink(scene: Gray) -> Gray:
 def _read(reader: Reader, frame: Gray, picture: str, there: list[tuple[Box, int]]) -> list[Case]:
     """Read a frame, and match each reading to the digit around its centre, if there is one."""
     reading = reader.read(frame)
-    company = weigh_company([digit.digit for digit in reading.digits], reading.ink.shapes)
+    company = weigh_company([digit.digit for digit in reading.digits], reading.shapes)
     cases: list[Case] = []
     for digit in reading.digits:
         x, y = digit.box.x + digit.box.width / 2, digit.box.middle

@@ -60,7 +60,7 @@ def test_shapes_that_are_not_looked_at_are_explained(reader: Reader) -> None:
     reading = reader.read(frame)
 
     fates = [candidate.fate for candidate in reading.candidates]
-    assert 0 < fates.count("limit") <= reading.ink.shapes - 0.9 * SAMPLE
+    assert 0 < fates.count("limit") <= reading.shapes - 0.9 * SAMPLE
     assert all(candidate.digit is None for candidate in reading.candidates if candidate.fate == "limit")
 
 
