@@ -11,8 +11,8 @@ from .ink.shapes import Box
 
 # How far the centre of a neighbour may be above or below that of the one before it, as a share of the larger height.
 FARTHEST = 0.6
-# Rows of so few to so many shapes are levelled, if the slopes from each shape to the next one in its row, which is at
-# most so many heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
+# Frames of FEWEST to MOST shapes are levelled, if the slopes from each shape to the next one in its row, which is at most
+# BESIDE heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
 FEWEST, MOST, BESIDE, LEVEL, ALIKE = 4, 300, 2.5, 0.15, 0.2
 # The steepest slope, and the heights of neighbours in a row, as multiples of one another.
 STEEPEST, SIMILAR = 1.25, (0.6, 1.6)
@@ -34,7 +34,7 @@ def group_into_rows(items: Sequence[Item], box_of: Callable[[Item], Box]) -> lis
 
 
 def _group(boxes: Sequence[Box], climb: float) -> list[list[int]]:
-    """Group boxes into rows that climb by so many pixels for each pixel to the right: indices of the boxes."""
+    """Group boxes into rows; `climb` is in pixels down for each pixel to the right. Return indices of the boxes."""
     middles = [box.middle - climb * (box.x + box.width / 2) for box in boxes]
     rows: list[list[int]] = []
     for i in sorted(range(len(boxes)), key=lambda i: boxes[i].x):

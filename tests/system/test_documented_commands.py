@@ -74,7 +74,7 @@ OURS = sorted(
         (line.page, shlex.join(words))
         for line in LINES
         for words in _simple_commands(line.text)
-        if Path(words[0]).name == "edge-mnist"
+        if Path(words[0]).name == "edge-mnist" and len(words) > 1
     }
 )
 

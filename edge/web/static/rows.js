@@ -8,8 +8,8 @@
 /** Largest vertical distance between centres of neighbours in a row, as a share of the taller one's height. */
 const FARTHEST = 0.6;
 /**
- * Rows of so few to so many shapes are levelled, if the slopes from each shape to the next one in its row, which is at
- * most so many heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
+ * Frames of FEWEST to MOST shapes are levelled, if the slopes from each shape to the next one in its row, which is at
+ * most BESIDE heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
  */
 const [FEWEST, MOST, BESIDE, LEVEL, ALIKE] = [4, 300, 2.5, 0.15, 0.2];
 /** The steepest slope, and the heights of neighbours in a row, as multiples of one another. */
@@ -31,7 +31,7 @@ export function groupIntoRows(items) {
 }
 
 /**
- * Group boxes into rows that climb by so many pixels for each pixel to the right: indices of the boxes.
+ * Group boxes into rows; `climb` is in pixels down for each pixel to the right. Return indices of the boxes.
  *
  * @param {Box[]} boxes @param {number} climb
  */

@@ -98,7 +98,7 @@ def test_digits_on_a_page_are_sure_and_no_surer_than_the_fit_has_seen() -> None:
 
 
 def test_strokes_in_a_scene_without_digits_are_never_sure() -> None:
-    reader = Reader()
+    reader = Reader(least_likely=0.0)
     random = np.random.default_rng(0)
     sure = []
     for _ in range(20):
@@ -147,7 +147,8 @@ def test_shipped_cards_say_how_likely_a_digit_is_and_their_files_are_as_they_wer
     assert odds is not None
     assert odds.score > 0
     assert odds.company > 0
-    assert min(odds.read_digits, odds.read_others) > 500
+    assert odds.read_digits > 2000
+    assert odds.read_others > 100
     assert odds.calibration_error < 0.03
 
 
