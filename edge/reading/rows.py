@@ -11,8 +11,8 @@ from .ink.shapes import Box
 
 # How far the centre of a neighbour may be above or below that of the one before it, as a share of the larger height.
 FARTHEST = 0.6
-# Frames of FEWEST to MOST shapes are levelled, if the slopes from each shape to the next one in its row, which is at most
-# BESIDE heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
+# Frames of FEWEST to MOST shapes are levelled, if the slopes from each shape to the next one in its row, at most BESIDE
+# heights away, have a median above LEVEL and mostly differ from it by less than ALIKE.
 FEWEST, MOST, BESIDE, LEVEL, ALIKE = 4, 300, 2.5, 0.15, 0.2
 # The steepest slope, and the heights of neighbours in a row, as multiples of one another.
 STEEPEST, SIMILAR = 1.25, (0.6, 1.6)

@@ -149,7 +149,7 @@ def test_shipped_cards_say_how_likely_a_digit_is_and_their_files_are_as_they_wer
     assert odds.company > 0
     assert odds.read_digits > 2000
     assert odds.read_others > 100
-    assert odds.calibration_error < 0.03
+    assert odds.calibration_error < 0.04
 
 
 def test_a_card_of_the_version_before_keeps_its_bytes() -> None:
