@@ -27,13 +27,13 @@ docs: .venv/dev  ## Build the documentation site into build/site; a broken link 
 
 test: .venv/dev  ## Run all tests; those that need all of MNIST run if EDGE_MNIST_DATA names a folder with it
 	@echo "All tests take about a quarter of an hour on two idle cores; make test-quick takes a minute."
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rs
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -rsfE
 
 test-quick: .venv/dev  ## Run the core of every package in about a minute
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(QUICK)
 
 test-pi: .venv/dev  ## Run the wheel on emulated Raspberry Pis; skip with the reason if they cannot be built
-	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rs
+	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rsfE
 
 web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` runs the model in the browser
 	$(BIN)/python -m edge_mnist.edge.web.browser_runtime

@@ -52,14 +52,14 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
                   help="described: as the network's authors describe it. Sets the defaults below."),
     click.option("--epochs", type=click.IntRange(min=1), show_default=str(EPOCHS),
                   help="Passes over the training images."),
-    click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size),
-                  help="Images per step."),
-    click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
-                  help="Peak learning rate, reached after the warm-up."),
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed."),
     click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True,
                   help="Number of models to train, with consecutive seeds from --seed on. The best on validation is "
                   "kept."),
+    click.option("--batch-size", type=click.IntRange(min=1), show_default=str(Recipe.batch_size),
+                  help="Images per step."),
+    click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), show_default=str(Recipe.learning_rate),
+                  help="Peak learning rate, reached after the warm-up."),
 )  # fmt: skip
 @option_group(
     "Augmentation",
@@ -85,10 +85,10 @@ def _check_devices(_context: click.Context, _parameter: click.Parameter, value: 
 )  # fmt: skip
 @option_group(
     "Hardware",
-    click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
-                  help="Number of GPUs (or CPU devices) that share each batch, or all."),
     click.option("--mixed-precision", type=click.Choice([name for name in PRECISIONS if name]),
                   help="Compute in 16 bits; weights and the saved model stay float32.  [default: float32]"),
+    click.option("--devices", callback=_check_devices, default="1", show_default=True, metavar="N|all",
+                  help="Number of GPUs (or CPU devices) that share each batch, or all."),
 )  # fmt: skip
 @out_option(click.Path(path_type=Path), required=True, help="Folder for the bundle.")
 def train(  # noqa: PLR0913, PLR0917 - an argument for each option

@@ -198,5 +198,5 @@ def _command(recipe: Recipe) -> str:
         values = value if isinstance(value, tuple) else () if value is None else (value,)
         for one in () if option.name == "data_dir" else values:
             path = Path(one) if isinstance(one, Path) or (option.name == "data" and one not in DATASETS) else None
-            words += [option.opts[0], path.resolve().name if path else str(one)]
+            words += [max(option.opts, key=len), path.resolve().name if path else str(one)]
     return f"KERAS_BACKEND={keras.backend.backend()} {shlex.join(['edge-mnist', 'train', *words])}"
