@@ -29,6 +29,7 @@ RUN_PAGES = ("README.md", "docs/start/laptop.md", "docs/guides/read-pictures.md"
 # They need a display, or another machine.
 CANNOT_RUN = ("--show", "curl")
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (REPOSITORY / "Makefile").read_text())) | {".venv/dev", ".venv/export"}
+PROGRAM = click.Context(main, **main.context_settings)
 EXTRAS = set(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"])
 OPERATORS = re.compile(r"[|&;()<>]+")
 
@@ -85,7 +86,8 @@ def test_a_documented_command_exists_with_its_options(page: str, command: str) -
     found, words = _find(name, words)
 
     try:
-        found.make_parser(click.Context(found, info_name=name)).parse_args(words)
+        # With its parent: click keeps a command's help option, whose names are the parent's.
+        found.make_parser(click.Context(found, PROGRAM, name)).parse_args(words)
     except click.UsageError as error:
         pytest.fail(f"{page}: {command}: {error.message}")
 

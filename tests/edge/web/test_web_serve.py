@@ -50,7 +50,7 @@ def test_it_shows_a_camera_and_stops_in_a_second_whoever_watches(pages: Path, nu
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_reading_that_takes_long_does_not_keep_it_from_stopping(number: signal.Signals) -> None:
-    picture = make_checkers()
+    picture = make_large_picture()
     with serving_process("--rate", "0") as (process, server):
         began_s = time.monotonic()
         assert httpx.post(f"{server.url}v1/read", content=picture, headers=PNG, timeout=120).status_code == 200
@@ -254,10 +254,11 @@ def test_nothing_is_left_open_by_a_server_that_stopped() -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
-def make_checkers() -> bytes:
-    """A picture that takes the reader seconds, though it has few pixels."""
-    side = np.arange(1280) // 4
-    return cv2.imencode(".png", (np.add.outer(side, side) % 2 * 255).astype(np.uint8))[1].tobytes()
+def make_large_picture() -> bytes:
+    """A picture that takes a second to decode and read, though it has few bytes."""
+    spots = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    picture = cv2.resize(spots, (4000, 3000))
+    return cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 10])[1].tobytes()
 
 
 def _read_into(answers: list[int], url: str, picture: bytes) -> None:
