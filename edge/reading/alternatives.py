@@ -47,6 +47,9 @@ NEAR = 0.12
 MOST_JOINTS = 200
 # A joined shape may be less likely a digit than its likeliest piece by this much, in nats.
 SLACK = 0.5
+# The parts of a cut shape stand in one place: if the surroundings of one add the first number of nats, those of each
+# add at least the second.
+TELLING_PLACE, SHARED = 1.33, 0.89
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ class Classified:
         score: Log odds of any digit, in nats: the model's, then by all evidence.
         class_probability: Probability of the likeliest digit, given that there is one.
         model_score: Log odds of any digit, in nats, by the model alone.
+        context: What the surroundings add to the score, in nats; None if they were not looked at.
     """
 
     shape: Shape
@@ -66,10 +70,12 @@ class Classified:
     score: float
     class_probability: float
     model_score: float = 0.0
+    context: float | None = None
 
-    def with_score(self, score: float) -> "Classified":
+    def with_score(self, score: float, context: float | None = None) -> "Classified":
         """Return the same opinion with another score; `dataclasses.replace` takes three times as long."""
-        return Classified(self.shape, self.digit, score, self.class_probability, self.model_score)
+        context = self.context if context is None else context
+        return Classified(self.shape, self.digit, score, self.class_probability, self.model_score, context)
 
     @property
     def whole(self) -> bool:
@@ -244,7 +250,7 @@ def choose_reading(
     """
     readings = []
     for alternative, parts in zip(alternatives, second, strict=True):
-        reading, value = _best_reading(alternative, parts)
+        reading, value = _read_parts(alternative, parts)
         gain = value - sum(_log_odds_to_log(guesses[i].score) for i in alternative.replaces)
         if reading and gain > 0:
             readings.append((gain, alternative.replaces, reading))
@@ -255,6 +261,19 @@ def choose_reading(
             chosen += reading
     standing = [guess for i, guess in enumerate(guesses) if i not in gone]
     return _drop_nested([*chosen, *standing], threshold)
+
+
+def _read_parts(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:
+    """Find the likeliest digits, and their log likelihood: with shared surroundings if these tell of digits."""
+    shared = [part.with_score(part.score + max(0.0, SHARED - _find_context(part, SHARED))) for part in parts]
+    reading, value = _best_reading(alternative, shared)
+    if max((_find_context(part, 0.0) for part in reading), default=0.0) >= TELLING_PLACE:
+        return reading, value
+    return _best_reading(alternative, parts)
+
+
+def _find_context(part: Classified, otherwise: float) -> float:
+    return otherwise if part.whole or part.context is None else part.context
 
 
 def _best_reading(alternative: Alternative, parts: Sequence[Classified]) -> tuple[list[Classified], float]:

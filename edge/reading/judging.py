@@ -124,7 +124,7 @@ def judge_parts(finding: Candidates, guesses: Sequence[Classified], threshold: f
         return judged
     contexts = load_context_network()(cut_windows(finding, [guesses[i].shape for i in places]))
     for i, context in zip(places, contexts.tolist(), strict=True):
-        judged[i] = guesses[i].with_score(_add_context(guesses[i].score, context, threshold))
+        judged[i] = guesses[i].with_score(_add_context(guesses[i].score, context, threshold), CONTEXT * context)
     return judged
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from edge_mnist.edge.reading.alternatives import (
+    SHARED,
     SLACK,
     SURER,
+    TELLING_PLACE,
     UNSURE,
     Alternative,
     Classified,
@@ -107,6 +109,28 @@ def test_a_reading_must_reach_the_last_mark() -> None:
     parts = [_guess(0, SURE, 1), _guess(45, REFUSED, 2)]
 
     assert _read([_guess(0, REFUSED, width=90)], (_instead_of([0], parts), parts)) == []
+
+
+@pytest.mark.parametrize(("context", "rows"), [(TELLING_PLACE, ["42"]), (TELLING_PLACE - 0.1, [])])
+def test_parts_of_a_shape_share_surroundings_that_tell_of_digits(context: float, rows: list[str]) -> None:
+    parts = [
+        _cut_part(_guess(0, SURE, 4), context),
+        _cut_part(_guess(45, THRESHOLD - 0.1, 2), SHARED - 0.2),
+    ]
+
+    assert _read([_guess(0, REFUSED, width=85)], (_instead_of([0], parts), parts)) == rows
+
+
+def test_surroundings_alone_make_no_digit_of_a_part() -> None:
+    parts = [_cut_part(_guess(0, SURE, 4), TELLING_PLACE), _guess(45, THRESHOLD - 0.1, 2)]
+
+    assert _read([_guess(0, REFUSED, width=85)], (_instead_of([0], parts), parts)) == []
+
+
+def _cut_part(guess: Classified, context: float) -> Classified:
+    box = guess.shape.box
+    shape = Shape(box, guess.shape.outlines, np.full((box.height, box.width), 255, np.uint8))
+    return Classified(shape, guess.digit, guess.score, guess.class_probability, guess.model_score, context)
 
 
 @pytest.mark.parametrize(("joint_score", "rows"), [(4.6, ["5"]), (4.4, ["3"])], ids=["nearly as likely", "less likely"])
