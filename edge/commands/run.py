@@ -9,12 +9,12 @@ from typing import NoReturn
 
 import click
 
-from ..bulk.rows import InputFrames
 from ..common.terminal.output import echo, echo_text
 from ..common.terminal.progress import ProgressBar, above_bars
 from ..media.pictures import PictureError
 from ..media.sources import InputSource, LeftOutError, SourceFrame, VideoSource, find_sources, read_all
 from ..media.videos import Spacing
+from ..reading.bulk.rows import InputFrames
 from ..reading.reader import Reader
 from ..sinks.annotate import annotate
 from ..sinks.drawing_folder import DrawingFolder

@@ -102,10 +102,13 @@ def iterate_list(lines: BinaryIO, spacing: Spacing) -> Iterator[NamedInput]:
     number = 0
     while line := lines.readline(MOST_LINE_BYTES):
         number += 1
+        is_path = line.endswith(b"\n") or len(line) < MOST_LINE_BYTES
+        while not line.endswith(b"\n") and (rest := lines.readline(MOST_LINE_BYTES)):
+            line = rest
         name = os.fsdecode(line.removesuffix(b"\n").removesuffix(b"\r"))
         if not name:
             continue
-        is_path = len(line) < MOST_LINE_BYTES and "\0" not in name
+        is_path = is_path and "\0" not in name
         source = ListedFile(Path(name), spacing) if is_path else MissingSource(f"line {number}: is not a path.")
         shown = printable(Path(name)) if is_path else f"line {number}"
         yield NamedInput(f"{number}/{shown}", shown, source)

@@ -13,16 +13,16 @@ from typing import Any, NoReturn
 
 import click
 
-from ...bulk.formats import WRITERS, check_format, write_result
-from ...bulk.parts import Job, JobFolder
-from ...bulk.pool import WorkerPool
-from ...bulk.rows import InputFrames, InputRows, fail_frames, fail_rows, read_frames, read_rows
-from ...bulk.worker import ReaderSettings
 from ...common.terminal.output import echo
 from ...common.terminal.progress import ProgressBar, above_bars
 from ...media.lazy_sources import NamedInput, count_files, iterate_inputs, iterate_list, open_list
 from ...media.sources import STANDARD_INPUT
 from ...media.videos import Spacing
+from ...reading.bulk.formats import WRITERS, check_format, write_result
+from ...reading.bulk.parts import BulkJob, PartsFolder
+from ...reading.bulk.pool import WorkerPool
+from ...reading.bulk.rows import InputFrames, InputRows, fail_frames, fail_rows, read_frames, read_rows
+from ...reading.bulk.worker import ReaderSettings
 from ..live_options import ModelChoice
 from ..options import option_group, out_option
 
@@ -140,14 +140,17 @@ def read_many(
 def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, model: ModelChoice, out: Path) -> int:
     """Read on several processes or a cluster and write all rows into a file; return the number of failures."""
     check_format(out)
+    if bulk.resume and out.exists() and not PartsFolder.is_unfinished(out):
+        echo(f"{out} is complete: nothing is left to read.", err=True)
+        return 0
     settings = make_settings(model)
     # As above.
     reader = settings.load()
-    job = Job([*inputs, *([f"--files-from {bulk.files_from}"] if bulk.files_from else [])], repr(reader),
+    job = BulkJob([*inputs, *([f"--files-from {bulk.files_from}"] if bulk.files_from else [])], repr(reader),
               reader.runtime.name, model.precision, repr(spacing), version("edge-mnist"))  # fmt: skip
     with ExitStack() as stack:
         items = _list_inputs(inputs, spacing, bulk, stack)
-        folder = JobFolder(out, job, bulk.resume)
+        folder = PartsFolder(out, job, bulk.resume)
         stack.callback(folder.close)
         _read_into(folder, items, _choose_engine(bulk, settings, stack), _count(inputs))
         write_result(out, folder.rows())
@@ -163,7 +166,7 @@ def make_settings(model: ModelChoice, explain: bool = False) -> ReaderSettings:
 
 
 def _read_into(
-    folder: JobFolder,
+    folder: PartsFolder,
     items: Iterator[NamedInput],
     read: Callable[[Iterator[NamedInput]], Iterator[tuple[NamedInput, InputRows]]],
     bar: "ProgressBar[NoReturn]",

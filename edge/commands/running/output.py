@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...bulk.rows import describe_digits
 from ...common.terminal.formatting import format_confidence
 from ...common.terminal.output import echo, echo_text
 from ...common.terminal.progress import above_bars
 from ...common.terminal.text import one_line
 from ...media.sources import LeftOutError, SourceFrame
+from ...reading.bulk.rows import describe_digits
 from ...reading.fates import MEANINGS, count_fates
 from ...reading.reader import Digit, Reading
 

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import cv2
 
-from ..bundle.contract import Precision
-from ..common.processes.child_start import PR_SET_PDEATHSIG
-from ..media.lazy_sources import NamedInput
-from ..reading.reader import Reader
+from ...bundle.contract import Precision
+from ...common.processes.child_start import PR_SET_PDEATHSIG
+from ...media.lazy_sources import NamedInput
+from ..reader import Reader
 
 Result = TypeVar("Result")
 

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ..common.errors import MissingPackageError
-from ..common.files import atomic_file
+from ...common.errors import MissingPackageError
+from ...common.files import atomic_file
 
 FIELDS = ("source", "frame", "time_s", "rows", "digits", "truncated", "error")
 # Rows that are in memory at once.

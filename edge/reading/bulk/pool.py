@@ -14,9 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Generic, Protocol, TypeVar
 
-from ..common.errors import EdgeMnistError
-from ..media.lazy_sources import NamedInput
-from ..reading.reader import Reader
+from ...common.errors import EdgeMnistError
+from ...media.lazy_sources import NamedInput
+from ..reader import Reader
 from .worker import ReaderSettings, read_chunk, start_worker
 
 # Pixels of the pictures that are sent to a process at once: some tens of milliseconds of work.

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..media.lazy_sources import NamedInput
-from ..media.pictures import PictureError
-from ..media.sources import SourceFrame
-from ..reading.reader import Digit, Reader, Reading
+from ...media.lazy_sources import NamedInput
+from ...media.pictures import PictureError
+from ...media.sources import SourceFrame
+from ..reader import Digit, Reader, Reading
 
 
 class InputRows(NamedTuple):

@@ -19,8 +19,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..common.errors import EdgeMnistError
-from ..common.files import write_atomically
+from ...common.errors import EdgeMnistError
+from ...common.files import write_atomically
 from .rows import InputRows
 
 # A part is written when it has this many inputs or bytes, or after this time: at most so much is read again.
@@ -43,7 +43,7 @@ class PartKey(msgspec.Struct, frozen=True):
     failures: int
 
 
-class Job(msgspec.Struct, frozen=True):
+class BulkJob(msgspec.Struct, frozen=True):
     """What a job reads, and with what: two jobs with the same values have the same rows."""
 
     inputs: list[str]
@@ -54,7 +54,7 @@ class Job(msgspec.Struct, frozen=True):
     version: str
 
 
-class JobFolder:
+class PartsFolder:
     """The folder of a job's parts.
 
     Attributes:
@@ -62,7 +62,7 @@ class JobFolder:
         done: Number of inputs that are done.
     """
 
-    def __init__(self, out: Path, job: Job, resume: bool) -> None:
+    def __init__(self, out: Path, job: BulkJob, resume: bool) -> None:
         """Begin a job, or continue one.
 
         Args:
@@ -74,8 +74,7 @@ class JobFolder:
             EdgeMnistError: There is such a file or an unfinished job, which is another one, or runs; or the folder
                 cannot be written.
         """
-        self._folder = out.with_name(f"{out.name}.parts")
-        self._out = out
+        self._folder = _find_folder(out)
         self._lines: list[bytes] = []
         self._bytes = 0
         self._written_s = time.monotonic()
@@ -86,12 +85,21 @@ class JobFolder:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = self._take_lock()
-            self._check_job(job)
         except OSError as error:
             raise EdgeMnistError(f"{self._folder}: cannot be written ({error.strerror}).") from error
         self._parts = sorted(self._folder.glob("part-*.jsonl"))
-        self._known, self.failures = self._read_keys()
+        try:
+            self._check_job(job)
+            self._known, self.failures = self._read_keys()
+        except (OSError, EdgeMnistError):
+            self.close()
+            raise
         self.done = len(self._known)
+
+    @staticmethod
+    def is_unfinished(out: Path) -> bool:
+        """Whether there is a job for this file that was interrupted."""
+        return _find_folder(out).exists()
 
     def is_done(self, key: str) -> bool:
         """Whether an earlier run has read this input."""
@@ -159,7 +167,7 @@ class JobFolder:
             pass
         return file
 
-    def _check_job(self, job: Job) -> None:
+    def _check_job(self, job: BulkJob) -> None:
         path = self._folder / "job.json"
         wanted = msgspec.json.format(msgspec.json.encode(job))
         with suppress(FileNotFoundError):
@@ -190,6 +198,10 @@ class JobFolder:
             raise EdgeMnistError(f"{self._folder}: a part is damaged ({error}). Delete the folder.") from error
         known = np.frombuffer(bytes(hashes), f"S{HASH_BYTES}")
         return np.sort(known), failures
+
+
+def _find_folder(out: Path) -> Path:
+    return out.with_name(f"{out.name}.parts")
 
 
 def _hash(key: str) -> str:
