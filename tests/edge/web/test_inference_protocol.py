@@ -174,7 +174,7 @@ def test_what_there_is_not_is_404(served: tuple[WebServer, httpx.Client], path: 
     assert served[1].get(path).status_code == 404
 
 
-def test_limits_hold_for_inference(images: NDArray[np.uint8]) -> None:
+def test_limits_hold_for_inference() -> None:
     """Bytes, media types, the rate, the time to arrive, and places for those who wait."""
     with serving(limits=WebLimits(upload_bytes=5000, requests_per_s=1, burst=5, waiting=0, readers=1)) as (_, client):
         many = client.post(INFER, json=_body(data=[0] * 7840, shape=[10, 28, 28, 1]))
