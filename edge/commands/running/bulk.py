@@ -18,9 +18,11 @@ from ...common.terminal.progress import ProgressBar, above_bars
 from ...media.lazy_sources import NamedInput, count_files, iterate_inputs, iterate_list, open_list
 from ...media.sources import STANDARD_INPUT
 from ...media.videos import Spacing
+from ...reading.bulk.addresses import is_remote, iterate_addresses
 from ...reading.bulk.formats import WRITERS, check_format, write_result
 from ...reading.bulk.parts import BulkJob, PartsFolder
 from ...reading.bulk.pool import WorkerPool
+from ...reading.bulk.ray_engine import read_on_ray
 from ...reading.bulk.rows import InputFrames, InputRows, fail_frames, fail_rows, read_frames, read_rows
 from ...reading.bulk.worker import ReaderSettings
 from ..live_options import ModelChoice
@@ -96,7 +98,8 @@ class BulkChoice:
 
 _OPTIONS = (
     click.option("--jobs", type=JobsType(), metavar="N|auto",
-                 help="Processes, each with one reader; auto starts one on each core.  [default: 1]"),
+                 help="Processes, each with one reader; auto starts one on each core.  [default: 1; with Ray, one on "
+                 "each core of the cluster]"),
     out_option(ResultPath(dir_okay=False), metavar="FILE.jsonl|FILE.csv|FILE.parquet",
                help="Write a row for each picture, frame and failure into this file instead of printing."),
     click.option("--resume", is_flag=True, help="Continue a run with --out that was interrupted, or begin one."),
@@ -192,6 +195,8 @@ def _read_into(
 def _choose_engine(
     bulk: BulkChoice, settings: ReaderSettings, stack: ExitStack
 ) -> Callable[[Iterator[NamedInput]], Iterator[tuple[NamedInput, InputRows]]]:
+    if bulk.engine == "ray":
+        return lambda items: read_on_ray(items, settings, bulk.jobs, bulk.address)
     pool = WorkerPool(bulk.jobs or 1, settings, read_rows, fail_rows)
     stack.callback(pool.close)
     return pool.read
@@ -199,7 +204,9 @@ def _choose_engine(
 
 def _list_inputs(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, stack: ExitStack) -> Iterator[NamedInput]:
     listed = iterate_list(open_list(bulk.files_from, stack), spacing) if bulk.files_from else iter(())
-    return chain(iterate_inputs(inputs, spacing, _tell), listed)
+    addresses = tuple(filter(is_remote, inputs))
+    local = tuple(one for one in inputs if not is_remote(one))
+    return chain(iterate_inputs(local, spacing, _tell), iterate_addresses(addresses), listed)
 
 
 def _tell(sentence: str) -> None:
