@@ -1,0 +1,108 @@
+"""A real Ray cluster of two nodes on this machine, one of which is killed: its rows are those of this machine's cores.
+
+`make test-cluster` installs Ray and runs it.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
+from tests.conftest import edge_mnist_process
+
+cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the package ray: make test-cluster")
+PEN = PagePen(height_px=40, width_px=4)
+PICTURES = 400
+# Parts are written after every ten inputs, so that the test sees how far the job is.
+COMMAND = (
+    "import sys; import edge_mnist.edge.reading.bulk.parts as parts; parts.PART_INPUTS = 10; "
+    "from edge_mnist.cli import main; sys.argv[0] = 'edge-mnist'; main()"
+)
+HANGS_S = 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for i in range(PICTURES):
+        Image.fromarray(draw_page((f"{i:03d}",), seed=i, pen=PEN)).save(folder / f"{i:03d}.png")
+    (folder / "damaged.png").write_bytes((folder / "000.png").read_bytes()[:500])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The rows of two processes on this machine."""
+    out = tmp_path_factory.mktemp("local") / "rows.jsonl"
+    done = edge_mnist_process("run", folder, "--jobs", 2, "--out", out)
+    assert done.returncode == 1, done.stderr
+    return sorted(out.read_bytes().splitlines())
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield cluster
+    cluster.shutdown()
+
+
+def test_rows_are_complete_when_a_node_is_killed(
+    cluster: Any, folder: Path, expected: list[bytes], tmp_path: Path
+) -> None:
+    node = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    out = tmp_path / "rows.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "run", folder, "--engine", "ray", "--address", cluster.address, "--out", out],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    deadline = time.monotonic() + HANGS_S
+    while len(list(tmp_path.glob("rows.jsonl.parts/part-*"))) < 5 and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert process.poll() is None, "it ended before the node could be killed"
+    cluster.remove_node(node, allow_graceful=False)
+    _, said = process.communicate(timeout=HANGS_S)
+
+    assert process.returncode == 1, said
+    assert f"{PICTURES + 1:,} inputs, 1 " in said
+    assert sorted(out.read_bytes().splitlines()) == expected
+
+
+def test_five_lines_of_python_give_the_same_readings(cluster: Any, folder: Path, expected: list[bytes]) -> None:
+    import json
+
+    import ray
+
+    import edge_mnist as em
+
+    ray.init(cluster.address, log_to_driver=False)
+    try:
+        files = ray.data.read_binary_files(str(folder), include_paths=True)
+        rows = files.map_batches(em.BatchReader, batch_format="pyarrow", batch_size=32, concurrency=1).take_all()
+    finally:
+        ray.shutdown()
+
+    local = [json.loads(line) for line in expected]
+    assert sorted(row["source"] for row in rows) == [row["source"] for row in local]
+    by_source = {row["source"]: row for row in rows}
+    assert all(by_source[row["source"]] == row for row in local if row["error"] is None)
+    (failed,) = [row for row in rows if row["error"] is not None]
+    assert failed["source"].endswith("damaged.png")
+
+
+def test_an_address_without_a_cluster_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    done = edge_mnist_process(
+        "run", folder, "--engine", "ray", "--address", "127.0.0.1:1", "--out", tmp_path / "a.csv",
+        RAY_gcs_rpc_server_reconnect_timeout_s="1",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "there is no Ray cluster" in done.stderr.splitlines()[-1]
