@@ -18,10 +18,10 @@ from tests.conftest import edge_mnist_process
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the package ray: make test-cluster")
 PEN = PagePen(height_px=40, width_px=4)
-PICTURES = 400
-# Parts are written after every ten inputs, so that the test sees how far the job is.
+PICTURES = 200
+# Parts are written after every five inputs, so that the test sees how far the job is, and batches are small.
 COMMAND = (
-    "import sys; import edge_mnist.edge.reading.bulk.parts as parts; parts.PART_INPUTS = 10; "
+    "import sys; from edge_mnist.edge.reading.bulk import parts, pool; parts.PART_INPUTS = 5; pool.MOST_IN_CHUNK = 5; "
     "from edge_mnist.cli import main; sys.argv[0] = 'edge-mnist'; main()"
 )
 HANGS_S = 300
@@ -46,7 +46,9 @@ def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[byt
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    # Other programs of this machine may need its memory, for which Ray would end actors.
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield cluster
     cluster.shutdown()

@@ -1,12 +1,15 @@
-"""What `run --jobs` costs and survives: `python -m tests.long.many_files rate|memory|kills FOLDER`.
+"""What `run --jobs` costs and survives: `python -m tests.long.many_files rate|memory|kills|ray|python FOLDER`.
 
 rate    reads a folder of pictures in blocks, with one process and with two in turn, and prints pictures a second and
         processor time. On a machine that does other work, only the processor time means something.
 memory  reads a folder of many small files, made if it is empty, and prints by how much the parent's memory grew.
+ray     reads a folder on a Ray cluster of this machine and on two processes, and prints the times of both.
+python  reads a folder by `Reader`, by `BatchReader`, from threads and through FastAPI, within one process.
 kills   kills a run at random points, resumes it each time, and compares the result with an uninterrupted one.
 """
 
 import argparse
+import asyncio
 import os
 import random
 import re
@@ -15,11 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request
 from PIL import Image
 
+from edge_mnist import BatchReader, Reader
 from edge_mnist.edge.common.terminal.output import echo
 
 EAGER = "import sys; sys.argv[0] = 'edge-mnist'; import edge_mnist.edge.reading.bulk.parts as parts; {} " \
@@ -122,10 +130,70 @@ def measure_kills(folder: Path, kills: int) -> int:
     return 0 if equal else 1
 
 
+def measure_ray(folder: Path) -> int:
+    """Read with two actors and with two processes, in turn."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for i, engine in enumerate(("ray", "processes", "processes", "ray")):
+            out, begun_s = Path(scratch) / f"{i}.jsonl", time.monotonic()
+            words = command(folder, "--jobs", 2, "--engine", engine, "--out", out)
+            subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+            count = len(out.read_bytes().splitlines())
+            echo(f"{engine}: {count} pictures in {time.monotonic() - begun_s:.1f} s, load {os.getloadavg()[0]:.1f}")
+    return 0
+
+
+def measure_python(folder: Path, most: int = 2000) -> int:
+    """Read the same pictures in each way, and print rates and processor time."""
+    contents = [path.read_bytes() for path in sorted(folder.iterdir())[:most]]
+    reader, batch_reader = Reader(), BatchReader()
+    app = FastAPI()
+
+    @app.post("/read")
+    async def read(request: Request) -> dict[str, object]:
+        reading = await asyncio.to_thread(reader.read, await request.body())
+        return {"rows": reading.rows}
+
+    async def post_all() -> None:
+        config = uvicorn.Config(app, port=0, log_level="error")
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        left = iter(contents)
+
+        async def post_some(client: httpx.AsyncClient) -> None:
+            for content in left:
+                (await client.post(f"http://127.0.0.1:{port}/read", content=content)).raise_for_status()
+
+        async with httpx.AsyncClient(timeout=60) as client:
+            await asyncio.gather(*(post_some(client) for _ in range(8)))
+        server.should_exit = True
+        await task
+
+    with ThreadPoolExecutor(2) as threads:
+        ways = {
+            "Reader, one picture after the other": lambda: [reader.read(content) for content in contents],
+            "BatchReader, batches of 64": lambda: [
+                batch_reader({"bytes": contents[i : i + 64]}) for i in range(0, len(contents), 64)
+            ],
+            "one Reader, two threads": lambda: list(threads.map(reader.read, contents)),
+            "FastAPI, eight requests at a time, their client included": lambda: asyncio.run(post_all()),
+        }
+        for name, work in ways.items():
+            begun_s, cpu_s = time.monotonic(), time.process_time()
+            work()
+            wall_s, cpu_s = time.monotonic() - begun_s, time.process_time() - cpu_s
+            each_ms = 1000 * cpu_s / len(contents)
+            echo(f"{name}: {len(contents) / wall_s:.0f}/s, {each_ms:.2f} ms of processor time each, "
+                 f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    return 0
+
+
 def main() -> int:
     """Measure one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["rate", "memory", "kills"])
+    parser.add_argument("what", choices=["rate", "memory", "kills", "ray", "python"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=200_000, help="small files to read for `memory`")
     parser.add_argument("--kills", type=int, default=20)
@@ -134,7 +202,9 @@ def main() -> int:
         return measure_rate(options.folder)
     if options.what == "memory":
         return measure_memory(options.folder, options.count)
-    return measure_kills(options.folder, options.kills)
+    if options.what == "kills":
+        return measure_kills(options.folder, options.kills)
+    return {"ray": measure_ray, "python": measure_python}[options.what](options.folder)
 
 
 if __name__ == "__main__":

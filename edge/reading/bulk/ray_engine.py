@@ -19,7 +19,6 @@ from .worker import ReaderSettings
 
 # Inputs that are read here first, so that their pixels are known, by which batches are sized.
 SAMPLE = 4
-BATCHES_PER_BLOCK = 4
 
 
 class ItemReader:
@@ -75,7 +74,7 @@ def _read(ray: Any, inputs: Iterator[NamedInput], settings: ReaderSettings, jobs
     """Make the data set of results, which is computed when it is iterated over."""
     pyarrow = load_pyarrow("--engine ray")
     blocks = []
-    while items := list(itertools.islice(inputs, BATCHES_PER_BLOCK * size)):
+    while items := list(itertools.islice(inputs, size)):
         blocks.append(pyarrow.table({"item": [pickle.dumps(item) for item in items]}))
     actors = jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
     return ray.data.from_arrow(blocks).map_batches(
