@@ -1,6 +1,7 @@
 """The Open Inference Protocol, spoken by Triton's own client and by hand: the classifier's logits, bit for bit."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from edge_mnist.edge.runtimes.golden import unpack_pixels
 from edge_mnist.edge.runtimes.prediction import Classifier
 from edge_mnist.edge.web.server import WebServer
 from edge_mnist.edge.web.settings import WebLimits
+from tests.conftest import REPOSITORY
 from tests.stand_ins.web_server import PATIENCE_S, TOKEN, serving
 
 triton = pytest.importorskip("tritonclient.http", reason="needs the package tritonclient[http]")
@@ -70,6 +72,16 @@ def test_without_named_outputs_and_with_a_version_it_infers_too(
     answer = client.infer("standard-int8", _ask(images[:1], binary=True), model_version="1")
 
     assert answer.as_numpy("logits").shape == (1, 10)
+
+
+def test_the_python_of_the_page_runs(served: tuple[WebServer, httpx.Client]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "guides" / "fleet.md").read_text(), re.DOTALL)
+    found: dict[str, object] = {}
+
+    exec(code.replace(":8000", f":{served[0].port}"), found)  # noqa: S102 - of our own page
+
+    assert np.shape(found["logits"]) == (1, 10)
+    found["client"].close()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_client_finds_out_what_is_there(client: "triton.InferenceServerClient") -> None:

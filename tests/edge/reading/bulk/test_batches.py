@@ -1,8 +1,11 @@
 """Batches: contents or paths in, rows out, as tables and as columns; and addresses that pyarrow opens."""
 
+import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -11,7 +14,7 @@ from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
 from edge_mnist.edge.reading.bulk.addresses import is_remote, iterate_addresses
 from edge_mnist.edge.reading.bulk.formats import FIELDS
 from edge_mnist.edge.reading.bulk.rows import read_rows
-from tests.conftest import edge_mnist
+from tests.conftest import REPOSITORY, edge_mnist
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +94,18 @@ def test_run_reads_addresses(folder: Path, tmp_path: Path) -> None:
                                                     ("http://camera/stream", False), ("C:\\scans", False)])  # fmt: skip
 def test_addresses_are_told_from_paths(argument: str, expected: bool) -> None:
     assert is_remote(argument) == expected
+
+
+def test_the_service_of_the_page_reads_pictures(folder: Path) -> None:
+    page = (REPOSITORY / "docs" / "guides" / "bulk.md").read_text()
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "FastAPI" in block)
+    found: dict[str, Any] = {"__name__": "service"}
+
+    exec(code, found)  # noqa: S102 - of our own page
+
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(found["app"])
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            return await client.post("/read", content=(folder / "1.png").read_bytes())
+
+    assert asyncio.run(post()).json() == {"rows": ["305"]}
