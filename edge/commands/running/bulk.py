@@ -37,7 +37,7 @@ class JobsType(click.ParamType):
 
     name = "jobs"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse the number, or fail as misuse."""
         if value == "auto":
             return len(os.sched_getaffinity(0))
@@ -52,7 +52,7 @@ class ResultPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert the name to a path, or fail as misuse."""
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.suffix.lower() not in WRITERS:
             self.fail(f"{value!r} ends in none of {', '.join(WRITERS)}.", param, ctx)
         return path

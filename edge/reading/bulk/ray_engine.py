@@ -91,19 +91,18 @@ def _read(ray: Any, inputs: Iterator[NamedInput], settings: ReaderSettings, jobs
 def _connect(address: str | None) -> Any:
     # No statistics leave the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Messages of its C++ part, even about what works, go to standard error otherwise.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray  # noqa: PLC0415 - an extra
         import ray.data  # noqa: PLC0415 - as above
     except ImportError as error:
         raise MissingPackageError("--engine ray needs the package ray: pip install 'edge-mnist[ray]'") from error
     try:
-        ray.init(address, log_to_driver=False, logging_level="error", configure_logging=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise EdgeMnistError(f"--address {address}: there is no Ray cluster ({reason}). Start one: ray start --head") \
-            from error  # fmt: skip
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        # It raises them all, plain `Exception` too.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        where = "on this machine cannot be started" if address is None else f"at {address} cannot be reached"
+        raise EdgeMnistError(f"A Ray cluster {where}: {reason}. `ray start --head` starts one.") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
