@@ -63,7 +63,7 @@ def parse_request(body: bytes, header_length: str | None) -> InferenceRequest:
     """Parse a request.
 
     Args:
-        body: JSON, followed by the bytes of a tensor if `header_length` says so.
+        body: JSON, followed by the bytes of a tensor if it is longer than `header_length`.
         header_length: Header `Inference-Header-Content-Length`: bytes of the JSON; None if all is JSON.
 
     Raises:
