@@ -1,9 +1,10 @@
 """`edge-mnist run`: read the digits in pictures, videos and streams; print, draw or show them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -153,11 +154,12 @@ def read_into(sinks: Sinks, reader: Reader, sources: list[InputSource]) -> int:
     return failures
 
 
-def _print_many(sinks: Sinks, results: Iterator[InputFrames]) -> int:
+def _print_many(sinks: Sinks, results: Generator[InputFrames, None, None]) -> int:
     """Print what several processes read; return how many failed."""
     failures = 0
-    for result in results:
-        for outcome in result.outcomes:
+    # Its processes end with it, also if nothing takes what is printed any more.
+    with closing(results):
+        for outcome in chain.from_iterable(result.outcomes for result in results):
             if isinstance(outcome, PictureError):
                 _print_error(sinks, outcome)
                 failures += 1

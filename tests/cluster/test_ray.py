@@ -75,7 +75,7 @@ def test_rows_are_complete_when_a_node_is_killed(
     _, said = process.communicate(timeout=HANGS_S)
 
     assert process.returncode == 1, said
-    assert f"{PICTURES + 1:,} inputs, 1 " in said
+    assert f"{PICTURES + 1:,} inputs, 1 failure." in said
     assert sorted(out.read_bytes().splitlines()) == expected
 
 

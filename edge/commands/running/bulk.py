@@ -3,7 +3,7 @@
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from importlib.metadata import version
@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 import click
 
+from ...common.errors import EdgeMnistError
+from ...common.machine import count_cores
 from ...common.terminal.output import echo
 from ...common.terminal.progress import ProgressBar, above_bars
 from ...media.lazy_sources import NamedInput, count_files, iterate_inputs, iterate_list, open_list
@@ -40,7 +42,7 @@ class JobsType(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse the number, or fail as misuse."""
         if value == "auto":
-            return len(os.sched_getaffinity(0))
+            return count_cores()
         try:
             return click.IntRange(min=1).convert(value, param, ctx)
         except click.BadParameter:
@@ -125,14 +127,14 @@ def bulk_options(command: Command) -> Command:
 
 def read_many(
     inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, model: ModelChoice, explain: bool
-) -> Iterator[InputFrames]:
+) -> Generator[InputFrames, None, None]:
     """Read on several processes, and yield the readings of each input in order."""
     settings = make_settings(model, explain)
     # What the processes would report many times is reported once.
     settings.load()
     with ExitStack() as stack:
         items = _list_inputs(inputs, spacing, bulk, stack)
-        bar = stack.enter_context(_count(inputs))
+        bar = stack.enter_context(_count(inputs, bulk))
         pool = WorkerPool(bulk.jobs or 1, settings, read_frames, fail_frames)
         stack.callback(pool.close)
         for _, result in pool.read(items):
@@ -155,11 +157,17 @@ def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, mode
         items = _list_inputs(inputs, spacing, bulk, stack)
         folder = PartsFolder(out, job, bulk.resume)
         stack.callback(folder.close)
-        _read_into(folder, items, _choose_engine(bulk, settings, stack), _count(inputs))
-        write_result(out, folder.rows())
-        folder.remove()
-    noun = "input" if folder.done == 1 else "inputs"
-    echo(f"{out}: {folder.done:,} {noun}, {folder.failures:,} of them or their frames not readable.", err=True)
+        try:
+            _read_into(folder, items, _choose_engine(bulk, settings, stack), _count(inputs, bulk))
+            write_result(out, folder.rows())
+            folder.remove()
+        except OSError as error:
+            raise EdgeMnistError(
+                f"{out}: cannot be written ({error.strerror}). Free space there, and repeat the command with --resume."
+            ) from error
+    counts = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in
+              ((folder.done, "input"), (folder.failures, "failure"))]  # fmt: skip
+    echo(f"{out}: {counts[0]}, {counts[1]}.", err=True)
     return folder.failures
 
 
@@ -214,12 +222,13 @@ def _tell(sentence: str) -> None:
         echo(sentence, err=True)
 
 
-def _count(inputs: tuple[str, ...]) -> "ProgressBar[NoReturn]":
-    """Make a progress bar, whose total is counted while reading has begun."""
+def _count(inputs: tuple[str, ...], bulk: BulkChoice) -> "ProgressBar[NoReturn]":
+    """Make a progress bar; the files of folders are counted meanwhile, those of lists and addresses are not."""
     bar: ProgressBar[NoReturn] = ProgressBar(unit="file")
 
     def count() -> None:
-        bar.total = count_files(inputs) or None
+        bar.total = count_files(inputs)
 
-    threading.Thread(target=count, name="count files", daemon=True).start()
+    if bulk.files_from is None and not any(map(is_remote, inputs)):
+        threading.Thread(target=count, name="count files", daemon=True).start()
     return bar

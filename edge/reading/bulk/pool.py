@@ -105,12 +105,13 @@ class WorkerPool(Generic[Result]):
             try:
                 results = future.result()
             except BrokenProcessPool:
-                self.close()
-                self._executor = self._start()
+                # The executor settles all of them now: some were read before, the others are lost.
+                lost = [waiting.exception() is not None for _, waiting in sent]
+                self._restart()
                 results = [self._read_alone(item) for item in chunk]
                 sent = deque(
-                    (other, self._send(other) if waiting.done() and waiting.exception() else waiting)
-                    for other, waiting in sent
+                    (other, self._send(other) if is_lost else waiting)
+                    for (other, waiting), is_lost in zip(sent, lost, strict=True)
                 )
             self._sizer.add(results)
             yield from zip(chunk, results, strict=True)
@@ -125,6 +126,10 @@ class WorkerPool(Generic[Result]):
         for process in processes:
             with contextlib.suppress(ValueError):
                 process.join()
+
+    def _restart(self) -> None:
+        self.close()
+        self._executor = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -149,8 +154,7 @@ class WorkerPool(Generic[Result]):
                 raise EdgeMnistError(
                     f"{MOST_LOST} processes in a row ended unexpectedly. Free memory, or start fewer: --jobs 1."
                 ) from error
-            self.close()
-            self._executor = self._start()
+            self._restart()
             return self._fail(item, LOST)
         self._lost_in_a_row = 0
         return result

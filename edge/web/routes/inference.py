@@ -15,7 +15,7 @@ from ...reading.reader import Reader
 from ...runtimes.registry import RUNTIMES
 from ..errors import RequestRefusedError
 from ..protection.limits import UploadKind, find_client
-from ..readers import ReaderChoice
+from ..readers import NOT_LOADED, PASSED, ReaderChoice
 from ..responses import json_response
 from ..service import WebService
 from .schemas import InferenceSchema, ServedModelSchema, ServerSchema, document_errors
@@ -58,7 +58,7 @@ def add_inference_routes(app: FastAPI, service: WebService) -> None:
     of_model = Path(description="Name of the model.", json_schema_extra={"enum": [*models]})
     _add_health(app, service)
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{of}"):
-        _add_model(app, path, models, of_model)
+        _add_model(app, path, service, models, of_model)
         _add_infer(app, path, service, models, of_model)
 
 
@@ -83,7 +83,8 @@ def _add_health(app: FastAPI, service: WebService) -> None:
         return json_response({"ready": is_loaded()}, 200 if is_loaded() else 503)
 
 
-def _add_model(app: FastAPI, path: str, models: dict[str, ReaderChoice], of_model: Any) -> None:
+def _add_model(app: FastAPI, path: str, service: WebService, models: dict[str, ReaderChoice], of_model: Any) -> None:
+    golden = service.pool.golden
     shown = path.endswith("{name}")
 
     @app.get(path, summary="Inputs and outputs of a model", response_class=Response, include_in_schema=shown,
@@ -94,11 +95,11 @@ def _add_model(app: FastAPI, path: str, models: dict[str, ReaderChoice], of_mode
         return json_response({"name": name, "versions": [VERSION], "platform": platform, **describe_tensors()})
 
     @app.get(f"{path}/ready", summary="Is a model ready?", response_class=Response, include_in_schema=shown,
-             responses={200: {"description": "It is"}, **document_errors(404)})  # fmt: skip
+             responses={200: {"description": "It is"}, **document_errors(404), 503: {"description": "No"}})  # fmt: skip
     async def ready(request: Request, name: str = of_model) -> Response:
-        # It is loaded when it is used first.
-        _choose(models, request)
-        return json_response({"name": name, "ready": True})
+        # It is loaded when it is used first, so only a model that was refused then is not ready.
+        is_ready = golden[_choose(models, request)] in {NOT_LOADED, PASSED}
+        return json_response({"name": name, "ready": is_ready}, 200 if is_ready else 503)
 
 
 def _add_infer(app: FastAPI, path: str, service: WebService, models: dict[str, ReaderChoice], of_model: Any) -> None:

@@ -43,7 +43,7 @@ def rows(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[st
     result = edge_mnist("run", folder, "--jobs", 2, "--out", out)
     assert result.exit_code == 1, result.output
     assert "notes.txt (a text)" in result.stderr
-    assert "8 inputs, 2 " in result.stderr
+    assert "8 inputs, 2 failures." in result.stderr
     return _sort(json.loads(line) for line in out.read_text().splitlines())
 
 
