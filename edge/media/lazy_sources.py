@@ -111,7 +111,7 @@ def iterate_list(lines: BinaryIO, spacing: Spacing) -> Iterator[NamedInput]:
         is_path = is_path and "\0" not in name
         source = ListedFile(Path(name), spacing) if is_path else MissingSource(f"line {number}: is not a path.")
         shown = printable(Path(name)) if is_path else f"line {number}"
-        yield NamedInput(f"{number}/{shown}", shown, source)
+        yield NamedInput(f"line {number}/{shown}", shown, source)
 
 
 def open_list(path: str, stack: ExitStack) -> BinaryIO:

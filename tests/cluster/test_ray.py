@@ -91,6 +91,10 @@ print(json.dumps(rows.take_all()))
 
 
 def test_five_lines_of_python_give_the_same_readings(cluster: Any, folder: Path, expected: list[bytes]) -> None:
+    # One core for the actor, one to read the files.
+    cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+
     done = python_process(FIVE_LINES, cluster.address, folder)
 
     assert done.returncode == 0, done.stderr
@@ -102,10 +106,7 @@ def test_five_lines_of_python_give_the_same_readings(cluster: Any, folder: Path,
 
 
 def test_an_address_without_a_cluster_is_one_sentence(folder: Path, tmp_path: Path) -> None:
-    done = edge_mnist_process(
-        "run", folder, "--engine", "ray", "--address", "127.0.0.1:1", "--out", tmp_path / "a.csv",
-        RAY_gcs_rpc_server_reconnect_timeout_s="1",
-    )  # fmt: skip
+    done = edge_mnist_process("run", folder, "--engine", "ray", "--address", "127.0.0.1:1", "--out", tmp_path / "a.csv")
 
     assert done.returncode == 1
     assert "A Ray cluster at 127.0.0.1:1 cannot be reached" in done.stderr.splitlines()[-1]

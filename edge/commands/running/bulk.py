@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 
+from ...bundle.folder import open_bundle
 from ...common.errors import EdgeMnistError
 from ...common.machine import count_cores
 from ...common.terminal.output import echo
@@ -109,7 +110,7 @@ _OPTIONS = (
                  help="Read the files in this list, one path on each line; - is standard input."),
     click.option("--engine", type=click.Choice(ENGINES), default=ENGINES[0], show_default=True,
                  help="Read on the cores of this machine, or on a Ray cluster."),
-    click.option("--address", metavar="ADDRESS", help="Address of the Ray cluster, e.g. auto or ray://head:10001.  "
+    click.option("--address", metavar="ADDRESS", help="Address of the Ray cluster, e.g. auto or head:6379.  "
                  "[default: a cluster on this machine alone]"),
 )  # fmt: skip
 
@@ -151,8 +152,14 @@ def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, mode
     settings = make_settings(model)
     # As above.
     reader = settings.load()
-    job = BulkJob([*inputs, *([f"--files-from {bulk.files_from}"] if bulk.files_from else [])], repr(reader),
-              reader.runtime.name, model.precision, repr(spacing), version("edge-mnist"))  # fmt: skip
+    file = open_bundle(model.bundle).file(reader.runtime.format, model.precision)
+    job = BulkJob(
+        inputs=[*inputs, *([f"--files-from {bulk.files_from}"] if bulk.files_from else [])],
+        model_sha256=file.record.sha256,
+        runtime=reader.runtime.name,
+        every=repr(spacing),
+        version=version("edge-mnist"),
+    )
     with ExitStack() as stack:
         items = _list_inputs(inputs, spacing, bulk, stack)
         folder = PartsFolder(out, job, bulk.resume)
@@ -162,8 +169,9 @@ def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, mode
             write_result(out, folder.rows())
             folder.remove()
         except OSError as error:
+            reason = error.strerror or error
             raise EdgeMnistError(
-                f"{out}: cannot be written ({error.strerror}). Free space there, and repeat the command with --resume."
+                f"{out}: cannot be written ({reason}). Free space there, and repeat the command with --resume."
             ) from error
     counts = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in
               ((folder.done, "input"), (folder.failures, "failure"))]  # fmt: skip

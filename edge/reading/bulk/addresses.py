@@ -47,10 +47,10 @@ def iterate_addresses(addresses: tuple[str, ...]) -> Iterator[NamedInput]:
     for number, address in enumerate(addresses):
         try:
             for found in _list(address):
-                yield NamedInput(f"{number}/{found}", found, RemotePicture(found))
+                yield NamedInput(f"address {number}/{found}", found, RemotePicture(found))
         except (OSError, ValueError) as error:
             failed: InputSource = MissingSource(f"{address}: cannot be read ({_explain(error)}).")
-            yield NamedInput(f"{number}/{address}", address, failed)
+            yield NamedInput(f"address {number}/{address}", address, failed)
 
 
 def _list(address: str) -> Iterator[str]:

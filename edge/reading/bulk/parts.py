@@ -47,9 +47,8 @@ class BulkJob(msgspec.Struct, frozen=True):
     """What a job reads, and with what: two jobs with the same values have the same rows."""
 
     inputs: list[str]
-    model: str
+    model_sha256: str
     runtime: str
-    precision: str
     every: str
     version: str
 

@@ -7,10 +7,13 @@ import itertools
 import logging
 import os
 import pickle
+import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from ...common.errors import EdgeMnistError, MissingPackageError
+from ...common.network.time_limits import CONNECT_S
 from ...media.lazy_sources import NamedInput
 from .formats import load_pyarrow
 from .pool import ChunkSizer
@@ -97,6 +100,10 @@ def _connect(address: str | None) -> Any:
     except ImportError as error:
         raise MissingPackageError("--engine ray needs the package ray: pip install 'edge-mnist[ray]'") from error
     try:
+        if address is not None and re.fullmatch(r"[^:/]+:\d+", address):
+            # Ray would end this process when nothing answers.
+            host, _, port = address.partition(":")
+            socket.create_connection((host, int(port)), CONNECT_S).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         # It raises them all, plain `Exception` too.

@@ -22,12 +22,12 @@ from edge_mnist.edge.reading.bulk.pool import LOST, WorkerPool
 from edge_mnist.edge.reading.bulk.rows import InputRows, fail_rows, read_rows
 from edge_mnist.edge.reading.bulk.worker import ReaderSettings
 from edge_mnist.edge.reading.reader import Reader
-from tests.conftest import edge_mnist
+from tests.conftest import edge_mnist, python_process
 
 COMMAND = "import sys; from edge_mnist.cli import main; sys.argv[0] = 'edge-mnist'; main()"
 # Parts are written after each input, so that a short job has many.
 EAGER = f"import edge_mnist.edge.reading.bulk.parts as parts; parts.PART_INPUTS = 1; {COMMAND}"
-JOB = BulkJob(["x"], "model", "litert", "int8", "1", "0")
+JOB = BulkJob(["x"], "12ab", "litert", "1", "0")
 PATIENCE_S = 60
 
 
@@ -148,7 +148,7 @@ def test_another_job_is_not_continued(tmp_path: Path) -> None:
     PartsFolder(out, JOB, resume=False).close()
 
     with pytest.raises(EdgeMnistError, match="belongs to another job"):
-        PartsFolder(out, BulkJob(["y"], "model", "litert", "int8", "1", "0"), resume=True)
+        PartsFolder(out, BulkJob(["y"], "12ab", "litert", "1", "0"), resume=True)
 
 
 def test_two_processes_do_not_write_one_result(tmp_path: Path) -> None:
@@ -212,3 +212,20 @@ def test_processes_that_always_end_are_not_started_for_ever(
 
     with pytest.raises(EdgeMnistError, match="in a row ended unexpectedly"):
         list(pool.read(_inputs(folder, *(f"deadly {i}" for i in range(20)))))
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_read(folder: Path, tmp_path: Path) -> None:
+    code = (
+        "import errno, os, sys; import edge_mnist.edge.reading.bulk.formats as formats\n"
+        "def fail(*_): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "formats.WRITERS['.csv'] = fail\n"
+        "from edge_mnist.cli import main; main(sys.argv[1:])"
+    )
+    out = tmp_path / "rows.csv"
+
+    done = python_process(code, "run", folder / "000.png", folder / "001.png", "--out", out)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {out}: cannot be written (No space left on device).")
+    assert edge_mnist("run", folder / "000.png", folder / "001.png", "--out", out, "--resume").exit_code == 0
+    assert len(out.read_text().splitlines()) == 3
