@@ -11,7 +11,7 @@ QUICK := $(addprefix tests/,system/test_whole_way.py edge/reading/test_reading.p
   edge/cameras/test_cameras.py edge/sinks/test_sinks.py edge/web/test_web_api.py edge/data/test_mnist.py \
   train/test_averaging.py benchmarks/statistics benchmarks/report/test_result_files.py)
 
-.PHONY: demo docs test test-quick test-pi web-runtime check format wheel clean
+.PHONY: demo docs test test-quick test-pi test-cluster web-runtime check format wheel clean
 
 demo: .venv/export  ## Export, verify, benchmark, and read an example page
 	$(BIN)/edge-mnist export --int8 --out $(OUT)/standard
@@ -34,6 +34,11 @@ test-quick: .venv/dev  ## Run the core of every package in about a minute
 
 test-pi: .venv/dev  ## Run the wheel on emulated Raspberry Pis; skip with the reason if they cannot be built
 	$(BIN)/pytest tests/pi/emulated.py -p no:cacheprovider -rsfE
+
+test-cluster: .venv/dev  ## Read on a Ray cluster of two nodes, one of which is killed, and train with JAX in two processes, all here
+	@# 700 MB more.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray]' jax
+	$(BIN)/pytest tests/cluster tests/train/test_devices.py -p no:cacheprovider -rsfE
 
 web-runtime: .venv/dev  ## Fetch onnxruntime-web with npm, so that the page of `edge-mnist serve` runs the model in the browser
 	$(BIN)/python -m edge_mnist.edge.web.browser_runtime

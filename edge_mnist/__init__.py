@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .edge.live.sink_thread import Sink as Sink
     from .edge.media.pictures import read_gray as read_gray
     from .edge.media.pictures import read_rgb as read_rgb
+    from .edge.reading.bulk.batches import BatchReader as BatchReader
     from .edge.reading.ink.shapes import Box as Box
     from .edge.reading.reader import Digit as Digit
     from .edge.reading.reader import Reader as Reader
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .export.run import export as export
 
 _HOMES = {
+    "BatchReader": "edge.reading.bulk.batches",
     "Box": "edge.reading.ink.shapes",
     "Bundle": "edge.bundle.folder",
     "CameraOptions": "edge.cameras.camera",
@@ -67,6 +69,7 @@ _HOMES = {
 __all__ = [
     "RUNTIMES",
     "SHIPPED",
+    "BatchReader",
     "Box",
     "Bundle",
     "CameraOptions",

@@ -25,6 +25,7 @@ from ..edge.common.terminal.tables import format_table_to_width
 from ..edge.common.terminal.text import one_line
 from .adoption.model_source import find_source
 from .calibration import METHODS, WEIGHTS
+from .formats.model_repository import write_model_repository
 from .run import Pixels, name_precisions, refuse_unmet, run_export
 from .settings import PRECISIONS, REPORT_NAME, ExportSettings
 from .verify import describe_doubts
@@ -112,9 +113,21 @@ def _gather_settings(take: Callable[[str], Any]) -> ExportSettings:
     click.Path(path_type=Path),
     help="Folder for the bundle.  [default: the bundle itself; ./NAME for the shipped model and for a .keras file]",
 )
+@click.option(
+    "--model-repository",
+    "repository",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Lay out the ONNX files as Triton Inference Server reads them, too.",
+)
 @data_dir_option
 def export(
-    source: Path | None, settings: ExportSettings, convention: Convention, out: Path | None, data_dir: Path | None
+    source: Path | None,
+    settings: ExportSettings,
+    convention: Convention,
+    out: Path | None,
+    repository: Path | None,
+    data_dir: Path | None,
 ) -> None:
     """Write TFLite and ONNX files, verify each in its own process, and seal them into a bundle.
 
@@ -131,6 +144,8 @@ def export(
       edge-mnist export my-model --all
       # With C source for a microcontroller.
       edge-mnist export my-model --c-array
+      # For Triton Inference Server: tritonserver --model-repository models
+      edge-mnist export my-model --model-repository models
       # A Keras model of your own, trained on pixels / 255.
       edge-mnist export mine.keras --pixels 0-1 --outputs softmax
     """
@@ -144,6 +159,8 @@ def export(
         f"{bundle.path}: complete; {bundle.path / REPORT_NAME} shows the differences and explains the numbers. "
         f"Next: edge-mnist benchmark {shlex.quote(name_bundle(bundle.path))}{place}"
     )
+    if repository:
+        echo(f"{repository}: {', '.join(write_model_repository(bundle, repository))}, for Triton.")
     refuse_unmet(unmet)
 
 

@@ -1,9 +1,10 @@
 """`edge-mnist run`: read the digits in pictures, videos and streams; print, draw or show them."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,13 +15,15 @@ from ..common.terminal.progress import ProgressBar, above_bars
 from ..media.pictures import PictureError
 from ..media.sources import InputSource, LeftOutError, SourceFrame, VideoSource, find_sources, read_all
 from ..media.videos import Spacing
+from ..reading.bulk.rows import InputFrames
 from ..reading.reader import Reader
 from ..sinks.annotate import annotate
 from ..sinks.drawing_folder import DrawingFolder
 from ..sinks.window import Window
 from .live_options import ModelChoice, model_options
 from .options import GroupedCommand, option_group
-from .run_output import FrameResult, OutcomePrinter, format_digits, format_json, format_left_out, format_rows
+from .running.bulk import BulkChoice, bulk_options, read_many, write_many
+from .running.output import FrameResult, OutcomePrinter, format_digits, format_json, format_left_out, format_rows
 
 
 class SpacingType(click.ParamType):
@@ -42,7 +45,7 @@ class SpacingType(click.ParamType):
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
 @option_group(
     "Input",
     click.option("--every", "spacing", type=SpacingType(), default=Spacing(), metavar="N|SECONDSs",
@@ -59,12 +62,14 @@ class SpacingType(click.ParamType):
                   help="Print one JSON document per picture or frame, one per line."),
     click.option("-v", "--verbose", is_flag=True, help="Print a line for each digit: confidence, and box in pixels."),
 )  # fmt: skip
+@bulk_options
 @model_options
 def run(
     inputs: tuple[str, ...],
     spacing: Spacing,
     folder: Path | None,
     show: bool,
+    bulk: BulkChoice,
     model: ModelChoice,
     **output: bool,
 ) -> None:
@@ -90,11 +95,15 @@ def run(
       edge-mnist run meter.mp4 --every 5s --show
       # From a camera.
       rpicam-vid -t 0 --codec mjpeg -o - | edge-mnist run -
+      # A million files on all cores, into a file; again after an interruption.
+      edge-mnist run scans/ --jobs auto --out readings.parquet --resume
     """
     as_json = output["as_json"]
+    bulk.refuse_misuse(inputs, drawn=show or folder is not None, printed=as_json or output["explain"])
     format_outcome = format_json if as_json else format_digits if output["verbose"] else format_rows
+    if bulk.out is not None:
+        raise SystemExit(1 if write_many(inputs, spacing, bulk, model, bulk.out) else 0)
     with ExitStack() as stack:
-        reader = model.load(output["explain"])
         sinks = Sinks(
             printer=OutcomePrinter(
                 format_outcome, summarizes=format_outcome is format_rows and not (folder or output["explain"])
@@ -103,7 +112,11 @@ def run(
             drawings=DrawingFolder(folder) if folder else None,
             window=stack.enter_context(Window()) if show else None,
         )
-        failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(echo, err=True)))
+        if bulk.is_requested:
+            failures = _print_many(sinks, read_many(inputs, spacing, bulk, model, output["explain"]))
+        else:
+            reader = model.load(output["explain"])
+            failures = read_into(sinks, reader, find_sources(inputs, spacing, partial(echo, err=True)))
     if failures:
         raise SystemExit(1)
 
@@ -131,11 +144,7 @@ def read_into(sinks: Sinks, reader: Reader, sources: list[InputSource]) -> int:
                 sinks.printer.print(outcome)
                 go_on = sinks.window is None or _show(sinks.window, outcome)
             except PictureError as error:
-                sinks.printer.finish()
-                with above_bars():
-                    echo(f"Error: {error}", err=True)
-                    if isinstance(error, LeftOutError) and sinks.format_left_out:
-                        echo_text(sinks.format_left_out(error))
+                _print_error(sinks, error)
                 failures += 1
                 go_on = True
             bar.update(done - bar.n)
@@ -143,6 +152,29 @@ def read_into(sinks: Sinks, reader: Reader, sources: list[InputSource]) -> int:
                 break
         sinks.printer.finish()
     return failures
+
+
+def _print_many(sinks: Sinks, results: Generator[InputFrames, None, None]) -> int:
+    """Print what several processes read; return how many failed."""
+    failures = 0
+    # Its processes end with it, also if nothing takes what is printed any more.
+    with closing(results):
+        for outcome in chain.from_iterable(result.outcomes for result in results):
+            if isinstance(outcome, PictureError):
+                _print_error(sinks, outcome)
+                failures += 1
+            else:
+                sinks.printer.print(FrameResult(*outcome, drawing=None))
+    sinks.printer.finish()
+    return failures
+
+
+def _print_error(sinks: Sinks, error: PictureError) -> None:
+    sinks.printer.finish()
+    with above_bars():
+        echo(f"Error: {error}", err=True)
+        if isinstance(error, LeftOutError) and sinks.format_left_out:
+            echo_text(sinks.format_left_out(error))
 
 
 def _read_frame(frame: SourceFrame | PictureError, reader: Reader, drawings: DrawingFolder | None) -> FrameResult:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from ..live.sink_thread import Sink
 from ..sinks.lines import TextLinesSink, write_json_to_file, write_json_to_stdout
 from ..sinks.mqtt import MqttSink
 from ..sinks.mqtt_address import TlsFiles, parse_broker
+from ..sinks.mqtt_discovery import PREFIX
 from ..sinks.preview import PreviewSink
 from ..sinks.recording import StillsSink, VideoSink
 from .options import FiniteRange, option_group
@@ -40,6 +42,7 @@ class SinkSettings:
     mqtt_cert: Path | None = None
     mqtt_key: Path | None = None
     mqtt_password_file: Path | None = None
+    mqtt_discovery: str | None = None
 
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -62,7 +65,8 @@ _OPTIONS = (
                  help="Maximum number of these JPEGs; the oldest are deleted."),
     click.option("--show", is_flag=True, help="Show the live picture in a window; q or Escape stops."),
     click.option("--mqtt", metavar="URL",
-                 help="Publish to an MQTT broker: mqtt://[user@]host[:port]/topic, or mqtts:// for TLS. The password "
+                 help="Publish to an MQTT broker: mqtt://[user@]host[:port]/topic, or mqtts:// for TLS; {machine} in "
+                 "the topic is this machine's name. The password "
                  "comes from $EDGE_MNIST_MQTT_PASSWORD or --mqtt-password-file."),
     click.option("--mqtt-ca", type=_EXISTING, metavar="FILE",
                  help="CA certificates that verify the broker.  [default: those of this machine]"),
@@ -71,6 +75,9 @@ _OPTIONS = (
     click.option("--mqtt-key", type=_EXISTING, metavar="FILE",
                  help="Key of the client certificate.  [default: in the same file]"),
     click.option("--mqtt-password-file", type=_EXISTING, metavar="FILE", help="File whose first line is the password."),
+    click.option("--mqtt-discovery", is_flag=False, flag_value=PREFIX, metavar="[PREFIX]",
+                 help=f"Also publish discovery messages, so that Home Assistant shows the camera by itself; PREFIX is "
+                 f"{PREFIX} unless changed there."),
 )  # fmt: skip
 
 
@@ -95,6 +102,11 @@ def _refuse_misuse(settings: SinkSettings) -> None:
         raise click.UsageError("--stills-every needs --stills FOLDER.")
     if settings.mqtt is None and any(certificates):
         raise click.UsageError("--mqtt-ca, --mqtt-cert, --mqtt-key and --mqtt-password-file need --mqtt URL.")
+    if settings.mqtt_discovery is not None:
+        if settings.mqtt is None:
+            raise click.UsageError("--mqtt-discovery needs --mqtt URL.")
+        if not re.fullmatch(r"[^+#/\0]+(/[^+#/\0]+)*", settings.mqtt_discovery):
+            raise click.UsageError(f"--mqtt-discovery {settings.mqtt_discovery}: expected a topic without + and #.")
 
 
 def make_sinks(settings: SinkSettings, on_close: Callable[[], None]) -> list[Sink]:
@@ -133,7 +145,8 @@ def _make_one_by_one(settings: SinkSettings, on_close: Callable[[], None]) -> It
         yield PreviewSink(on_close)
     if settings.mqtt is not None:
         files = TlsFiles(settings.mqtt_ca, settings.mqtt_cert, settings.mqtt_key)
-        yield MqttSink(parse_broker(settings.mqtt, files, settings.mqtt_password_file))
+        yield MqttSink(parse_broker(settings.mqtt, files, settings.mqtt_password_file),
+                       discovery_prefix=settings.mqtt_discovery)  # fmt: skip
 
 
 def _choose_text(on_close: Callable[[], None]) -> Sink:

@@ -51,6 +51,31 @@ def list_folder(folder: Path) -> Listing:
     return _sort(folder.iterdir())
 
 
+def iterate_folder(folder: Path) -> Iterator[tuple[Path, Kind | None]]:
+    """Yield the visible entries of a folder in the system's order, with the kind of each that is left out.
+
+    Unlike `list_folder`, it starts at once, and its memory does not grow with the number of files.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    inside = os.path.realpath(folder)
+    linked: set[str] = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = folder / entry.name
+            if entry.is_symlink():
+                target = os.path.realpath(path)
+                name = os.path.basename(target)  # noqa: PTH119 - as realpath returned it
+                is_listed = os.path.dirname(target) == inside and not name.startswith(".") and os.path.exists(target)  # noqa: PTH110, PTH120
+                if is_listed or target in linked:
+                    continue
+                linked.add(target)
+            yield path, find_kind(path)
+
+
 def list_tree(folder: Path) -> Listing:
     """List the files of a folder and its subfolders, each once even if links form circles.
 
@@ -107,7 +132,7 @@ def _sort(paths: Iterable[Path]) -> Listing:
         if path.name.startswith(".") or target in seen:
             continue
         seen.add(target)
-        kind = _find_kind(path)
+        kind = find_kind(path)
         if kind is None:
             read.append(path)
         else:
@@ -115,7 +140,7 @@ def _sort(paths: Iterable[Path]) -> Listing:
     return Listing(tuple(sorted(read)), dict(sorted(left_out.items())))
 
 
-def _find_kind(path: Path) -> Kind | None:
+def find_kind(path: Path) -> Kind | None:
     """Find the kind of a path that is left out; None if it is read, if only to report why it cannot be."""
     if path.is_dir():
         return SUBFOLDER if os.access(path, os.R_OK | os.X_OK) else CLOSED_FOLDER

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -69,6 +69,10 @@ class SourceFrame:
             return f"{_name_stream(self.source)}, picture {self.index}"
         return f"{self.source}, frame {self.index} at {self.time_s:.2f} s"
 
+    def without_pixels(self) -> "SourceFrame":
+        """Return the same frame without its pixels, to send to another process."""
+        return replace(self, gray=np.empty((0, 0), np.uint8), read_rgb=_read_nothing)
+
 
 class InputSource(Protocol):
     """One input to read."""
@@ -90,7 +94,7 @@ class PictureFile:
         gray = read_gray(self.path)
         is_photograph = self.path.suffix.lower() in pictures.FORMATS["JPEG"]
         yield SourceFrame(
-            _printable(self.path), None, None, gray, partial(read_rgb, self.path), is_photograph, _since(started)
+            printable(self.path), None, None, gray, partial(read_rgb, self.path), is_photograph, _since(started)
         )
 
 
@@ -104,7 +108,7 @@ class VideoSource:
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
         """Yield the frames in order."""
-        source = _printable(self.path)
+        source = printable(self.path)
         started = time.perf_counter()
         for frame in read_video(self.path, self.spacing):
             gray = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
@@ -146,7 +150,7 @@ class Pipe:
         except EdgeMnistError as error:
             raise PictureError(str(error)) from error
         with stream:
-            yield from _read_stream(stream, _printable(self.path))
+            yield from _read_stream(stream, printable(self.path))
 
 
 @dataclass(frozen=True)
@@ -164,13 +168,19 @@ class LeftOutError(PictureError):
     """Files that look like pictures or videos, but are of kinds that are not read.
 
     Attributes:
+        source: Folder, pattern or file that the user named.
         kinds: Kind of each file, by its path.
     """
 
     def __init__(self, source: str, kinds: dict[Path, Kind]) -> None:
         cures = " ".join(dict.fromkeys(kind.advice for kind in kinds.values()))
         super().__init__(f"{source}: {describe_left_out(kinds)}. {cures}")
+        self.source = source
         self.kinds = kinds
+
+    def __reduce__(self) -> tuple[type["LeftOutError"], tuple[str, dict[Path, Kind]]]:
+        """Return what makes the error again in another process."""
+        return LeftOutError, (self.source, self.kinds)
 
 
 @dataclass(frozen=True)
@@ -236,10 +246,10 @@ def _expand(argument: str, spacing: Spacing, tell: Callable[[str], None]) -> lis
     if path.is_dir():
         listing = list_folder(path)
     elif path.exists() or not glob.has_magic(argument):
-        return [Pipe(path) if path.is_fifo() else _choose(path, spacing)]
+        return [Pipe(path) if path.is_fifo() else choose_source(path, spacing)]
     else:
         listing = list_matches(argument)
-    sources = [_choose(one, spacing, is_listed=True) for one in listing.paths]
+    sources = [choose_source(one, spacing, is_listed=True) for one in listing.paths]
     if listing.non_media:
         tell(f"{argument}: {describe_left_out(listing.non_media)}.")
     if listing.unread:
@@ -269,7 +279,8 @@ def _name_stream(source: str) -> str:
     return "standard input" if source == STANDARD_INPUT else source
 
 
-def _choose(path: Path, spacing: Spacing, is_listed: bool = False) -> InputSource:
+def choose_source(path: Path, spacing: Spacing, is_listed: bool = False) -> InputSource:
+    """Choose how to read a file by its first bytes."""
     try:
         return VideoSource(path, spacing, is_listed) if is_video(path) else PictureFile(path)
     except OSError:
@@ -277,13 +288,17 @@ def _choose(path: Path, spacing: Spacing, is_listed: bool = False) -> InputSourc
         return PictureFile(path)
 
 
-def _printable(path: Path) -> str:
-    """Replace bytes of a path that are not UTF-8: names may hold any bytes, standard output may not."""
+def printable(path: Path) -> str:
+    """Return a path with replacements for bytes that are not UTF-8: names may hold any bytes, output may not."""
     return os.fsencode(path).decode(errors="replace")
 
 
 def _colour(frame: VideoFrame) -> NDArray[np.uint8]:
     return cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _read_nothing() -> NDArray[np.uint8]:
+    return np.empty((0, 0, 3), np.uint8)
 
 
 def _since(started: float) -> float:

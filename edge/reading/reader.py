@@ -91,6 +91,7 @@ class Reader:
     """A reader of digits with one model file of a bundle on one runtime; threads may share it.
 
     Attributes:
+        classifier: Classifier of single digits that it reads with.
         runtime: Runtime of the model file.
         precision: Precision of the model file.
 
@@ -124,15 +125,15 @@ class Reader:
             ModelCardError: The bundle is not valid, or has no file of this format and precision.
             RuntimeUnavailableError: The runtime is not installed or cannot run the file.
         """
-        self._classifier = Classifier(bundle, runtime, precision, threads)
-        self.runtime, self.precision = self._classifier.runtime, precision
-        self._abstention = self._classifier.abstention
+        self.classifier = Classifier(bundle, runtime, precision, threads)
+        self.runtime, self.precision = self.classifier.runtime, precision
+        self._abstention = self.classifier.abstention
         self._explain = explain
         self._least_likely = least_likely
 
     def __repr__(self) -> str:
         """Name the model, its precision and its runtime."""
-        return repr(self._classifier).replace("Classifier", "Reader", 1)
+        return repr(self.classifier).replace("Classifier", "Reader", 1)
 
     def read(self, picture: Picture, order: Order = "RGB") -> Reading:
         """Read a picture; one without digits gives an empty reading.
@@ -195,7 +196,7 @@ class Reader:
             return []
         images = frame_digits([finding.ink(shape) for shape in shapes])
         clock.lap("frame")
-        logits = self._classifier.logits(images)
+        logits = self.classifier.logits(images)
         scores, digits = score_digits(logits).tolist(), logits.argmax(axis=1).tolist()
         sure = estimate_class_probability(logits, self._abstention.temperature).tolist()
         clock.lap("infer")

@@ -36,6 +36,7 @@ from ..live.documents import describe_event, format_time
 from ..live.events import CameraChange, Event
 from ..live.sink_thread import Backlog, SinkError
 from .mqtt_address import MqttAddress
+from .mqtt_discovery import describe_for_discovery
 from .mqtt_trouble import BrokerTrouble, read_origin
 
 if TYPE_CHECKING:
@@ -73,8 +74,13 @@ class MqttSink:
     name: str
     backlog: Backlog = "all"
 
-    def __init__(self, broker: MqttAddress, capacity: int = CAPACITY) -> None:
+    def __init__(self, broker: MqttAddress, capacity: int = CAPACITY, discovery_prefix: str | None = None) -> None:
         """Start to connect. A failure is reported once and retried, as after a lost connection.
+
+        Args:
+            broker: Broker and topic.
+            capacity: Messages that wait at most.
+            discovery_prefix: Prefix under which Home Assistant expects discovery messages; None sends none.
 
         Raises:
             SinkError: The package paho-mqtt is missing.
@@ -83,6 +89,7 @@ class MqttSink:
         self.lost = 0
         self._broker = broker
         self._capacity = capacity
+        self._discovery = describe_for_discovery(broker.topic, discovery_prefix) if discovery_prefix else {}
         self._origin = {"machine": socket.gethostname(), "started_at": format_time(time.time())}
         self._trouble = BrokerTrouble(self.name)
         self._camera_state = "starting"
@@ -243,6 +250,9 @@ class MqttSink:
         if self._may_listen:
             self._may_listen = False
             client.subscribe([(f"{self._broker.topic}/{name}", 0) for name in ("camera", "status")])
+        # Before the status, so that the entities are available as soon as they are known. Not confirmed either.
+        for topic, payload in self._discovery.items():
+            client.publish(topic, payload, qos=0, retain=True)
         self._say("online")
         self._trouble.over(f"{waiting} messages waited, {lost} were lost since the start")
         with self._changed:

@@ -1,6 +1,7 @@
 """The address of `--mqtt`: broker, topic, user and TLS, checked before anything connects."""
 
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from ..live.sink_thread import SinkError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 EXPECTED = "Expected mqtt://[user@]host[:port]/topic, or mqtts:// for TLS."
+# In a topic, it stands for the name of this machine, so that many machines share one configuration.
+MACHINE = "{machine}"
 PASSWORD_VARIABLE = "EDGE_MNIST_MQTT_PASSWORD"  # noqa: S105 - the name of the variable, not the password
 
 
@@ -56,7 +59,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
     """Check an address and the options that belong to it.
 
     Args:
-        url: Address `mqtt://[user@]host[:port]/topic`, or `mqtts://` for TLS.
+        url: Address `mqtt://[user@]host[:port]/topic`, or `mqtts://` for TLS; `{machine}` in the topic is replaced.
         tls_files: Certificate files, for `mqtts` only.
         password_file: File whose first line is the password; None takes $EDGE_MNIST_MQTT_PASSWORD, if it is set.
 
@@ -73,7 +76,7 @@ def parse_broker(url: str, tls_files: TlsFiles, password_file: Path | None) -> M
             f"--mqtt {shown}: every user of this machine can see a password in an address. Put it into "
             f"${PASSWORD_VARIABLE} or a --mqtt-password-file."
         )
-    topic = unquote(address.target.removeprefix("/"))
+    topic = unquote(address.target.removeprefix("/")).replace(MACHINE, re.sub(r"[+#/\0]", "-", socket.gethostname()))
     # Parts that have a meaning in other addresses are not allowed in topics.
     if not topic or topic.endswith("/") or "#" in url or re.search(r"[+#\0]", topic):
         raise SinkError(

@@ -21,6 +21,7 @@ from .protection.tokens import matches
 from .responses import error_response, refuse
 from .routes.files import add_file_routes
 from .routes.health import add_health_routes
+from .routes.inference import add_inference_routes
 from .routes.live import add_watching_routes
 from .routes.reading import add_reading_routes
 from .service import WebService
@@ -138,6 +139,7 @@ def create_app(service: WebService) -> ASGIApp:
     add_reading_routes(app, service)
     add_watching_routes(app, service)
     add_health_routes(app, service)
+    add_inference_routes(app, service)
     add_file_routes(app, service)
     _answer_errors(app, service)
     if service.token is not None:

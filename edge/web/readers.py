@@ -214,6 +214,14 @@ class ReaderPool:
         except PictureError as error:
             raise RequestRefusedError(422, "picture", str(error)) from error
 
+    async def use(self, work: Callable[[Reader], Result], choice: ReaderChoice, client: str) -> Result:
+        """Run a function with a choice's reader when it is this client's turn.
+
+        Raises:
+            RefusedError: 503 if the choice cannot be loaded or the server stops; those of the function.
+        """
+        return await asyncio.wrap_future(self._workers.submit(client, lambda: work(self._load(choice))))
+
     def close(self) -> None:
         """Refuse all running and waiting jobs at once."""
         self._workers.close()
@@ -227,14 +235,17 @@ class ReaderPool:
             begun_s = time.perf_counter()
             gray = read_gray(content, "The picture")
             decoded_s = time.perf_counter()
-            try:
-                reader = self._find_reader(choice)
-            except EdgeMnistError as error:
-                raise RequestRefusedError(503, "model", str(error)) from error
-            reading = reader.read(gray)
+            reading = self._load(choice).read(gray)
         height, width = gray.shape
         waited = {"wait": _milliseconds(begun_s - asked_s), "decode": _milliseconds(decoded_s - begun_s)}
         return PictureReading(choice, reading, (width, height), waited | reading.timing_ms)
+
+    def _load(self, choice: ReaderChoice) -> Reader:
+        """Find this thread's reader, or refuse the request with the reason why there is none."""
+        try:
+            return self._find_reader(choice)
+        except EdgeMnistError as error:
+            raise RequestRefusedError(503, "model", str(error)) from error
 
     def _find_reader(self, choice: ReaderChoice) -> Reader:
         """Return this thread's reader, because a reader is not shared between threads here."""

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -155,34 +156,56 @@ MEDIA_TYPES = (
 )
 
 
+@dataclass(frozen=True)
+class UploadKind:
+    """What a route receives.
+
+    Attributes:
+        noun: Name for messages.
+        accepts: Function that returns whether a media type is accepted, in lower case, or empty if none was sent.
+        advice: What to send instead of another media type.
+    """
+
+    noun: str
+    accepts: Callable[[str], bool]
+    advice: str
+
+
+PICTURE = UploadKind(
+    "picture",
+    lambda media_type: media_type.startswith("image/") or media_type == "application/octet-stream",
+    "send the file's bytes as the body with Content-Type image/png, image/jpeg or the like",
+)
+
+
 class Uploads:
-    """A receiver of pictures; used on the event loop's thread only."""
+    """A receiver of request bodies; used on the event loop's thread only."""
 
     def __init__(self, limits: WebLimits) -> None:
         self._limits = limits
         self._held_bytes = Slots(limits.held_bytes, "memory", "Too many pictures are being uploaded: try again.")
 
     @asynccontextmanager
-    async def receive(self, request: Request) -> AsyncIterator[bytes]:
+    async def receive(self, request: Request, kind: UploadKind = PICTURE) -> AsyncIterator[bytes]:
         """Receive a request's body. Its bytes count as held by its client until the block ends.
 
         Raises:
             RefusedError: 415 for another media type, 413 for more bytes than allowed, announced or sent, 408 if it
                 takes too long, 503 if other requests hold too many bytes.
         """
-        _check_media_type(request.headers.get("content-type", ""))
-        self._check_length(request.headers.get("content-length", "0"))
+        _check_media_type(request.headers.get("content-type", ""), kind)
+        self._check_length(request.headers.get("content-length", "0"), kind)
         body, client = bytearray(), find_client(request.scope)
         try:
             async with asyncio.timeout(self._limits.body_s):
                 async for chunk in request.stream():
                     if len(body) + len(chunk) > self._limits.upload_bytes:
-                        raise self._too_long()
+                        raise self._too_long(kind)
                     self._held_bytes.take(client, len(chunk))
                     body += chunk
         except TimeoutError as error:
             self._held_bytes.release(client, len(body))
-            message = f"The picture did not arrive within {self._limits.body_s:g} seconds: send a smaller one."
+            message = f"The {kind.noun} did not arrive within {self._limits.body_s:g} seconds: send a smaller one."
             raise RequestRefusedError(408, "slow", message, headers={"Connection": "close"}) from error
         except BaseException:
             self._held_bytes.release(client, len(body))
@@ -192,24 +215,21 @@ class Uploads:
         finally:
             self._held_bytes.release(client, len(body))
 
-    def _check_length(self, content_length: str) -> None:
+    def _check_length(self, content_length: str, kind: UploadKind) -> None:
         """Refuse by the announced length before anything is received."""
         if content_length.isdecimal() and int(content_length) > self._limits.upload_bytes:
-            raise self._too_long()
+            raise self._too_long(kind)
 
-    def _too_long(self) -> RequestRefusedError:
+    def _too_long(self, kind: UploadKind) -> RequestRefusedError:
         most = self._limits.upload_bytes / 1_000_000
-        return RequestRefusedError(413, "bytes", f"The picture has more than {most:g} MB: send a smaller one.")
+        return RequestRefusedError(413, "bytes", f"The {kind.noun} has more than {most:g} MB: send a smaller one.")
 
 
-def _check_media_type(content_type: str) -> None:
+def _check_media_type(content_type: str, kind: UploadKind) -> None:
     media_type = content_type.partition(";")[0].strip().lower()
-    if not media_type.startswith("image/") and media_type != "application/octet-stream":
+    if not kind.accepts(media_type):
         raise RequestRefusedError(
-            415,
-            "type",
-            f"Expected a picture, got Content-Type {media_type or 'none'}: send the file's bytes as the body with "
-            "Content-Type image/png, image/jpeg or the like.",
+            415, "type", f"Expected a {kind.noun}, got Content-Type {media_type or 'none'}: {kind.advice}."
         )
 
 

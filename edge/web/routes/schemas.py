@@ -140,6 +140,46 @@ class HealthSchema(BaseModel):
     status: Literal["ok"]
 
 
+class ServerSchema(BaseModel):
+    """This server, as the Open Inference Protocol describes one."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorShapeSchema(BaseModel):
+    """A tensor of the Open Inference Protocol; -1 is any number of images."""
+
+    name: str
+    datatype: Literal["UINT8", "FP32"]
+    shape: list[int]
+
+
+class ServedModelSchema(BaseModel):
+    """A model, as the Open Inference Protocol describes one."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorShapeSchema]
+    outputs: list[TensorShapeSchema]
+
+
+class InferredTensorSchema(TensorShapeSchema):
+    """The logits of N images, one after the other; they follow the JSON if the client wants bytes."""
+
+    data: list[float] | None = None
+
+
+class InferenceSchema(BaseModel):
+    """The response to an inference request."""
+
+    model_name: str
+    model_version: str
+    outputs: list[InferredTensorSchema]
+
+
 def document_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document error statuses for a route's `responses`; 401, 403, 421 and 429 may be returned by any route."""
     return {status: {"model": ErrorSchema} for status in (*statuses, 401, 403, 421, 429)}

@@ -26,7 +26,7 @@ from edge_mnist.edge.bundle.contract import ImageSet
 from edge_mnist.edge.bundle.export_record import DigitOdds
 from edge_mnist.edge.bundle.folder import Bundle, open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
-from edge_mnist.edge.commands.run_output import FrameResult, format_json
+from edge_mnist.edge.commands.running.output import FrameResult, format_json
 from edge_mnist.edge.media.sources import SourceFrame
 from edge_mnist.edge.reading.reader import Reader
 from edge_mnist.edge.runtimes.abstention import estimate_digit_probability, weigh_company

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_mnist.edge.commands.run_output import FrameResult, format_digits
+from edge_mnist.edge.commands.running.output import FrameResult, format_digits
 from edge_mnist.edge.common.terminal.formatting import format_confidence, format_percent
 from edge_mnist.edge.media.sources import SourceFrame
 from edge_mnist.edge.reading.ink.shapes import Box

@@ -27,9 +27,19 @@ def described() -> Iterator[schemathesis.BaseSchema]:
 
 # Events go on for ever; tests/edge/web/test_web_api.py reads them.
 OPERATIONS = ["GET /healthz", "GET /metrics", "GET /model/int8.onnx", "GET /readyz", "GET /v1/live/frame.jpg",
-              "GET /v1/model", "GET /v1/report", "POST /v1/read"]  # fmt: skip
+              "GET /v1/model", "GET /v1/report", "POST /v1/read", "GET /v2", "GET /v2/health/live",
+              "GET /v2/health/ready", "GET /v2/models/{name}", "GET /v2/models/{name}/ready",
+              "POST /v2/models/{name}/infer"]  # fmt: skip
 # These cannot be asked for wrongly.
-WITHOUT_PARAMETERS = ["GET /healthz", "GET /metrics", "GET /readyz", "GET /v1/report"]
+WITHOUT_PARAMETERS = [
+    "GET /healthz",
+    "GET /metrics",
+    "GET /readyz",
+    "GET /v1/report",
+    "GET /v2",
+    "GET /v2/health/live",
+    "GET /v2/health/ready",
+]
 
 
 def test_every_operation_is_tested(described: schemathesis.BaseSchema) -> None:
@@ -47,8 +57,8 @@ def test_the_api_is_as_it_is_described(described: schemathesis.BaseSchema, label
     method, path = label.split()
     operation = described[path][method]
 
-    # Which bytes are a picture no schema can say: most that it takes for one are refused.
-    excluded = [positive_data_acceptance] if label == "POST /v1/read" else []
+    # Which bytes are a picture or a tensor no schema can say: most that it takes for one are refused.
+    excluded = [positive_data_acceptance] if label.startswith("POST ") else []
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=15, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..common.terminal.formatting import format_confidence
-from ..common.terminal.output import echo, echo_text
-from ..common.terminal.progress import above_bars
-from ..common.terminal.text import one_line
-from ..media.sources import LeftOutError, SourceFrame
-from ..reading.fates import MEANINGS, count_fates
-from ..reading.reader import Digit, Reading
+from ...common.terminal.formatting import format_confidence
+from ...common.terminal.output import echo, echo_text
+from ...common.terminal.progress import above_bars
+from ...common.terminal.text import one_line
+from ...media.sources import LeftOutError, SourceFrame
+from ...reading.bulk.rows import describe_digits
+from ...reading.fates import MEANINGS, count_fates
+from ...reading.reader import Digit, Reading
 
 # Readings of a video that its summary names.
 MOST_NAMED = 3
@@ -42,23 +43,12 @@ class FrameResult:
 
 def format_json(outcome: FrameResult) -> str:
     """Format one JSON document in one line; `frame` is null for a picture, `time_s` if there is no clock."""
-    digits = [
-        {
-            "digit": digit.digit,
-            "confidence": digit.confidence,
-            "digit_probability": digit.digit_probability,
-            "class_probability": digit.class_probability,
-            "score": digit.score,
-            "box": [digit.box.x, digit.box.y, digit.box.width, digit.box.height],
-        }
-        for digit in outcome.reading.digits
-    ]
     document = {
         "source": outcome.frame.source,
         "frame": outcome.frame.index,
         "time_s": outcome.frame.time_s,
         "rows": outcome.reading.rows,
-        "digits": digits,
+        "digits": describe_digits(outcome.reading),
         "truncated": outcome.reading.truncated,
         "timing_ms": outcome.timing_ms,
         "drawing": str(outcome.drawing) if outcome.drawing else None,
