@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
@@ -195,6 +196,21 @@ def test_a_chosen_file_is_read_and_what_is_no_picture_is_refused_in_words(
     # Nothing of the one before is left.
     assert [_count_painted(page, canvas) for canvas in ("photo-picture", "photo-boxes")] == [0, 0]
     assert page.find("photo-hint").is_displayed()
+
+
+def test_a_heic_picture_that_the_browser_cannot_show_is_read_by_the_server(
+    page: Page, server: WebServer, tmp_path: Path
+) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    picture = Image.fromarray(draw_page(("83",), seed=1, pen=PagePen(96, 8)))
+    heif.from_pillow(picture).save(tmp_path / "IMG_1.HEIC", quality=90)
+    page.open(f"{server.url}#/photo")
+
+    page.find("photo-file").send_keys(str(tmp_path / "IMG_1.HEIC"))
+
+    page.wait_for_rows("photo-rows", "83")
+    assert "This browser cannot show HEIC pictures." in page.text("photo-note")
+    assert _count_painted(page, "photo-boxes") > 100
 
 
 def test_the_live_view_follows_the_camera_while_somebody_looks(page: Page, server: WebServer, camera: Drawn) -> None:
