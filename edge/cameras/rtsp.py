@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import quote
 
 import numpy as np
@@ -117,6 +117,7 @@ class RtspCamera:
     def _open(self, deadline_s: float) -> Any:
         """Open the stream: a PyAV container."""
         import av  # noqa: PLC0415 - an extra, and 100 MB
+        from av import error as errors  # noqa: PLC0415
 
         address = self._address
         _connect_once(address)
@@ -128,9 +129,9 @@ class RtspCamera:
                 options=OPTIONS | (trusted if address.scheme == "rtsps" else {}),
                 timeout=(max(deadline_s - time.monotonic(), 0.001), self._limit_s),
             )
-        except av.FFmpegError as error:
+        except errors.FFmpegError as error:
             # Where FFmpeg was interrupted at the end of the time, it reports any error.
-            self._fail(av.ExitError(0, "") if time.monotonic() >= deadline_s else error)
+            self._fail(errors.ExitError(0, "") if time.monotonic() >= deadline_s else error)
         try:
             self._check(container)
         except BaseException:
@@ -153,7 +154,7 @@ class RtspCamera:
 
         None stands for a damaged picture.
         """
-        import av  # noqa: PLC0415
+        from av import error as errors  # noqa: PLC0415
 
         packets = self._container.demux(video=0)
         while True:
@@ -162,13 +163,13 @@ class RtspCamera:
                 packet = next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError as error:
+            except errors.FFmpegError as error:
                 self._fail(error)
             captured_s = time.monotonic()
             waited = captured_s - asked_s < WAITING_S
             try:
                 frames = packet.decode()
-            except av.FFmpegError:
+            except errors.FFmpegError:
                 yield None, captured_s, waited
                 continue
             for frame in frames:
@@ -190,24 +191,24 @@ class RtspCamera:
         raise CameraError(f"{self._shown}: the stream has ended.")
 
     def _convert(self, frame: "VideoFrame", layout: str) -> NDArray[np.uint8]:
-        return self._orientation.turn(frame.to_ndarray(format=layout))
+        return self._orientation.turn(cast("NDArray[np.uint8]", frame.to_ndarray(format=layout)))
 
     def _fail(self, error: Any) -> NoReturn:
         """Raise the error that FFmpeg's error stands for; its own words hold the password."""
-        import av  # noqa: PLC0415
+        from av import error as errors  # noqa: PLC0415
 
         match error:
-            case av.HTTPUnauthorizedError() | av.HTTPForbiddenError():
-                status = "401 Unauthorized" if isinstance(error, av.HTTPUnauthorizedError) else "403 Forbidden"
+            case errors.HTTPUnauthorizedError() | errors.HTTPForbiddenError():
+                status = "401 Unauthorized" if isinstance(error, errors.HTTPUnauthorizedError) else "403 Forbidden"
                 raise CameraUnsupportedError(explain_login(self._address, status)) from None
-            case av.HTTPNotFoundError():
+            case errors.HTTPNotFoundError():
                 message = "expected a stream, got 404 Not Found"
-            case av.HTTPError():
+            case errors.HTTPError():
                 message = "expected a stream, but the camera reports an error"
-            case av.ExitError():
+            case errors.ExitError():
                 limit_s = time_limits.OPEN_S if self._shape is None else self._limit_s
                 message = f"no picture arrived within {limit_s:g} s"
-            case av.EOFError():
+            case errors.EOFError():
                 message = "the stream has ended"
             case OSError():
                 message = describe_failure(error, TRUST)
