@@ -50,14 +50,13 @@ const bytes = (colour) => {
 const linear = (value) => (value <= 10.31 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
 const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 const over = (colour, below) => below.map((value, i) => (colour[i] * colour[3] + value * (255 - colour[3])) / 255);
+const grounds = new Map([[null, [255, 255, 255, 255]]]);
 const ground = (element) => {
-  const above = [];
-  for (; element; element = element.parentElement) {
+  if (!grounds.has(element)) {
     const colour = bytes(getComputedStyle(element).backgroundColor);
-    if (colour[3]) above.push(colour);
-    if (colour[3] === 255) break;
+    grounds.set(element, over(colour, ground(element.parentElement)));
   }
-  return above.reduceRight((below, colour) => over(colour, below), [255, 255, 255, 255]);
+  return grounds.get(element);
 };
 for (const element of shown("body *")) {
   const isText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
@@ -74,32 +73,26 @@ for (const element of shown("body *")) {
 // What can be operated: a name, a size or distance for fingers, and a focus that is seen and in the order of the page.
 const CONTROLS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex], [role=tab]";
 const controls = shown(CONTROLS).filter((element) => !element.disabled && element.getClientRects().length);
-const isOnScreen = ({ width, height, right, bottom }) =>
-  width > 1 && height > 1 && right + scrollX > 0 && bottom + scrollY > 0;
-// Scrolled out of sight within a menu, or below a bar.
-const isCovered = (element, { left, right, top, bottom }) => {
-  const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-  return there !== null && !element.contains(there) && !there.contains(element);
-};
 // A link that appears with the focus only, to skip what comes first, is beside whatever it covers.
 const before = document.activeElement;
-const targets = controls
-  .filter((element) => element !== before && element.matches("a, button, input, select, textarea, summary, [role=tab]"))
-  .map((element) => ({ element, box: (element.closest("label") ?? element).getBoundingClientRect() }))
-  .filter(({ element, box }) => isOnScreen(box) && !isCovered(element, box));
-const isInText = (element) =>
-  getComputedStyle(element).display === "inline" && element.closest("p, li, td, th, dd, dt, pre, h1, h2, h3, h4, figcaption");
-const distance = (box, x, y) =>
-  Math.hypot(Math.max(box.left - x, 0, x - box.right), Math.max(box.top - y, 0, y - box.bottom));
-for (const { element, box } of targets) {
-  if ((box.width >= 24 && box.height >= 24) || isInText(element)) continue;
-  const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+const TARGETS = "a[href], button, input, select, textarea, summary, [role=tab]";
+const TEXT = "p, li, td, th, dd, dt, pre, h1, h2, h3, h4, figcaption";
+const isInText = (element) => getComputedStyle(element).display === "inline" && element.closest(TEXT);
+for (const element of controls) {
+  const measure = () => (element.closest("label") ?? element).getBoundingClientRect();
+  const { width, height } = measure();
+  const isLarge = width >= 24 && height >= 24;
+  if (!element.matches(TARGETS) || isLarge || width <= 1 || height <= 1 || isInText(element)) continue;
   // A small one may lie where a circle of 24 pixels around it touches no other.
-  const near = targets.find(
-    (other) => other.element !== element && !other.element.contains(element) && !element.contains(other.element) &&
-      distance(other.box, x, y) < 12,
-  );
-  if (near) fail("target", element, `${box.width.toFixed()} by ${box.height.toFixed()} pixels beside another one`);
+  element.scrollIntoView({ block: "center", behavior: "instant" });
+  const { left, right, top, bottom } = measure();
+  const find = (dx, dy) => document.elementFromPoint((left + right) / 2 + dx, (top + bottom) / 2 + dy);
+  if (!element.contains(find(0, 0))) continue;
+  const around = [[-12, 0], [12, 0], [0, -12], [0, 12], [-8, -8], [8, -8], [-8, 8], [8, 8]];
+  const others = around.map(([dx, dy]) => find(dx, dy)?.closest(TARGETS));
+  const isOther = (other) => other && other !== before && !other.contains(element) && !element.contains(other);
+  const near = others.find(isOther)?.textContent.trim();
+  if (near !== undefined) fail("target", element, `${width.toFixed()} by ${height.toFixed()} pixels, beside ${near}`);
 }
 const look = (element) => {
   const style = getComputedStyle(element);
@@ -114,11 +107,12 @@ for (const element of controls) {
   if (kinds.has(kind)) continue;
   kinds.add(kind);
   // Text fields show a caret.
-  if (element.tabIndex < 0 || element.matches("textarea, input:is([type=text], [type=password], :not([type]))")) continue;
+  const isText = element.matches("textarea, input:is([type=text], [type=password], :not([type]))");
+  if (element.tabIndex < 0 || isText) continue;
   element.blur();
   const plain = look(element);
   element.focus({ preventScroll: true, focusVisible: true });
-  if (document.activeElement === element && look(element) === plain) fail("focus", element, "looks the same with the focus");
+  if (document.activeElement === element && look(element) === plain) fail("focus", element, "looks the same with it");
 }
 before?.focus?.({ preventScroll: true });
 return failures;

@@ -75,7 +75,7 @@ def test_every_page_passes_the_audit_wide_and_on_a_phone(page: Page, site: Path,
 
     for path in paths:
         page.show(WIDE, 900, "light")
-        page.open(address + path)
+        page.driver.get(address + path)
         found[path] = audit(page)
         page.show(PHONE, 844, "dark", touch=True)
         found[path] |= audit(page)
