@@ -16,15 +16,16 @@ from .http_stream import parse_stream
 from .mjpeg import MjpegCamera
 from .picamera.camera import PicameraCamera
 from .picamera.module import load_picamera2
+from .rtsp import RtspCamera, check_rtsp
 from .v4l2 import list_webcams
 from .video import VideoCamera
 from .webcam import WebcamCamera
 
-Kind = Literal["picamera2", "v4l2", "video", "folder", "http"]
+Kind = Literal["picamera2", "v4l2", "video", "folder", "http", "rtsp"]
 
 EXPECTED = (
-    "Expected auto, picamera2, picamera2:1, /dev/video0, a video file, a folder of pictures, or the http:// address of "
-    "an MJPEG stream."
+    "Expected auto, picamera2, picamera2:1, /dev/video0, a video file, a folder of pictures, the http:// address of "
+    "an MJPEG stream, or the rtsp:// address of a camera."
 )
 # Options beyond size, flips and rotation, by kind of camera.
 SETTINGS: dict[Kind, frozenset[str]] = {
@@ -33,6 +34,7 @@ SETTINGS: dict[Kind, frozenset[str]] = {
     "video": frozenset({"fps", "loop"}),
     "folder": frozenset({"fps", "loop"}),
     "http": frozenset({"fps"}),
+    "rtsp": frozenset({"fps"}),
 }
 COMMON_SETTINGS = frozenset({"width", "height", "rotation", "hflip", "vflip"})
 KIND_NAMES: dict[Kind, str] = {
@@ -41,6 +43,7 @@ KIND_NAMES: dict[Kind, str] = {
     "video": "a video file",
     "folder": "a folder of pictures",
     "http": "a stream",
+    "rtsp": "a stream",
 }
 
 
@@ -97,8 +100,10 @@ def check_source(source: str) -> None:
     if source == "auto":
         return
     kind, rest = _parse(source)
-    if kind == "http":
+    if kind in {"http", "rtsp"}:
         parse_stream(rest)
+    if kind == "rtsp":
+        check_rtsp()
     if kind == "picamera2" and importlib.util.find_spec("picamera2") is None:
         # Raises an error that says what to do.
         load_picamera2()
@@ -148,13 +153,13 @@ def _explain_no_picamera() -> str:
 
 def is_address(source: str) -> bool:
     """Whether the source is a stream on the network."""
-    return re.match(r"https?:", source, re.IGNORECASE) is not None
+    return re.match(r"(http|rtsp)s?:", source, re.IGNORECASE) is not None
 
 
 def _parse(source: str) -> tuple[Kind, str]:
     """Return the kind of camera, and what to open."""
     if is_address(source):
-        return "http", source
+        return ("rtsp" if source.lower().startswith("rtsp") else "http"), source
     if picamera := re.fullmatch(r"picamera2(?::(\d{1,2}))?", source):
         return "picamera2", picamera[1] or "0"
     if webcam := re.fullmatch(r"(?:v4l2:)?(\d{1,3})|v4l2:(/.+)|(/dev/(?:video\d|v4l/).*)", source):
@@ -204,4 +209,5 @@ OPENERS: dict[Kind, Callable[[str, CameraOptions], Camera]] = {
     "video": lambda path, options: VideoCamera(Path(path), options),
     "folder": lambda path, options: FolderCamera(Path(path), options),
     "http": MjpegCamera,
+    "rtsp": RtspCamera,
 }

@@ -18,22 +18,24 @@ from .camera import CameraError, CameraUnsupportedError
 MOST_REDIRECTS = 3
 CHUNK_BYTES = 1 << 16
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+SCHEMES = (*CONNECTIONS, "rtsp", "rtsps")
 NEEDS_PASSWORD = frozenset({401, 403})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSWORD_VARIABLE = "EDGE_MNIST_CAMERA_PASSWORD"  # noqa: S105 - the name of the variable, not the password
-HOW_TO_LOG_IN = (
-    f"Write http://USER@HOST/PATH, and put the password into ${PASSWORD_VARIABLE} or a --camera-password-file."
-)
 
 
-def parse_stream(url: str) -> Address:
+def parse_stream(url: str, schemes: Collection[str] = SCHEMES) -> Address:
     """Parse a stream's address.
 
+    Args:
+        url: The address.
+        schemes: Schemes that are accepted.
+
     Raises:
-        CameraUnsupportedError: It is not an http or https address, or cannot be requested; nothing of it is quoted.
+        CameraUnsupportedError: It has another scheme, or cannot be requested; nothing of it is quoted.
     """
     try:
-        address = parse_address(url, CONNECTIONS)
+        address = parse_address(url, schemes)
     except EdgeMnistError as error:
         raise CameraUnsupportedError(
             f"the camera's address: {error}. Expected a stream's address such as "
@@ -47,6 +49,15 @@ def parse_stream(url: str) -> Address:
             "host; write other characters as %XX."
         )
     return replace(address, target=target)
+
+
+def explain_login(address: Address, status: str) -> str:
+    """Explain what to do about a camera that refused an address with or without a user by this status."""
+    reason = "requires a user and a password" if address.user is None else "rejects the user or the password"
+    return (
+        f"{address.shown}: the camera {reason} ({status}). Write {address.scheme}://USER@HOST/PATH, and put the "
+        f"password into ${PASSWORD_VARIABLE} or a --camera-password-file."
+    )
 
 
 class HttpStream:
@@ -147,15 +158,11 @@ class HttpStream:
         """
         status = f"{response.status} {http.client.responses[response.status]}"
         if address.user is None:
-            raise CameraUnsupportedError(
-                f"{self._shown}: the camera requires a user and a password ({status}). {HOW_TO_LOG_IN}"
-            )
+            raise CameraUnsupportedError(explain_login(address, status))
         challenges = authentication.read_challenges(response.headers.get_all("WWW-Authenticate") or [])
         # An expired nonce does not mean a wrong password; no real server sends both twice.
         if attempts > 1 or (attempts == 1 and not any(challenge.is_stale for challenge in challenges)):
-            raise CameraUnsupportedError(
-                f"{self._shown}: the camera rejects the user or the password ({status}). {HOW_TO_LOG_IN}"
-            )
+            raise CameraUnsupportedError(explain_login(address, status))
         header = authentication.answer(challenges, address.user, address.password or "", address.target)
         if header is None:
             raise CameraUnsupportedError(
@@ -195,7 +202,7 @@ def _follow(address: Address, location: str) -> Address:
         CameraUnsupportedError: It is on another host, which must not get the password, or would send it unencrypted.
     """
     try:
-        there = parse_stream(urljoin(address.origin + address.target, location))
+        there = parse_stream(urljoin(address.origin + address.target, location), CONNECTIONS)
     except (CameraUnsupportedError, ValueError):
         raise CameraUnsupportedError(f"{address.shown}: redirects to an address that is not a stream.") from None
     if there.host != address.host or (address.scheme, there.scheme) == ("https", "http"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..common.network import time_limits
 from .camera import CameraError, CameraFrame, CameraOptions, Pace, make_owned_frame
 from .damage import DamageCounter
-from .http_stream import HttpStream, parse_stream
+from .http_stream import CONNECTIONS, HttpStream, parse_stream
 from .jpeg_stream import JpegSplitter, decode_gray, decode_rgb
 from .orientation import choose_orientation
 
@@ -44,7 +44,7 @@ class MjpegCamera:
             CameraUnsupportedError: It needs another password, or is not a stream.
             CameraError: It does not respond, or sends no pictures.
         """
-        address = parse_stream(url)
+        address = parse_stream(url, CONNECTIONS)
         self._shown = address.shown
         self._limit_s = time_limits.frame_limit_s(options.fps)
         self._damage = DamageCounter(self._shown)

@@ -63,11 +63,11 @@ _CAMERA_OPTIONS = (
     click.option("--camera", "source", default="auto", show_default=True, envvar=ADDRESS_VARIABLE,
                  metavar="auto|picamera2[:N]|DEVICE|FILE|FOLDER|URL",
                  help="Source of frames: the first camera found (auto), a Raspberry Pi camera, a webcam "
-                 "(/dev/video0, or 0), a video, a folder of pictures, or an MJPEG stream. Also set by "
-                 f"${ADDRESS_VARIABLE}."),
+                 "(/dev/video0, or 0), a video, a folder of pictures, or a stream (MJPEG over http://, or rtsp://). "
+                 f"Also set by ${ADDRESS_VARIABLE}."),
     click.option("--camera-password-file", "password_file", type=click.Path(dir_okay=False, path_type=Path),
-                 metavar="FILE", help="File whose first line is the password for http://USER@HOST/PATH.  [default: "
-                 f"${PASSWORD_VARIABLE}]"),
+                 metavar="FILE", help="File whose first line is the password for http:// or rtsp://USER@HOST/PATH.  "
+                 f"[default: ${PASSWORD_VARIABLE}]"),
     click.option("--size", type=SizeType(), default="640x480", show_default=True, metavar="WxH",
                  help="Frame size to request from the camera, pixels."),
     click.option("--fps", type=FiniteRange(min=0),
@@ -180,7 +180,9 @@ def _add_password(source: str, file: Path | None) -> str:
     """
     if source is None or not is_address(source):
         if file is not None:
-            raise click.UsageError("--camera-password-file needs --camera http://USER@HOST/PATH.")
+            raise click.UsageError(
+                "--camera-password-file needs --camera http://USER@HOST/PATH or rtsp://USER@HOST/PATH."
+            )
         return source
     try:
         password = find_password(file, PASSWORD_VARIABLE)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
 
+import cv2
 import numpy as np
 import pytest
 from selenium import webdriver
@@ -22,7 +23,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from edge_mnist.benchmarks.scenes.pages import STROKES, round_corners
+from edge_mnist.benchmarks.scenes.pages import STROKES, PagePen, draw_page, round_corners
 from edge_mnist.edge.common.errors import EdgeMnistError
 from edge_mnist.edge.web import browser_runtime as fetch_runtime
 from edge_mnist.edge.web.routes.files import RUNTIME_VARIABLE
@@ -34,36 +35,11 @@ SWITCHES = (
     "--disable-background-networking", "--disable-component-update", "--window-size=1200,900",
     # Whatever the browser itself may want from the network, it shall not get.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    # A camera that shows a video over and over.
+    "--use-fake-device-for-media-stream",
 )  # fmt: skip
-# WCAG 2.2, level AA, for text of any size.
-LEAST_CONTRAST = 4.5
-# Of each text that is shown and not switched off: [the text, its contrast to the first ground below it], as WCAG 2.2
-# defines it. Colours go over a canvas, which gives any of them as bytes; what is translucent is mixed with its ground.
-CONTRASTS = """
-const context = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
-const bytes = (colour) => {
-  context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data];
-};
-const linear = (value) => value <= 10.31 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
-const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-const ground = (element) => {
-  for (; element; element = element.parentElement) {
-    const colour = bytes(getComputedStyle(element).backgroundColor);
-    if (colour[3] > 200) return colour;
-  }
-  return [255, 255, 255, 255];
-};
-const over = (colour, below) => below.map((value, i) => (colour[i] * colour[3] + value * (255 - colour[3])) / 255);
-return [...document.querySelectorAll("body *")].filter((element) =>
-  element.checkVisibility() && !element.closest(":disabled, option") &&
-  [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-).map((element) => {
-  const below = ground(element);
-  const [one, other] = [over(bytes(getComputedStyle(element).color), below), below].map(luminance);
-  return [element.textContent.trim(), (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)];
-});
-"""
+# What the page before the browser's camera says.
+CAMERA_ROWS = ("471", "205")
 _started: list[webdriver.Chrome] = []
 
 
@@ -113,7 +89,13 @@ def _start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             pytest.skip("needs a browser: apt install chromium chromium-driver")
         options = webdriver.ChromeOptions()
         options.binary_location = browser
-        for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        folder = tmp_path_factory.mktemp("chromium")
+        video = write_video(folder / "camera.mjpeg")
+        for switch in (
+            *SWITCHES,
+            f"--use-file-for-fake-video-capture={video}",
+            f"--user-data-dir={folder / 'profile'}",
+        ):
             options.add_argument(switch)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         # With its path at hand selenium looks for no driver elsewhere.
@@ -122,6 +104,18 @@ def _start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         _started.append(started)
         request.config.add_cleanup(lambda: _started.pop().quit())
     return _started[0]
+
+
+def write_video(path: Path) -> Path:
+    """Write what the browser's camera sees: a drawn page, which a hand moves a little."""
+    page = cv2.resize(draw_page(CAMERA_ROWS, seed=3, pen=PagePen(96, 8)), (640, 480))
+    with path.open("wb") as file:
+        for shift in (0, 2, 4, 2):
+            moved = cv2.warpAffine(
+                page, np.float32([[1, 0, shift], [0, 1, shift]]), (640, 480), borderMode=cv2.BORDER_REPLICATE
+            )
+            file.write(cv2.imencode(".jpg", cv2.cvtColor(moved, cv2.COLOR_GRAY2BGR))[1].tobytes())
+    return path
 
 
 class Page:

@@ -1,5 +1,5 @@
 /**
- * Reads drawings in this page: the page's end of `worker.js`.
+ * Reads drawings and a camera's frames in this page: the page's end of `worker.js`.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Reading} Reading
@@ -59,6 +59,12 @@ export class BrowserReader {
   /** @param {import("./strokes.js").Drawing} drawing @returns {Promise<Reading>} */
   read(drawing) {
     return this.ask("read", { ink: drawing.rasterize() });
+  }
+
+  /** @param {HTMLCanvasElement} frame @returns {Promise<Reading>} */
+  readFrame(frame) {
+    const context = /** @type {CanvasRenderingContext2D} */ (frame.getContext("2d"));
+    return this.ask("readFrame", { frame: context.getImageData(0, 0, frame.width, frame.height) });
   }
 
   /** Send the worker a task. @param {string} task @param {object} details @returns {Promise<any>} */

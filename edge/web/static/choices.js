@@ -8,11 +8,16 @@
 
 import { readPicture } from "./api.js";
 import { BrowserReader } from "./browser_reader.js";
+import { PageError } from "./words.js";
+
+/** Of a camera's frame: a tenth of the bytes, and strokes stay sharp. */
+const JPEG_QUALITY = 0.85;
 
 /**
- * @typedef {object} DrawingReader
+ * @typedef {object} PageReader
  * @property {boolean} needsServer
  * @property {(drawing: import("./strokes.js").Drawing) => Promise<import("./types.js").Reading>} read
+ * @property {(frame: HTMLCanvasElement) => Promise<import("./types.js").Reading>} readFrame
  * @property {() => void} [close]
  */
 
@@ -44,9 +49,22 @@ export function fillSelect(select, choices) {
   });
 }
 
-/** @param {Choice} choice @param {ServerModel} model @returns {Promise<DrawingReader>} */
+/** @param {Choice} choice @param {ServerModel} model @returns {Promise<PageReader>} */
 export async function openReader(choice, model) {
   const { server } = choice;
   if (server === null) return BrowserReader.open(model.abstention);
-  return { needsServer: true, read: async (drawing) => readPicture(await drawing.encode(), server) };
+  return {
+    needsServer: true,
+    read: async (drawing) => readPicture(await drawing.encode(), server),
+    readFrame: async (frame) => readPicture(await encodeJpeg(frame), server),
+  };
+}
+
+/** @param {HTMLCanvasElement} frame @returns {Promise<Blob>} */
+function encodeJpeg(frame) {
+  return new Promise((resolve, reject) => {
+    const take = (/** @type {Blob | null} */ blob) =>
+      blob ? resolve(blob) : reject(new PageError("This browser could not encode the camera's picture."));
+    frame.toBlob(take, "image/jpeg", JPEG_QUALITY);
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * The first part: what is drawn is read as it is drawn.
  *
- * @typedef {import("./choices.js").DrawingReader} DrawingReader
+ * @typedef {import("./choices.js").PageReader} PageReader
  */
 
 import { UnreachableError } from "./api.js";
@@ -17,10 +17,10 @@ const PAUSE_MS = 60;
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** @returns {{useReader: (reader: DrawingReader) => void, readAgain: () => void}} */
+/** @returns {{useReader: (reader: PageReader) => void, readAgain: () => void}} */
 export function setUpDrawing() {
   const pad = new Pad(byId("pad"));
-  /** @type {DrawingReader | null} */
+  /** @type {PageReader | null} */
   let reader = null;
 
   const readSoon = newestOnly(async () => {
@@ -79,7 +79,7 @@ function takeForDigits(shapes) {
   return shapes.map((shape) => ({ ...shape, confidence: shape.class_probability }));
 }
 
-/** @param {import("./types.js").Reading} said @param {number} took_ms @param {DrawingReader} reader */
+/** @param {import("./types.js").Reading} said @param {number} took_ms @param {PageReader} reader */
 function show(said, took_ms, reader) {
   const reading = { ...said, digits: takeForDigits(said.digits), seen: said.seen && takeForDigits(said.seen) };
   showRows(byId("draw-rows"), reading.rows, "No digit yet");

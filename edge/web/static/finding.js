@@ -2,7 +2,8 @@
  * From a clean drawing to the shapes on it that may be digits.
  *
  * A drawing has no shadows, lines or noise: each connected piece of ink is one or more strokes, so only the grouping of
- * pieces into digits remains. Photographs need far more (`edge/reading/finding.py`), so the server reads them.
+ * pieces into digits remains. Frames of a camera need more, see `camera_shapes.js`; photographs need far more
+ * (`edge/reading/finding.py`), so the server reads them.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Box} Box
@@ -46,7 +47,7 @@ export function findShapes(ink) {
  *
  * @param {Gray} ink
  */
-function labelPieces(ink) {
+export function labelPieces(ink) {
   const { data, width, height } = ink;
   const labels = new Int32Array(width * height);
   const parents = [0];
@@ -100,7 +101,7 @@ function measurePieces(labels, width, root) {
 }
 
 /** Join the pieces of each digit, e.g. the bar of a 5 with its belly. @param {Piece[]} pieces @returns {Piece[]} */
-function joinPieces(pieces) {
+export function joinPieces(pieces) {
   const whole = [...pieces];
   for (let i = 0; i < whole.length; i++) {
     const other = whole.findIndex((piece, j) => j > i && belongTogether(whole[i].box, piece.box));
@@ -131,7 +132,7 @@ function unite(one, other) {
 }
 
 /** @param {Gray} ink @param {Int32Array} labels @param {Piece} piece @returns {Gray} */
-function cutOut(ink, labels, piece) {
+export function cutOut(ink, labels, piece) {
   const { box } = piece;
   const own = blank(box.width, box.height);
   for (let y = 0; y < box.height; y++) {

@@ -1,4 +1,4 @@
-/** The third tab: what the server's camera sees and reads, while the tab is visible. */
+/** The fourth tab: what the server's camera sees and reads, while the tab is visible. */
 
 import { ServerError, connection, receive, request } from "./api.js";
 import { drawBoxes, shapeFrame } from "./boxes.js";
@@ -54,7 +54,7 @@ export class LiveView {
     if (!seen) return this.#stop();
     if (this.#hasCamera === false) {
       this.#seen = null;
-      return showNothing("This server has no camera: start it with --camera.");
+      return showNothing("This server has no camera: start it with --camera. For your own camera, choose Camera above.");
     }
     if (this.#watching || !this.#hasCamera) return;
     this.#watching = new AbortController();

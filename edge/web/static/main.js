@@ -1,6 +1,7 @@
-/** The page: its three tabs, the choice of reader, and the messages at the top. */
+/** The page: its four tabs, the choice of reader, and the messages at the top. */
 
 import { UnreachableError, connection, fetchModel, fetchReport, lacksToken } from "./api.js";
+import { CameraView } from "./camera.js";
 import { fillSelect, listChoices, openReader } from "./choices.js";
 import { watchConnection } from "./connection.js";
 import { setUpDrawing } from "./draw.js";
@@ -22,7 +23,7 @@ const byId = (id) => document.getElementById(id);
 let choices = [];
 /** @type {ServerModel | null} */
 let model = null;
-/** @type {import("./choices.js").DrawingReader | null} */
+/** @type {import("./choices.js").PageReader | null} */
 let reader = null;
 /** Number of times a reader was chosen: if several load at the same time, the last one is kept. */
 let turns = 0;
@@ -33,8 +34,12 @@ takeTokenFromAddress();
 window.addEventListener("hashchange", takeTokenFromAddress);
 const drawing = setUpDrawing();
 const photos = setUpPhotos(serverChoice);
+const camera = new CameraView();
 const live = new LiveView();
-const tabs = setUpTabs(byId("tabs"), (name) => live.choose(name === "live"));
+const tabs = setUpTabs(byId("tabs"), (name) => {
+  camera.choose(name === "camera");
+  live.choose(name === "live");
+});
 byId("reader").addEventListener("change", chooseReader);
 byId("report").addEventListener("click", openReport);
 byId("again").addEventListener("click", start);
@@ -96,6 +101,7 @@ async function chooseReader() {
     const before = reader;
     reader = opened;
     drawing.useReader(reader);
+    camera.useReader(reader);
     before?.close?.();
     photos.readAgain();
     byId("reader-note").textContent = describe(choice, model);

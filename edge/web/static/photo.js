@@ -12,13 +12,20 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** Browsers open more formats than the server; others are sent as JPEG. */
 const SENT_AS_THEY_ARE = ["image/jpeg", "image/png", "image/webp"];
 const JPEG_QUALITY = 0.92;
+/** The server may read these, and few browsers show them. */
+const HEIC = /\.(heic|heif|hif)$/i;
 /** Transparency is detected in a small copy. */
 const LOOK_SIDE = 256;
 
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
 
-/** @typedef {{bitmap: ImageBitmap, blob: Blob, transparent: boolean}} Photo */
+/**
+ * @typedef {object} Photo
+ * @property {ImageBitmap | null} bitmap  null for one that this browser cannot show.
+ * @property {Blob} blob  What the server gets.
+ * @property {boolean} transparent
+ */
 
 /** @param {() => Record<string, string>} currentChoice  The reader to use on the server. */
 export function setUpPhotos(currentChoice) {
@@ -40,22 +47,22 @@ export function setUpPhotos(currentChoice) {
       // Meanwhile another photo may be shown, or none.
       if (photo !== read) return;
       reading = said;
-      show(reading, performance.now() - started);
+      show(reading, performance.now() - started, read.bitmap !== null);
       paint();
     } catch (error) {
       if (photo === read) showFailure(/** @type {Error} */ (error));
     }
   }, 0);
 
-  const open = newestOnly(async (/** @type {Blob} */ file) => {
+  const open = newestOnly(async (/** @type {File} */ file) => {
     try {
       const prepared = await preparePhoto(file);
       // Frees dozens of megabytes, which garbage collection would do late.
-      photo?.bitmap.close();
+      photo?.bitmap?.close();
       photo = prepared;
       readAgain(null);
     } catch (error) {
-      photo?.bitmap.close();
+      photo?.bitmap?.close();
       photo = null;
       clearFrame();
       showFailure(/** @type {Error} */ (error));
@@ -67,7 +74,7 @@ export function setUpPhotos(currentChoice) {
   return { readAgain: () => readAgain(null) };
 }
 
-/** @param {(file: Blob) => void} open */
+/** @param {(file: File) => void} open */
 function connectSources(open) {
   for (const id of ["photo-file", "photo-camera"]) {
     byId(id).addEventListener("change", () => {
@@ -99,7 +106,7 @@ function connectSources(open) {
  * Show a photo that was dropped or pasted anywhere on the page.
  *
  * @param {DataTransfer | null} data
- * @param {(file: Blob) => void} open
+ * @param {(file: File) => void} open
  */
 function openFirst(data, open) {
   const [file] = data?.files ?? [];
@@ -108,12 +115,15 @@ function openFirst(data, open) {
   open(file);
 }
 
-/** @param {Blob} file @returns {Promise<Photo>} */
+/** @param {File} file @returns {Promise<Photo>} */
 async function preparePhoto(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
+    // Browsers that cannot open it may not name its type, either.
+    const blob = new Blob([file], { type: "image/heic" });
+    if (HEIC.test(file.name)) return { bitmap: null, blob, transparent: false };
     throw new PageError("This file is not a picture that this browser can open. Choose a JPEG, PNG or WebP.");
   }
   const transparent = isTransparent(bitmap);
@@ -151,14 +161,16 @@ function isTransparent(bitmap) {
 
 /** @param {Photo} photo @param {import("./types.js").Reading | null} reading */
 function paintPhoto({ bitmap, transparent }, reading) {
+  const size = bitmap ?? reading?.frame;
+  if (!size) return clearFrame();
   byId("photo").classList.add("filled");
   byId("photo-picture").classList.toggle("transparent", transparent);
-  shapeFrame(byId("photo-frame"), bitmap);
+  shapeFrame(byId("photo-frame"), size);
   const canvas = byId("photo-picture");
   const context = prepareCanvas(canvas);
   context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, canvas.clientWidth, canvas.clientHeight);
-  drawBoxes(byId("photo-boxes"), reading?.digits ?? [], reading?.frame ?? bitmap);
+  if (bitmap) context.drawImage(bitmap, 0, 0, canvas.clientWidth, canvas.clientHeight);
+  drawBoxes(byId("photo-boxes"), reading?.digits ?? [], reading?.frame ?? size);
 }
 
 /** Reset the tab: an older photo would look like the one that could not be read. */
@@ -168,12 +180,13 @@ function clearFrame() {
   for (const id of ["photo-picture", "photo-boxes"]) prepareCanvas(byId(id));
 }
 
-/** @param {import("./types.js").Reading} reading @param {number} took_ms */
-function show(reading, took_ms) {
+/** @param {import("./types.js").Reading} reading @param {number} took_ms @param {boolean} isShown */
+function show(reading, took_ms, isShown) {
   showRows(byId("photo-rows"), reading.rows, "No digits found");
   showDigits(byId("photo-digits"), reading);
   const { width, height } = reading.frame;
-  byId("photo-note").textContent = `${width} by ${height} pixels, read by the server in ${formatMs(took_ms)}.`;
+  const read = `${width} by ${height} pixels, read by the server in ${formatMs(took_ms)}.`;
+  byId("photo-note").textContent = isShown ? read : `${read} This browser cannot show HEIC pictures.`;
   byId("photo-note").classList.remove("failure");
 }
 

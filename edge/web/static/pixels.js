@@ -39,7 +39,7 @@ export function resize(image, scale) {
 }
 
 /** Half as large, each pixel the mean of four; an odd row or column at the end is left out. @param {Gray} image */
-function halve(image) {
+export function halve(image) {
   const small = blank(image.width >> 1, image.height >> 1);
   for (let y = 0; y < small.height; y++) {
     for (let x = 0; x < small.width; x++) {
@@ -59,7 +59,7 @@ function halve(image) {
  * @param {number} width
  * @param {number} height
  */
-function interpolate(image, width, height) {
+export function interpolate(image, width, height) {
   const across = sampleAxis(image.width, width);
   const down = sampleAxis(image.height, height);
   const result = blank(width, height);
@@ -157,6 +157,74 @@ function sweep(image, side, start, choose) {
     }
   }
   return result;
+}
+
+/**
+ * Each pixel the strongest of a square around it, as far as that lies in the image.
+ *
+ * @param {Gray} image
+ * @param {number} side
+ */
+export function pickStrongest(image, side) {
+  return filterLines(image, side, (line, before, after, result) => {
+    for (let i = 0; i < line.length; i++) {
+      let best = 0;
+      const end = Math.min(line.length, i + after);
+      for (let j = Math.max(0, i - before); j < end; j++) if (line[j] > best) best = line[j];
+      result[i] = best;
+    }
+  });
+}
+
+/** As `pickStrongest`, but the weakest. @param {Gray} image @param {number} side */
+export function pickWeakest(image, side) {
+  return invert(pickStrongest(invert(image), side));
+}
+
+/** @param {Gray} image @returns {Gray} */
+export function invert(image) {
+  return { ...image, data: image.data.map((value) => 255 - value) };
+}
+
+/**
+ * Each pixel the mean of a square around it, as far as that lies in the image.
+ *
+ * @param {Gray} image
+ * @param {number} side
+ */
+export function average(image, side) {
+  return filterLines(image, side, (line, before, after, result) => {
+    let [sum, from, to] = [0, 0, 0];
+    for (let i = 0; i < line.length; i++) {
+      while (to < Math.min(line.length, i + after)) sum += line[to++];
+      while (from < i - before) sum -= line[from++];
+      result[i] = Math.round(sum / (to - from));
+    }
+  });
+}
+
+/**
+ * Filter each row, then each column of the result.
+ *
+ * @param {Gray} image
+ * @param {number} side
+ * @param {(line: Uint8Array, before: number, after: number, result: Uint8Array) => void} filter  Uses the pixels from
+ *   `before` before each one to `after` after it, that one excluded.
+ */
+function filterLines({ data, width, height }, side, filter) {
+  const [before, after] = [side >> 1, side - (side >> 1)];
+  const filtered = blank(width, height);
+  for (let y = 0; y < height; y++) {
+    const [start, end] = [y * width, (y + 1) * width];
+    filter(data.subarray(start, end), before, after, filtered.data.subarray(start, end));
+  }
+  const [column, result] = [new Uint8Array(height), new Uint8Array(height)];
+  for (let x = 0; x < width; x++) {
+    for (let y = 0; y < height; y++) column[y] = filtered.data[y * width + x];
+    filter(column, before, after, result);
+    for (let y = 0; y < height; y++) filtered.data[y * width + x] = result[y];
+  }
+  return filtered;
 }
 
 /**

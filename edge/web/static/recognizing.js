@@ -1,5 +1,6 @@
 /**
- * From a drawing to its reading: find, frame, infer, abstain. The caller passes the function that runs the model.
+ * From a drawing or a camera's frame to its reading: find, frame, infer, abstain. The caller passes the function that
+ * runs the model.
  *
  * @typedef {import("./types.js").Gray} Gray
  * @typedef {import("./types.js").Abstention} Abstention
@@ -14,9 +15,13 @@ import {
   scoreDigit,
   weighCompany,
 } from "./abstention.js";
+import { findFrameShapes } from "./camera_shapes.js";
 import { findShapes } from "./finding.js";
 import { SIDE, frameDigit } from "./framing.js";
 import { groupIntoRows } from "./rows.js";
+
+/** A camera sees mostly other things: a row is read if one of its digits is at least this likely to be a digit. */
+const LIKELY = 0.5;
 
 /**
  * @param {Gray} ink
@@ -24,9 +29,31 @@ import { groupIntoRows } from "./rows.js";
  * @param {Abstention} abstention
  * @returns {Promise<Reading>}
  */
-export async function readDrawing(ink, classify, abstention) {
+export function readDrawing(ink, classify, abstention) {
+  return readShapes(ink, findShapes, classify, abstention, 0);
+}
+
+/**
+ * @param {Gray} frame  As the camera sees it, with dark or light ink.
+ * @param {Classify} classify
+ * @param {Abstention} abstention
+ * @returns {Promise<Reading>}
+ */
+export function readFrame(frame, classify, abstention) {
+  return readShapes(frame, findFrameShapes, classify, abstention, LIKELY);
+}
+
+/**
+ * @param {Gray} picture
+ * @param {(picture: Gray) => import("./finding.js").Shape[]} find
+ * @param {Classify} classify
+ * @param {Abstention} abstention
+ * @param {number} least  Of the likelihoods of a row's digits to be digits, the highest is at least this.
+ * @returns {Promise<Reading>}
+ */
+async function readShapes(picture, find, classify, abstention, least) {
   const started = performance.now();
-  const shapes = groupIntoRows(findShapes(ink)).flat();
+  const shapes = groupIntoRows(find(picture)).flat();
   const found = performance.now();
   const images = shapes.map((shape) => frameDigit(shape.ink));
   const framed = performance.now();
@@ -36,11 +63,13 @@ export async function readDrawing(ink, classify, abstention) {
   const read = shown.filter((guess) => guess.score >= abstention.threshold);
   const company = weighCompany(read.map((guess) => guess.digit), shown.length);
   const guesses = shown.map((guess) => ({ ...guess, ...weigh(guess, company, abstention) }));
-  const rows = groupIntoRows(guesses.filter((guess) => guess.score >= abstention.threshold));
+  const rows = groupIntoRows(guesses.filter((guess) => guess.score >= abstention.threshold)).filter((row) =>
+    row.some((guess) => (guess.digit_probability ?? 1) >= least),
+  );
   return {
     rows: rows.map((row) => row.map((guess) => guess.digit).join("")),
     digits: rows.flat().map(({ box, ...guess }) => ({ ...guess, box: [box.x, box.y, box.width, box.height] })),
-    frame: { width: ink.width, height: ink.height },
+    frame: { width: picture.width, height: picture.height },
     timing_ms: { find: found - started, frame: framed - found, infer: inferred - framed },
     seen: guesses.map((guess, i) => ({
       image: images[i],

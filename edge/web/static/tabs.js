@@ -1,5 +1,5 @@
 /**
- * The three parts of the page as tabs: arrow keys go from one to the next, and only the chosen one is in the tab
+ * The parts of the page as tabs: arrow keys go from one to the next, and only the chosen one is in the tab
  * order.
  */
 

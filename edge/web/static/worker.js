@@ -4,7 +4,7 @@
  * Asked `{id, task, ...}`, it answers `{id, result}` or `{id, error}`.
  */
 
-import { readDrawing } from "./recognizing.js";
+import { readDrawing, readFrame } from "./recognizing.js";
 
 const RUNTIME = new URL("../runtime/", self.location.href).href;
 
@@ -47,12 +47,22 @@ async function time({ image, warmup, runs }) {
   return timings;
 }
 
+/** The luma of each pixel, as JPEG and OpenCV weigh the colours. @param {ImageData} frame */
+function toGray({ data, width, height }) {
+  const gray = new Uint8Array(width * height);
+  for (let i = 0; i < gray.length; i++) {
+    gray[i] = (299 * data[4 * i] + 587 * data[4 * i + 1] + 114 * data[4 * i + 2] + 500) / 1000;
+  }
+  return { data: gray, width, height };
+}
+
 /** @type {Record<string, (task: any) => Promise<unknown>>} */
 const TASKS = {
   load,
   time,
   classify: (task) => classify(task.images),
   read: (task) => readDrawing(task.ink, classify, abstention),
+  readFrame: (task) => readFrame(toGray(task.frame), classify, abstention),
 };
 
 self.onmessage = async ({ data }) => {

@@ -21,7 +21,8 @@ from edge_mnist.edge.cameras.factory import (
 from tests.conftest import python_process
 
 REFUSED = {
-    "rtsp://camera/stream": "rtsp: streams of this kind are not supported. Expected auto",
+    "rtmp://camera/stream": "rtmp: streams of this kind are not supported. Expected auto",
+    "rtsp://host:port/": "expected a host name or IP address",
     "missing.mp4": "'missing.mp4': no such file or folder. Expected auto",
     "x" * 300: "cannot be accessed",
     "picture.png": "a single picture cannot be used as a camera",
@@ -72,6 +73,7 @@ def test_a_webcam_is_named_by_a_link_that_stays() -> None:
         ("folder", CameraOptions(exposure_us=9), "the exposure of a folder of pictures cannot be set"),
         ("clip.avi", CameraOptions(gain=2.0), "the gain of a video file cannot be set"),
         ("http://host/", CameraOptions(loop=True), "the loop of a stream cannot be set"),
+        ("rtsp://host/", CameraOptions(gain=2.0), "the gain of a stream cannot be set"),
         ("v4l2:0", CameraOptions(fps=0), r"0 frames per second .* works only for files"),
     ],
 )
@@ -109,6 +111,7 @@ def test_auto_takes_the_first_that_was_found(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_passwords_are_not_shown() -> None:
     assert redact_source("http://user:secret@host:81/a.mjpg?pwd=secret") == "http://host:81/a.mjpg"
+    assert redact_source("rtsp://user:secret@host/a?pwd=secret") == "rtsp://host/a"
     assert redact_source("https://[::1]/") == "https://[::1]/"
     assert redact_source("auto") == "auto"
 

@@ -129,7 +129,7 @@ def test_verbose_tells_how_fast_it_was(video: Path):
     ("arguments", "exit_code", "message"),
     [
         (["--camera", "no-such-file.mp4"], 1, "no-such-file.mp4"),
-        (["--camera", "rtsp://host/stream"], 1, "rtsp"),
+        (["--camera", "rtmp://host/stream"], 1, "rtmp"),
         (["--size", "640"], 2, "not a size in pixels"),
         (["--size", "0x480"], 2, "not a size in pixels"),
         (["--rotate", "45"], 2, "45"),

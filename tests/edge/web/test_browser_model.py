@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_mnist.benchmarks.photos.labels import SHIPPED_PHOTOS, read_labels
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.edge.data.images import Images
@@ -195,6 +196,37 @@ def test_a_written_page_is_read_and_a_scribble_is_refused(model_page: Page) -> N
     assert [shape["digit"] for shape in reading["seen"]] == [4, 0, 7, 1, 9, 2, 8, 3]
     assert refusal["rows"] == []
     assert [shape["digit"] for shape in refusal["seen"]] == [None]
+
+
+# Shipped scenes that need none of what only the server's reader has: ruled lines, digits that touch, two papers.
+SIMPLE = (
+    "plain", "thin-pencil", "marker", "blue-pen", "shadow-edge", "soft-shadow", "page-border", "brown-paper",
+    "low-light", "blurred", "perspective", "single-large", "tiny-frame", "broken-strokes",
+)  # fmt: skip
+WITHOUT_DIGITS = ("letters", "drawings", "empty")
+READ_FRAMES = """
+const reader = await open((await (await fetch("/v1/model")).json()).abstention);
+const found = [];
+for (const jpeg of given[0]) {
+  const bitmap = await createImageBitmap(new Blob([bytes(jpeg)], {type: "image/jpeg"}));
+  const canvas = document.createElement("canvas");
+  const scale = Math.min(1, 640 / Math.max(bitmap.width, bitmap.height));
+  [canvas.width, canvas.height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  found.push((await reader.readFrame(canvas)).rows);
+}
+return found;
+"""
+
+
+def test_a_frame_of_a_camera_is_read_in_the_page_as_it_was_written(model_page: Page) -> None:
+    names = SIMPLE + WITHOUT_DIGITS
+    photos = {photo.path.stem.rpartition("-")[0]: photo for photo in read_labels(SHIPPED_PHOTOS)}
+    content = [base64.b64encode(photos[name].path.read_bytes()).decode() for name in names]
+
+    found = dict(zip(names, model_page.run(PRELUDE + READ_FRAMES, content), strict=True))
+
+    assert found == {name: list(photos[name].label.rows) for name in names}
 
 
 def _frame_in_page(page: Page, inks: list[Gray]) -> Gray:
