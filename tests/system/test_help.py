@@ -16,8 +16,8 @@ from tests.conftest import REPOSITORY, edge_mnist_process, python_process
 
 # Of all extras; what they bring besides is imported by these.
 PACKAGES = (
-    "av", "fastapi", "h11", "h5py", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "paho",
-    "picamera2", "pillow_heif", "prometheus_client", "pyarrow", "pydantic", "ray", "scipy", "starlette", "tensorflow", "tf2onnx",
+    "av", "fastapi", "h11", "h5py", "jax", "jinja2", "keras", "matplotlib", "onnx", "onnxruntime", "paho", "picamera2",
+    "pillow_heif", "prometheus_client", "pyarrow", "pydantic", "ray", "scipy", "starlette", "tensorflow", "tf2onnx",
     "torch", "uvicorn",
 )  # fmt: skip
 PICTURE = REPOSITORY / "docs" / "pictures" / "scenes.jpg"
