@@ -43,7 +43,7 @@ PAGES = 400
 # A drawn page: the digits' height in pixels, the number of rows, and of digits in each.
 HEIGHTS, MOST_ROWS, MOST_COLUMNS = (24, 120), 3, 8
 # Each picture is read as a whole and in crops of these shares of its sides, none larger than this.
-CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 2
+CROPS, CROPS_OF_EACH = (0.2, 0.35, 0.6), 12
 LONGEST_SIDE = 700
 
 

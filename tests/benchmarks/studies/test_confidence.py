@@ -147,9 +147,9 @@ def test_shipped_cards_say_how_likely_a_digit_is_and_their_files_are_as_they_wer
     assert odds is not None
     assert odds.score > 0
     assert odds.company > 0
-    assert odds.read_digits > 2000
-    assert odds.read_others > 100
-    assert odds.calibration_error < 0.04
+    assert odds.read_digits > 500
+    assert odds.read_others > 500
+    assert odds.calibration_error < 0.03
 
 
 def test_a_card_of_the_version_before_keeps_its_bytes() -> None:
