@@ -10,6 +10,7 @@ import pickle
 import re
 import socket
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from ...common.errors import EdgeMnistError, MissingPackageError
@@ -95,8 +96,8 @@ def _connect(address: str | None) -> Any:
     # No statistics leave the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray  # noqa: PLC0415 - an extra
-        import ray.data  # noqa: PLC0415 - as above
+        ray: Any = import_module("ray")
+        import_module("ray.data")
     except ImportError as error:
         raise MissingPackageError("--engine ray needs the package ray: pip install 'edge-mnist[ray]'") from error
     try:
