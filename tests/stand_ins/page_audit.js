@@ -112,7 +112,8 @@ for (const element of controls) {
   element.blur();
   const plain = look(element);
   element.focus({ preventScroll: true, focusVisible: true });
-  if (document.activeElement === element && look(element) === plain) fail("focus", element, "looks the same with it");
+  // Where the browser shows no focus at all, there is nothing to compare.
+  if (element.matches(":focus-visible") && look(element) === plain) fail("focus", element, "looks the same with it");
 }
 before?.focus?.({ preventScroll: true });
 return failures;
