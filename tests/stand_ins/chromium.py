@@ -56,11 +56,13 @@ const ground = (element) => {
 };
 const over = (colour, below) => below.map((value, i) => (colour[i] * colour[3] + value * (255 - colour[3])) / 255);
 return [...document.querySelectorAll("body *")].filter((element) =>
-  element.checkVisibility() && !element.closest(":disabled, option") &&
+  element.checkVisibility() && !element.closest(":disabled, option, title") &&
   [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
 ).map((element) => {
-  const below = ground(element);
-  const [one, other] = [over(bytes(getComputedStyle(element).color), below), below].map(luminance);
+  const style = getComputedStyle(element), isDrawn = element instanceof SVGElement;
+  // Letters of a drawing may have an outline, which is then their ground.
+  const below = isDrawn && style.paintOrder.startsWith("stroke") ? bytes(style.stroke) : ground(element);
+  const [one, other] = [over(bytes(isDrawn ? style.fill : style.color), below), below].map(luminance);
   return [element.textContent.trim(), (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)];
 });
 """

@@ -94,14 +94,14 @@ def test_a_chart_is_a_file_of_its_own() -> None:
 def test_text_of_a_page_is_text() -> None:
     table = PageTable(["a", "b"], [[HOSTILE, TableCell(HOSTILE, HOSTILE, kind="invalid")]], names=["row-1"])
     content = render_page(
-        "history.html", title=HOSTILE, runs=HOSTILE, first="", last="", changed=0, newest=table, skipped=[HOSTILE],
+        "history.html", title=HOSTILE, verdict=HOSTILE, doubts=[HOSTILE], newest=table, chart="", skipped=[HOSTILE],
         latencies=[], accuracies=[], table=PageTable([], []),
     )  # fmt: skip
 
     page = check_self_contained(content)
 
     shown = HOSTILE.replace("\x1b", "\\u001b")
-    assert page.text.count(shown) == 7
+    assert page.text.count(shown) == 8
     assert emphasize("**50 %** `<a>`") == "<strong>50\N{NO-BREAK SPACE}%</strong> <code>&lt;a&gt;</code>"
 
 
