@@ -58,9 +58,9 @@ def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[st
     return render_page(
         "export.html",
         name=card.name,
-        verdict=_describe_verdict(export, evaluation, is_refused=bool(failures)),
+        verdict=_describe_verdict(export, evaluation, failures),
         summary=_summarize_files(export.files, evaluation.images.count),
-        doubts=[*(f"**Refused:** {one}" for one in failures), *(f"**Note:** {one}" for one in describe_doubts(card))],
+        doubts=[f"**Note:** {one}" for one in describe_doubts(card)],
         chart=_draw_files(card.name, export.files, evaluation.images.count),
         files=_tabulate_files(export.files, evaluation.images.count),
         runtimes=" and ".join(sorted({file.verification.runtime for file in export.files})),
@@ -94,15 +94,15 @@ def _interval(file: ModelFile, count: int) -> str:
     return " to ".join(f"{100 * end:+z.2f}" for end in ends)
 
 
-def _describe_verdict(export: Export, evaluation: Evaluation, is_refused: bool) -> str:
-    """Describe, in Markdown, the file to deploy, the accuracy of the model and the largest drop."""
+def _describe_verdict(export: Export, evaluation: Evaluation, failures: Sequence[str]) -> str:
+    """Describe, in Markdown, the failures or the file to deploy, the accuracy of the model and the largest drop."""
     quantized = [file for file in export.files if file.precision != "float32"]
     count = evaluation.images.count
     if not quantized:
         return f"Only float32 files, {format_percent(evaluation.correct / count)} accurate on {count:,} images."
     worst = max(quantized, key=lambda file: file.verification.lost - file.verification.gained)
     smallest = min(quantized, key=lambda file: file.record.size_bytes)
-    fit = [] if is_refused else [file for file in export.files if not _has_dropped(file)]
+    fit = [] if failures else [file for file in export.files if not _has_dropped(file)]
     deployed = min(fit, key=lambda file: file.record.size_bytes, default=None)
     reads = f"{format_percent(evaluation.correct / count)} of {count:,} images ({evaluation.images.name})"
     sentences = [f"The trained model reads {reads}.", NO_DROP]
@@ -113,7 +113,7 @@ def _describe_verdict(export: Export, evaluation: Evaluation, is_refused: bool) 
         sentences.insert(0, f"Deploy **{deployed.record.name}**, {size}: the smallest file without a measurable drop.")
     if smallest is not deployed:
         sentences.append(f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes.")
-    return " ".join(sentences)
+    return " ".join([*(f"**Refused:** {one}" for one in failures), *sentences])
 
 
 def _has_dropped(file: ModelFile) -> bool:
