@@ -28,7 +28,15 @@ from ..results.schema import BenchmarkSettings, Results
 from ..targets.old_runtime import make_old_runtime
 from ..targets.peers import Peer
 from ..targets.targets import list_offers
-from .options import find_missing_package, peer_options, remote_options, reports_option, setting_options
+from .options import (
+    find_missing_package,
+    peer_options,
+    remote_options,
+    reports_option,
+    require_report_packages,
+    setting_options,
+    summary_option,
+)
 
 
 class CommandWithSubcommands(GroupedCommand):
@@ -112,6 +120,7 @@ _OLD_RUNTIME = click.option(
     help="Leave out latencies measured while the machine was busy or changed its clock. Accuracies stay, and the "
     "report lists what was left out and why.",
 )
+@summary_option
 @reports_option
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report with all raw values instead of tables.")
 @click.option("--photos", hidden=True, callback=_name_photos, expose_value=False)
@@ -125,6 +134,7 @@ def benchmark(  # noqa: PLR0913 - an argument for each group of options
     hosts: tuple[str, ...],
     remote: RemoteOptions,
     stable_only: bool,
+    summary: bool,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -140,13 +150,15 @@ def benchmark(  # noqa: PLR0913 - an argument for each group of options
       edge-mnist benchmark
       edge-mnist benchmark my-model --rounds 10 --calls 5000 --out reports
       edge-mnist benchmark --quick --peer theirs.tflite --peer-input float01
-      edge-mnist benchmark --target litert --threads 1 --stable-only
+      edge-mnist benchmark --target litert --threads 1 --stable-only --summary
       edge-mnist benchmark --peer a.onnx --peer-input 0.1/0.3 --peer-output y
       edge-mnist benchmark --list-targets
       edge-mnist benchmark photos my-photos
       edge-mnist benchmark report pi/standard.json --out reports
       edge-mnist benchmark compare before.json after.json
     """
+    if summary:
+        require_report_packages()
     opened = open_bundle(bundle)
     for host in hosts:
         parse_host(host)
@@ -158,6 +170,8 @@ def benchmark(  # noqa: PLR0913 - an argument for each group of options
     if stable_only:
         results = leave_out_doubtful(results)
     (_show_raw if find_missing_package() else _show)(results, out, choose_evaluation(opened, held_out)[0], as_json)
+    if summary:
+        _write_summary(results, out)
     if results.unreachable:
         # The report has everything else; the user who requested these machines must notice.
         raise click.ClickException(
@@ -175,6 +189,12 @@ def _show(results: Results, out: Path, images: Images, as_json: bool) -> None:
         echo_text(format_tables(results, "simple"))
         echo_lines(["", *summarize_run(results)])
     note(f"Reports: {', '.join(map(str, write_reports(results, out, images)))}")
+
+
+def _write_summary(results: Results, out: Path) -> None:
+    from ..report.report import write_summary  # noqa: PLC0415 - needs the extra `report`
+
+    note(f"Summary: {write_summary(results, out)}")
 
 
 def _show_raw(results: Results, out: Path, _images: Images, as_json: bool) -> None:

@@ -75,6 +75,13 @@ reports_option = out_option(
 )
 
 
+summary_option = click.option(
+    "--summary",
+    is_flag=True,
+    help="Also write NAME-summary.html, one page to print: which file to deploy here, its costs, and how sure that is.",
+)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON report instead of tables.")
 
 

@@ -18,15 +18,16 @@ from ..results.combining import combine_runs
 from ..results.files import read_results
 from ..results.findings import leave_out_doubtful
 from ..results.schema import Results, format_schema
-from .options import reports_option, require_report_packages
+from .options import reports_option, require_report_packages, summary_option
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @data_dir_option
 @click.option("--stable-only", is_flag=True, help="Leave out latencies that are unstable or invalid; accuracies stay.")
+@summary_option
 @reports_option
-def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, out: Path) -> None:
+def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, summary: bool, out: Path) -> None:
     """Draw the page, Markdown and CSV of a run, with intervals and tests, from its JSON.
 
     FILE is the JSON of edge-mnist benchmark, which any machine writes with the base installation. Several files of one
@@ -36,9 +37,10 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     Examples:
       edge-mnist benchmark report reports/standard.json
       edge-mnist benchmark report pi4/standard.json pi5/standard.json --out both
+      edge-mnist benchmark report reports/standard.json --summary
     """
     require_report_packages()
-    from ..report.report import write_reports  # noqa: PLC0415 - needs the packages just checked
+    from ..report.report import write_reports, write_summary  # noqa: PLC0415 - needs the packages just checked
 
     results = combine_runs({path: read_results(path) for path in files})
     target = out / f"{results.name}.json"
@@ -53,6 +55,8 @@ def report(files: tuple[Path, ...], data_dir: Path | None, stable_only: bool, ou
     echo_lines(["", *summarize_run(results)])
     paths = write_reports(results, out, _find_images(results, data_dir))
     note(f"Reports: {', '.join(map(str, paths))}")
+    if summary:
+        note(f"Summary: {write_summary(results, out)}")
 
 
 def _find_images(results: Results, data_dir: Path | None) -> Images | None:

@@ -7,11 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from ...edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves
-from ...edge.common.pages.page import PageFigure, PageTable, TableCell, render_page
+from ...edge.common.pages.page import PageFigure, PageTable, Svg, TableCell, render_page
+from ...edge.common.pages.row_charts import ChartRow, draw_rows
 from ..errors import BenchmarkError
 from ..results.files import read_results
+from ..results.findings import compare_latencies
 from ..results.schema import Results, Row, Validity
-from ..results.wording import format_count, row_label
+from ..results.wording import NO_DIFFERENCE, format_count, row_label
+from ..statistics.slowdowns import Slowdown
 from .conditions import find_differences
 
 
@@ -110,20 +113,69 @@ Figure = tuple[float, tuple[float, float], Validity]
 
 def format_history(history: History) -> str:
     """Render the history as a page."""
-    runs, trends = history.runs, trace_rows(history)
+    trends = trace_rows(history)
+    changes = _compare_ends(history, trends)
+    skipped = format_count(len(history.skipped), "file was", "files were")
+    doubts = [f"**{skipped} skipped**, see below."] if history.skipped else []
     return render_page(
         "history.html",
         title="Benchmark history",
-        runs=format_count(len(runs), "run", "runs"),
-        first=runs[0].results.started,
-        last=runs[-1].results.started,
-        changed=sum(bool(run.changes) for run in runs),
+        verdict=_describe_verdict(history, changes),
+        doubts=doubts,
         newest=_tabulate_newest(trends),
+        chart=_draw_changes(changes[:MOST_FIRST]) if changes else "",
         skipped=history.skipped,
         latencies=_draw_trends(history, trends, _read_time, "p50, us"),
         accuracies=_draw_trends(history, trends, _read_accuracy, "accuracy, %"),
         table=_tabulate_runs(history),
     )
+
+
+def _compare_ends(history: History, trends: Sequence[Trend]) -> list[tuple[str, Slowdown]]:
+    """Compare each row's last latency with its first one since conditions changed; the largest changes first."""
+    begin = max((i for i, run in enumerate(history.runs) if run.changes), default=0)
+    found: list[tuple[str, Slowdown]] = []
+    for trend in trends:
+        timed = [row.latency for row in trend.rows[begin:] if row and row.latency and row.validity != "invalid"]
+        if len(timed) > 1 and trend.rows[-1] and trend.rows[-1].latency is timed[-1]:
+            found.append((trend.name, compare_latencies(timed[0], timed[-1])))
+    return sorted(found, key=lambda pair: -abs(pair[1].percent))
+
+
+def _describe_verdict(history: History, changes: Sequence[tuple[str, Slowdown]]) -> str:
+    """Describe, in Markdown, how many rows got slower or faster since conditions changed."""
+    runs = history.runs
+    changed = [i for i, run in enumerate(runs) if run.changes]
+    begin = changed[-1] if changed else 0
+    measurable = [slowdown.percent for _, slowdown in changes if slowdown.measurable]
+    slower, faster = sum(one > 0 for one in measurable), sum(one < 0 for one in measurable)
+    times = format_count(len(changed), "time", "times")
+    found = (
+        f"Of {format_count(len(changes), 'row', 'rows')}, **{slower}** got measurably slower and **{faster}** faster "
+        f"from run {begin + 1} to run {len(runs)}, which were made under equal conditions."
+        if changes
+        else "Nothing can be compared: no row was timed twice under the conditions of the last run."
+    )
+    return (
+        f"{found} {format_count(len(runs), 'run', 'runs')}, {runs[0].results.started} to {runs[-1].results.started}."
+        f"{f' Conditions changed {times}.' if changed else ''}"
+    )
+
+
+def _draw_changes(changes: Sequence[tuple[str, Slowdown]]) -> Svg:
+    """Draw the change of each row's median time, with Hodges and Lehmann's interval."""
+    rows = [
+        ChartRow(
+            name=name,
+            note=f"n = {' and '.join(map(str, change.processes))} processes",
+            value=f"{change.percent:+.1f} %",
+            value_note="measurable" if change.measurable else NO_DIFFERENCE,
+            bar=change.interval_percent,
+            rings=(change.percent,),
+        )
+        for name, change in changes
+    ]
+    return draw_rows("Change of the median time", "% longer in the last run, under equal conditions", rows, zero=True)
 
 
 def _tabulate_newest(trends: Sequence[Trend]) -> PageTable:

@@ -9,7 +9,7 @@ import msgspec
 from ...edge.common.files import write_all
 from ...edge.common.pages.drawing import COLOURS, make_file
 from ...edge.common.pages.markdown import escape_all_markdown, list_points
-from ...edge.common.pages.page import PageTable, Svg, render_page
+from ...edge.common.pages.page import PageTable, Svg, TableCell, render_page
 from ...edge.common.pages.scatter import ChartMark, draw_scatter
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
@@ -129,18 +129,44 @@ def format_markdown(comparison: ModelComparison) -> str:
 def format_comparison_page(comparison: ModelComparison, charts: dict[str, Svg]) -> str:
     """Render one HTML file without scripts or external resources."""
     front = [point for point in comparison.points if point.on_front]
-    best, smallest = max(front, key=lambda one: one.accuracy), min(front, key=lambda one: one.size_bytes)
     rows = [_cells(point) for point in comparison.points]
     return render_page(
         "models.html",
         title="Models compared",
-        best=best,
-        smallest=smallest,
-        front=PageTable(HEADERS, [row for row in rows if row[0]][:MOST_FIRST], left=4),
-        charts=charts.values(),
+        verdict=_describe_verdict(front),
+        front=_tabulate_front(front[:MOST_FIRST]),
+        # The cost that a deployment feels comes first: time, if any was measured.
+        charts=[*charts.values()][::-1],
         table=PageTable(HEADERS, rows, left=4),
         notes=describe_models(comparison),
     )
+
+
+def _describe_verdict(front: Sequence[ModelPoint]) -> str:
+    """Describe, in Markdown, the most accurate file and the smallest one that no other beats."""
+    best, smallest = max(front, key=lambda one: one.accuracy), min(front, key=lambda one: one.size_bytes)
+    share = format_percent(best.accuracy)
+    verdict = f"**{best.file}** of {best.model} is the most accurate: {share} of {best.count:,} images."
+    if smallest.file == best.file:
+        return verdict
+    return (
+        f"{verdict} The smallest on the front is **{smallest.file}** of {smallest.model}: {smallest.size_bytes:,} "
+        f"bytes, {format_percent(smallest.accuracy)}."
+    )
+
+
+def _tabulate_front(front: Sequence[ModelPoint]) -> PageTable:
+    """Tabulate the files that no other beats; without times there is no column for them."""
+    lines = [
+        [
+            TableCell(point.file, f"{point.model}, {point.runtime}"),
+            TableCell(f"{100 * point.accuracy:.2f}", " to ".join(f"{100 * bound:.2f}" for bound in point.interval)),
+            f"{point.size_bytes:,}",
+            *([] if point.latency_us is None else [f"{point.latency_us:.0f}"]),
+        ]
+        for point in front
+    ]
+    return PageTable(["file", "accuracy %", "bytes", "p50 us"][: max(map(len, lines))], lines)
 
 
 def write_comparison(comparison: ModelComparison, folder: Path) -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ import msgspec
 
 from ...edge.common.files import write_all
 from ...edge.common.pages.markdown import escape_all_markdown, list_points
+from ...edge.common.pages.page import PageTable
 from ...edge.common.statistics import wilson_interval
 from ...edge.common.terminal.formatting import format_percent
 from ...edge.common.terminal.tables import format_table
@@ -24,8 +25,7 @@ def format_scores(results: PhotoResults, style: str) -> str:
         results: The run to show.
         style: A tabulate style: `simple` for a terminal, `github` for Markdown.
     """
-    rows = [_score_cells(name, score) for name, score in results.conditions.items()]
-    rows.append(_score_cells("all", results.total))
+    rows = [_score_cells(name, score) for name, score in _list_scores(results)]
     align = ("left", *["right"] * (len(HEADERS) - 1))
     return format_table(rows, HEADERS, style, align)
 
@@ -92,9 +92,19 @@ def write_photo_reports(results: PhotoResults, folder: Path, out: Path) -> tuple
     contents = {
         "md": format_photo_report(results).encode(),
         "json": msgspec.json.encode(results) + b"\n",
-        "html": format_gallery(results, folder).encode(),
+        "html": format_photo_page(results, folder).encode(),
     }
     return write_all({out / f"photos.{suffix}": content for suffix, content in contents.items()})
+
+
+def format_photo_page(results: PhotoResults, folder: Path) -> str:
+    """Render the page, see `format_gallery`."""
+    table = PageTable(HEADERS, [_score_cells(name, score) for name, score in _list_scores(results)])
+    return format_gallery(results, folder, describe_total(results), table, describe_photo_conditions(results))
+
+
+def _list_scores(results: PhotoResults) -> list[tuple[str, Score]]:
+    return [*results.conditions.items(), ("all", results.total)]
 
 
 def _score_cells(name: str, score: Score) -> list[str]:

@@ -164,7 +164,7 @@ def _tabulate_confusions(results: Results, group: AccuracyGroup) -> tuple[str, P
         [str(digit), *(_confusion_cell(digit, read, images) for read, images in enumerate(line))]
         for digit, line in enumerate(group.accuracy.confusion)
     ]
-    table = PageTable(["is \\ read as", *map(str, range(10))], lines)
+    table = PageTable(["is \\ read as", *map(str, range(10))], lines, is_matrix=True)
     name = f"{group.rows[0].file} on {name_group(results, group)}"
     return name, table, {f"rows[{group.places[0]}].accuracy.confusion": f"raw-{group.places[0]}"}
 

@@ -110,22 +110,25 @@ def pick_fastest(rows: Sequence[MeasuredRow], each: Callable[[Row], object]) -> 
 def _draw_scatter(
     title: str, across: str, rows: Sequence[MeasuredRow], cost_of: Callable[[MeasuredRow], float]
 ) -> PageFigure:
-    marks = [
-        ChartMark(
-            cost=cost_of(one),
-            accuracy=one.accuracy.share,
-            interval=one.accuracy.interval,
-            count=one.accuracy.count,
-            area=one.row.size_bytes,
-            tip=f"row {one.place}: {one.row.file} on {target_label(one.row)}, {format_percent(one.accuracy.share)}, "
-            f"p50 {format_us(one.latency.p50)} us, {one.row.size_bytes:,} bytes",
-            label=str(one.place),
-            colour=COLOURS[kind_of(one.row)],
-            link=f"raw-{one.place}",
-            is_round=one.row.format == "tflite",
-            is_filled=one.row.validity == "valid",
-            may_lead=one.row.validity != "invalid",
-        )
-        for one in rows
-    ]
+    marks = [make_mark(one.row, one.place, one.accuracy, cost_of(one), str(one.place)) for one in rows]
     return PageFigure(draw_scatter(title, across, marks, ()))
+
+
+def make_mark(row: Row, place: int, accuracy: Accuracy, cost: float, label: str) -> ChartMark:
+    """Make the mark of a row of the results for a scatter plot."""
+    time = f", p50 {format_us(row.latency.p50)} us" if row.latency else ""
+    return ChartMark(
+        cost=cost,
+        accuracy=accuracy.share,
+        interval=accuracy.interval,
+        count=accuracy.count,
+        area=row.size_bytes,
+        tip=f"row {place}: {row.file} on {target_label(row)}, {format_percent(accuracy.share)}{time}, "
+        f"{row.size_bytes:,} bytes",
+        label=label,
+        colour=COLOURS[kind_of(row)],
+        link=f"raw-{place}",
+        is_round=row.format == "tflite",
+        is_filled=row.validity == "valid",
+        may_lead=row.validity != "invalid",
+    )

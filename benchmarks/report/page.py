@@ -5,26 +5,27 @@ One HTML file without scripts or external resources. The JSON with the raw value
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import numpy as np
 
 from ...edge.common.pages.page import PageTable, TableCell, render_page
-from ...edge.common.terminal.formatting import format_percent
 from ...edge.data.images import Images
-from ..results.findings import find_fastest, mark_front, timed_rows
 from ..results.schema import Latency, Results, Row
-from ..results.wording import describe_drop, format_count, format_us, row_label, target_label
+from ..results.wording import format_count, format_us, row_label, target_label
 from .accuracy_section import MOST_SHOWN, draw_accuracies
-from .cost_section import draw_costs, measured_rows, tabulate_costs
+from .cost_section import draw_costs
+from .decision import CHOICE, describe_sureness, describe_verdict, draw_candidates, list_candidates, tabulate_candidates
 from .glossary import GLOSSARY
-from .latency_plots import format_bounds
 from .latency_section import draw_latencies
 from .machine_section import draw_budgets, draw_machines
 from .summary import describe_doubts, describe_findings
 
 HEAD = ["path in the JSON", "processes", "calls of each", "median of each process, us", "slowest of each, us"]
-# Lines of the first table.
-MOST_FIRST = 8
+
+
+# Doubts that a summary shows; the page has all.
+MOST_DOUBTS = 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def format_page(results: Results, images: Images | None, conditions: Sequence[st
         images: The images that it was evaluated on, to show those that changed; None if not available.
         conditions: The conditions of the measurement, as sentences in Markdown.
     """
+    candidates = list_candidates(results)
     return render_page(
         "benchmark.html",
         title=f"{results.name}: accuracy and latency",
@@ -52,8 +54,10 @@ def format_page(results: Results, images: Images | None, conditions: Sequence[st
         file=f"{results.name}.json",
         machines="; ".join(f"{machine.name} ({machine.host.model})" for machine in results.machines),
         doubts=describe_doubts(results),
-        verdict=describe_verdict(results),
-        best=_tabulate_best(results),
+        verdict=describe_verdict(results, candidates),
+        best=tabulate_candidates(results, candidates),
+        chart=draw_candidates(results, candidates),
+        choice=CHOICE,
         findings=describe_findings(results),
         costs=draw_costs(results),
         accuracies=draw_accuracies(results, images),
@@ -69,30 +73,25 @@ def format_page(results: Results, images: Images | None, conditions: Sequence[st
     )
 
 
-def describe_verdict(results: Results) -> str:
-    """Describe our fastest file on the first machine that timed any, in Markdown; empty if there is none."""
-    for place, machine in enumerate(results.machines):
-        row = find_fastest(timed_rows(results, place))
-        if row and row.latency and row.accuracy:
-            drop = describe_drop(row.accuracy) if row.precision != "float32" else ""
-            return (
-                f"The fastest file on {machine.name} is **{row_label(row)}**: it reads "
-                f"**{format_percent(row.accuracy.share)}** of {row.accuracy.count:,} images, takes "
-                f"**{format_us(row.latency.p50)} us** an image (p50; 95 % interval {format_bounds(row.latency)}) and "
-                f"has {row.size_bytes / 1000:.0f} kB.{f' Against float32: {drop}.' if drop else ''}"
-            )
-    return ""
-
-
-def _tabulate_best(results: Results) -> PageTable:
-    """Tabulate the rows of the first machine that nothing else beats, the most accurate first."""
-    for place, _ in enumerate(results.machines):
-        rows = measured_rows(results, place)
-        front = mark_front((one.place, one.row) for one in rows)
-        best = sorted((one for one in rows if one.place in front), key=lambda one: -one.accuracy.share)
-        if best:
-            return tabulate_costs(best[:MOST_FIRST], rows)
-    return PageTable([], [])
+def format_summary(results: Results) -> str:
+    """Render the summary, one page to print: which file to deploy, its costs, and how sure that is."""
+    candidates, doubts = list_candidates(results), describe_doubts(results)
+    page = f"{results.name}.html"
+    if len(doubts) > MOST_DOUBTS:
+        doubts[MOST_DOUBTS:] = [f"{len(doubts) - MOST_DOUBTS} more doubts are in {page}."]
+    content = render_page(
+        "summary.html",
+        title=f"{results.name}: which file to deploy",
+        results=results,
+        page=page,
+        doubts=doubts,
+        verdict=describe_verdict(results, candidates),
+        best=tabulate_candidates(results, candidates),
+        chart=draw_candidates(results, candidates),
+        sureness=describe_sureness(results),
+    )
+    # The raw values are in the page beside it.
+    return content.replace('href="#raw-', f'href="{quote(page)}#raw-')
 
 
 def _list_raw(results: Results, place: int, row: Row) -> RawValues:

@@ -13,7 +13,7 @@ from ..results.csv_table import format_csv
 from ..results.files import encode_results
 from ..results.schema import MachineRun, Results
 from ..results.wording import format_count, format_or_unknown
-from .page import format_page
+from .page import format_page, format_summary
 from .summary import summarize_run
 from .tables import format_tables
 
@@ -92,6 +92,15 @@ def write_reports(results: Results, folder: Path, images: Images | None = None) 
         "csv": format_csv(results).encode(),
     }
     return write_all({folder / f"{results.name}.{suffix}": content for suffix, content in contents.items()})
+
+
+def write_summary(results: Results, folder: Path) -> Path:
+    """Write the summary of a run, `NAME-summary.html`, one page to print, into an existing folder; return its path.
+
+    Raises:
+        EdgeMnistError: The file cannot be written.
+    """
+    return write_all({folder / f"{results.name}-summary.html": format_summary(results).encode()})[0]
 
 
 def _describe_machine(machine: MachineRun) -> str:

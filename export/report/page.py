@@ -10,12 +10,15 @@ import msgspec
 
 from ...edge.bundle.card import ModelCard
 from ...edge.bundle.export_record import Calibration, Evaluation, Export, ModelFile, Quantization
-from ...edge.common.pages.page import PageTable, TableCell, embed_png, render_page
+from ...edge.common.pages.drawing import FIRST, SECOND
+from ...edge.common.pages.page import PageTable, Svg, TableCell, embed_png, render_page
+from ...edge.common.pages.scatter import ChartMark, draw_scatter
 from ...edge.common.statistics import mcnemar_p, paired_interval, wilson_interval
 from ...edge.common.terminal.formatting import describe_p, format_p, format_percent
 from ..quantize.noise import IMAGES
 from ..verify import FileOutputs, KerasReference, describe_doubts
 from .changed_digits import draw_changed_digits
+from .glossary import GLOSSARY
 
 SIGNIFICANCE = 0.05
 # Below this, a layer's error is a tenth of its signal, large enough to explain a drop in accuracy.
@@ -28,48 +31,6 @@ MOST_FIRST = 8
 LOOKED_INTO = {
     "tflite": "without its delegate, which keeps to itself what layers put out",
     "onnx": "with every layer's output asked for",
-}
-
-GLOSSARY = {
-    "float32, float16, dynamic, int8, int16x8": (
-        "How numbers are stored. float32 is what training uses. float16 halves the file. dynamic stores weights as "
-        "8-bit integers and finds the ranges of activations while running. int8 uses 8-bit integers throughout: the "
-        "smallest and, on most processors, by far the fastest. int16x8 keeps 8-bit weights but 16-bit activations, "
-        "for networks that int8 harms."
-    ),
-    "accuracy and 95 % interval": (
-        "The share of the evaluation images read correctly. As many other images would give a slightly different "
-        "figure; 95 of 100 such intervals (Wilson's) contain the true one."
-    ),
-    "drop": (
-        "Accuracy lost against the float32 file of the same format, in percentage points: images lost minus images "
-        "gained. Lost are those that float32 reads correctly and this file does not; gained the reverse. Its 95 % "
-        "interval is Tango's for paired images: where no image changed, it still has a width, as other images might."
-    ),
-    "p": (
-        "How often chance alone would lose and gain so unevenly if both files were equally good (McNemar's exact "
-        "test). Above 0.05 there is no measurable difference."
-    ),
-    "agrees with Keras": (
-        "The share of images on which the file names the same digit as the trained model, right or wrong."
-    ),
-    "largest logit difference": (
-        "Logits are the ten scores before a digit is chosen. A file computes them a little differently; this is the "
-        "most it was ever off. It matters only where two digits are nearly tied."
-    ),
-    "dB": (
-        "Signal against noise, 20 log10(signal / error): 40 dB means that the error is a hundredth of the signal, 20 "
-        "dB a tenth. Six dB more is half the error, about one bit."
-    ),
-    "calibration": (
-        "Integers need to know how large numbers become. Training images are run through the network and the ranges "
-        "noted: minmax takes the extremes, percentile cuts off the outermost thousandth of a percent, entropy cuts "
-        "where the distribution changes least."
-    ),
-    "equalized and rounded": (
-        "Before quantizing, channels are scaled to reach equally far, and weights are rounded so that their errors "
-        "cancel within a layer. In exact arithmetic the first changes nothing."
-    ),
 }
 
 
@@ -97,10 +58,10 @@ def format_report(card: ModelCard, evidence: ReportInputs, failures: Sequence[st
     return render_page(
         "export.html",
         name=card.name,
-        failures=failures,
-        verdict=_describe_verdict(export, evaluation),
+        verdict=_describe_verdict(export, evaluation, failures),
         summary=_summarize_files(export.files, evaluation.images.count),
-        doubts=describe_doubts(card),
+        doubts=[f"**Note:** {one}" for one in describe_doubts(card)],
+        chart=_draw_files(card.name, export.files, evaluation.images.count),
         files=_tabulate_files(export.files, evaluation.images.count),
         runtimes=" and ".join(sorted({file.verification.runtime for file in export.files})),
         evaluation=evaluation,
@@ -133,24 +94,51 @@ def _interval(file: ModelFile, count: int) -> str:
     return " to ".join(f"{100 * end:+z.2f}" for end in ends)
 
 
-def _describe_verdict(export: Export, evaluation: Evaluation) -> str:
+def _describe_verdict(export: Export, evaluation: Evaluation, failures: Sequence[str]) -> str:
+    """Describe, in Markdown, the failures or the file to deploy, the accuracy of the model and the largest drop."""
     quantized = [file for file in export.files if file.precision != "float32"]
     count = evaluation.images.count
     if not quantized:
         return f"Only float32 files, {format_percent(evaluation.correct / count)} accurate on {count:,} images."
     worst = max(quantized, key=lambda file: file.verification.lost - file.verification.gained)
     smallest = min(quantized, key=lambda file: file.record.size_bytes)
-    drops = worst.verification.lost > worst.verification.gained
-    return (
-        f"The trained model reads {format_percent(evaluation.correct / count)} of {count:,} images "
-        f"({evaluation.images.name}). "
-        + (
-            f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}. "
-            if drops
-            else f"{NO_DROP} "
+    fit = [] if failures else [file for file in export.files if not _has_dropped(file)]
+    deployed = min(fit, key=lambda file: file.record.size_bytes, default=None)
+    reads = f"{format_percent(evaluation.correct / count)} of {count:,} images ({evaluation.images.name})"
+    sentences = [f"The trained model reads {reads}.", NO_DROP]
+    if worst.verification.lost > worst.verification.gained:
+        sentences[1] = f"The largest drop is that of {worst.record.name}: {describe_drop(worst, count)}."
+    if deployed:
+        size = f"{deployed.record.size_bytes:,} bytes"
+        sentences.insert(0, f"Deploy **{deployed.record.name}**, {size}: the smallest file without a measurable drop.")
+    if smallest is not deployed:
+        sentences.append(f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes.")
+    return " ".join([*(f"**Refused:** {one}" for one in failures), *sentences])
+
+
+def _has_dropped(file: ModelFile) -> bool:
+    """Whether it is measurably less accurate than its float32 file."""
+    check = file.verification
+    return check.lost > check.gained and mcnemar_p(check.lost, check.gained) < SIGNIFICANCE
+
+
+def _draw_files(name: str, files: Sequence[ModelFile], count: int) -> Svg:
+    """Draw the accuracy of each file over its size, with Wilson's interval."""
+    marks = [
+        ChartMark(
+            cost=file.record.size_bytes / 1000,
+            accuracy=file.verification.correct / count,
+            interval=wilson_interval(file.verification.correct, count),
+            count=count,
+            area=file.record.size_bytes,
+            tip=f"{file.record.name}: {format_percent(file.verification.correct / count)}",
+            label=file.record.name.removeprefix(f"{name}-"),
+            colour=SECOND if file.precision in {"float32", "float16"} else FIRST,
+            is_round=file.format == "tflite",
         )
-        + f"The smallest file is {smallest.record.name} with {smallest.record.size_bytes:,} bytes."
-    )
+        for file in files
+    ]
+    return draw_scatter("Accuracy and size", "size of the file, kB, logarithmic", marks, ())
 
 
 def _summarize_files(files: Sequence[ModelFile], count: int) -> PageTable:
@@ -245,7 +233,7 @@ def _tabulate_agreement(card: ModelCard, export: Export) -> PageTable:
     names = [name.removeprefix(f"{card.name}-") for name in export.agreement.names]
     counts = export.agreement.counts
     rows = [[name, *(f"{100 * count / total:.2f}" for count in row)] for name, row in zip(names, counts, strict=True)]
-    return PageTable(["", *names], rows)
+    return PageTable(["", *names], rows, is_matrix=True)
 
 
 def _list_origins(card: ModelCard, export: Export, evaluation: Evaluation) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from ...edge.bundle.contract import NUM_CLASSES
 from ...edge.bundle.training_record import Epoch
-from ...edge.common.pages.drawing import FIRST, INK, PAPER, SECOND, SIZE, draw
+from ...edge.common.pages.drawing import FIRST, INK, PAPER, SECOND, SIZE, draw, label_ends
 from ...edge.common.pages.page import Svg
 from ...edge.common.pages.scatter import ACCURACY_TICKS, error_of
 from .figures import ValidationScores
@@ -28,15 +28,14 @@ def draw_accuracy(history: Sequence[Epoch], best_epoch: int, validation_count: i
     """Plot training and validation accuracy by epoch, with the range near 100 % enlarged."""
 
     def paint(axes: Axes) -> None:
+        axes.yaxis.set_inverted(True)
         _draw_curves(
             axes,
             [error_of(epoch.accuracy, validation_count) for epoch in history],
             [error_of(epoch.validation_accuracy, validation_count) for epoch in history],
-            best_epoch,
         )
+        _mark_best(axes, best_epoch, is_high=False)
         axes.set(ylabel="images read correctly, %")
-        axes.set_yscale("log")
-        axes.invert_yaxis()
         if _decades(axes) >= 1:
             axes.yaxis.set_major_locator(FixedLocator([1 - tick / 100 for tick in ACCURACY_TICKS]))
             axes.yaxis.set_minor_locator(NullLocator())
@@ -49,9 +48,9 @@ def draw_loss(history: Sequence[Epoch], best_epoch: int) -> Svg:
     """Plot training and validation loss by epoch, on a logarithmic axis."""
 
     def paint(axes: Axes) -> None:
-        _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history], best_epoch)
+        _draw_curves(axes, [epoch.loss for epoch in history], [epoch.validation_loss for epoch in history])
+        _mark_best(axes, best_epoch, is_high=True)
         axes.set(ylabel="cross-entropy, nats")
-        axes.set_yscale("log")
         _label(axes, lambda loss: f"{loss:g}")
 
     return draw("Loss", SIZE, paint)
@@ -62,10 +61,9 @@ def draw_learning_rate(first: float, rates: Sequence[float], best_epoch: int) ->
 
     def paint(axes: Axes) -> None:
         axes.plot(range(len(rates) + 1), [first, *rates], color=FIRST, marker=_marker(len(rates)), markersize=4)
-        _mark_best(axes, best_epoch)
         axes.set(xlabel="epoch", ylabel="learning rate at its end", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+        _mark_best(axes, best_epoch, is_high=True)
 
     return draw("Learning rate", SIZE, paint)
 
@@ -125,15 +123,16 @@ def draw_confusion(labels: Sequence[str], scores: ValidationScores) -> Svg:
     return draw("Confusion matrix", SQUARE, paint)
 
 
-def _draw_curves(axes: Axes, train: Sequence[float], validation: Sequence[float], best_epoch: int) -> None:
+def _draw_curves(axes: Axes, train: Sequence[float], validation: Sequence[float]) -> None:
+    """Draw both curves on a logarithmic axis, each with its name at its end."""
     epochs = range(1, len(train) + 1)
     marker = _marker(len(train))
-    axes.plot(epochs, train, color=SECOND, linestyle="--", marker=marker, markersize=4, label="training")
-    axes.plot(epochs, validation, color=FIRST, marker=marker, markersize=4, label="validation")
-    _mark_best(axes, best_epoch)
+    axes.plot(epochs, train, color=SECOND, linestyle="--", marker=marker, markersize=4)
+    axes.plot(epochs, validation, color=FIRST, marker=marker, markersize=4)
     axes.set_xlabel("epoch")
+    axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend()
+    label_ends(axes, {"training": (len(train), train[-1], SECOND), "validation": (len(train), validation[-1], FIRST)})
 
 
 def _name_across(axes: Axes, labels: Sequence[str]) -> None:
@@ -148,8 +147,12 @@ def _marker(epochs: int) -> str | None:
     return "o" if epochs <= 12 else None
 
 
-def _mark_best(axes: Axes, best_epoch: int) -> None:
-    axes.axvline(best_epoch, color=INK, linestyle=":", linewidth=1.2, label=f"best epoch: {best_epoch}")
+def _mark_best(axes: Axes, best_epoch: int, is_high: bool) -> None:
+    """Draw a line at the best epoch, with its name where the curves leave room: above or below."""
+    axes.axvline(best_epoch, color=INK, linestyle=":", linewidth=1.2)
+    place, align = (0.97, "top") if is_high else (0.03, "bottom")
+    axes.annotate(f"best epoch: {best_epoch}", (best_epoch, place), (-2, 0), axes.get_xaxis_transform(), rotation=90,
+                  textcoords="offset points", ha="right", va=align, fontsize=9)  # fmt: skip
 
 
 def _decades(axes: Axes) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ....edge.common.pages.curves import ChartAxes, ChartPoint, draw_curves, draw_histograms
 from ....edge.common.pages.page import PageTable, Svg, render_page
+from ....edge.common.terminal.formatting import format_percent
 from ...statistics.selective import Kept
 from .abstention_results import AbstentionResults, AbstentionRow, Figures, Histogram
 
@@ -26,16 +27,29 @@ def format_page(results: AbstentionResults, conditions: Sequence[str]) -> str:
         conditions: The conditions of the measurement, as sentences in Markdown.
     """
     ran = [(row, row.figures) for row in results.rows if row.figures]
+    best = max(ran, key=lambda pair: pair[1].framed.auroc, default=None)
+    threshold = results.abstention.threshold
     return render_page(
         "abstention.html",
         title=f"{results.name}: digits and non-digits",
-        best=max(ran, key=lambda pair: pair[1].framed.auroc, default=None),
-        digits=results.digits.count,
-        others=results.others.count,
+        verdict=_describe_verdict(results, best),
+        chart=_draw_scores("Scores, framed by the reader", best[1].framed_histogram, threshold) if best else "",
         table=_tabulate(ran[:MOST_FIRST], results),
         files=[(row, figures, _draw(row, figures, results)) for row, figures in ran],
         missing=[row for row in results.rows if row.unavailable],
         conditions=conditions,
+    )
+
+
+def _describe_verdict(results: AbstentionResults, best: tuple[AbstentionRow, Figures] | None) -> str:
+    """Describe, in Markdown, the file that separates digits from non-digits best."""
+    if best is None:
+        return "No file could be measured here."
+    row, framed = best[0], best[1].framed
+    return (
+        f"**{row.file}** on {row.runtime} separates digits from non-digits with the highest AUROC, {framed.auroc:.5f}. "
+        f"It accepts **{format_percent(framed.accepted / results.digits.count)}** of the digits and refuses "
+        f"**{format_percent(framed.refused / results.others.count)}** of the non-digits, framed as the reader does."
     )
 
 

@@ -4,6 +4,7 @@ One HTML file without scripts or external resources.
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from .results import Cell, CellCounts, CorruptedRow, Robustness, RuntimeRobustne
 
 # Horizontal distance of a file's points from the severity, so that the intervals of both files are visible.
 APART = 0.05
+# Lines of the first table.
+MOST_FIRST = 8
 
 
 def format_robustness_page(
@@ -40,7 +43,8 @@ def format_robustness_page(
     return render_page(
         "robustness.html",
         title=f"{results.name}: corrupted digits",
-        count=results.images.count,
+        verdict=_describe_verdict(results),
+        chart=_draw_means(results),
         summary=_summarize(results),
         tiles=_draw_sheet(results, sheet),
         definitions=definitions,
@@ -52,16 +56,33 @@ def format_robustness_page(
     )
 
 
+def _describe_verdict(results: Robustness) -> str:
+    """Describe, in Markdown, what both files misread on the first runtime."""
+    runtime = results.runtimes[0]
+    return (
+        f"int8 misreads **{format_percent(runtime.int8.error)}** of corrupted digits and float32 "
+        f"{format_percent(runtime.float32.error)} (on {runtime.runtime}, {results.images.count:,} images under each of "
+        f"{len(runtime.rows)} corruptions and five severities)."
+    )
+
+
+def _draw_means(results: Robustness) -> Svg:
+    """Draw the accuracy of both files on the first runtime by severity, the mean over corruptions."""
+    runtime, count = results.runtimes[0], results.images.count
+    severities = [(runtime.clean,), *zip(*(row.cells for row in runtime.rows), strict=True)]
+    curves = {
+        name: [ChartPoint(place, mean(getattr(cell, name).correct for cell in cells) / count)
+               for place, cells in enumerate(severities)]
+        for name in ("float32", "int8")
+    }  # fmt: skip
+    axes = ChartAxes("severity, 0 = as MNIST has it", "accuracy, mean over corruptions", is_share=True)
+    return draw_curves(f"Severity and accuracy on {runtime.runtime}", axes, curves)
+
+
 def _summarize(results: Robustness) -> PageTable:
     """Tabulate the errors of both files, with and without corruption."""
-    head = [
-        "runtime",
-        "file",
-        "errors without corruption",
-        "errors under corruption",
-        "refused",
-        "wrong and not refused",
-    ]
+    head = ["runtime", "file", "errors without corruption", "errors under corruption", "refused",
+            "wrong and not refused"]  # fmt: skip
     lines = [
         [
             runtime.runtime,
@@ -77,7 +98,7 @@ def _summarize(results: Robustness) -> PageTable:
             ("int8", runtime.clean.int8, runtime.int8),
         )
     ]
-    return PageTable(head, lines, left=2)
+    return PageTable(head, lines[:MOST_FIRST], left=2)
 
 
 def _draw_sheet(results: Robustness, sheet: NDArray[np.uint8]) -> list[DigitTile]:

@@ -138,7 +138,7 @@ def tabulate_definitions(results: Robustness) -> PageTable:
         for record in results.corruptions
     ]  # fmt: skip
     headers = ["corruption", "parameters", "1", "2", "3", "4", "5", "distance"]
-    return PageTable(headers, lines, left=2, words=["parameters"])
+    return PageTable(headers, lines, left=2, words=["parameters", *"12345"])
 
 
 def describe_robustness_conditions(results: Robustness) -> list[str]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .drawing import FIRST, INK, PAPER, SECOND, SIZE, WARN, annotate, draw
+import numpy as np
+
+from .drawing import FIRST, INK, PAPER, SECOND, SIZE, WARN, annotate, draw, label_ends
 from .page import Svg
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def draw_curves(
     breaks: Sequence[float] = (),
     name: str = "",
 ) -> Svg:
-    """Draw at most two curves, the second one dashed.
+    """Draw at most two curves, the second one dashed; if there are two, each has its name at its end.
 
     Args:
         title: Text above the frame.
@@ -78,7 +80,9 @@ def draw_curves(
         else:
             frame.yaxis.set_major_formatter(lambda value, _: f"{value:.6g}")
         if len(curves) > 1:
-            frame.legend()
+            ends = {label: points[-1] for label, points in curves.items() if points}
+            colours = dict(zip(curves, (FIRST, SECOND), strict=False))
+            label_ends(frame, {label: (end.x, end.y, colours[label]) for label, end in ends.items()})
 
     return draw(name or title, SIZE, paint, heading=title)
 
@@ -105,7 +109,7 @@ def _paint_point(axes: "Axes", point: ChartPoint, colour: str) -> None:
 
 
 def draw_histograms(title: str, axes: ChartAxes, edges: Sequence[float], shares: dict[str, Any], mark: float) -> Svg:
-    """Draw two histograms over the same bins, one seen through the other, and a line at a value.
+    """Draw two histograms over the same bins, one seen through the other, and a line at a value, each with its name.
 
     Args:
         title: Text above the frame; it names the chart on the page, too.
@@ -116,12 +120,18 @@ def draw_histograms(title: str, axes: ChartAxes, edges: Sequence[float], shares:
     """
 
     def paint(frame: "Axes") -> None:
+        peaks = {label: float(edges[int(np.argmax(heights))]) for label, heights in shares.items()}
         for (label, heights), colour in zip(shares.items(), (FIRST, SECOND), strict=False):
-            frame.stairs(heights, edges, fill=True, color=colour, alpha=0.35, label=label)
+            frame.stairs(heights, edges, fill=True, color=colour, alpha=0.35)
             frame.stairs(heights, edges, color=colour, linewidth=0.9)
-        frame.axvline(mark, color=INK, linewidth=1.2, linestyle=":", label="threshold").set_gid("threshold")
+            # Away from the other one's name.
+            side = "right" if peaks[label] == min(peaks.values()) else "left"
+            frame.text(peaks[label], max(heights) * 1.02, label, color=colour, ha=side, va="bottom", fontsize=9)
+        frame.axvline(mark, color=INK, linewidth=1.2, linestyle=":").set_gid("threshold")
+        frame.annotate("threshold", (mark, 1), (4, -3), frame.get_xaxis_transform(), textcoords="offset points",
+                       va="top", fontsize=9)  # fmt: skip
         frame.set(xlabel=axes.across, ylabel=axes.up)
+        frame.margins(y=0.2)
         frame.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g}%")
-        frame.legend()
 
     return draw(title, SIZE, paint, heading=title.partition(":")[0])

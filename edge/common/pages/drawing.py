@@ -8,7 +8,7 @@ depends on colour alone.
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ SETTINGS: dict[Any, Any] = {
 }
 # Inches: small enough for a phone to show with legible letters.
 SIZE, WIDE = (4.6, 3.1), 5.0
+# Height of a line of labels, in points.
+LINE_HIGH = 12
 
 
 def draw(name: str, size: tuple[float, float], paint: Callable[["Axes"], None], heading: str | None = None) -> Svg:
@@ -103,6 +105,23 @@ def annotate(artist: Any, tip: str, link: str) -> None:
         artist.set_gid(f"tip:{one_line(tip)}")
     if link:
         artist.set_url(f"#{link}")
+
+
+def label_ends(axes: "Axes", ends: Mapping[str, tuple[float, float, str]]) -> None:
+    """Write names beside the last points of curves, apart from one another: x, y and colour by name."""
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
+    scale = 72 / figure.dpi
+    heights = {name: float(axes.transData.transform((x, y))[1]) * scale for name, (x, y, _) in ends.items()}
+    ceiling = float(axes.bbox.y1) * scale
+    for name in sorted(ends, key=lambda one: -heights[one]):
+        place = min(heights[name], ceiling)
+        ceiling = place - LINE_HIGH
+        x, y, colour = ends[name]
+        axes.annotate(
+            name, (x, y), (6, place - heights[name]), textcoords="offset points", va="center", fontsize=9, color=colour,
+            annotation_clip=False,
+        )  # fmt: skip
 
 
 def label_log_axis(axes: "Axes", low: float, high: float) -> None:

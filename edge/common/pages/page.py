@@ -59,6 +59,7 @@ class PageTable:
         left: Number of first columns that hold names and are aligned to the left.
         names: Anchor of each line; none if empty.
         words: Titles of columns that hold sentences, which wrap.
+        is_matrix: Whether its columns are alike: on a narrow screen it shrinks; other tables become lists.
     """
 
     head: Sequence[str | TableCell]
@@ -66,6 +67,7 @@ class PageTable:
     left: int = 1
     names: Sequence[str] = ()
     words: Collection[str] = ()
+    is_matrix: bool = False
 
 
 class PageFigure(NamedTuple):

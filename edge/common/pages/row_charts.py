@@ -105,24 +105,29 @@ def _paint_row(axes: "Axes", y: float, row: ChartRow) -> None:
     colour = KINDS[row.kind]
     if row.hill is not None:
         counts, edges = np.histogram(row.hill, bins=BINS, range=(float(row.hill.min()), float(row.hill.max())))
-        axes.stairs(y + 0.16 - 0.32 * counts / max(1, counts.max()), edges, baseline=y + 0.16, fill=True, color=colour,
+        base = y - 0.02
+        axes.stairs(base - 0.26 * counts / max(1, counts.max()), edges, baseline=base, fill=True, color=colour,
                     alpha=0.35)  # fmt: skip
+        # The interval lies under the distribution.
+        y += 0.06
     if row.line:
         axes.plot(row.line, [y] * 2, color=colour, linewidth=1.3)
     if row.bar:
         axes.plot(row.bar, [y] * 2, color=colour, linewidth=5, solid_capstyle="butt")
     for i, stroke in enumerate(row.strokes):
-        axes.plot(
-            [stroke] * 2, [y - 0.17 / (i + 1), y + 0.17 / (i + 1)], color=colour, linewidth=1.8 if i == 0 else 1.2
-        )
+        reach = 0.06 if row.hill is not None else 0.17 / (i + 1)
+        axes.plot([stroke] * 2, [y - reach, y + reach], color=colour, linewidth=1.8 if i == 0 else 1.2)
     for ring in row.rings:
-        axes.plot([ring], [y], marker="o", markersize=6, color=colour, markerfacecolor=PAPER)
+        axes.plot([ring], [y], marker="o", markersize=6, color=colour, markerfacecolor=PAPER, linestyle="none")
     if len(row.dots):
-        axes.plot(row.dots, [y + 0.2] * len(row.dots), marker="o", markersize=3.5, color=colour, linestyle="none")
-    start = 0.0
+        axes.plot(row.dots, [y + 0.11] * len(row.dots), marker="o", markersize=3.5, color=colour, linestyle="none")
+    start, longest = 0.0, max((length for _, length, _ in row.parts), default=0.0)
     for name, length, fill in row.parts:
-        (box,) = axes.barh(y, length, 0.3, start, color=fill, edgecolor=PAPER, linewidth=0.6)
+        (box,) = axes.barh(y - 0.05, length, 0.24, start, color=fill, edgecolor=PAPER, linewidth=0.6)
         annotate(box, name, "")
+        # The others' names are in the text below the chart.
+        if length >= longest / 3:
+            axes.text(start + length / 2, y + 0.08, name.partition(":")[0], ha="center", va="top", fontsize=7.5)
         start += length
     if row.parts:
         axes.set_xlim(left=0)

@@ -6,6 +6,7 @@ Accuracy is drawn as its error on a logarithmic axis, so that 99.7 and 99.8 % ar
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .drawing import FIRST, INK, PAPER, SIZE, SOFT, annotate, draw, label_log_axis
@@ -95,11 +96,11 @@ def draw_scatter(title: str, across: str, marks: Sequence[ChartMark], claims: Se
             axes.text(1, 1 - accuracy, text, transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8)
         _paint_marks(axes, marks)
         front = pick_front((mark for mark in marks if mark.may_lead), lambda one: one.cost, lambda one: one.accuracy)
-        if front:
-            stairs = [error_of(mark.accuracy, mark.count) for mark in front]
-            places = [*(mark.cost for mark in front), axes.get_xlim()[1]]
-            axes.step(places, [*stairs, stairs[-1]], where="post", color=INK, linewidth=1, linestyle="--")
-        _write_labels(axes, marks, [(text, accuracy) for text, accuracy, _ in claims])
+        stairs = [(mark.cost, error_of(mark.accuracy, mark.count)) for mark in front]
+        if stairs:
+            stairs.append((axes.get_xlim()[1], stairs[-1][1]))
+            axes.step(*zip(*stairs, strict=True), where="post", color=INK, linewidth=1, linestyle="--")
+        _write_labels(axes, marks, [(text, accuracy) for text, accuracy, _ in claims], stairs)
 
     # A machine's name after the comma makes the chart's name unique; the page shows it above.
     heading = title.partition(", ")[0]
@@ -124,14 +125,25 @@ def _paint_marks(axes: "Axes", marks: Sequence[ChartMark]) -> None:
         annotate(drawn, mark.tip, mark.link)
 
 
-def _write_labels(axes: "Axes", marks: Sequence[ChartMark], claims: Sequence[tuple[str, float]]) -> None:
+def _write_labels(
+    axes: "Axes", marks: Sequence[ChartMark], claims: Sequence[tuple[str, float]], stairs: Sequence[tuple[float, float]]
+) -> None:
     """Write each label beside its mark, where it covers least, with a line of the mark's colour to it."""
     figure: Any = axes.figure
     figure.draw_without_rendering()
     scale = 72 / figure.dpi
     frame = [float(edge) * scale for edge in axes.bbox.extents]
-    places = [axes.transData.transform((one.cost, error_of(one.accuracy, one.count))) * scale for one in marks]
+
+    def locate(x: float, y: float) -> Any:
+        return axes.transData.transform((x, y)) * scale
+
+    places = [locate(one.cost, error_of(one.accuracy, one.count)) for one in marks]
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
+    for one, (x, _) in zip(marks, places, strict=True):
+        low, high = (locate(one.cost, error_of(bound, one.count))[1] for bound in one.interval)
+        taken.append((x - 2, low, x + 2, high))
+    for (x, y), (next_x, next_y) in pairwise(locate(*step) for step in stairs):
+        taken += [(x, y - 1, next_x, y + 1), (next_x - 1, min(y, next_y), next_x + 1, max(y, next_y))]
     for text, accuracy in claims:
         y = axes.transData.transform((1, 1 - accuracy))[1] * scale
         taken.append((frame[2] - 0.8 * LETTER * len(text), y, frame[2], y + LETTERS_HIGH))

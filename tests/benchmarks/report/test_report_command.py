@@ -1,6 +1,7 @@
 """A machine measures with the base installation; reports are drawn from its raw values, here or elsewhere."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge_mnist.benchmarks.report.report import write_reports
 from edge_mnist.benchmarks.results.files import encode_results, read_results
 from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results
 from tests.builders.benchmark_results import make_machine, make_results, replace_row
+from tests.builders.parsed_page import check_self_contained
 from tests.conftest import REPOSITORY, edge_mnist, edge_mnist_process, python_process
 
 # Python runs this file first, in every process of a benchmark.
@@ -72,6 +74,7 @@ def test_a_machine_without_the_extra_measures_and_another_one_draws(
 @pytest.mark.parametrize(
     "command",
     [
+        ("benchmark", "--summary"),
         ("benchmark", "report", "x.json"),
         ("benchmark", "compare", "x.json", "y.json"),
         ("benchmark", "history", "."),
@@ -94,6 +97,21 @@ def test_what_takes_the_extra_says_so_before_it_measures(
     assert done.stderr.endswith("needs the package scipy: pip install 'edge-mnist[report]'\n")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_summary_is_one_more_page_beside_the_report(tmp_path: Path) -> None:
+    path = _write(tmp_path / "raw" / "toy.json", make_results())
+
+    drawn = edge_mnist("benchmark", "report", path, "--summary", "--out", tmp_path / "drawn")
+
+    assert drawn.exit_code == 0, drawn.output
+    assert f"Summary: {tmp_path / 'drawn' / 'toy-summary.html'}" in drawn.stderr
+    content = (tmp_path / "drawn" / "toy-summary.html").read_text()
+    page = (tmp_path / "drawn" / "toy.html").read_text()
+    links = re.findall(r'href="toy\.html#([^"]+)"', content)
+    assert len(links) >= 5
+    assert all(f'id="{link}"' in page for link in links)
+    check_self_contained(content)
 
 
 def test_measuring_loads_no_package_of_reports() -> None:

@@ -183,7 +183,7 @@ def test_the_gallery_shows_each_failure_and_nothing_from_elsewhere(folder: Path,
 
     page = (tmp_path / "photos.html").read_text()
 
-    assert re.findall(r"<h2>([^<]*) <span", page) == ["wrong &amp; odd.png"]
+    assert re.findall(r"<h3>([^<]*) <span", page) == ["wrong &amp; odd.png"]
     assert "photos &lt;3" in page
     assert "<dt>missing</dt><dd>0</dd>" in page
     assert page.count("<rect ") == 6
@@ -212,7 +212,7 @@ def test_pictures_without_errors_give_an_empty_gallery(tmp_path: Path) -> None:
     result = edge_mnist("benchmark", "photos", tmp_path, "--out", tmp_path / "out")
 
     assert result.exit_code == 0, result.output
-    assert "<figure" not in (tmp_path / "out" / "photos.html").read_text()
+    assert 'class="photo"' not in (tmp_path / "out" / "photos.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,19 @@ def test_a_chart_is_the_same_each_time_and_loads_nothing() -> None:
     assert "var(--first)" in charts[0]
 
 
+def test_an_interval_lies_under_its_distribution() -> None:
+    row = _row(hill=np.random.default_rng(1).normal(1, 0.1, 500), bar=(0.95, 1.05), strokes=(1, 1.2), dots=(1, 1.1))
+
+    paths = re.findall(r'<path d="([^"]*)"([^>]*)', draw_rows("r", "times", [row]))
+
+    heights = {
+        name: [float(y) for path, style in paths if mark in style for y in re.findall(r"[ML] \S+ (\S+)", path)]
+        for name, mark in (("hill", "opacity: 0.35"), ("bar", "stroke-width: 5"))
+    }
+    # Half of the bar's width is above its line.
+    assert max(heights["hill"]) < min(heights["bar"]) - 2.5
+
+
 def test_a_perfect_score_is_drawn_as_half_an_error() -> None:
     assert error_of(1.0, 100) == pytest.approx(0.005)
 
@@ -94,14 +107,14 @@ def test_a_chart_is_a_file_of_its_own() -> None:
 def test_text_of_a_page_is_text() -> None:
     table = PageTable(["a", "b"], [[HOSTILE, TableCell(HOSTILE, HOSTILE, kind="invalid")]], names=["row-1"])
     content = render_page(
-        "history.html", title=HOSTILE, runs=HOSTILE, first="", last="", changed=0, newest=table, skipped=[HOSTILE],
+        "history.html", title=HOSTILE, verdict=HOSTILE, doubts=[HOSTILE], newest=table, chart="", skipped=[HOSTILE],
         latencies=[], accuracies=[], table=PageTable([], []),
     )  # fmt: skip
 
     page = check_self_contained(content)
 
     shown = HOSTILE.replace("\x1b", "\\u001b")
-    assert page.text.count(shown) == 7
+    assert page.text.count(shown) == 8
     assert emphasize("**50 %** `<a>`") == "<strong>50\N{NO-BREAK SPACE}%</strong> <code>&lt;a&gt;</code>"
 
 
