@@ -36,7 +36,7 @@ MOST_CANDIDATES = 8
 
 
 @dataclass(frozen=True)
-class Candidate:
+class DeployCandidate:
     """A file at its fastest target on a machine.
 
     Attributes:
@@ -61,17 +61,17 @@ class Candidate:
         return not self.row.is_peer and self.row.format != "keras" and (drop <= 0 or p is None or p > SIGNIFICANCE)
 
 
-def list_candidates(results: Results) -> list[Candidate]:
+def list_candidates(results: Results) -> list[DeployCandidate]:
     """List each machine's files at their fastest targets, on each machine the one to deploy first.
 
     That is the smallest file of those that are not measurably slower than the fastest, among files of ours without a
     measurable drop; without latencies, the smallest of these. The others follow by time.
     """
-    fastest: dict[tuple[int, str], Candidate] = {}
+    fastest: dict[tuple[int, str], DeployCandidate] = {}
     for place, row in enumerate(results.rows):
         if row.accuracy is None:
             continue
-        one = Candidate(place, row, row.accuracy, _compare_with_float(results, row))
+        one = DeployCandidate(place, row, row.accuracy, _compare_with_float(results, row))
         best = fastest.setdefault((row.machine, row.file), one)
         if one.time < best.time:
             fastest[row.machine, row.file] = one
@@ -88,14 +88,14 @@ def _compare_with_float(results: Results, row: Row) -> Slowdown | None:
     return compare_latencies(base.latency, row.latency)
 
 
-def _rank(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _rank(candidates: Sequence[DeployCandidate]) -> list[DeployCandidate]:
     fit = sorted((one for one in candidates if one.is_fit), key=lambda one: (one.time, one.row.size_bytes))
     alike = [one for one in fit[1:] if not _is_slower(one, fit[0])]
     chosen = min([*fit[:1], *alike], key=lambda one: one.row.size_bytes, default=None)
     return sorted(candidates, key=lambda one: (one is not chosen, one.row.is_peer, one.time, one.row.size_bytes))
 
 
-def _is_slower(one: Candidate, fastest: Candidate) -> bool:
+def _is_slower(one: DeployCandidate, fastest: DeployCandidate) -> bool:
     if one.row.latency and fastest.row.latency and one.row.validity != "invalid":
         slowdown = compare_latencies(fastest.row.latency, one.row.latency)
         if min(slowdown.processes) >= FEWEST_COMPARED:
@@ -103,13 +103,13 @@ def _is_slower(one: Candidate, fastest: Candidate) -> bool:
     return one.time > fastest.time
 
 
-def _choose_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _choose_first(candidates: Sequence[DeployCandidate]) -> list[DeployCandidate]:
     """Choose the file to deploy on each machine that has one."""
     first = {one.row.machine: one for one in reversed(candidates)}
     return [first[machine] for machine in sorted(first) if first[machine].is_fit]
 
 
-def describe_verdict(results: Results, candidates: Sequence[Candidate]) -> str:
+def describe_verdict(results: Results, candidates: Sequence[DeployCandidate]) -> str:
     """Describe, in Markdown, the file to deploy on the first machine, and name those of others."""
     chosen = _choose_first(candidates)
     if not chosen:
@@ -122,7 +122,7 @@ def describe_verdict(results: Results, candidates: Sequence[Candidate]) -> str:
     return _describe_choice(results, chosen[0]) + "".join(others)
 
 
-def _describe_choice(results: Results, one: Candidate) -> str:
+def _describe_choice(results: Results, one: DeployCandidate) -> str:
     row, latency = one.row, one.row.latency
     size = f"has **{row.size_bytes / 1000:,.0f} kB**"
     if latency:
@@ -139,7 +139,7 @@ def _describe_choice(results: Results, one: Candidate) -> str:
     )
 
 
-def tabulate_candidates(results: Results, candidates: Sequence[Candidate]) -> PageTable:
+def tabulate_candidates(results: Results, candidates: Sequence[DeployCandidate]) -> PageTable:
     """Tabulate what decides; files that no other row of their machine beats have a star."""
     machines = {one.row.machine for one in candidates}
     front = set().union(*(mark_front(timed_rows(results, machine)) for machine in machines))
@@ -149,7 +149,7 @@ def tabulate_candidates(results: Results, candidates: Sequence[Candidate]) -> Pa
     return PageTable([HEAD[i] for i in shown], [[line[i] for i in shown] for line in lines])
 
 
-def _cells(results: Results, one: Candidate, is_leading: bool, is_first: bool) -> list[str | TableCell]:
+def _cells(results: Results, one: DeployCandidate, is_leading: bool, is_first: bool) -> list[str | TableCell]:
     row, accuracy, latency = one.row, one.accuracy, one.row.latency
     drop, interval = accuracy.drop_vs_float_pp, accuracy.drop_interval_pp
     has_drop = drop is not None and row.precision != "float32"
@@ -192,7 +192,7 @@ def describe_sureness(results: Results) -> list[str]:
     ]
 
 
-def draw_candidates(results: Results, candidates: Sequence[Candidate]) -> Svg | str:
+def draw_candidates(results: Results, candidates: Sequence[DeployCandidate]) -> Svg | str:
     """Draw the accuracy of the tabulated files over time, or over size if no time was kept; empty without files."""
     timed = [(one, one.row.latency.p50) for one in candidates if one.row.latency]
     drawn = timed or [(one, one.row.size_bytes / 1000) for one in candidates]
