@@ -20,8 +20,7 @@ OPERATED = frozenset({
 
 def audit(page: Page) -> set[str]:
     """What is wrong with the page as it is shown now, a line each; empty is good."""
-    # The browser shows the focus to those who use the keyboard, in a window that has it.
-    page.driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    # The browser shows the focus to those who use the keyboard.
     page.press(Keys.TAB)
     wrong = {f"{rule}: {what}" for rule, what in page.run(RULES)}
     nodes = page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
