@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..common.files import open_file_or_pipe
-from .listing import MOST_NAMED, iterate_folder
+from .listing import EXPECTED, MOST_NAMED, iterate_folder
 from .pictures import PictureError
 from .sources import (
     STANDARD_INPUT,
@@ -76,8 +76,10 @@ def iterate_inputs(arguments: tuple[str, ...], spacing: Spacing, tell: Callable[
 def _iterate_folder(folder: str, spacing: Spacing, tell: Callable[[str], None]) -> Iterator[tuple[str, InputSource]]:
     others: list[str] = []
     count = 0
+    is_empty = True
     try:
         for path, kind in iterate_folder(Path(folder)):
+            is_empty = is_empty and kind is not None and kind.holds != "unread"
             if kind is None:
                 yield str(path), ListedFile(path, spacing)
             elif kind.holds == "unread":
@@ -88,6 +90,9 @@ def _iterate_folder(folder: str, spacing: Spacing, tell: Callable[[str], None]) 
                     others.append(f"{path.name} ({kind.name})")
     except OSError as error:
         yield folder, MissingSource(f"{folder}: cannot be read ({error.strerror}).")
+        return
+    if is_empty:
+        yield folder, MissingSource(f"{folder}: no pictures found. {EXPECTED}")
     if count:
         more = f", and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
         tell(f"{folder}: not read: {', '.join(others)}{more}.")

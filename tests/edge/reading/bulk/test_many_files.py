@@ -167,3 +167,12 @@ def test_a_model_that_is_not_there_is_one_sentence(folder: Path, tmp_path: Path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_pictures_fails_as_it_does_in_one_process(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    one, many = edge_mnist("run", tmp_path / "empty"), edge_mnist("run", tmp_path / "empty", "--jobs", 2)
+
+    assert (many.exit_code, many.stderr) == (one.exit_code, one.stderr)
+    assert "no pictures found" in many.stderr
