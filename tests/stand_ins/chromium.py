@@ -40,6 +40,37 @@ SWITCHES = (
 )  # fmt: skip
 # What the page before the browser's camera says.
 CAMERA_ROWS = ("471", "205")
+# WCAG 2.2, level AA, for text of any size.
+LEAST_CONTRAST = 4.5
+# Of each text that is shown and not switched off: [the text, its contrast to the first ground below it], as WCAG 2.2
+# defines it. Colours go over a canvas, which gives any of them as bytes; what is translucent is mixed with its ground.
+CONTRASTS = """
+const context = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
+const bytes = (colour) => {
+  context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data];
+};
+const linear = (value) => value <= 10.31 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+const ground = (element) => {
+  for (; element; element = element.parentElement) {
+    const colour = bytes(getComputedStyle(element).backgroundColor);
+    if (colour[3] > 200) return colour;
+  }
+  return [255, 255, 255, 255];
+};
+const over = (colour, below) => below.map((value, i) => (colour[i] * colour[3] + value * (255 - colour[3])) / 255);
+return [...document.querySelectorAll("body *")].filter((element) =>
+  element.checkVisibility() && !element.closest(":disabled, option, title") &&
+  [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
+).map((element) => {
+  const style = getComputedStyle(element), isDrawn = element instanceof SVGElement;
+  // Letters of a drawing may have an outline, which is then their ground.
+  const below = isDrawn && style.paintOrder.startsWith("stroke") ? bytes(style.stroke) : ground(element);
+  const [one, other] = [over(bytes(isDrawn ? style.fill : style.color), below), below].map(luminance);
+  return [element.textContent.trim(), (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)];
+});
+"""
 _started: list[webdriver.Chrome] = []
 
 

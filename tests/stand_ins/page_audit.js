@@ -60,12 +60,10 @@ const ground = (element) => {
 };
 for (const element of shown("body *")) {
   const isText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  if (!isText || element.closest(":disabled, [aria-disabled=true], option, title, script, style")) continue;
+  if (!isText || element.closest(":disabled, [aria-disabled=true], option, svg, script, style")) continue;
   const style = getComputedStyle(element);
-  const isDrawn = element instanceof SVGElement;
-  // Letters of a drawing may have an outline, which is then their ground.
-  const below = isDrawn && style.paintOrder.startsWith("stroke") ? bytes(style.stroke) : ground(element);
-  const [one, other] = [over(bytes(isDrawn ? style.fill : style.color), below), below].map(luminance);
+  const below = ground(element);
+  const [one, other] = [over(bytes(style.color), below), below].map(luminance);
   const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
   const size = parseFloat(style.fontSize);
   const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);

@@ -26,9 +26,8 @@ from edge_mnist.edge.bundle.shipped import SHIPPED
 from edge_mnist.train.report.report import report_path
 from tests.builders.benchmark_results import make_images, make_machine, make_results, make_row
 from tests.conftest import REPOSITORY, edge_mnist
-from tests.stand_ins.chromium import Page, page
+from tests.stand_ins.chromium import CONTRASTS, LEAST_CONTRAST, Page, page
 from tests.stand_ins.file_server import serve_folder
-from tests.stand_ins.page_audit import audit
 
 __all__ = ["page"]
 RESULTS = REPOSITORY / "docs" / "results"
@@ -175,12 +174,12 @@ def test_nothing_is_cut_off_or_hidden(page: Page, address: str, width: int, touc
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_passes_the_audit_and_pictures_have_words(page: Page, address: str, scheme: str) -> None:
+def test_text_stands_out_and_pictures_have_words(page: Page, address: str, scheme: str) -> None:
     page.show(*FIRST_SCREEN, scheme)
     page.open(address)
     page.driver.execute_script(OPEN_ALL)
 
-    wrong = audit(page)
+    faint = [pair for pair in page.driver.execute_script(CONTRASTS) if pair[1] < LEAST_CONTRAST]
     silent, broken, flat = page.driver.execute_script(
         "const drawings = [...document.querySelectorAll('svg')], pictures = [...document.images];"
         "return [[...drawings.filter((one) => !one.ariaLabel), ...pictures.filter((one) => !one.alt)],"
@@ -188,7 +187,7 @@ def test_the_page_passes_the_audit_and_pictures_have_words(page: Page, address: 
         " drawings.filter((one) => one.getBoundingClientRect().height < 20)].map((one) => one.length)"
     )
 
-    assert wrong == set()
+    assert faint == []
     assert silent == broken == flat == 0
 
 
