@@ -147,6 +147,9 @@ def _adapt(svg: str, name: str) -> str:
         r'.*?<svg [^>]*?(viewBox="[^"]*")[^>]*>', lambda found: f"{opening}{found[1]}>", svg, count=1, flags=re.DOTALL
     )
     svg = svg.replace("xlink:href=", "href=").replace(' target="_blank"', "")
+    # A link is named by the tip of its mark.
+    svg = re.sub(r'(<g id="tip:([^"]*)">(?:(?!<g id="tip:|<a ).)*<a )', r'\1aria-label="\2" ', svg, flags=re.DOTALL)
+    svg = re.sub(r"<a href=", '<a aria-label="Details" href=', svg)
     svg = re.sub(r'<g id="tip:([^"]*)">', r"<g><title>\1</title>", svg)
     svg = re.sub(r'<g id="(break|threshold)">', r'<g class="\1">', svg)
     used = set(re.findall(r'href="#([^"]+)"', svg))

@@ -197,7 +197,8 @@ def test_nothing_can_be_written(own: tuple[WebServer, httpx.Client]) -> None:
     paths = client.get("/openapi.json").json()["paths"]
 
     assert {method for path in paths.values() for method in path} == {"get", "post"}
-    assert [path for path, methods in paths.items() if "post" in methods] == ["/v1/read"]
+    reading = ["/v1/read", "/v2/models/{name}/infer"]
+    assert [path for path, methods in paths.items() if "post" in methods] == reading
     for method in ("PUT", "PATCH", "DELETE", "POST", "OPTIONS", "TRACE"):
         for path in ("/", "/static/main.js", "/v1/model", "/model/int8.onnx"):
             assert client.request(method, path).status_code == 405

@@ -90,7 +90,7 @@ def test_ctrl_c_leaves_whole_parts_and_no_processes(folder: Path, tmp_path: Path
     assert process.returncode == 1
     assert "Traceback" not in said
     assert children
-    assert [child for child in children if _is_alive(child)] == []
+    assert wait_for_ends(children) == []
     assert not out.exists()
     assert edge_mnist("run", folder, "--jobs", 2, "--out", out, "--resume").exit_code == 0
     assert len(sorted_lines(out)) == 120
@@ -104,10 +104,15 @@ def test_processes_end_when_their_parent_is_killed(folder: Path, tmp_path: Path)
     process.kill()
     process.communicate()
 
+    assert wait_for_ends(children) == []
+
+
+def wait_for_ends(children: list[int]) -> list[int]:
+    """The processes that have not ended in a long time; some end only when they notice that their parent has."""
     deadline = time.monotonic() + PATIENCE_S
     while any(map(_is_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [child for child in children if _is_alive(child)] == []
+    return [child for child in children if _is_alive(child)]
 
 
 def _children(pid: int) -> list[int]:
