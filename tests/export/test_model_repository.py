@@ -55,3 +55,23 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 
 def test_help_names_the_option() -> None:
     assert "--model-repository DIR" in edge_mnist("export", "--help").stdout
+
+
+def test_a_model_of_the_users_own_is_not_replaced(tmp_path: Path) -> None:
+    own = tmp_path / "standard-int8"
+    own.mkdir()
+    (own / "config.pbtxt").write_text("mine")
+
+    with pytest.raises(ExportError, match="is not of an earlier export"):
+        write_model_repository(open_bundle(SHIPPED), tmp_path)
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["standard-int8", "config.pbtxt"]
+    assert (own / "config.pbtxt").read_text() == "mine"
+
+
+def test_a_model_of_an_earlier_export_is_replaced(tmp_path: Path) -> None:
+    names = write_model_repository(open_bundle(SHIPPED), tmp_path)
+    (tmp_path / names[0] / "1" / "model.onnx").write_bytes(b"older")
+
+    assert write_model_repository(open_bundle(SHIPPED), tmp_path) == names
+    assert (tmp_path / names[0] / "1" / "model.onnx").stat().st_size > 1000

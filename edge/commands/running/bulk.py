@@ -1,6 +1,7 @@
 """The options of `run` for many files, and the jobs that they request: processes, files of results, a cluster."""
 
 import functools
+import glob
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -19,11 +20,11 @@ from ...common.machine import count_cores
 from ...common.terminal.output import echo
 from ...common.terminal.progress import ProgressBar, above_bars
 from ...media.lazy_sources import NamedInput, count_files, iterate_inputs, iterate_list, open_list
-from ...media.sources import STANDARD_INPUT
+from ...media.sources import STANDARD_INPUT, MissingSource
 from ...media.videos import Spacing
 from ...reading.bulk.addresses import is_remote, iterate_addresses
 from ...reading.bulk.formats import WRITERS, check_format, write_result
-from ...reading.bulk.parts import BulkJob, PartsFolder
+from ...reading.bulk.parts import BulkJob, PartsFolder, find_finished
 from ...reading.bulk.pool import WorkerPool
 from ...reading.bulk.ray_engine import read_on_ray
 from ...reading.bulk.rows import InputFrames, InputRows, fail_frames, fail_rows, read_frames, read_rows
@@ -146,9 +147,7 @@ def read_many(
 def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, model: ModelChoice, out: Path) -> int:
     """Read on several processes or a cluster and write all rows into a file; return the number of failures."""
     check_format(out)
-    if bulk.resume and out.exists() and not PartsFolder.is_unfinished(out):
-        echo(f"{out} is complete: nothing is left to read.", err=True)
-        return 0
+    _refuse_missing(inputs, spacing)
     settings = make_settings(model)
     # As above.
     reader = settings.load()
@@ -160,23 +159,47 @@ def write_many(inputs: tuple[str, ...], spacing: Spacing, bulk: BulkChoice, mode
         every=repr(spacing),
         version=version("edge-mnist"),
     )
+    if bulk.resume and (finished := find_finished(out, job)):
+        echo(f"{out} is complete: nothing is left to read, {_count_nouns(finished.failures, 'failure')}.", err=True)
+        return finished.failures
     with ExitStack() as stack:
         items = _list_inputs(inputs, spacing, bulk, stack)
         folder = PartsFolder(out, job, bulk.resume)
         stack.callback(folder.close)
         try:
             _read_into(folder, items, _choose_engine(bulk, settings, stack), _count(inputs, bulk))
+            if not folder.done:
+                folder.remove()
+                raise EdgeMnistError("No file was listed, and nothing is written.")
             write_result(out, folder.rows())
-            folder.remove()
+            folder.finish()
         except OSError as error:
             reason = error.strerror or error
             raise EdgeMnistError(
                 f"{out}: cannot be written ({reason}). Free space there, and repeat the command with --resume."
             ) from error
-    counts = [f"{count:,} {noun}{'' if count == 1 else 's'}" for count, noun in
-              ((folder.done, "input"), (folder.failures, "failure"))]  # fmt: skip
-    echo(f"{out}: {counts[0]}, {counts[1]}.", err=True)
+    echo(f"{out}: {_count_nouns(folder.done, 'input')}, {_count_nouns(folder.failures, 'failure')}.", err=True)
     return folder.failures
+
+
+def _count_nouns(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _refuse_missing(inputs: tuple[str, ...], spacing: Spacing) -> None:
+    """Refuse files, folders and patterns that name no picture, before a file for their results begins."""
+    for argument in inputs:
+        if is_remote(argument):
+            continue
+        first = next(iterate_inputs((argument,), spacing, lambda _: None), None)
+        if first is None or not (isinstance(first.source, MissingSource) or _is_missing(argument)):
+            continue
+        for reason in first.source.frames():
+            raise EdgeMnistError(str(reason))
+
+
+def _is_missing(argument: str) -> bool:
+    return not glob.has_magic(argument) and not Path(argument).exists()
 
 
 def make_settings(model: ModelChoice, explain: bool = False) -> ReaderSettings:

@@ -2,7 +2,8 @@
 
 Beside `FILE` there is a folder `FILE.parts` while the job runs. Each part in it is written completely, or not at all.
 A line of a part holds the rows of one input: so an input is either done, with all its rows, or not. At the end all
-parts become `FILE` in one step. `job.json` says which job it is, so that another one is not continued by mistake.
+parts become `FILE` in one step. `job.json` says which job it is, so that another one is not continued by mistake;
+`FILE.job.json` says the same of a finished one.
 """
 
 import fcntl
@@ -53,6 +54,13 @@ class BulkJob(msgspec.Struct, frozen=True):
     version: str
 
 
+class FinishedJob(msgspec.Struct, frozen=True):
+    """What a result was read from, and how many inputs and frames could not be read."""
+
+    job: BulkJob
+    failures: int
+
+
 class PartsFolder:
     """The folder of a job's parts.
 
@@ -73,6 +81,7 @@ class PartsFolder:
             EdgeMnistError: There is such a file or an unfinished job, which is another one, or runs; or the folder
                 cannot be written.
         """
+        self._out, self._job = out, job
         self._folder = _find_folder(out)
         self._lines: list[bytes] = []
         self._bytes = 0
@@ -143,8 +152,13 @@ class PartsFolder:
         for line in self._read_lines():
             yield from map(bytes, msgspec.json.decode(line, type=PartLine).rows)
 
+    def finish(self) -> None:
+        """Note beside the result what it is, and remove the folder, once the result has been written."""
+        write_atomically(_find_note(self._out), msgspec.json.encode(FinishedJob(self._job, self.failures)))
+        self.remove()
+
     def remove(self) -> None:
-        """Remove the folder, once the result has been written."""
+        """Remove the folder."""
         # If this is interrupted, what is missing is read again, and the same result is written.
         for path in self._parts:
             path.unlink()
@@ -197,6 +211,30 @@ class PartsFolder:
             raise EdgeMnistError(f"{self._folder}: a part is damaged ({error}). Delete the folder.") from error
         known = np.frombuffer(bytes(hashes), f"S{HASH_BYTES}")
         return np.sort(known), failures
+
+
+def find_finished(out: Path, job: BulkJob) -> FinishedJob | None:
+    """Find what an earlier run of this job said of its result; None if there is no result, or parts are left.
+
+    Raises:
+        EdgeMnistError: The file is not this job's result.
+    """
+    if not out.exists() or PartsFolder.is_unfinished(out):
+        return None
+    try:
+        finished = msgspec.json.decode(_find_note(out).read_bytes(), type=FinishedJob)
+    except (OSError, msgspec.MsgspecError):
+        finished = None
+    if finished is None or finished.job != job:
+        raise EdgeMnistError(
+            f"{out}: exists already, and is not a result of this command: inputs, model, --every or version differ. "
+            "Choose another --out, or delete it."
+        )
+    return finished
+
+
+def _find_note(out: Path) -> Path:
+    return out.with_name(f"{out.name}.job.json")
 
 
 def _find_folder(out: Path) -> Path:

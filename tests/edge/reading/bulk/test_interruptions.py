@@ -75,7 +75,8 @@ def test_after_kills_the_resumed_result_is_that_of_an_uninterrupted_run(folder: 
 
     assert done.returncode == 0, said
     assert sorted_lines(out) == sorted_lines(whole)
-    assert {path.name for path in tmp_path.iterdir()} == {"whole.jsonl", "resumed.jsonl"}
+    names = {"whole.jsonl", "resumed.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == names | {f"{name}.job.json" for name in names}
 
 
 def test_ctrl_c_leaves_whole_parts_and_no_processes(folder: Path, tmp_path: Path) -> None:
@@ -137,15 +138,52 @@ def test_a_finished_or_unfinished_result_is_not_overwritten(tmp_path: Path) -> N
         PartsFolder(out, JOB, resume=False)
 
 
-def test_a_finished_run_is_not_repeated(folder: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated_and_fails_as_it_did(folder: Path, tmp_path: Path) -> None:
+    inputs, out = tmp_path / "pictures", tmp_path / "rows.jsonl"
+    inputs.mkdir()
+    page = (folder / "000.png").read_bytes()
+    (inputs / "good.png").write_bytes(page)
+    (inputs / "damaged.png").write_bytes(page[:100])
+    first = edge_mnist("run", inputs, "--out", out)
+    written = out.read_bytes()
+
+    again = edge_mnist("run", inputs, "--out", out, "--resume")
+
+    assert first.exit_code == again.exit_code == 1
+    assert "is complete: nothing is left to read, 1 failure." in again.stderr
+    assert out.read_bytes() == written
+
+
+@pytest.mark.parametrize("options", [(), ("--model", "nano")], ids=["a file of the user's", "another model"])
+def test_what_another_command_wrote_is_no_result(folder: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
     out = tmp_path / "rows.jsonl"
-    out.write_text("what an earlier run wrote\n")
+    if options:
+        assert edge_mnist("run", folder, "--out", out).exit_code == 0
+    else:
+        out.write_text("my own\n")
+    before = out.read_bytes()
 
-    result = edge_mnist("run", folder, "--jobs", 2, "--out", out, "--resume")
+    result = edge_mnist("run", folder, *options, "--out", out, "--resume")
 
-    assert result.exit_code == 0
-    assert "is complete" in result.stderr
-    assert out.read_text() == "what an earlier run wrote\n"
+    assert result.exit_code == 1
+    assert "exists already, and is not a result of this command" in result.stderr
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("missing", "missing: "), ("empty", "empty: no pictures found"), (None, "No file was listed")],
+)
+def test_without_any_picture_no_result_begins(tmp_path: Path, name: str | None, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list.txt").touch()
+    inputs = ["--files-from", tmp_path / "list.txt"] if name is None else [tmp_path / name]
+
+    result = edge_mnist("run", *inputs, "--out", tmp_path / "rows.csv")
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "list.txt"}
 
 
 def test_another_job_is_not_continued(tmp_path: Path) -> None:
