@@ -65,7 +65,8 @@ def list_candidates(results: Results) -> list[DeployCandidate]:
     """List each machine's files at their fastest targets, on each machine the one to deploy first.
 
     That is the smallest file of those that are not measurably slower than the fastest, among files of ours without a
-    measurable drop; without latencies, the smallest of these. The others follow by time.
+    measurable drop; without latencies, the smallest of these. An unstable time is slower only if its interval lies
+    above the other's. The others follow by time.
     """
     fastest: dict[tuple[int, str], DeployCandidate] = {}
     for place, row in enumerate(results.rows):
@@ -97,6 +98,8 @@ def _rank(candidates: Sequence[DeployCandidate]) -> list[DeployCandidate]:
 
 def _is_slower(one: DeployCandidate, fastest: DeployCandidate) -> bool:
     if one.row.latency and fastest.row.latency and one.row.validity != "invalid":
+        if "unstable" in {one.row.validity, fastest.row.validity}:
+            return one.row.latency.p50_interval[0] > fastest.row.latency.p50_interval[1]
         slowdown = compare_latencies(fastest.row.latency, one.row.latency)
         if min(slowdown.processes) >= FEWEST_COMPARED:
             return slowdown.measurable
@@ -128,7 +131,8 @@ def _describe_choice(results: Results, one: DeployCandidate) -> str:
     if latency:
         change = f"; compared with float32: {judge_slowdown(one.slowdown)}" if one.slowdown else ""
         interval = f"p50; 95 % interval {format_bounds(latency)}{change}"
-        costs = f"takes **{format_us(latency.p50)} us** an image ({interval}) and {size}."
+        doubt = "" if row.validity == "valid" else f" This time is {row.validity}: measure again on an idle machine."
+        costs = f"takes **{format_us(latency.p50)} us** an image ({interval}) and {size}.{doubt}"
     else:
         costs = f"and {size}. No latency of it was kept, so size decides."
     drop = describe_drop(one.accuracy) if row.precision != "float32" else ""

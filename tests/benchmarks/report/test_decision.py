@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.report.decision import (
     MOST_CANDIDATES,
     describe_sureness,
@@ -73,6 +74,21 @@ def test_three_processes_do_not_make_files_equally_fast(results: Results) -> Non
     )  # fmt: skip
 
     assert _choose(_add(results, slow)) == "toy-int8.tflite"
+
+
+@pytest.mark.parametrize(("share", "file"), [(0.99, "toy-int8.tflite"), (0.2, "toy-large.tflite")])
+def test_unstable_times_decide_only_where_their_intervals_are_apart(results: Results, share: float, file: str) -> None:
+    usual = results.rows[INT8].latency
+    assert usual is not None
+    faster = summarize_rounds([[share * us for us in one] for one in usual.rounds], 1)
+    doubt = {"validity": "unstable", "reasons": ["the machine was busy"]}
+    row = msgspec.structs.replace(
+        results.rows[INT8], file="toy-large.tflite", size_bytes=10**6, latency=faster, **doubt
+    )
+    unstable = replace_row(_add(results, row), INT8, **doubt)
+
+    assert _choose(unstable) == file
+    assert "This time is unstable: measure again" in describe_verdict(unstable, list_candidates(unstable))
 
 
 def test_without_latencies_size_decides(results: Results) -> None:
