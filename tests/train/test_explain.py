@@ -31,7 +31,8 @@ pytestmark = [
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(explain, [str(argument) for argument in arguments])
+    # click keeps the names of a command's help from its first call.
+    return CliRunner().invoke(explain, [str(argument) for argument in arguments], help_option_names=["-h", "--help"])
 
 
 def _save(path: Path, ink: np.ndarray) -> Path:

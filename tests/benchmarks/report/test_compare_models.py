@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from edge_mnist.benchmarks.commands.comparisons import compare as command
 from edge_mnist.benchmarks.comparison.models import (
     ModelComparison,
     ModelPoint,
@@ -94,7 +93,7 @@ def _point(correct: int, size_bytes: int, latency_us: float | None = None, model
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    return edge_mnist("compare", *arguments)
 
 
 def test_a_bundle_is_compared_by_what_its_card_says(shipped: Bundle) -> None:

@@ -137,7 +137,7 @@ def test_every_drawn_row_has_its_number_even_if_marks_hide_each_other(results: R
     (machine,) = draw_costs(twin)
 
     for figure, each in zip(machine.charts, (lambda row: (row.file, row.runtime), lambda row: row.file), strict=True):
-        numbers = re.findall(r'<a href="#raw-(\d+)">\s*<text[^>]*>(\d+)</text>', figure.chart)
+        numbers = re.findall(r'<a [^>]*href="#raw-(\d+)">\s*<text[^>]*>(\d+)</text>', figure.chart)
         drawn = [twin.rows[int(number)] for _, number in numbers]
         assert all(place == number for place, number in numbers)
         assert sorted(map(each, drawn)) == sorted({each(row) for row in twin.rows if row.latency and row.accuracy})

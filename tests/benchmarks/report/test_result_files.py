@@ -10,9 +10,7 @@ import jsonschema_rs
 import msgspec
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from edge_mnist.benchmarks.commands.reports import schema
 from edge_mnist.benchmarks.errors import BenchmarkError
 from edge_mnist.benchmarks.measuring.rows import summarize_rounds
 from edge_mnist.benchmarks.report.report import write_reports
@@ -22,7 +20,7 @@ from edge_mnist.benchmarks.results.files import read_results
 from edge_mnist.benchmarks.results.schema import SCHEMA_VERSION, Results, format_schema
 from edge_mnist.edge.common.errors import EdgeMnistError
 from tests.builders.benchmark_results import COUNT, INT8, MISSING, make_images, make_results
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, edge_mnist
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +214,7 @@ def test_a_cut_off_file_never_passes(results: Results, tmp_path: Path) -> None:
 
 
 def test_the_schema_command_prints_the_schema() -> None:
-    result = CliRunner().invoke(schema)
+    result = edge_mnist("benchmark", "schema")
 
     assert result.exit_code == 0
     assert result.stdout.encode() == format_schema()

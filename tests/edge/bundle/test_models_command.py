@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from edge_mnist.edge.bundle.card import ModelCardError
 from edge_mnist.edge.bundle.catalogue import CATALOGUE, Claim, Entry
@@ -16,15 +16,15 @@ from edge_mnist.edge.bundle.contract import ArchitectureRecord, count_keras_macs
 from edge_mnist.edge.bundle.folder import open_bundle
 from edge_mnist.edge.bundle.shipped import SHIPPED, find_shipped
 from edge_mnist.edge.bundle.writing import write_card
-from edge_mnist.edge.commands.models import list_models, models
+from edge_mnist.edge.commands.models import list_models
 from edge_mnist.train.zoo import ZOO
-from tests.conftest import python_process
+from tests.conftest import edge_mnist, python_process
 
 NANO = SHIPPED.with_name("nano")
 
 
 def _run(*arguments: object) -> Result:
-    return CliRunner().invoke(models, [str(argument) for argument in arguments], catch_exceptions=False)
+    return edge_mnist("models", *arguments)
 
 
 def test_the_catalogue_lists_the_zoo_in_its_order() -> None:
