@@ -82,7 +82,8 @@ def test_a_perfect_score_is_drawn_as_half_an_error() -> None:
     assert "\\u001b[2J" in chart
     assert "&lt;b&gt;" in chart
     assert "claim: 98 %" in chart
-    assert chart.count('<a href="#x">') >= 2
+    assert chart.count(' href="#x">') >= 2
+    assert chart.count('<a aria-label="') == chart.count("<a ")
 
 
 def test_a_curve_stops_where_conditions_change() -> None:
