@@ -28,6 +28,7 @@ from .videos import Spacing, VideoFrame, read_video
 __all__ = ["SUFFIXES"]
 
 STANDARD_INPUT = "-"
+JPEG_START = b"\xff\xd8"
 
 log = logging.getLogger(__name__)
 
@@ -263,16 +264,22 @@ def _read_stream(stream: BinaryIO, source: str) -> Iterator[SourceFrame | Pictur
         started = time.perf_counter()
         name = f"{origin}, picture {index}"
         try:
-            gray = read_gray(picture, name)
+            yield replace(read_content(name, picture, started), source=source, index=index, share=0.0)
         except PictureError as error:
             yield error
-            continue
-        is_photograph = picture.startswith(b"\xff\xd8")
-        yield SourceFrame(
-            source, index, None, gray, partial(read_rgb, picture, name), is_photograph, _since(started), 0.0
-        )
     if index < 0:
         raise PictureError(f"{origin}: expected a picture, got nothing. Pipe one in, e.g. `< page.png`.")
+
+
+def read_content(source: str, content: bytes, started: float) -> SourceFrame:
+    """Read the content of a picture file as a frame; `started` is when its loading began, as of `perf_counter`.
+
+    Raises:
+        PictureError: It cannot be read.
+    """
+    gray = read_gray(content, source)
+    is_photograph = content.startswith(JPEG_START)
+    return SourceFrame(source, None, None, gray, partial(read_rgb, content, source), is_photograph, _since(started))
 
 
 def _name_stream(source: str) -> str:

@@ -53,20 +53,26 @@ def describe_for_discovery(topic: str, prefix: str = PREFIX) -> dict[str, str]:
             "value_template": "{{ 'ON' if value_json.state == 'open' else 'OFF' }}",
         },
     }
-    shared = {
-        "availability_topic": f"{topic}/status",
-        "payload_available": "online",
-        "payload_not_available": "offline",
-        "device": {"identifiers": [device], "name": f"edge-mnist {topic}", "manufacturer": "edge-mnist",
-                   "model": "Digit reader", "sw_version": version("edge-mnist")},
-        "origin": {"name": "edge-mnist", "sw_version": version("edge-mnist")},
-    }  # fmt: skip
+    shared = _describe_device(topic, device)
     return {
         f"{prefix}/{component}/{device}/{name}/config": json.dumps(
             {"unique_id": f"{device}_{name}", **fields, **shared}
         )
         for (component, name), fields in entities.items()
     }
+
+
+def _describe_device(topic: str, device: str) -> dict[str, object]:
+    """Make the fields that all entities of a camera share."""
+    made_by = {"name": "edge-mnist", "sw_version": version("edge-mnist")}
+    return {
+        "availability_topic": f"{topic}/status",
+        "payload_available": "online",
+        "payload_not_available": "offline",
+        "device": {"identifiers": [device], "manufacturer": "edge-mnist", "model": "Digit reader", **made_by,
+                   "name": f"edge-mnist {topic}"},
+        "origin": made_by,
+    }  # fmt: skip
 
 
 def name_device(topic: str) -> str:

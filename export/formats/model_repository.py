@@ -14,7 +14,7 @@ from ...edge.bundle.folder import Bundle
 from ...edge.common.files import write_atomically
 from ..errors import ExportError
 
-# Triton joins the images of requests that arrive within this time into batches of at most so many.
+# The most images in a batch, and how long Triton waits for further requests before it runs a smaller batch.
 MOST_IN_BATCH, QUEUE_DELAY_US = 256, 500
 TYPES = {"uint8": "TYPE_UINT8", "int8": "TYPE_INT8", "float32": "TYPE_FP32"}
 VERSION = "1"

@@ -1,5 +1,6 @@
-"""What `run --jobs` costs and survives: `python -m tests.long.many_files rate|memory|kills|ray|python FOLDER`.
+"""What `run --jobs` costs and survives: `python -m tests.long.many_files draw|rate|memory|kills|ray|python FOLDER`.
 
+draw    draws 20,000 rows of digits into a folder, for the others.
 rate    reads a folder of pictures in blocks, with one process and with two in turn, and prints pictures a second and
         processor time. On a machine that does other work, only the processor time means something.
 memory  reads a folder of many small files, made if it is empty, and prints by how much the parent's memory grew.
@@ -28,6 +29,7 @@ from fastapi import FastAPI, Request
 from PIL import Image
 
 from edge_mnist import BatchReader, Reader
+from edge_mnist.benchmarks.scenes.pages import PagePen, draw_page
 from edge_mnist.edge.common.terminal.output import echo
 
 EAGER = "import sys; sys.argv[0] = 'edge-mnist'; import edge_mnist.edge.reading.bulk.parts as parts; {} " \
@@ -146,31 +148,6 @@ def measure_python(folder: Path, most: int = 2000) -> int:
     """Read the same pictures in each way, and print rates and processor time."""
     contents = [path.read_bytes() for path in sorted(folder.iterdir())[:most]]
     reader, batch_reader = Reader(), BatchReader()
-    app = FastAPI()
-
-    @app.post("/read")
-    async def read(request: Request) -> dict[str, object]:
-        reading = await asyncio.to_thread(reader.read, await request.body())
-        return {"rows": reading.rows}
-
-    async def post_all() -> None:
-        config = uvicorn.Config(app, port=0, log_level="error")
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        left = iter(contents)
-
-        async def post_some(client: httpx.AsyncClient) -> None:
-            for content in left:
-                (await client.post(f"http://127.0.0.1:{port}/read", content=content)).raise_for_status()
-
-        async with httpx.AsyncClient(timeout=60) as client:
-            await asyncio.gather(*(post_some(client) for _ in range(8)))
-        server.should_exit = True
-        await task
-
     with ThreadPoolExecutor(2) as threads:
         ways = {
             "Reader, one picture after the other": lambda: [reader.read(content) for content in contents],
@@ -178,7 +155,7 @@ def measure_python(folder: Path, most: int = 2000) -> int:
                 batch_reader({"bytes": contents[i : i + 64]}) for i in range(0, len(contents), 64)
             ],
             "one Reader, two threads": lambda: list(threads.map(reader.read, contents)),
-            "FastAPI, eight requests at a time, their client included": lambda: asyncio.run(post_all()),
+            "FastAPI, eight requests at a time, their client included": lambda: asyncio.run(post_all(reader, contents)),
         }
         for name, work in ways.items():
             begun_s, cpu_s = time.monotonic(), time.process_time()
@@ -190,21 +167,59 @@ def measure_python(folder: Path, most: int = 2000) -> int:
     return 0
 
 
+async def post_all(reader: Reader, contents: list[bytes]) -> None:
+    """Post pictures to a FastAPI service in this process, eight at a time."""
+    app = FastAPI()
+
+    @app.post("/read")
+    async def read(request: Request) -> dict[str, object]:
+        reading = await asyncio.to_thread(reader.read, await request.body())
+        return {"rows": reading.rows}
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    left = iter(contents)
+
+    async def post_some(client: httpx.AsyncClient) -> None:
+        for content in left:
+            (await client.post(f"http://127.0.0.1:{port}/read", content=content)).raise_for_status()
+
+    async with httpx.AsyncClient(timeout=60) as client:
+        await asyncio.gather(*(post_some(client) for _ in range(8)))
+    server.should_exit = True
+    await task
+
+
+def draw_rows(folder: Path, count: int) -> int:
+    """Draw rows of three to six digits, about 300x120 pixels each; always the same pictures."""
+    chance = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        row = "".join(map(str, chance.integers(0, 10, chance.integers(3, 7))))
+        Image.fromarray(draw_page((row,), seed=i, pen=PagePen(height_px=40, width_px=4))).save(folder / f"{i:05d}.png")
+    return 0
+
+
 def main() -> int:
     """Measure one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["rate", "memory", "kills", "ray", "python"])
+    parser.add_argument("what", choices=["draw", "rate", "memory", "kills", "ray", "python"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--count", type=int, default=200_000, help="small files to read for `memory`")
+    parser.add_argument("--count", type=int, help="files to draw (20,000), or to read for `memory` (200,000)")
     parser.add_argument("--kills", type=int, default=20)
     options = parser.parse_args()
-    if options.what == "rate":
-        return measure_rate(options.folder)
-    if options.what == "memory":
-        return measure_memory(options.folder, options.count)
-    if options.what == "kills":
-        return measure_kills(options.folder, options.kills)
-    return {"ray": measure_ray, "python": measure_python}[options.what](options.folder)
+    ways = {
+        "draw": lambda: draw_rows(options.folder, options.count or 20_000),
+        "rate": lambda: measure_rate(options.folder),
+        "memory": lambda: measure_memory(options.folder, options.count or 200_000),
+        "kills": lambda: measure_kills(options.folder, options.kills),
+        "ray": lambda: measure_ray(options.folder),
+        "python": lambda: measure_python(options.folder),
+    }
+    return ways[options.what]()
 
 
 if __name__ == "__main__":

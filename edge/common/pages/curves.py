@@ -80,9 +80,8 @@ def draw_curves(
         else:
             frame.yaxis.set_major_formatter(lambda value, _: f"{value:.6g}")
         if len(curves) > 1:
-            ends = {label: points[-1] for label, points in curves.items() if points}
-            colours = dict(zip(curves, (FIRST, SECOND), strict=False))
-            label_ends(frame, {label: (end.x, end.y, colours[label]) for label, end in ends.items()})
+            named = zip(curves.items(), (FIRST, SECOND), strict=False)
+            label_ends(frame, {label: (ends[-1].x, ends[-1].y, colour) for (label, ends), colour in named if ends})
 
     return draw(name or title, SIZE, paint, heading=title)
 

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from ...media.lazy_sources import NamedInput
-from ...media.pictures import MOST_MEGABYTES, SUFFIXES, PictureError, read_gray, read_rgb
-from ...media.sources import InputSource, MissingSource, SourceFrame
+from ...media.pictures import MOST_MEGABYTES, SUFFIXES, PictureError
+from ...media.sources import InputSource, MissingSource, SourceFrame, read_content
 from .formats import load_pyarrow
 
 SCHEMES = frozenset({"abfs", "abfss", "file", "gcs", "gs", "hdfs", "s3", "viewfs"})
@@ -29,13 +29,7 @@ class RemotePicture:
     def frames(self) -> Iterator[SourceFrame | PictureError]:
         """Yield the one frame."""
         started = time.perf_counter()
-        content = _read(self.address)
-        gray = read_gray(content, self.address)
-        load_ms = round(1000 * (time.perf_counter() - started), 3)
-        is_photograph = content.startswith(b"\xff\xd8")
-        yield SourceFrame(
-            self.address, None, None, gray, partial(read_rgb, content, self.address), is_photograph, load_ms
-        )
+        yield read_content(self.address, _read(self.address), started)
 
 
 def iterate_addresses(addresses: tuple[str, ...]) -> Iterator[NamedInput]:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from ...bundle.folder import Bundle
 from ...bundle.shipped import SHIPPED
 from ...common.errors import ArgumentError
 from ...media.lazy_sources import ListedFile, NamedInput
-from ...media.pictures import PictureError, read_gray, read_rgb
-from ...media.sources import InputSource, SourceFrame
+from ...media.pictures import PictureError
+from ...media.sources import InputSource, SourceFrame, read_content
 from ...media.videos import Spacing
 from ..reader import Reader
 from .addresses import RemotePicture, is_remote
@@ -32,11 +31,7 @@ class PictureContent:
 
     def frames(self) -> Iterator[SourceFrame | PictureError]:
         """Yield the one frame."""
-        started = time.perf_counter()
-        gray = read_gray(self.content, self.name)
-        load_ms = round(1000 * (time.perf_counter() - started), 3)
-        read = partial(read_rgb, self.content, self.name)
-        yield SourceFrame(self.name, None, None, gray, read, self.content.startswith(b"\xff\xd8"), load_ms)
+        yield read_content(self.name, self.content, time.perf_counter())
 
 
 class BatchReader:

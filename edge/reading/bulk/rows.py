@@ -79,17 +79,11 @@ def describe_failure(name: str, reason: str) -> dict[str, Any]:
 
 def read_rows(reader: Reader, item: NamedInput) -> InputRows:
     """Read an input into rows; a failure is a row, too."""
-    documents: list[dict[str, Any]] = []
-    pixels = 0
-    try:
-        for frame in item.source.frames():
-            if isinstance(frame, PictureError):
-                documents.append(describe_failure(item.name, str(frame)))
-            else:
-                pixels += frame.gray.size
-                documents.append(describe_frame(frame, reader.read(frame.gray)))
-    except PictureError as error:
-        documents.append(describe_failure(item.name, str(error)))
+    outcomes, pixels = read_frames(reader, item)
+    documents = [
+        describe_failure(item.name, str(one)) if isinstance(one, PictureError) else describe_frame(*one)
+        for one in outcomes
+    ]
     failures = sum(document["error"] is not None for document in documents)
     return InputRows([msgspec.json.encode(document) for document in documents], failures, pixels)
 

@@ -128,7 +128,7 @@ def _choose(models: dict[str, ReaderChoice], request: Request) -> ReaderChoice:
     """Find the model of the address.
 
     Raises:
-        RefusedError: 404, there is no such model or version.
+        RequestRefusedError: 404, there is no such model or version.
     """
     name, asked = request.path_params["name"], request.path_params.get("of", VERSION)
     if name not in models or asked != VERSION:

@@ -67,7 +67,7 @@ def parse_request(body: bytes, header_length: str | None) -> InferenceRequest:
         header_length: Header `Inference-Header-Content-Length`: bytes of the JSON; None if all is JSON.
 
     Raises:
-        RefusedError: 400, it is not valid, or asks for other tensors.
+        RequestRefusedError: 400, it is not valid, or asks for other tensors.
     """
     if header_length is not None and not (header_length.isdecimal() and int(header_length) <= len(body)):
         raise refuse_tensor("Inference-Header-Content-Length is not the length of the JSON in the body.")
@@ -89,12 +89,12 @@ def _parse_images(tensor: InputTensor, binary: bytes) -> NDArray[np.uint8]:
         raise refuse_tensor(f"Expected {EXPECTED}; got {tensor.datatype} {tensor.shape[:10]}.")
     if "binary_data_size" in tensor.parameters:
         if tensor.data is not None or tensor.parameters["binary_data_size"] != len(binary):
-            raise refuse_tensor("The bytes after the JSON are not as many as binary_data_size says.")
+            raise refuse_tensor(f"binary_data_size is not the number of bytes after the JSON, {len(binary)}.")
         values = np.frombuffer(binary, np.uint8)
     else:
         values = _parse_values(tensor.data)
     if len(values) != count * IMAGE_BYTES:
-        raise refuse_tensor(f"The shape needs {count * IMAGE_BYTES} values, {len(values)} came.")
+        raise refuse_tensor(f"The shape needs {count * IMAGE_BYTES} values, got {len(values)}.")
     return values.reshape(count, *IMAGE_SHAPE)
 
 
