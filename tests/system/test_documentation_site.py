@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,17 +12,13 @@ from edge_mnist.benchmarks.commands.benchmark import Benchmark
 from edge_mnist.cli import COMMANDS
 from tests.conftest import REPOSITORY
 from tests.stand_ins.chromium import Page, page
+from tests.stand_ins.file_server import serve_folder
 from tests.stand_ins.page_audit import audit
 
 __all__ = ["page"]
 
 WIDE, PHONE = 1280, 390
 SHOWN = ("", "start/browser/", "guides/read-pictures/", "reference/cli/", "reference/card-and-bundle/", "results/")
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +32,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(site: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with serve_folder(site) as server:
+        yield f"{server}/"
 
 
 def test_every_public_name_is_on_the_page_for_python(site: Path) -> None:
